@@ -1,0 +1,115 @@
+//! Installs what a run needs and the machine lacks, and says so; touches nothing that is there.
+
+use crate::failure::Failure;
+use crate::workspace;
+use std::env;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// A program of Debian's, and the packages that bring it.
+struct Program {
+    name: &'static str,
+    packages: &'static [&'static str],
+}
+
+/// Everything from Debian: git, for what `tidy` reads. A C compiler for the SQLite that is built in
+/// is not in the list: without one this program could not have been linked.
+const DEBIAN: [Program; 1] = [Program {
+    name: "git",
+    packages: &["git"],
+}];
+
+/// Cargo's subcommands that rustup does not bring, each in a version that is known to work.
+/// A version that is already there is taken as it is.
+const CARGO: [(&str, &str); 2] = [("cargo-deny", "0.20.2"), ("cargo-nextest", "0.9.143")];
+
+/// Debian's packages for all tasks.
+pub fn debian() -> Result<(), Failure> {
+    let packages = missing(&DEBIAN, is_there);
+    if packages.is_empty() {
+        return Ok(());
+    }
+    let list = packages.join(" ");
+    if !is_root()? {
+        return Err(Failure::new(format!(
+            "Debian packages are missing and only root may install them; run `apt-get install \
+             {list}` as root, then this again"
+        )));
+    }
+    println!("installing from Debian: {list}");
+    workspace::run(&mut apt_get(&["update", "-q"]))?;
+    let mut install = apt_get(&["install", "-y", "-q", "--no-install-recommends"]);
+    workspace::run(install.args(&packages))
+}
+
+/// The subcommands of cargo that the tests need.
+pub fn cargo_tools() -> Result<(), Failure> {
+    for (name, version) in CARGO {
+        if is_there(name) {
+            continue;
+        }
+        println!("installing {name} {version}; it is built from source, which takes some minutes");
+        let install = ["install", name, "--locked", "--version", version];
+        workspace::run(&mut workspace::cargo(&install))?;
+    }
+    Ok(())
+}
+
+fn missing(programs: &[Program], is_there: impl Fn(&str) -> bool) -> Vec<&'static str> {
+    let lacking = programs.iter().filter(|program| !is_there(program.name));
+    lacking
+        .flat_map(|program| program.packages)
+        .copied()
+        .collect()
+}
+
+fn is_there(name: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let mut folders: Vec<PathBuf> = env::split_paths(&path).collect();
+    // Cargo finds its subcommands here even if the PATH does not name it.
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")));
+    folders.extend(home.map(|home| home.join("bin")));
+    folders.iter().any(|folder| folder.join(name).is_file())
+}
+
+fn is_root() -> Result<bool, Failure> {
+    Ok(workspace::output(Command::new("id").arg("-u"))?.trim() == "0")
+}
+
+fn apt_get(arguments: &[&str]) -> Command {
+    let mut apt = Command::new("apt-get");
+    apt.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+    apt
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Program, is_there, missing};
+
+    #[test]
+    fn only_the_packages_of_programs_that_lack_are_asked_for() {
+        let programs = [
+            Program {
+                name: "cc",
+                packages: &["gcc", "libc6-dev"],
+            },
+            Program {
+                name: "git",
+                packages: &["git"],
+            },
+        ];
+        assert_eq!(missing(&programs, |_| true), Vec::<&str>::new());
+        assert_eq!(
+            missing(&programs, |name| name == "git"),
+            ["gcc", "libc6-dev"]
+        );
+        assert_eq!(missing(&programs, |_| false), ["gcc", "libc6-dev", "git"]);
+    }
+
+    #[test]
+    fn a_program_is_found_along_the_path() {
+        assert!(is_there("sh"));
+        assert!(!is_there("no-such-program"));
+    }
+}
