@@ -10,6 +10,7 @@ mod messages;
 mod page;
 mod simulate;
 mod test;
+mod tidy;
 mod workspace;
 
 use failure::Failure;
@@ -23,7 +24,7 @@ struct Task {
     run: fn(&[String]) -> Result<(), Failure>,
 }
 
-const TASKS: [Task; 7] = [
+const TASKS: [Task; 8] = [
     Task {
         name: "build",
         arguments: "",
@@ -39,8 +40,14 @@ const TASKS: [Task; 7] = [
     Task {
         name: "test",
         arguments: "[--quick]",
-        does: "all that CI runs; --quick: format, lints and tests alone",
+        does: "all that CI runs; --quick: format, lints, tidy and tests alone",
         run: test::run,
+    },
+    Task {
+        name: "tidy",
+        arguments: "",
+        does: "check the rules of the house that no compiler knows",
+        run: tidy::run,
     },
     Task {
         name: "messages",
@@ -109,7 +116,7 @@ mod tests {
 
     #[test]
     fn an_argument_nobody_reads_is_refused() {
-        for name in ["build", "messages", "flows", "test"] {
+        for name in ["build", "tidy", "messages", "flows", "test"] {
             let failure = dispatch(name, &["--nonsense".to_owned()]).unwrap_err();
             assert_eq!(failure.code, 2, "{name}");
             assert!(failure.says.contains("--nonsense"), "{}", failure.says);

@@ -2,7 +2,7 @@
 
 use crate::failure::{Failure, only_flag};
 use crate::workspace::{self, cargo};
-use crate::{build, demo, ensure, flows, messages, simulate};
+use crate::{build, demo, ensure, flows, messages, simulate, tidy};
 use std::time::{Duration, Instant};
 
 /// One step: its name in the summary, whether `--quick` keeps it, and what it does.
@@ -12,7 +12,7 @@ struct Step {
     run: fn() -> Result<(), Failure>,
 }
 
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
     Step {
         name: "tools",
         is_quick: true,
@@ -27,6 +27,11 @@ const STEPS: [Step; 13] = [
         name: "fmt",
         is_quick: true,
         run: fmt,
+    },
+    Step {
+        name: "tidy",
+        is_quick: true,
+        run: || tidy::run(&[]),
     },
     Step {
         name: "clippy",
