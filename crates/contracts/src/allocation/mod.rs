@@ -1,0 +1,13 @@
+//! Allocation: stock is promised to order lines, from the warehouse and from what is on its way.
+
+mod batches;
+mod events;
+mod holds;
+mod lines;
+mod questions;
+
+pub use batches::*;
+pub use events::*;
+pub use holds::*;
+pub use lines::*;
+pub use questions::*;

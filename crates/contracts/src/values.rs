@@ -1,0 +1,336 @@
+//! The values everybody speaks of. They are parsed once, at the edge; an invalid one cannot be said.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Deref;
+
+use compact_str::CompactString;
+use earmark_kernel::Now;
+use jiff::civil::{Date, DateTime};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use thiserror::Error;
+use unicode_normalization::UnicodeNormalization;
+
+/// A name has at most so many characters.
+pub const TEXT_CHARS_MAX: usize = 64;
+/// A quantity is at most this.
+pub const QUANTITY_MAX: u32 = 1_000_000_000;
+/// A priority is at most this.
+pub const PRIORITY_MAX: u8 = 9;
+
+/// Why a value is not one.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum InvalidValue {
+    /// There is nothing.
+    #[error("must not be empty")]
+    Empty,
+    /// More than [`TEXT_CHARS_MAX`] characters after NFC.
+    #[error("must have at most {TEXT_CHARS_MAX} characters, not {0}")]
+    TooLong(usize),
+    /// A control character.
+    #[error("must not contain control characters")]
+    ControlCharacter,
+    /// White space at either end.
+    #[error("must not begin or end with a blank")]
+    BlankEdge,
+    /// Not within 1 to [`QUANTITY_MAX`].
+    #[error("must be a whole number from 1 to {QUANTITY_MAX}")]
+    Quantity,
+    /// Not within 0 to [`QUANTITY_MAX`].
+    #[error("must be a whole number from 0 to {QUANTITY_MAX}")]
+    Level,
+    /// Not within 0 to [`PRIORITY_MAX`].
+    #[error("must be a whole number from 0 to {PRIORITY_MAX}")]
+    Priority,
+    /// Not a date.
+    #[error("must be a date like 2026-01-31")]
+    Day,
+}
+
+/// A short text: 1 to [`TEXT_CHARS_MAX`] characters after NFC (Unicode annex 15), no control
+/// characters, no blank at either end. Inner blanks are real: `BANK CHARGES`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Text(CompactString);
+
+impl Text {
+    /// Reads a text and brings it into NFC.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
+        let text: Cow<'_, str> = if text.is_ascii() {
+            text.into()
+        } else {
+            text.nfc().collect::<String>().into()
+        };
+        if text.is_empty() {
+            return Err(InvalidValue::Empty);
+        }
+        let chars = if text.is_ascii() {
+            text.len()
+        } else {
+            text.chars().count()
+        };
+        if chars > TEXT_CHARS_MAX {
+            return Err(InvalidValue::TooLong(chars));
+        }
+        if text.chars().any(char::is_control) {
+            return Err(InvalidValue::ControlCharacter);
+        }
+        if text.trim() != text {
+            return Err(InvalidValue::BlankEdge);
+        }
+        Ok(Self(CompactString::from(text.as_ref())))
+    }
+}
+
+impl Deref for Text {
+    type Target = str;
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        Self::parse(&text).map_err(de::Error::custom)
+    }
+}
+
+impl JsonSchema for Text {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "Text".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "minLength": 1, "maxLength": TEXT_CHARS_MAX })
+    }
+}
+
+/// What is sold and stocked: a stock keeping unit.
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(transparent)]
+pub struct Sku(pub Text);
+
+/// An order.
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(transparent)]
+pub struct OrderId(pub Text);
+
+/// A line of an order; where a caller names none, it is the SKU.
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(transparent)]
+pub struct LineId(pub Text);
+
+/// A batch of stock, unique over all SKUs.
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(transparent)]
+pub struct BatchReference(pub Text);
+
+/// A number of units somebody asks for or brings: 1 to [`QUANTITY_MAX`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Quantity(u32);
+
+impl Quantity {
+    /// # Errors
+    /// When the number is out of range.
+    pub fn new(units: u64) -> Result<Self, InvalidValue> {
+        match u32::try_from(units) {
+            Ok(units) if (1..=QUANTITY_MAX).contains(&units) => Ok(Self(units)),
+            _ => Err(InvalidValue::Quantity),
+        }
+    }
+
+    /// The number of units.
+    #[must_use]
+    pub fn units(self) -> u32 {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Quantity {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let units = u64::deserialize(deserializer)
+            .map_err(|_| de::Error::custom(InvalidValue::Quantity))?;
+        Self::new(units).map_err(de::Error::custom)
+    }
+}
+
+impl JsonSchema for Quantity {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "Quantity".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "integer", "minimum": 1, "maximum": QUANTITY_MAX })
+    }
+}
+
+/// How many units a batch holds: 0 to [`QUANTITY_MAX`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Level(u32);
+
+impl Level {
+    /// # Errors
+    /// When the number is out of range.
+    pub fn new(units: u64) -> Result<Self, InvalidValue> {
+        match u32::try_from(units) {
+            Ok(units) if units <= QUANTITY_MAX => Ok(Self(units)),
+            _ => Err(InvalidValue::Level),
+        }
+    }
+
+    /// The number of units.
+    #[must_use]
+    pub fn units(self) -> u32 {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Level {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let units =
+            u64::deserialize(deserializer).map_err(|_| de::Error::custom(InvalidValue::Level))?;
+        Self::new(units).map_err(de::Error::custom)
+    }
+}
+
+impl JsonSchema for Level {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "Level".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "integer", "minimum": 0, "maximum": QUANTITY_MAX })
+    }
+}
+
+/// How much a line matters: 0 to [`PRIORITY_MAX`]; a higher one is served first and loses last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Priority(u8);
+
+impl Priority {
+    /// # Errors
+    /// When the number is out of range.
+    pub fn new(level: u64) -> Result<Self, InvalidValue> {
+        match u8::try_from(level) {
+            Ok(level) if level <= PRIORITY_MAX => Ok(Self(level)),
+            _ => Err(InvalidValue::Priority),
+        }
+    }
+
+    /// The number, 0 to [`PRIORITY_MAX`].
+    #[must_use]
+    pub fn level(self) -> u8 {
+        self.0
+    }
+}
+
+impl Default for Priority {
+    /// The middle: 5.
+    fn default() -> Self {
+        Self(5)
+    }
+}
+
+impl<'de> Deserialize<'de> for Priority {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let level = u64::deserialize(deserializer)
+            .map_err(|_| de::Error::custom(InvalidValue::Priority))?;
+        Self::new(level).map_err(de::Error::custom)
+    }
+}
+
+impl JsonSchema for Priority {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "Priority".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "integer", "minimum": 0, "maximum": PRIORITY_MAX })
+    }
+}
+
+/// A day of the calendar, UTC. On the wire `2026-01-31`; of a date with a time the day counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Day(pub Date);
+
+impl Day {
+    /// Reads a date, or the date of a date with a time.
+    ///
+    /// # Errors
+    /// When it is neither.
+    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
+        let date = text.parse::<Date>();
+        let date = date.or_else(|_| text.parse::<DateTime>().map(DateTime::date));
+        date.map(Self).map_err(|_| InvalidValue::Day)
+    }
+
+    /// The day of a moment, UTC; the nearest the calendar has.
+    #[must_use]
+    pub fn of(now: Now) -> Self {
+        let epoch = Date::constant(1970, 1, 1);
+        let days = jiff::Span::new().try_days(now.days_since_epoch());
+        let day = days.and_then(|days| epoch.checked_add(days));
+        Self(day.unwrap_or(if now.0 < 0 { Date::MIN } else { Date::MAX }))
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Serialize for Day {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Day {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        Self::parse(&text).map_err(de::Error::custom)
+    }
+}
+
+impl JsonSchema for Day {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "Day".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "date" })
+    }
+}

@@ -1,0 +1,632 @@
+//! The bus: every command goes to the one service that handles it, every query to the one that
+//! answers it, typed from end to end.
+
+use std::any::TypeId;
+use std::fmt::Display;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+use serde_json::value::RawValue;
+use tokio::sync::{oneshot, watch};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::clock::{Clock, Now};
+use crate::feed::{Feed, PublicRecord};
+use crate::handler::{Handling, JsonReply};
+use crate::ids::Ids;
+use crate::kernel_event::{KernelEvent, Parked};
+use crate::log::{Record, StoreError};
+use crate::message::{Command, Key, Meta, Query, Reply};
+use crate::partition::{Limits, Partition, Stores};
+use crate::problem::{Failure, NotDone};
+use crate::reading::Reading;
+use crate::service::{Answerer, Procedure, Service};
+use crate::task::{Item, Task};
+
+/// What an asynchronous function of a table returns.
+pub(crate) type BusFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// The bus of a process. Cloning it is cheap; all clones are the same bus.
+#[derive(Clone)]
+pub struct Bus {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    services: Vec<Running>,
+    commands: FxHashMap<TypeId, Route>,
+    queries: FxHashMap<TypeId, (usize, usize)>,
+    by_name: FxHashMap<&'static str, Route>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn Ids>,
+}
+
+pub(crate) struct Running {
+    pub(crate) service: Arc<Service>,
+    pub(crate) partitions: Vec<Arc<Partition>>,
+}
+
+/// Where a command goes: a line of a service's table.
+#[derive(Clone, Copy)]
+enum Route {
+    Handled { service: usize, line: usize },
+    Conducted { service: usize, line: usize },
+}
+
+/// The partition of a key. The same key always gives the same one.
+pub(crate) fn partition_of(key: &str, partitions: usize) -> usize {
+    if partitions == 1 {
+        return 0;
+    }
+    let hash = xxh3_64(key.as_bytes()) % partitions as u64;
+    usize::try_from(hash).expect("less than the number of partitions")
+}
+
+/// A service that is not started yet, with the stores of its partitions.
+pub struct Opening {
+    /// The service's table.
+    pub service: Service,
+    /// One a partition, in order.
+    pub stores: Vec<Stores>,
+}
+
+impl Bus {
+    /// Opens the services: views are brought to the head of their logs first.
+    ///
+    /// Nothing is decided yet: a [`crate::runtime::Runtime`] (or a simulator) moves the partitions.
+    ///
+    /// # Errors
+    /// When a log or its rows cannot be read.
+    ///
+    /// # Panics
+    /// When two services handle the same command.
+    pub fn open(
+        services: Vec<Opening>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn Ids>,
+        limits: Limits,
+    ) -> Result<Self, StoreError> {
+        let mut running = Vec::new();
+        for Opening { service, stores } in services {
+            let service = Arc::new(service);
+            let open = |(index, stores)| {
+                Partition::open(&service, index, stores, &clock, limits).map(Arc::new)
+            };
+            let partitions = stores
+                .into_iter()
+                .enumerate()
+                .map(open)
+                .collect::<Result<Vec<_>, _>>()?;
+            running.push(Running {
+                service,
+                partitions,
+            });
+        }
+        let mut inner = Inner {
+            services: running,
+            commands: FxHashMap::default(),
+            queries: FxHashMap::default(),
+            by_name: FxHashMap::default(),
+            clock,
+            ids,
+        };
+        inner.draw_routes();
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// Sends a command and waits for its answer.
+    ///
+    /// # Errors
+    /// [`NotDone`] says whether it was refused, failed or has an unknown outcome.
+    pub async fn send<C: Command>(&self, command: C) -> Result<C::Answer, NotDone<C::Refusal>> {
+        self.send_as(command, Meta::default()).await.ending
+    }
+
+    /// Sends a command with what is to be said about it.
+    pub async fn send_as<C: Command>(&self, command: C, mut meta: Meta) -> Reply<C> {
+        self.identify(&mut meta);
+        match self.inner.commands.get(&TypeId::of::<C>()) {
+            Some(&Route::Handled { service, line }) => {
+                self.send_handled(service, line, command, meta).await
+            }
+            Some(&Route::Conducted { service, line }) => {
+                self.conduct(service, line, command, meta).await
+            }
+            None => Reply::fresh(Err(Failure::NotServed(C::NAME.into()).into())),
+        }
+    }
+
+    /// Sends many commands of one type; they are decided in order (those of one partition), and the
+    /// replies come in the same order. Cheaper than one by one.
+    pub async fn send_many<C: Command>(&self, commands: Vec<(C, Meta)>) -> Vec<Reply<C>> {
+        let Some(&Route::Handled { service, line }) = self.inner.commands.get(&TypeId::of::<C>())
+        else {
+            let mut replies = Vec::with_capacity(commands.len());
+            for (command, meta) in commands {
+                replies.push(self.send_as(command, meta).await);
+            }
+            return replies;
+        };
+        let running = &self.inner.services[service];
+        let handling: Arc<Handling<C>> = running.service.handling(line);
+        let mut replies: Vec<Option<Reply<C>>> = commands.iter().map(|_| None).collect();
+        let mut parts: Vec<(Vec<usize>, Vec<Item<C>>)> = running
+            .partitions
+            .iter()
+            .map(|_| (Vec::new(), Vec::new()))
+            .collect();
+        for (place, (command, mut meta)) in commands.into_iter().enumerate() {
+            self.identify(&mut meta);
+            match self.key_of(running, &handling, &command) {
+                Ok(key) => {
+                    let (places, items) = &mut parts[partition_of(&key, running.partitions.len())];
+                    places.push(place);
+                    items.push(Item { key, command, meta });
+                }
+                Err(not_done) => replies[place] = Some(Reply::fresh(Err(not_done))),
+            }
+        }
+        let mut waiting = Vec::new();
+        for (partition, (places, items)) in running.partitions.iter().zip(parts) {
+            if !items.is_empty() {
+                waiting.push((places, submit(partition, &handling, items)));
+            }
+        }
+        for (places, submitted) in waiting {
+            let decided = answers(submitted, places.len()).await;
+            for (place, reply) in places.into_iter().zip(decided) {
+                replies[place] = Some(reply);
+            }
+        }
+        replies
+            .into_iter()
+            .map(|it| it.expect("every command was answered"))
+            .collect()
+    }
+
+    /// Sends a command that is known by its wire name only, as JSON.
+    ///
+    /// # Errors
+    /// When no service here takes it, or it cannot be read.
+    pub async fn send_json(
+        &self,
+        name: &str,
+        json: &str,
+        meta: Meta,
+    ) -> Result<JsonReply, Failure> {
+        let services = &self.inner.services;
+        let future = match self.inner.by_name.get(name) {
+            Some(&Route::Handled { service, line }) => {
+                (services[service].service.handled[line].dispatch)(self.clone(), json, meta)
+            }
+            Some(&Route::Conducted { service, line }) => {
+                (services[service].service.conducted[line].dispatch)(self.clone(), json, meta)
+            }
+            None => return Err(Failure::NotServed(name.to_owned())),
+        };
+        future.await
+    }
+
+    /// Asks the views. The answer reflects everything that was answered before it was asked.
+    ///
+    /// # Errors
+    /// When no service here answers it, or the storage cannot be read.
+    pub fn ask<Q: Query>(&self, query: Q) -> Result<Q::Answer, Failure> {
+        let route = self.inner.queries.get(&TypeId::of::<Q>());
+        let &(service, line) = route.ok_or_else(|| Failure::NotServed(Q::NAME.into()))?;
+        let running = &self.inner.services[service];
+        let answerer = running.service.answered[line]
+            .run
+            .downcast_ref::<Box<Answerer<Q>>>();
+        let answerer = answerer.expect("found by its type");
+        Ok(answerer(&self.reading(running)?, query)?)
+    }
+
+    /// The public events of a partition after `after`, oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// When there is no such service or partition, or the storage cannot be read.
+    pub fn feed(
+        &self,
+        service: &str,
+        partition: usize,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<PublicRecord>, Failure> {
+        let at = self.partition(service, partition)?;
+        let (log_id, log) = (at.log_id.as_str(), at.log.as_ref());
+        let feed = Feed {
+            service: &at.service,
+            log,
+            log_id,
+            partition,
+        };
+        Ok(feed.read(after, at.follower.head(), limit)?)
+    }
+
+    /// The records of a partition's log that hold events after `after`, oldest first, as
+    /// [`crate::log::LogStore::read_after`] gives them.
+    ///
+    /// # Errors
+    /// When there is no such service or partition, or the storage cannot be read.
+    pub fn records(
+        &self,
+        service: &str,
+        partition: usize,
+        after: u64,
+        events_max: u64,
+    ) -> Result<Vec<Record>, Failure> {
+        Ok(self
+            .partition(service, partition)?
+            .log
+            .read_after(after, events_max)?)
+    }
+
+    /// The number of the last event of a partition, as it changes.
+    ///
+    /// # Errors
+    /// When there is no such service or partition.
+    pub fn watch_head(
+        &self,
+        service: &str,
+        partition: usize,
+    ) -> Result<watch::Receiver<u64>, Failure> {
+        Ok(self.partition(service, partition)?.follower.watch())
+    }
+
+    /// Waits until a partition's log holds an event after `after`, at most `at_most`.
+    ///
+    /// # Errors
+    /// When there is no such service or partition.
+    pub async fn wait_after(
+        &self,
+        service: &str,
+        partition: usize,
+        after: u64,
+        at_most: Duration,
+    ) -> Result<(), Failure> {
+        let mut head = self.watch_head(service, partition)?;
+        // Neither the end of the time nor the end of the service is an error: there is nothing new.
+        let _ = tokio::time::timeout(at_most, head.wait_for(|head| *head > after)).await;
+        Ok(())
+    }
+
+    /// Messages set aside in a service, as `(id, message)`, at most `limit` after the id `after`.
+    ///
+    /// # Errors
+    /// When there is no such service, or the storage cannot be read.
+    pub fn parked(
+        &self,
+        service: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(Key, Parked)>, Failure> {
+        let mut parked = Vec::new();
+        for partition in &self.running(service)?.partitions {
+            parked.extend(partition.follower.read()?.parked.scan("", after, limit)?);
+        }
+        Ok(parked)
+    }
+
+    /// Sets a message aside that cannot be read or served, with the reason.
+    ///
+    /// # Errors
+    /// When there is no such service, or nothing was kept.
+    pub async fn park(&self, service: &str, message: Parked) -> Result<(), Failure> {
+        let mut meta = Meta::default();
+        self.identify(&mut meta);
+        let partition = self.partition(service, 0)?;
+        let Parked {
+            message,
+            body,
+            reason,
+        } = message;
+        partition
+            .errand(move |writer| writer.park(&meta, &message, body.clone(), &reason))
+            .await
+    }
+
+    /// Sends a parked message again; it is parked no more if it was decided (not for a dry run).
+    ///
+    /// # Errors
+    /// When nothing is parked under that id, or it fails again.
+    pub async fn replay_parked(
+        &self,
+        service: &str,
+        id: &str,
+        dry_run: bool,
+    ) -> Result<JsonReply, Failure> {
+        for partition in &self.running(service)?.partitions {
+            let Some(parked) = partition.follower.read()?.parked.get(id)? else {
+                continue;
+            };
+            let mut meta = Meta {
+                dry_run,
+                ..Meta::default()
+            };
+            self.identify(&mut meta);
+            let reply = self
+                .send_json(&parked.message, &parked.body, meta.clone())
+                .await?;
+            let decided = matches!(reply.ending, Ok(_) | Err(NotDone::Refused(_)));
+            if decided && !dry_run {
+                let id = Key::from(id);
+                let unpark = move |writer: &mut crate::writer::Writer| {
+                    writer.record_own(&id, &meta, KernelEvent::Unparked);
+                };
+                partition.errand(unpark).await?;
+            }
+            return Ok(reply);
+        }
+        let why = format!("nothing is parked under {id:?}");
+        Err(Failure::Unreadable {
+            what: "parked message".into(),
+            why,
+        })
+    }
+
+    /// The present moment, by the clock of this bus.
+    #[must_use]
+    pub fn now(&self) -> Now {
+        self.inner.clock.now()
+    }
+
+    pub(crate) fn services(&self) -> &[Running] {
+        &self.inner.services
+    }
+
+    pub(crate) fn running(&self, service: &str) -> Result<&Running, Failure> {
+        let found = self
+            .inner
+            .services
+            .iter()
+            .find(|it| it.service.name == service);
+        found.ok_or_else(|| Failure::NotServed(format!("messages for {service}")))
+    }
+
+    pub(crate) fn partition(
+        &self,
+        service: &str,
+        index: usize,
+    ) -> Result<&Arc<Partition>, Failure> {
+        let missing = || Failure::NotServed(format!("partition {index} of {service}"));
+        self.running(service)?
+            .partitions
+            .get(index)
+            .ok_or_else(missing)
+    }
+
+    pub(crate) fn identify(&self, meta: &mut Meta) {
+        if meta.command_id.is_nil() {
+            meta.command_id = self.inner.ids.next();
+        }
+    }
+
+    async fn send_handled<C: Command>(
+        &self,
+        service: usize,
+        line: usize,
+        command: C,
+        meta: Meta,
+    ) -> Reply<C> {
+        let running = &self.inner.services[service];
+        let handling: Arc<Handling<C>> = running.service.handling(line);
+        let key = match self.key_of(running, &handling, &command) {
+            Ok(key) => key,
+            Err(not_done) => return Reply::fresh(Err(not_done)),
+        };
+        let partition = &running.partitions[partition_of(&key, running.partitions.len())];
+        let submitted = submit(partition, &handling, vec![Item { key, command, meta }]);
+        answers(submitted, 1)
+            .await
+            .pop()
+            .expect("one command has one answer")
+    }
+
+    async fn conduct<C: Command>(
+        &self,
+        service: usize,
+        line: usize,
+        command: C,
+        meta: Meta,
+    ) -> Reply<C> {
+        let run = &self.inner.services[service].service.conducted[line].run;
+        let run: &Arc<Procedure<C>> = run.downcast_ref().expect("found by its type");
+        let track = Arc::new(Track::default());
+        let keyed = meta.idempotency.is_some();
+        let caller = Caller {
+            bus: self.clone(),
+            meta,
+            track: Arc::clone(&track),
+        };
+        let ending = run(caller, command).await;
+        let replayed = keyed && !track.fresh.load(Ordering::SeqCst);
+        let events = std::mem::take(&mut *track.lock());
+        Reply {
+            ending,
+            replayed,
+            events,
+        }
+    }
+
+    /// The key of the aggregate that decides a command.
+    fn key_of<C: Command>(
+        &self,
+        running: &Running,
+        handling: &Handling<C>,
+        command: &C,
+    ) -> Result<Key, NotDone<C::Refusal>> {
+        match (command.key(), &handling.locate) {
+            (Some(key), _) => Ok(key.into()),
+            (None, Some(locate)) => {
+                let reading = self.reading(running).map_err(Failure::from)?;
+                locate(&reading, command)
+                    .map_err(Failure::from)?
+                    .map_err(NotDone::Refused)
+            }
+            (None, None) => Err(Failure::NotServed(format!("{} without a key", C::NAME)).into()),
+        }
+    }
+
+    fn reading<'a>(&'a self, running: &'a Running) -> Result<Reading<'a>, StoreError> {
+        let shelves = running.partitions.iter().map(|it| it.follower.read());
+        let shelves = shelves.collect::<Result<Vec<_>, _>>()?;
+        Ok(Reading {
+            service: &running.service,
+            shelves,
+            now: self.now(),
+        })
+    }
+}
+
+/// Gives commands to a partition's writer; the receiver brings the answers.
+fn submit<C: Command>(
+    partition: &Partition,
+    handling: &Arc<Handling<C>>,
+    items: Vec<Item<C>>,
+) -> Result<oneshot::Receiver<Vec<Reply<C>>>, Failure> {
+    let (reply, answers) = oneshot::channel();
+    let (handling, decided) = (Arc::clone(handling), Vec::with_capacity(items.len()));
+    partition.submit(Box::new(Task {
+        handling,
+        items,
+        decided,
+        reply,
+    }))?;
+    Ok(answers)
+}
+
+async fn answers<C: Command>(
+    submitted: Result<oneshot::Receiver<Vec<Reply<C>>>, Failure>,
+    count: usize,
+) -> Vec<Reply<C>> {
+    let not_done = match submitted {
+        Ok(receiver) => match receiver.await {
+            Ok(replies) => return replies,
+            Err(_) => NotDone::Unknown("the writer ended before it answered".into()),
+        },
+        Err(failure) => NotDone::Failed(failure),
+    };
+    (0..count)
+        .map(|_| Reply::fresh(Err(not_done.clone())))
+        .collect()
+}
+
+impl Inner {
+    fn draw_routes(&mut self) {
+        for (service, running) in self.services.iter().enumerate() {
+            let table = &running.service;
+            let handled = table.handled.iter().enumerate();
+            let handled = handled.map(|(line, it)| {
+                (
+                    it.command_type,
+                    it.command,
+                    Route::Handled { service, line },
+                )
+            });
+            let conducted = table.conducted.iter().enumerate();
+            let conducted = conducted.map(|(line, it)| {
+                (
+                    it.command_type,
+                    it.command,
+                    Route::Conducted { service, line },
+                )
+            });
+            for (command_type, name, route) in handled.chain(conducted) {
+                let taken = self.commands.insert(command_type, route);
+                assert!(taken.is_none(), "two lines of the tables take {name}");
+                self.by_name.insert(name, route);
+            }
+            for (line, it) in table.answered.iter().enumerate() {
+                let taken = self.queries.insert(it.query_type, (service, line));
+                assert!(
+                    taken.is_none(),
+                    "two lines of the tables answer {}",
+                    it.query
+                );
+            }
+        }
+    }
+}
+
+impl Service {
+    fn handling<C: Command>(&self, line: usize) -> Arc<Handling<C>> {
+        let handling = self.handled[line]
+            .handling
+            .downcast_ref::<Arc<Handling<C>>>();
+        Arc::clone(handling.expect("found by its type"))
+    }
+}
+
+/// What the steps of a procedure leave behind.
+#[derive(Default)]
+struct Track {
+    /// A step was decided now, not replayed.
+    fresh: AtomicBool,
+    events: Mutex<Vec<Box<RawValue>>>,
+}
+
+impl Track {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Box<RawValue>>> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A procedure at work: sends its steps with what was said about the whole.
+#[derive(Clone)]
+pub struct Caller {
+    bus: Bus,
+    meta: Meta,
+    track: Arc<Track>,
+}
+
+impl Caller {
+    /// Sends a step. Its name is unique in the procedure: it is part of the step's idempotency key.
+    ///
+    /// # Errors
+    /// As the step ends.
+    pub async fn send<C: Command>(
+        &self,
+        step: impl Display,
+        command: C,
+    ) -> Result<C::Answer, NotDone<C::Refusal>> {
+        let meta = Meta {
+            command_id: uuid::Uuid::nil(),
+            correlation: self.meta.correlation.clone(),
+            idempotency: self.meta.idempotency.as_ref().map(|it| it.part(step)),
+            dry_run: self.meta.dry_run,
+            at: self.meta.at,
+        };
+        let reply = self.bus.send_as(command, meta).await;
+        if !reply.replayed {
+            self.track.fresh.store(true, Ordering::SeqCst);
+        }
+        self.track.lock().extend(reply.events);
+        reply.ending
+    }
+
+    /// Asks the views.
+    ///
+    /// # Errors
+    /// As [`Bus::ask`].
+    pub fn ask<Q: Query>(&self, query: Q) -> Result<Q::Answer, Failure> {
+        self.bus.ask(query)
+    }
+
+    /// Whether nothing is to be kept.
+    #[must_use]
+    pub fn dry_run(&self) -> bool {
+        self.meta.dry_run
+    }
+
+    /// The moment to decide by.
+    #[must_use]
+    pub fn now(&self) -> Now {
+        self.meta.at.unwrap_or_else(|| self.bus.now())
+    }
+}

@@ -1,0 +1,89 @@
+//! Time as an argument: the one seam through which the kernel learns what time it is.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use serde::{Deserialize, Serialize};
+
+/// A moment: milliseconds since the Unix epoch, UTC. Handlers get it as an argument.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Now(pub i64);
+
+impl Now {
+    /// The moment `ms` milliseconds later; the end of time when that cannot be said.
+    #[must_use]
+    pub fn plus_ms(self, ms: i64) -> Self {
+        Self(self.0.saturating_add(ms))
+    }
+
+    /// Whole days since 1970-01-01, UTC (negative before it).
+    #[must_use]
+    pub fn days_since_epoch(self) -> i64 {
+        self.0.div_euclid(86_400_000)
+    }
+}
+
+/// Where the time comes from.
+pub trait Clock: Send + Sync {
+    /// The present moment.
+    fn now(&self) -> Now;
+}
+
+/// The machine's clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the seam through which time comes in"
+    )]
+    fn now(&self) -> Now {
+        let since_epoch = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap_or_default();
+        Now(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
+/// A clock that stands still until it is set: for tests, replays and the simulator.
+#[derive(Debug, Default)]
+pub struct VirtualClock(AtomicI64);
+
+impl VirtualClock {
+    /// A clock that shows `now`.
+    #[must_use]
+    pub fn at(now: Now) -> Self {
+        Self(AtomicI64::new(now.0))
+    }
+
+    /// Sets the clock; it never goes back.
+    pub fn set(&self, now: Now) {
+        self.0.fetch_max(now.0, Ordering::SeqCst);
+    }
+}
+
+impl Clock for VirtualClock {
+    fn now(&self) -> Now {
+        Now(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// Measures how long something takes, for metrics only: no decision rests on it.
+pub(crate) struct Stopwatch(std::time::Instant);
+
+impl Stopwatch {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "measures for metrics, decides nothing"
+    )]
+    pub(crate) fn start() -> Self {
+        Self(std::time::Instant::now())
+    }
+
+    pub(crate) fn seconds(&self) -> f64 {
+        self.0.elapsed().as_secs_f64()
+    }
+}

@@ -1,0 +1,203 @@
+//! An event between memory and log: how a group is written as one record, and how it is read back.
+
+use std::ops::Range;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use crate::aggregate::EventBox;
+use crate::clock::Now;
+use crate::log::{Record, StoreError};
+use crate::message::{Key, Meta};
+use crate::service::{KindIndex, Kinds};
+
+/// A record that is in the log, with its events as they are in memory.
+pub(crate) struct Committed {
+    pub(crate) first_seq: u64,
+    pub(crate) text: String,
+    pub(crate) events: Vec<CommittedEvent>,
+}
+
+/// One event of a record.
+pub(crate) struct CommittedEvent {
+    pub(crate) kind: KindIndex,
+    pub(crate) key: Key,
+    pub(crate) name: &'static str,
+    pub(crate) at: Now,
+    pub(crate) causation: Uuid,
+    pub(crate) event: EventBox,
+    /// Where its envelope stands in the record's text.
+    span: Range<usize>,
+}
+
+impl Committed {
+    pub(crate) fn last_seq(&self) -> u64 {
+        self.first_seq + self.events.len() as u64 - 1
+    }
+
+    /// The envelope of the event at `index`, as JSON.
+    pub(crate) fn envelope(&self, index: usize) -> &str {
+        &self.text[self.events[index].span.clone()]
+    }
+
+    /// Each event with its sequence number.
+    pub(crate) fn numbered(&self) -> impl Iterator<Item = (u64, &CommittedEvent)> {
+        (self.first_seq..).zip(&self.events)
+    }
+
+    /// Reads a record back.
+    pub(crate) fn read(record: Record, kinds: &Kinds) -> Result<Self, StoreError> {
+        let unreadable = |why: String| {
+            StoreError(format!(
+                "the log record at {} cannot be read: {why}",
+                record.first_seq
+            ))
+        };
+        let envelopes: Vec<&RawValue> =
+            serde_json::from_str(&record.events).map_err(|e| unreadable(e.to_string()))?;
+        let promised = record
+            .last_seq
+            .wrapping_sub(record.first_seq)
+            .wrapping_add(1);
+        if envelopes.len() as u64 != promised {
+            return Err(unreadable(format!(
+                "{} events, not {promised}",
+                envelopes.len()
+            )));
+        }
+        let start = record.events.as_ptr() as usize;
+        let mut events = Vec::with_capacity(envelopes.len());
+        for raw in envelopes {
+            let from = raw.get().as_ptr() as usize - start;
+            let envelope = Envelope::parse(raw.get()).map_err(|e| unreadable(e.to_string()))?;
+            let (kind, name, event) = kinds
+                .decode(&envelope.of, raw.get())
+                .map_err(|e| unreadable(format!("{e} in {}", raw.get())))?;
+            events.push(CommittedEvent {
+                kind,
+                key: Key::from(envelope.key.as_ref()),
+                name,
+                at: Now(envelope.at.unwrap_or(record.at_ms)),
+                causation: envelope.causation,
+                event,
+                span: from..from + raw.get().len(),
+            });
+        }
+        Ok(Self {
+            first_seq: record.first_seq,
+            text: record.events,
+            events,
+        })
+    }
+}
+
+/// What stands around an event's `type` and `data`.
+#[derive(Deserialize)]
+pub(crate) struct Envelope<'a> {
+    #[serde(borrow)]
+    pub(crate) of: std::borrow::Cow<'a, str>,
+    #[serde(borrow)]
+    pub(crate) key: std::borrow::Cow<'a, str>,
+    pub(crate) causation: Uuid,
+    /// When the command was decided, where that is not the record's moment.
+    pub(crate) at: Option<i64>,
+}
+
+impl<'a> Envelope<'a> {
+    pub(crate) fn parse(json: &'a str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(json)
+    }
+}
+
+/// A group in the making: the text of its record, and its events.
+pub(crate) struct Group {
+    pub(crate) at: Now,
+    text: Vec<u8>,
+    pub(crate) events: Vec<CommittedEvent>,
+}
+
+/// Whose event is written.
+pub(crate) struct Author<'a> {
+    pub(crate) kind: KindIndex,
+    pub(crate) of: &'static str,
+    pub(crate) key: &'a Key,
+    pub(crate) meta: &'a Meta,
+    pub(crate) at: Now,
+}
+
+impl Group {
+    pub(crate) fn begin(at: Now) -> Self {
+        Self {
+            at,
+            text: b"[".to_vec(),
+            events: Vec::new(),
+        }
+    }
+
+    pub(crate) fn push(&mut self, author: &Author<'_>, name: &'static str, event: EventBox) {
+        if !self.events.is_empty() {
+            self.text.push(b',');
+        }
+        let start = self.text.len();
+        write_envelope(&mut self.text, author, &event, self.at);
+        self.events.push(CommittedEvent {
+            kind: author.kind,
+            key: author.key.clone(),
+            name,
+            at: author.at,
+            causation: author.meta.command_id,
+            event,
+            span: start..self.text.len(),
+        });
+    }
+
+    /// The group as a record that begins at `first_seq`, and what it will be once it is committed.
+    pub(crate) fn finish(mut self, first_seq: u64) -> (Record, Committed) {
+        self.text.push(b']');
+        let text = String::from_utf8(self.text).expect("serde_json writes UTF-8");
+        let last_seq = first_seq + self.events.len() as u64 - 1;
+        let record = Record {
+            first_seq,
+            last_seq,
+            at_ms: self.at.0,
+            events: text.clone(),
+        };
+        (
+            record,
+            Committed {
+                first_seq,
+                text,
+                events: self.events,
+            },
+        )
+    }
+}
+
+/// Writes `{"type":…,"data":…,"of":…,"key":…,"causation":…}`.
+fn write_envelope(text: &mut Vec<u8>, author: &Author<'_>, event: &EventBox, record_at: Now) {
+    let serialized = "events are plain data, which always serializes";
+    event.write_json(text).expect(serialized);
+    assert_eq!(text.pop(), Some(b'}'), "an event serializes as an object");
+    text.extend_from_slice(br#","of":""#);
+    text.extend_from_slice(author.of.as_bytes());
+    text.extend_from_slice(br#"","key":"#);
+    serde_json::to_writer(&mut *text, author.key.as_str()).expect(serialized);
+    text.extend_from_slice(br#","causation":""#);
+    let mut hyphenated = [0; uuid::fmt::Hyphenated::LENGTH];
+    let causation = author
+        .meta
+        .command_id
+        .hyphenated()
+        .encode_lower(&mut hyphenated);
+    text.extend_from_slice(causation.as_bytes());
+    text.push(b'"');
+    if let Some(correlation) = &author.meta.correlation {
+        text.extend_from_slice(br#","correlation":"#);
+        serde_json::to_writer(&mut *text, correlation.as_str()).expect(serialized);
+    }
+    if author.at != record_at {
+        text.extend_from_slice(format!(r#","at":{}"#, author.at.0).as_bytes());
+    }
+    text.push(b'}');
+}

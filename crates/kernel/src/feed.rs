@@ -1,0 +1,148 @@
+//! Public events as others read them: CloudEvents 1.0 with the log's number as `sequence`.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::envelope::Committed;
+use crate::log::{LogStore, StoreError};
+use crate::service::Service;
+
+/// So many events of the log are read at a time.
+const WINDOW: u64 = 1_000;
+
+/// A public event, as CloudEvents 1.0 (JSON format) has it, with three extension attributes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PublicRecord {
+    /// Always `1.0`.
+    pub specversion: String,
+    /// Unique and stable: the log's id, the partition and the number.
+    pub id: String,
+    /// `/service/partition`.
+    pub source: String,
+    /// The event's wire name.
+    #[serde(rename = "type")]
+    pub name: String,
+    /// When it was decided, milliseconds since the epoch; the edge writes it as RFC 3339.
+    #[serde(rename = "time_ms")]
+    pub at_ms: i64,
+    /// The key of the aggregate.
+    pub partitionkey: String,
+    /// The event's number in its partition.
+    pub sequence: u64,
+    /// The number of the public event before it; 0 when it is the first. A consumer that has seen
+    /// another last one has missed something.
+    pub previous: u64,
+    /// The id of the command that caused it.
+    pub causationid: String,
+    /// What happened.
+    pub data: Box<RawValue>,
+}
+
+/// Reads the public events of one partition.
+pub(crate) struct Feed<'a> {
+    pub(crate) service: &'a Service,
+    pub(crate) log: &'a dyn LogStore,
+    pub(crate) log_id: &'a str,
+    pub(crate) partition: usize,
+}
+
+impl Feed<'_> {
+    /// The public events after `after`, oldest first, at most `limit`, none beyond `head`.
+    pub(crate) fn read(
+        &self,
+        after: u64,
+        head: u64,
+        limit: usize,
+    ) -> Result<Vec<PublicRecord>, StoreError> {
+        let mut found = Vec::new();
+        let mut previous = None;
+        let mut seen = after;
+        while seen < head && found.len() < limit {
+            let records = self.log.read_after(seen, WINDOW)?;
+            if records.is_empty() {
+                break;
+            }
+            for record in records {
+                let committed = Committed::read(record, &self.service.kinds)?;
+                for (seq, data, name, index) in self.public(&committed) {
+                    if seq <= after || seq > head || found.len() >= limit {
+                        continue;
+                    }
+                    let before = match previous {
+                        Some(before) => before,
+                        None => self.last_public(after)?,
+                    };
+                    found.push(self.record(&committed, index, seq, before, name, data));
+                    previous = Some(seq);
+                }
+                seen = committed.last_seq();
+            }
+        }
+        Ok(found)
+    }
+
+    fn public<'c>(
+        &'c self,
+        committed: &'c Committed,
+    ) -> impl Iterator<Item = (u64, String, &'static str, usize)> + 'c {
+        committed
+            .numbered()
+            .enumerate()
+            .filter_map(|(index, (seq, event))| {
+                let mut told = self
+                    .service
+                    .publications
+                    .iter()
+                    .filter(|it| it.fact == event.name);
+                told.find_map(|it| Some((seq, (it.run)(seq, event)?, it.event, index)))
+            })
+    }
+
+    /// The number of the last public event up to `through`; 0 when there is none.
+    fn last_public(&self, through: u64) -> Result<u64, StoreError> {
+        let (mut below, mut window) = (through, 64);
+        while below > 0 {
+            let from = below.saturating_sub(window);
+            let mut last = 0;
+            let mut seen = from;
+            while seen < below {
+                let Some(record) = self.log.read_after(seen, 1)?.into_iter().next() else {
+                    break;
+                };
+                let committed = Committed::read(record, &self.service.kinds)?;
+                let upto = self.public(&committed).take_while(|it| it.0 <= through);
+                last = upto.last().map_or(last, |it| it.0);
+                seen = committed.last_seq();
+            }
+            if last > 0 {
+                return Ok(last);
+            }
+            (below, window) = (from, window * 2);
+        }
+        Ok(0)
+    }
+
+    fn record(
+        &self,
+        committed: &Committed,
+        index: usize,
+        sequence: u64,
+        previous: u64,
+        name: &str,
+        data: String,
+    ) -> PublicRecord {
+        let event = &committed.events[index];
+        PublicRecord {
+            specversion: "1.0".into(),
+            id: format!("{}-{}-{sequence}", self.log_id, self.partition),
+            source: format!("/{}/{}", self.service.name, self.partition),
+            name: name.to_owned(),
+            at_ms: event.at.0,
+            partitionkey: event.key.to_string(),
+            sequence,
+            previous,
+            causationid: event.causation.to_string(),
+            data: RawValue::from_string(data).expect("a publication writes JSON"),
+        }
+    }
+}

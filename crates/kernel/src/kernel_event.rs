@@ -1,0 +1,66 @@
+//! What the kernel itself keeps in the log: answers under their keys, parked messages, cursors.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::message::{Event, Key};
+
+/// The kind under which the kernel's own events stand in the log.
+pub(crate) const KERNEL: &str = "kernel";
+
+/// The kernel's own events. They are numbered like all others and never leave the service.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data")]
+pub(crate) enum KernelEvent {
+    /// A command with an idempotency key (the event's key) was answered.
+    #[serde(rename = "kernel.answered")]
+    Answered(Answered),
+    /// A message could not be read or broke its handler twice; the event's key is its id.
+    #[serde(rename = "kernel.parked")]
+    Parked(Parked),
+    /// A parked message was sent again or given up; the event's key is its id.
+    #[serde(rename = "kernel.unparked")]
+    Unparked,
+    /// A reader (the event's key) has dealt with its source through this number.
+    #[serde(rename = "kernel.read")]
+    Read { through: u64 },
+}
+
+impl Event for KernelEvent {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Answered(_) => "kernel.answered",
+            Self::Parked(_) => "kernel.parked",
+            Self::Unparked => "kernel.unparked",
+            Self::Read { .. } => "kernel.read",
+        }
+    }
+}
+
+/// The answer kept under an idempotency key.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Answered {
+    /// The hash of what was asked.
+    pub(crate) fingerprint: Key,
+    /// The answer or the refusal.
+    pub(crate) ending: Ending,
+}
+
+/// How a command ended for good.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Ending {
+    Done(Box<RawValue>),
+    Refused(Box<RawValue>),
+}
+
+/// A message set aside with the reason, until somebody looks at it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Parked {
+    /// The wire name of the message, or the channel it came by.
+    pub message: String,
+    /// What came, as it came.
+    pub body: String,
+    /// Why it was set aside.
+    pub reason: String,
+}

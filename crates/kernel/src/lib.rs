@@ -1,0 +1,54 @@
+//! The road every message takes in Earmark: bus, writer, log, views, readers.
+//!
+//! A service is a table ([`Service`]) of pure functions. The [`Bus`] brings each command to the one
+//! writer of its partition, which decides a whole group, appends what happened as one record of the
+//! log, syncs, and only then answers. Everything else reads the log.
+//!
+//! **Invariant:** nothing here knows what business it serves, speaks SQL or HTTP, or reads a clock
+//! outside [`clock`].
+
+mod aggregate;
+mod bus;
+pub mod clock;
+mod envelope;
+mod feed;
+mod flow;
+mod handler;
+pub mod ids;
+mod kernel_event;
+pub mod log;
+mod message;
+mod partition;
+mod problem;
+mod queue;
+mod reaction;
+mod reading;
+pub mod rows;
+pub mod runtime;
+mod service;
+mod shelf;
+mod stream;
+mod table;
+mod task;
+mod timer;
+mod view;
+mod writer;
+
+pub use aggregate::{Aggregate, Recorder};
+pub use bus::{Bus, Caller, Opening};
+pub use clock::Now;
+pub use feed::PublicRecord;
+pub use flow::{Edge, Flow};
+pub use handler::{JsonReply, RefusedJson};
+pub use kernel_event::Parked;
+pub use log::StoreError;
+pub use message::{
+    Command, Event, Fact, Idempotency, Key, Meta, PublicEvent, Query, Recorded, Reply, Wire,
+};
+pub use partition::{Limits, Stores};
+pub use problem::{Failure, NotDone};
+pub use reaction::Hearing;
+pub use reading::{Happened, Reading};
+pub use service::Service;
+pub use table::Table;
+pub use view::View;

@@ -1,0 +1,237 @@
+//! One partition of a running service: its queue, its writer, what follows it, and how it opens.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{oneshot, watch};
+
+use crate::clock::Clock;
+use crate::envelope::Committed;
+use crate::kernel_event::KernelEvent;
+use crate::log::{LogStore, StoreError};
+use crate::message::{Key, Meta};
+use crate::problem::Failure;
+use crate::queue::{NotTaken, Queue};
+use crate::rows::{RowChange, RowStore, Settlement};
+use crate::service::Service;
+use crate::shelf::{Follower, SETTLE_AFTER_EVENTS};
+use crate::task::Errand;
+use crate::timer;
+use crate::writer::{GroupEnding, Job, Writer};
+
+/// So many events are read from the log at a time while a partition opens.
+const OPEN_WINDOW: u64 = 10_000;
+/// A sweep wakes at most so many aggregates.
+const SWEEP_MAX: usize = 256;
+/// Where the rows say which tables they were derived for.
+const SHAPE_TABLE: &str = "kernel_shape";
+
+/// What a partition stores its log and its rows in.
+#[derive(Clone)]
+pub struct Stores {
+    /// The log: the truth.
+    pub log: Arc<dyn LogStore>,
+    /// The rows: derived, may be empty.
+    pub rows: Arc<dyn RowStore>,
+}
+
+/// How much a partition takes at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Commands that may wait; more are sent back.
+    pub queue_commands: usize,
+    /// Commands decided and committed together.
+    pub group_commands: usize,
+    /// Aggregates kept in memory.
+    pub aggregates: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            queue_commands: 16_384,
+            group_commands: 4_096,
+            aggregates: 200_000,
+        }
+    }
+}
+
+pub(crate) struct Partition {
+    pub(crate) service: Arc<Service>,
+    pub(crate) index: usize,
+    pub(crate) log: Arc<dyn LogStore>,
+    pub(crate) log_id: String,
+    pub(crate) follower: Arc<Follower>,
+    pub(crate) queue: Queue,
+    writer: Mutex<Writer>,
+    halted: watch::Sender<Option<String>>,
+    limits: Limits,
+    clock: Arc<dyn Clock>,
+}
+
+impl Partition {
+    /// Opens a partition: the rows are brought to the log's head, from nothing where need be.
+    pub(crate) fn open(
+        service: &Arc<Service>,
+        index: usize,
+        stores: Stores,
+        clock: &Arc<dyn Clock>,
+        limits: Limits,
+    ) -> Result<Self, StoreError> {
+        let head = stores.log.head()?;
+        derive_anew_where_need_be(service, &stores, head)?;
+        let follower = Arc::new(Follower::new(
+            Arc::clone(service),
+            Arc::clone(&stores.rows),
+        )?);
+        let behind = head.saturating_sub(follower.head());
+        if behind > SETTLE_AFTER_EVENTS {
+            tracing::info!(
+                service = service.name,
+                events = behind,
+                "deriving views from the log"
+            );
+        }
+        while follower.head() < head {
+            for record in stores.log.read_after(follower.head(), OPEN_WINDOW)? {
+                follower.publish(Arc::new(Committed::read(record, &service.kinds)?));
+            }
+            follower.catch_up()?;
+            if follower.unsettled() > SETTLE_AFTER_EVENTS {
+                follower.settle()?;
+            }
+        }
+        let writer = Writer::new(
+            Arc::clone(service),
+            Arc::clone(&stores.log),
+            Arc::clone(&follower),
+            Arc::clone(clock),
+            limits.aggregates,
+        )?;
+        Ok(Self {
+            service: Arc::clone(service),
+            index,
+            log_id: stores.log.id()?,
+            log: stores.log,
+            follower,
+            queue: Queue::new(limits.queue_commands),
+            writer: Mutex::new(writer),
+            halted: watch::Sender::new(None),
+            limits,
+            clock: Arc::clone(clock),
+        })
+    }
+
+    /// Gives a job to the writer; full and closed queues send it back before anything was done.
+    pub(crate) fn submit(&self, job: Box<dyn Job>) -> Result<(), Failure> {
+        self.queue.push(job).map_err(|not_taken| match not_taken {
+            NotTaken::Full => Failure::Busy { retry_after_s: 1 },
+            NotTaken::Closed => Failure::Stopping,
+        })
+    }
+
+    /// Decides and commits the next group, if anything waits. Says whether something was done.
+    pub(crate) fn write(&self) -> bool {
+        let jobs = self.queue.take(self.limits.group_commands);
+        if jobs.is_empty() {
+            return false;
+        }
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        writer.run(jobs);
+        if let Some(why) = writer.halted() {
+            self.queue.close();
+            self.halted.send_replace(Some(why.to_owned()));
+        }
+        true
+    }
+
+    /// The writer's thread ended by itself: nothing more is taken.
+    pub(crate) fn halt(&self, why: &str) {
+        self.queue.close();
+        self.halted.send_replace(Some(why.to_owned()));
+    }
+
+    pub(crate) fn watch_halted(&self) -> watch::Receiver<Option<String>> {
+        self.halted.subscribe()
+    }
+
+    /// Wakes aggregates whose timers rang; says how many. Each is looked at in a group of its own.
+    pub(crate) async fn sweep(&self, meta: &Meta) -> Result<usize, Failure> {
+        let due = timer::due(&*self.follower.read()?, self.clock.now(), SWEEP_MAX)?;
+        for it in &due {
+            let (kind, key, meta) = (it.kind, it.key.clone(), meta.clone());
+            let woken = self.errand(move |writer| {
+                if let Err(error) = writer.wake(kind, &key, &meta) {
+                    tracing::warn!(%error, "an aggregate could not be loaded for its timer");
+                }
+            });
+            woken.await?;
+        }
+        let mut shelf = self.follower.write()?;
+        due.iter()
+            .for_each(|it| shelf.timers.delete(it.row.clone()));
+        Ok(due.len())
+    }
+
+    /// Keeps how far a reader has come, in the log.
+    pub(crate) async fn keep_cursor(
+        &self,
+        reader: &Key,
+        through: u64,
+        meta: Meta,
+    ) -> Result<(), Failure> {
+        let reader = reader.clone();
+        self.errand(move |writer| {
+            writer.record_own(&reader, &meta, KernelEvent::Read { through });
+        })
+        .await
+    }
+
+    /// Has the writer do something as part of a group.
+    pub(crate) async fn errand(
+        &self,
+        run: impl FnMut(&mut Writer) + Send + 'static,
+    ) -> Result<(), Failure> {
+        let (reply, answer) = oneshot::channel();
+        self.submit(Box::new(Errand {
+            run: Box::new(run),
+            reply,
+        }))?;
+        match answer.await {
+            Ok(GroupEnding::Committed) => Ok(()),
+            Ok(GroupEnding::Failed(failure)) => Err(failure),
+            Ok(GroupEnding::Unknown(_)) | Err(_) => Err(Failure::Stopping),
+        }
+    }
+}
+
+/// Rows of another log, of a later one, or of other tables are of no use.
+fn derive_anew_where_need_be(
+    service: &Service,
+    stores: &Stores,
+    head: u64,
+) -> Result<(), StoreError> {
+    let views = service
+        .views
+        .iter()
+        .map(|it| format!("{}:{}", it.name, it.version));
+    let kinds = service
+        .kinds
+        .aggregates()
+        .map(|(_, kind)| kind.name.to_owned());
+    let parts: Vec<String> = views.chain(kinds).chain([stores.log.id()?]).collect();
+    let shape = format!("\"{}\"", parts.join(" "));
+    let known = stores.rows.row(SHAPE_TABLE, service.name)?;
+    if known.as_deref() == Some(&shape) && stores.rows.settled()? <= head {
+        return Ok(());
+    }
+    stores.rows.clear()?;
+    let change = RowChange {
+        key: service.name.to_owned(),
+        value: Some(shape),
+    };
+    let tables = vec![(SHAPE_TABLE.to_owned(), vec![change])];
+    stores.rows.settle(&Settlement {
+        through_seq: 0,
+        tables,
+    })
+}

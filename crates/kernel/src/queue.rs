@@ -1,0 +1,97 @@
+//! The bounded queue before a writer: what does not fit is sent back before any work is done.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::writer::Job;
+
+/// Jobs that wait for the writer, counted in commands.
+pub(crate) struct Queue {
+    waiting: Mutex<Waiting>,
+    arrived: Condvar,
+    commands_max: usize,
+}
+
+#[derive(Default)]
+struct Waiting {
+    jobs: VecDeque<Box<dyn Job>>,
+    commands: usize,
+    closed: bool,
+}
+
+/// Why a job was not taken.
+pub(crate) enum NotTaken {
+    Full,
+    Closed,
+}
+
+impl Queue {
+    pub(crate) fn new(commands_max: usize) -> Self {
+        Self {
+            waiting: Mutex::default(),
+            arrived: Condvar::new(),
+            commands_max,
+        }
+    }
+
+    /// Puts a job at the end. A job larger than the whole queue is taken when nothing else waits.
+    pub(crate) fn push(&self, job: Box<dyn Job>) -> Result<(), NotTaken> {
+        let mut waiting = self.lock();
+        if waiting.closed {
+            return Err(NotTaken::Closed);
+        }
+        let commands = waiting.commands + job.commands();
+        if commands > self.commands_max && waiting.commands > 0 {
+            return Err(NotTaken::Full);
+        }
+        waiting.commands = commands;
+        waiting.jobs.push_back(job);
+        drop(waiting);
+        self.arrived.notify_one();
+        Ok(())
+    }
+
+    /// Takes the next group: whatever waits, up to `commands_max` commands, at least one job.
+    pub(crate) fn take(&self, commands_max: usize) -> Vec<Box<dyn Job>> {
+        let mut waiting = self.lock();
+        let (mut jobs, mut commands) = (Vec::new(), 0);
+        while let Some(job) = waiting.jobs.front() {
+            if !jobs.is_empty() && commands + job.commands() > commands_max {
+                break;
+            }
+            commands += job.commands();
+            jobs.extend(waiting.jobs.pop_front());
+        }
+        waiting.commands -= commands;
+        jobs
+    }
+
+    /// Waits until something waits, the queue is closed or the time is over.
+    pub(crate) fn wait(&self, at_most: Duration) {
+        let waiting = self.lock();
+        if waiting.jobs.is_empty() && !waiting.closed {
+            let waited = self.arrived.wait_timeout(waiting, at_most);
+            drop(waited.unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+
+    /// Takes nothing more; what waits is still served.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+        self.arrived.notify_all();
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    /// Commands that wait.
+    pub(crate) fn depth(&self) -> usize {
+        self.lock().commands
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,137 @@
+//! Reactions: a service hears public events of another (or itself) and sends itself commands.
+
+use crate::bus::Bus;
+use crate::message::{Idempotency, Key, Meta};
+use crate::problem::{Failure, NotDone};
+
+/// So many events are heard before the place is kept.
+const HEARD_AT_ONCE: usize = 256;
+
+/// One partition of a source, as one service hears it.
+#[derive(Clone, Debug)]
+pub struct Hearing {
+    /// Who hears.
+    pub service: &'static str,
+    /// Whom.
+    pub source: &'static str,
+    /// Which partition of the source.
+    pub partition: usize,
+}
+
+impl Bus {
+    /// Everything that is heard here: for each service with reactions, each partition of each
+    /// service.
+    #[must_use]
+    pub fn hearings(&self) -> Vec<Hearing> {
+        let hearing = self
+            .services()
+            .iter()
+            .filter(|it| !it.service.reactions.is_empty());
+        let mut hearings = Vec::new();
+        for listener in hearing {
+            for source in self.services() {
+                let wanted = |it: &crate::service::Publication| {
+                    listener
+                        .service
+                        .reactions
+                        .iter()
+                        .any(|reaction| reaction.event == it.event)
+                };
+                if source.service.publications.iter().any(wanted) {
+                    let (service, source_name) = (listener.service.name, source.service.name);
+                    hearings.extend((0..source.partitions.len()).map(|partition| Hearing {
+                        service,
+                        source: source_name,
+                        partition,
+                    }));
+                }
+            }
+        }
+        hearings
+    }
+
+    /// Hears the next public events of a source and does what they ask for; says how many.
+    ///
+    /// Each command has an idempotency key made of the event and its place, so an event that is
+    /// heard twice has its effect once. A command that breaks its handler is parked by the writer.
+    ///
+    /// # Errors
+    /// When something could not be done now; hear again later.
+    pub async fn hear(&self, hearing: &Hearing) -> Result<usize, Failure> {
+        let Hearing {
+            service,
+            source,
+            partition,
+        } = hearing;
+        let keeper = self.partition(service, 0)?;
+        let reader = Key::from(format!("{source}/{partition}"));
+        let after = keeper.follower.read()?.cursors.get(&reader)?.unwrap_or(0);
+        let heard = self.feed(source, *partition, after, HEARD_AT_ONCE)?;
+        let Some(last) = heard.last().map(|event| event.sequence) else {
+            return Ok(0);
+        };
+        for event in &heard {
+            self.react(service, event).await?;
+        }
+        let mut meta = Meta::default();
+        self.identify(&mut meta);
+        keeper.keep_cursor(&reader, last, meta).await?;
+        Ok(heard.len())
+    }
+
+    async fn react(&self, service: &str, event: &crate::PublicRecord) -> Result<(), Failure> {
+        let running = self.running(service)?;
+        let reactions = running
+            .service
+            .reactions
+            .iter()
+            .filter(|it| it.event == event.name);
+        for reaction in reactions {
+            let sends = match (reaction.run)(event.data.get()) {
+                Ok(sends) => sends,
+                Err(error) => {
+                    let parked = crate::Parked {
+                        message: event.name.clone(),
+                        body: event.data.get().to_owned(),
+                        reason: format!("{} cannot read it: {error}", reaction.by),
+                    };
+                    self.park(service, parked).await?;
+                    continue;
+                }
+            };
+            for (place, send) in sends.into_iter().enumerate() {
+                let key = format!("{}/{}/{place}", event.id, reaction.by);
+                let meta = Meta {
+                    idempotency: Some(Idempotency::of(&key, event.data.get().as_bytes())),
+                    correlation: Some(Key::from(event.causationid.as_str())),
+                    ..Meta::default()
+                };
+                match send(self.clone(), meta).await {
+                    Ok(()) | Err(NotDone::Refused(_) | NotDone::Failed(Failure::Broken { .. })) => {
+                    }
+                    Err(NotDone::Failed(failure)) => return Err(failure),
+                    Err(NotDone::Unknown(_)) => return Err(Failure::Stopping),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Wakes the aggregates whose timers rang, in every partition; says how many.
+    ///
+    /// # Errors
+    /// When something could not be done now; sweep again later.
+    pub async fn sweep(&self) -> Result<usize, Failure> {
+        let mut woken = 0;
+        for partition in self
+            .services()
+            .iter()
+            .flat_map(|running| &running.partitions)
+        {
+            let mut meta = Meta::default();
+            self.identify(&mut meta);
+            woken += partition.sweep(&meta).await?;
+        }
+        Ok(woken)
+    }
+}

@@ -1,0 +1,153 @@
+//! Reading: what a query sees of a service's partitions, all as of the head when it arrived.
+
+use std::sync::RwLockReadGuard;
+
+use uuid::Uuid;
+
+use crate::aggregate::{Aggregate, Recorder};
+use crate::clock::Now;
+use crate::log::StoreError;
+use crate::message::Key;
+use crate::service::Service;
+use crate::shelf::Shelf;
+use crate::stream::causation;
+use crate::view::{View, Viewing};
+
+/// The views of a service, as of the moment a question arrived.
+pub struct Reading<'a> {
+    pub(crate) service: &'a Service,
+    pub(crate) shelves: Vec<RwLockReadGuard<'a, Shelf>>,
+    pub(crate) now: Now,
+}
+
+/// One event of an aggregate's history.
+#[derive(Clone, Debug)]
+pub struct Happened<E> {
+    /// Its sequence number in its partition.
+    pub seq: u64,
+    /// When it was decided.
+    pub at: Now,
+    /// The id of the command that caused it.
+    pub causation: Uuid,
+    /// What happened.
+    pub event: E,
+}
+
+impl Reading<'_> {
+    /// The moment the question arrived.
+    #[must_use]
+    pub fn now(&self) -> Now {
+        self.now
+    }
+
+    /// A row of a view.
+    ///
+    /// # Errors
+    /// When the storage cannot be read.
+    pub fn get<V: View>(&self, key: &str) -> Result<Option<V::Row>, StoreError> {
+        for shelf in &self.shelves {
+            if let Some(row) = self.table::<V>(shelf).get(key)? {
+                return Ok(Some(row));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The rows whose keys begin with `prefix` and come after `after`, in order of their keys, at
+    /// most `limit`.
+    ///
+    /// # Errors
+    /// When the storage cannot be read.
+    pub fn scan<V: View>(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(Key, V::Row)>, StoreError> {
+        let mut rows = Vec::new();
+        for shelf in &self.shelves {
+            rows.extend(self.table::<V>(shelf).scan(prefix, after, limit)?);
+        }
+        rows.sort_by(|(a, _), (b, _)| a.cmp(b));
+        rows.truncate(limit);
+        Ok(rows)
+    }
+
+    /// What happened to an aggregate after `after`, oldest first, at most `limit` events.
+    ///
+    /// # Errors
+    /// When the storage cannot be read.
+    pub fn history<A: Aggregate>(
+        &self,
+        key: &str,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Happened<A::Event>>, StoreError> {
+        let kind = self.service.kinds.index_of::<A>();
+        let events = self
+            .shelf_of(key)
+            .streams
+            .events(kind, &key.into(), after, limit)?;
+        let happened = |it: crate::stream::StreamEvent| {
+            let event = serde_json::from_str(&it.envelope)
+                .map_err(|e| StoreError(format!("an event of {key:?} cannot be read: {e}")))?;
+            Ok(Happened {
+                seq: it.seq,
+                at: it.at,
+                causation: causation(&it.envelope)?,
+                event,
+            })
+        };
+        events.into_iter().map(happened).collect()
+    }
+
+    /// An aggregate as it is.
+    ///
+    /// # Errors
+    /// When the storage cannot be read.
+    pub fn aggregate<A: Aggregate>(&self, key: &str) -> Result<Recorder<A>, StoreError> {
+        let kind = self.service.kinds.index_of::<A>();
+        typed(self.shelf_of(key).streams.load(kind, &key.into())?.as_mut())
+    }
+
+    /// An aggregate as it was when the event `through` had happened.
+    ///
+    /// # Errors
+    /// When the storage cannot be read.
+    pub fn aggregate_at<A: Aggregate>(
+        &self,
+        key: &str,
+        through: u64,
+    ) -> Result<Recorder<A>, StoreError> {
+        let kind = self.service.kinds.index_of::<A>();
+        typed(
+            self.shelf_of(key)
+                .streams
+                .load_at(kind, &key.into(), through)?
+                .as_mut(),
+        )
+    }
+
+    /// The shelf of the partition that a key of an aggregate belongs to.
+    fn shelf_of(&self, key: &str) -> &Shelf {
+        &self.shelves[crate::bus::partition_of(key, self.shelves.len())]
+    }
+
+    fn table<'s, V: View>(&self, shelf: &'s Shelf) -> &'s crate::table::Table<V::Row> {
+        let of_type = |it: &crate::service::Viewed| it.view_type == std::any::TypeId::of::<V>();
+        let place = self.service.views.iter().position(of_type);
+        let place =
+            place.unwrap_or_else(|| panic!("{} has no view {}", self.service.name, V::NAME));
+        let view = shelf.views[place].as_any().downcast_ref::<Viewing<V>>();
+        &view.expect("views stand in the table's order").table
+    }
+}
+
+fn typed<A: Aggregate>(
+    recorder: &mut dyn crate::aggregate::AnyRecorder,
+) -> Result<Recorder<A>, StoreError> {
+    let recorder: Option<&mut Recorder<A>> = recorder.as_any().downcast_mut();
+    recorder
+        .cloned()
+        .ok_or_else(|| StoreError("an aggregate of another kind".into()))
+}

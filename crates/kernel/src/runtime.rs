@@ -1,0 +1,148 @@
+//! Moves the partitions of a bus with threads: writers, followers, settlers, timers, reactions.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::bus::Bus;
+use crate::partition::Partition;
+use crate::shelf::SETTLE_AFTER_EVENTS;
+
+/// A writer looks up from an empty queue at least this often.
+const IDLE_WAIT: Duration = Duration::from_millis(500);
+/// Views are settled at least this often while anything changes.
+const SETTLE_EVERY: Duration = Duration::from_secs(1);
+
+/// The threads of a process. Dropping it without [`Runtime::stop`] leaves them to the process' end.
+pub struct Runtime {
+    bus: Bus,
+    writers: Vec<JoinHandle<()>>,
+    followers: Vec<JoinHandle<()>>,
+    stopping: watch::Sender<bool>,
+}
+
+impl Runtime {
+    /// Starts the threads of every partition.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start(bus: &Bus) -> std::io::Result<Self> {
+        let stopping = watch::Sender::new(false);
+        let (mut writers, mut followers) = (Vec::new(), Vec::new());
+        for partition in bus
+            .services()
+            .iter()
+            .flat_map(|running| &running.partitions)
+        {
+            let name = format!("{}-{}", partition.service.name, partition.index);
+            let (writer, follower) = (Arc::clone(partition), Arc::clone(partition));
+            writers.push(spawn(&format!("write-{name}"), move || write(&writer))?);
+            let stop = stopping.subscribe();
+            followers.push(spawn(&format!("follow-{name}"), move || {
+                follow(&follower, &stop)
+            })?);
+        }
+        Ok(Self {
+            bus: bus.clone(),
+            writers,
+            followers,
+            stopping,
+        })
+    }
+
+    /// Why a writer stopped by itself, once one has: the process should end and start again.
+    pub async fn halted(&self) -> String {
+        let partitions = self
+            .bus
+            .services()
+            .iter()
+            .flat_map(|running| &running.partitions);
+        let mut halted: Vec<_> = partitions
+            .map(|partition| partition.watch_halted())
+            .collect();
+        let waits = halted
+            .iter_mut()
+            .map(|it| Box::pin(it.wait_for(Option::is_some)));
+        let mut waits: Vec<_> = waits.collect();
+        std::future::poll_fn(|context| {
+            for wait in &mut waits {
+                if let std::task::Poll::Ready(Ok(why)) = wait.as_mut().poll(context) {
+                    return std::task::Poll::Ready(why.clone().unwrap_or_default());
+                }
+            }
+            std::task::Poll::Pending
+        })
+        .await
+    }
+
+    /// Takes nothing more, serves what waits, settles the views, and ends the threads.
+    pub fn stop(self) {
+        for partition in self
+            .bus
+            .services()
+            .iter()
+            .flat_map(|running| &running.partitions)
+        {
+            partition.queue.close();
+        }
+        for writer in self.writers {
+            let _ = writer.join();
+        }
+        self.stopping.send_replace(true);
+        for follower in self.followers {
+            let _ = follower.join();
+        }
+        for partition in self
+            .bus
+            .services()
+            .iter()
+            .flat_map(|running| &running.partitions)
+        {
+            if let Err(error) = partition.follower.settle() {
+                tracing::warn!(%error, "the views could not be settled; the next start derives them");
+            }
+        }
+    }
+}
+
+fn write(partition: &Partition) {
+    let moved = catch_unwind(AssertUnwindSafe(|| {
+        while partition.write() || !partition.queue.is_closed() {
+            partition.queue.wait(IDLE_WAIT);
+        }
+    }));
+    if moved.is_err() {
+        partition.halt("the writer broke; its last group may or may not be committed");
+    }
+}
+
+fn follow(partition: &Partition, stop: &watch::Receiver<bool>) {
+    let follower = &partition.follower;
+    let mut settled = crate::clock::Stopwatch::start();
+    while !*stop.borrow() {
+        follower.wait(SETTLE_EVERY / 4);
+        let followed = follower.catch_up().and_then(|()| {
+            let many = follower.unsettled() > SETTLE_AFTER_EVENTS;
+            let long = settled.seconds() > SETTLE_EVERY.as_secs_f64();
+            if many || (long && follower.unsettled() > 0) {
+                settled = crate::clock::Stopwatch::start();
+                follower.settle()?;
+            }
+            Ok(())
+        });
+        if let Err(error) = followed {
+            tracing::warn!(%error, "the views cannot follow the log");
+        }
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the seam through which threads come in"
+)]
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(run)
+}

@@ -1,0 +1,284 @@
+//! What follows the log of one partition in memory: views, streams, answers, timers, cursors.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{
+    Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+};
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::envelope::{Committed, CommittedEvent};
+use crate::kernel_event::{Answered, KernelEvent, Parked};
+use crate::log::StoreError;
+use crate::message::Key;
+use crate::rows::{RowStore, Settlement};
+use crate::service::{KindIndex, Service};
+use crate::stream::Streams;
+use crate::table::{AnyTable, Table};
+use crate::view::AnyView;
+
+/// Settle when so many events have been applied since the last time.
+pub(crate) const SETTLE_AFTER_EVENTS: u64 = 25_000;
+/// More unsettled events than this and the writer waits for the settling.
+pub(crate) const UNSETTLED_MAX: u64 = 400_000;
+
+/// The derived state of one partition, behind one lock.
+pub(crate) struct Shelf {
+    pub(crate) views: Vec<Box<dyn AnyView>>,
+    pub(crate) streams: Streams,
+    pub(crate) answers: Table<Answered>,
+    pub(crate) timers: Table<()>,
+    pub(crate) parked: Table<Parked>,
+    pub(crate) cursors: Table<u64>,
+    /// Reflects the log through this number.
+    pub(crate) applied: u64,
+    settled: u64,
+    /// Set apart through this number, and not yet known to be on disk.
+    frozen_through: Option<u64>,
+    /// A row could not be read while a record was applied: nothing here can be trusted any more.
+    broken: Option<StoreError>,
+}
+
+impl Shelf {
+    fn new(service: &Service, disk: &Arc<dyn RowStore>) -> Self {
+        let open = |it: &crate::service::Viewed| (it.open)(it.kind, Arc::clone(disk));
+        Self {
+            views: service.views.iter().map(open).collect(),
+            streams: Streams::new(Arc::clone(&service.kinds), Arc::clone(disk)),
+            answers: Table::new("kernel_answers", Arc::clone(disk)),
+            timers: Table::new("kernel_timers", Arc::clone(disk)),
+            parked: Table::new("kernel_parked", Arc::clone(disk)),
+            cursors: Table::new("kernel_cursors", Arc::clone(disk)),
+            applied: 0,
+            settled: 0,
+            frozen_through: None,
+            broken: None,
+        }
+    }
+
+    fn apply(&mut self, service: &Service, record: &Arc<Committed>) -> Result<(), StoreError> {
+        for (index, (seq, event)) in record.numbered().enumerate() {
+            if seq <= self.applied {
+                continue;
+            }
+            if event.kind == KindIndex::KERNEL {
+                self.apply_kernel(event);
+                continue;
+            }
+            self.streams.add(record, index);
+            for view in &mut self.views {
+                view.apply(seq, event)?;
+            }
+            for timer in service
+                .timers
+                .iter()
+                .filter(|timer| timer.fact == event.name)
+            {
+                if let Some(due) = (timer.due)(event) {
+                    self.timers
+                        .put(crate::timer::row_key(due, event.kind, &event.key), ());
+                }
+            }
+        }
+        self.applied = record.last_seq();
+        Ok(())
+    }
+
+    fn apply_kernel(&mut self, it: &CommittedEvent) {
+        let event = it
+            .event
+            .as_any()
+            .downcast_ref()
+            .expect("the kernel has one type of event");
+        match event {
+            KernelEvent::Answered(answered) => self.answers.put(it.key.clone(), answered.clone()),
+            KernelEvent::Parked(parked) => self.parked.put(it.key.clone(), parked.clone()),
+            KernelEvent::Unparked => self.parked.delete(it.key.clone()),
+            KernelEvent::Read { through } => self.cursors.put(it.key.clone(), *through),
+        }
+    }
+
+    fn tables(&mut self) -> impl Iterator<Item = &mut dyn AnyTable> {
+        let own: [&mut dyn AnyTable; 4] = [
+            &mut self.answers,
+            &mut self.timers,
+            &mut self.parked,
+            &mut self.cursors,
+        ];
+        self.views.iter_mut().map(|view| view.table()).chain(own)
+    }
+
+    /// Sets the changes apart, unless an earlier settling that failed left some.
+    fn freeze(&mut self) -> u64 {
+        if let Some(through) = self.frozen_through {
+            return through;
+        }
+        self.streams.freeze();
+        self.tables().for_each(AnyTable::freeze);
+        self.frozen_through = Some(self.applied);
+        self.applied
+    }
+
+    fn thaw(&mut self, through: u64) {
+        self.streams.thaw();
+        self.tables().for_each(AnyTable::thaw);
+        self.frozen_through = None;
+        self.settled = through;
+    }
+}
+
+/// Follows the log of one partition: whoever needs the present state brings it up to date.
+pub(crate) struct Follower {
+    service: Arc<Service>,
+    disk: Arc<dyn RowStore>,
+    shelf: RwLock<Shelf>,
+    /// Committed, not applied yet.
+    pending: Mutex<VecDeque<Arc<Committed>>>,
+    arrived: Condvar,
+    applied: AtomicU64,
+    settled: AtomicU64,
+    head: watch::Sender<u64>,
+    settling: Mutex<()>,
+}
+
+impl Follower {
+    pub(crate) fn new(service: Arc<Service>, disk: Arc<dyn RowStore>) -> Result<Self, StoreError> {
+        let mut shelf = Shelf::new(&service, &disk);
+        let settled = disk.settled()?;
+        (shelf.applied, shelf.settled) = (settled, settled);
+        Ok(Self {
+            service,
+            disk,
+            shelf: RwLock::new(shelf),
+            pending: Mutex::default(),
+            arrived: Condvar::new(),
+            applied: AtomicU64::new(settled),
+            settled: AtomicU64::new(settled),
+            head: watch::Sender::new(settled),
+            settling: Mutex::new(()),
+        })
+    }
+
+    /// Takes over what the writer has committed. Records come in order.
+    pub(crate) fn publish(&self, committed: Arc<Committed>) {
+        let last = committed.last_seq();
+        lock(&self.pending).push_back(committed);
+        self.head.send_replace(last);
+        self.arrived.notify_one();
+    }
+
+    /// The number of the last committed event.
+    pub(crate) fn head(&self) -> u64 {
+        *self.head.borrow()
+    }
+
+    pub(crate) fn watch(&self) -> watch::Receiver<u64> {
+        self.head.subscribe()
+    }
+
+    pub(crate) fn applied(&self) -> u64 {
+        self.applied.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn settled(&self) -> u64 {
+        self.settled.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn unsettled(&self) -> u64 {
+        self.head().saturating_sub(self.settled())
+    }
+
+    /// Waits until something was committed that is not applied yet, at most `at_most`.
+    pub(crate) fn wait(&self, at_most: Duration) {
+        let pending = lock(&self.pending);
+        if pending.is_empty() {
+            let waited = self.arrived.wait_timeout(pending, at_most);
+            drop(waited.unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+
+    /// The state as of the head at this moment, for reading.
+    pub(crate) fn read(&self) -> Result<RwLockReadGuard<'_, Shelf>, StoreError> {
+        self.catch_up()?;
+        let shelf = self.shelf.read().unwrap_or_else(PoisonError::into_inner);
+        match &shelf.broken {
+            None => Ok(shelf),
+            Some(error) => Err(error.clone()),
+        }
+    }
+
+    /// Applies what was committed and not applied yet.
+    pub(crate) fn catch_up(&self) -> Result<(), StoreError> {
+        if self.applied() == self.head() {
+            return Ok(());
+        }
+        drop(self.write()?);
+        Ok(())
+    }
+
+    /// The state as of the head, for a change that is not from the log (a timer that rang).
+    pub(crate) fn write(&self) -> Result<RwLockWriteGuard<'_, Shelf>, StoreError> {
+        let mut shelf = self.shelf.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(error) = &shelf.broken {
+            return Err(error.clone());
+        }
+        let pending = std::mem::take(&mut *lock(&self.pending));
+        for record in pending {
+            if let Err(error) = shelf.apply(&self.service, &record) {
+                tracing::error!(%error, "the views cannot follow the log; restart to rebuild them");
+                shelf.broken = Some(error.clone());
+                return Err(error);
+            }
+            self.applied.store(shelf.applied, Ordering::Release);
+        }
+        Ok(shelf)
+    }
+
+    /// Writes what changed since the last time to disk, in one sorted batch. Commits and reads go
+    /// on meanwhile. Returns the number through which the disk is now up to date.
+    pub(crate) fn settle(&self) -> Result<u64, StoreError> {
+        let _one_at_a_time = lock(&self.settling);
+        let (mut settlement, frozen, streams) = {
+            let mut shelf = self.write()?;
+            if shelf.applied == shelf.settled {
+                return Ok(shelf.settled);
+            }
+            let through_seq = shelf.freeze();
+            let frozen: Vec<_> = shelf.tables().map(|it| (it.name(), it.frozen())).collect();
+            let streams = shelf.streams.frozen();
+            let tables = shelf.streams.snapshots(through_seq)?;
+            (
+                Settlement {
+                    through_seq,
+                    tables,
+                },
+                frozen,
+                streams,
+            )
+        };
+        settlement.tables.extend(streams.tables());
+        for (name, rows) in &frozen {
+            let changes = rows.changes().map_err(|e| StoreError(e.to_string()))?;
+            settlement.tables.push(((*name).to_owned(), changes));
+        }
+        settlement.tables.retain(|(_, changes)| !changes.is_empty());
+        // When this fails, what was set apart stays so and is tried again with the next settling.
+        self.disk.settle(&settlement)?;
+        let mut shelf = self.shelf.write().unwrap_or_else(PoisonError::into_inner);
+        shelf.thaw(settlement.through_seq);
+        self.settled
+            .store(settlement.through_seq, Ordering::Release);
+        Ok(settlement.through_seq)
+    }
+
+    pub(crate) fn answer(&self, key: &Key) -> Result<Option<Answered>, StoreError> {
+        self.read()?.answers.get(key)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,204 @@
+//! Rows in memory above rows on disk: what changed since the last settling, in two layers.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use crate::log::StoreError;
+use crate::message::{Key, Wire};
+use crate::rows::{KeyRange, RowChange, RowStore};
+
+/// Changed rows: `None` is a deletion.
+type Layer<R> = BTreeMap<Key, Option<R>>;
+
+/// A table of a view: changes apply in memory at once and are settled to disk in batches.
+pub struct Table<R> {
+    name: &'static str,
+    /// Changed since the last freeze.
+    active: Layer<R>,
+    /// Being settled; not changed any more.
+    frozen: Arc<Layer<R>>,
+    disk: Arc<dyn RowStore>,
+}
+
+impl<R: Wire> Table<R> {
+    pub(crate) fn new(name: &'static str, disk: Arc<dyn RowStore>) -> Self {
+        Self {
+            name,
+            active: Layer::new(),
+            frozen: Arc::default(),
+            disk,
+        }
+    }
+
+    /// The row under `key`.
+    ///
+    /// # Errors
+    /// When the storage cannot be read.
+    pub fn get(&self, key: &str) -> Result<Option<R>, StoreError> {
+        if let Some(row) = self.active.get(key).or_else(|| self.frozen.get(key)) {
+            return Ok(row.clone());
+        }
+        let text = self.disk.row(self.name, key)?;
+        text.map(|text| parse(self.name, key, &text)).transpose()
+    }
+
+    /// Puts a row, whatever was there.
+    pub fn put(&mut self, key: impl Into<Key>, row: R) {
+        self.active.insert(key.into(), Some(row));
+    }
+
+    /// Deletes the row under `key`, if there is one.
+    pub fn delete(&mut self, key: impl Into<Key>) {
+        self.active.insert(key.into(), None);
+    }
+
+    /// Changes the row under `key`; what is not there is left alone.
+    ///
+    /// # Errors
+    /// When the storage cannot be read.
+    pub fn update(&mut self, key: &str, change: impl FnOnce(&mut R)) -> Result<(), StoreError> {
+        if let Some(slot) = self.active.get_mut(key) {
+            if let Some(row) = slot {
+                change(row);
+            }
+            return Ok(());
+        }
+        if let Some(mut row) = self.get(key)? {
+            change(&mut row);
+            self.put(key, row);
+        }
+        Ok(())
+    }
+
+    /// The rows whose keys begin with `prefix` and come after `after` (exclusive), at most `limit`.
+    ///
+    /// # Errors
+    /// When the storage cannot be read.
+    pub fn scan(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(Key, R)>, StoreError> {
+        let mut from = after.map_or_else(|| prefix.to_owned(), successor);
+        let below = (!prefix.is_empty()).then(|| format!("{prefix}\u{10ffff}"));
+        let mut found = Vec::new();
+        loop {
+            let page = self.page(&from, below.as_deref(), limit.max(16))?;
+            found.extend(page.rows);
+            found.truncate(limit);
+            match page.known_through {
+                Some(key) if found.len() < limit => from = successor(&key),
+                _ => return Ok(found),
+            }
+        }
+    }
+
+    /// A step of a scan: up to `limit` entries of each layer, merged as far as all of them reach.
+    fn page(&self, from: &str, below: Option<&str>, limit: usize) -> Result<Page<R>, StoreError> {
+        let mut known_through: Option<Key> = None;
+        let mut reached = |count: usize, last: Option<&str>| {
+            if let (true, Some(last)) = (count == limit, last)
+                && known_through.as_deref().is_none_or(|known| last < known)
+            {
+                known_through = Some(last.into());
+            }
+        };
+        let range = KeyRange {
+            from: from.into(),
+            below: below.map(str::to_owned),
+            limit,
+            backwards: false,
+        };
+        let on_disk = self.disk.rows(self.name, &range)?;
+        reached(on_disk.len(), on_disk.last().map(|(key, _)| key.as_str()));
+        let mut merged: BTreeMap<Key, Option<R>> = BTreeMap::new();
+        let bounds = (
+            Bound::Included(from),
+            below.map_or(Bound::Unbounded, Bound::Excluded),
+        );
+        for layer in [&*self.frozen, &self.active] {
+            let rows: Vec<_> = layer.range::<str, _>(bounds).take(limit).collect();
+            reached(rows.len(), rows.last().map(|(key, _)| key.as_str()));
+            merged.extend(
+                rows.into_iter()
+                    .map(|(key, row)| (key.clone(), row.clone())),
+            );
+        }
+        for (key, text) in on_disk {
+            if !merged.contains_key(key.as_str()) {
+                let row = parse(self.name, &key, &text)?;
+                merged.insert(key.into(), Some(row));
+            }
+        }
+        let in_reach = |key: &Key| known_through.as_ref().is_none_or(|known| key <= known);
+        let rows = merged.into_iter().filter(|(key, _)| in_reach(key));
+        let rows = rows.filter_map(|(key, row)| Some((key, row?))).collect();
+        Ok(Page {
+            rows,
+            known_through,
+        })
+    }
+}
+
+/// Part of a scan: the rows, and the key up to which they are all there is (`None`: to the end).
+struct Page<R> {
+    rows: Vec<(Key, R)>,
+    known_through: Option<Key>,
+}
+
+/// The least key above `key`; keys hold no NUL.
+fn successor(key: &str) -> String {
+    format!("{key}\u{1}")
+}
+
+fn parse<R: Wire>(table: &str, key: &str, text: &str) -> Result<R, StoreError> {
+    serde_json::from_str(text)
+        .map_err(|e| StoreError(format!("the row {key:?} of {table} cannot be read: {e}")))
+}
+
+/// A table whose rows' type is not known at compile time, as settling sees it.
+pub(crate) trait AnyTable: Send + Sync {
+    fn name(&self) -> &'static str;
+    /// Sets the changes apart; they are read from there until [`AnyTable::thaw`].
+    fn freeze(&mut self);
+    /// What is set apart, to be written without a lock.
+    fn frozen(&self) -> Box<dyn FrozenRows>;
+    /// The changes set apart are on disk (or derived anew): forgets them.
+    fn thaw(&mut self);
+}
+
+/// Rows set apart, ready to be written.
+pub(crate) trait FrozenRows: Send {
+    fn changes(&self) -> Result<Vec<RowChange>, serde_json::Error>;
+}
+
+impl<R: Wire> AnyTable for Table<R> {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+    fn freeze(&mut self) {
+        assert!(self.frozen.is_empty(), "one settling at a time");
+        self.frozen = Arc::new(std::mem::take(&mut self.active));
+    }
+    fn frozen(&self) -> Box<dyn FrozenRows> {
+        Box::new(Arc::clone(&self.frozen))
+    }
+    fn thaw(&mut self) {
+        self.frozen = Arc::default();
+    }
+}
+
+impl<R: Wire> FrozenRows for Arc<Layer<R>> {
+    fn changes(&self) -> Result<Vec<RowChange>, serde_json::Error> {
+        let change = |(key, row): (&Key, &Option<R>)| {
+            let value = row.as_ref().map(serde_json::to_string).transpose()?;
+            Ok(RowChange {
+                key: key.to_string(),
+                value,
+            })
+        };
+        self.iter().map(change).collect()
+    }
+}

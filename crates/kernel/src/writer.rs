@@ -1,0 +1,416 @@
+//! The one writer of a partition: decides a group of commands, appends it as one record, answers.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use serde_json::value::{RawValue, to_raw_value};
+
+use crate::aggregate::AnyRecorder;
+use crate::clock::{Clock, Now, Stopwatch};
+use crate::envelope::{Author, Committed, Group};
+use crate::handler::Handling;
+use crate::kernel_event::{Answered, Ending, KERNEL, KernelEvent, Parked};
+use crate::log::{AppendError, LogStore, StoreError};
+use crate::message::{Command, Event, Idempotency, Key, Meta, Reply};
+use crate::problem::{Failure, NotDone};
+use crate::service::{KindIndex, Service};
+use crate::shelf::{Follower, UNSETTLED_MAX};
+
+/// A handler that breaks is tried once more on a fresh aggregate; then its message is parked.
+const TRIES: usize = 2;
+/// When the views lag by more events than this, the writer helps them.
+const LAG_MAX: u64 = 50_000;
+/// Answers kept by the writer itself until the views surely have them.
+const RECENT_ANSWERS: usize = 20_000;
+
+/// What a writer does for one caller: decide some commands, and answer when they are committed.
+pub(crate) trait Job: Send {
+    /// How many commands it holds.
+    fn commands(&self) -> usize;
+    fn decide(&mut self, writer: &mut Writer);
+    fn answer(self: Box<Self>, ending: &GroupEnding);
+}
+
+/// How the commit of a group ended.
+#[derive(Clone, Debug)]
+pub(crate) enum GroupEnding {
+    Committed,
+    Failed(Failure),
+    Unknown(String),
+}
+
+type Id = (KindIndex, Key);
+
+/// An aggregate in the writer's memory.
+struct Cached {
+    recorder: Box<dyn AnyRecorder>,
+    /// The group that used it last.
+    group: u64,
+}
+
+/// The writer of one partition. It alone decides and appends.
+pub(crate) struct Writer {
+    service: Arc<Service>,
+    log: Arc<dyn LogStore>,
+    follower: Arc<Follower>,
+    clock: Arc<dyn Clock>,
+    cache: FxHashMap<Id, Cached>,
+    cache_max: usize,
+    next_seq: u64,
+    group: Group,
+    groups: u64,
+    /// Answers of the present group under their keys.
+    answers: FxHashMap<Key, Answered>,
+    /// Answers of late groups, with the number of the event that keeps each.
+    recent: FxHashMap<Key, (u64, Answered)>,
+    halted: Option<String>,
+}
+
+impl Writer {
+    pub(crate) fn new(
+        service: Arc<Service>,
+        log: Arc<dyn LogStore>,
+        follower: Arc<Follower>,
+        clock: Arc<dyn Clock>,
+        cache_max: usize,
+    ) -> Result<Self, StoreError> {
+        let head = log.head()?;
+        let last = log.read_after(head.saturating_sub(1), 1)?;
+        let at = last
+            .last()
+            .map_or(Now(i64::MIN), |record| Now(record.at_ms));
+        Ok(Self {
+            service,
+            log,
+            follower,
+            clock,
+            cache: FxHashMap::default(),
+            cache_max,
+            next_seq: head + 1,
+            group: Group::begin(at),
+            groups: 0,
+            answers: FxHashMap::default(),
+            recent: FxHashMap::default(),
+            halted: None,
+        })
+    }
+
+    /// Why this writer takes nothing any more, if so.
+    pub(crate) fn halted(&self) -> Option<&str> {
+        self.halted.as_deref()
+    }
+
+    /// Decides the jobs one after another, commits what they recorded, and only then answers.
+    pub(crate) fn run(&mut self, mut jobs: Vec<Box<dyn Job>>) {
+        if self.halted.is_some() {
+            let ending = GroupEnding::Failed(Failure::Stopping);
+            return jobs.into_iter().for_each(|job| job.answer(&ending));
+        }
+        self.groups += 1;
+        self.group.at = self.clock.now().max(self.group.at);
+        for job in &mut jobs {
+            job.decide(self);
+        }
+        let commands: usize = jobs.iter().map(|job| job.commands()).sum();
+        let ending = self.commit();
+        for job in jobs {
+            job.answer(&ending);
+        }
+        metrics::histogram!("earmark_group_commands", "service" => self.service.name)
+            .record(u32::try_from(commands).unwrap_or(u32::MAX));
+        self.keep_in_bounds();
+    }
+
+    /// The moment of the present group.
+    pub(crate) fn now(&self) -> Now {
+        self.group.at
+    }
+
+    pub(crate) fn decide<C: Command>(
+        &mut self,
+        handling: &Handling<C>,
+        key: &Key,
+        command: &C,
+        meta: &Meta,
+    ) -> Reply<C> {
+        let reply = self.try_decide(handling, key, command, meta);
+        reply.unwrap_or_else(|failure| Reply::fresh(Err(failure.into())))
+    }
+
+    fn try_decide<C: Command>(
+        &mut self,
+        handling: &Handling<C>,
+        key: &Key,
+        command: &C,
+        meta: &Meta,
+    ) -> Result<Reply<C>, Failure> {
+        if let Some(idempotency) = &meta.idempotency
+            && let Some(answered) = self.answered(&idempotency.key)?
+        {
+            return replay::<C>(idempotency, &answered);
+        }
+        let now = meta.at.unwrap_or(self.group.at);
+        let id = (handling.kind, key.clone());
+        if meta.dry_run {
+            return self.rehearse(handling, &id, command, now);
+        }
+        let mut reason = String::new();
+        for _ in 0..TRIES {
+            let recorder = self.recorder(&id)?;
+            match catch(|| (handling.run)(recorder, command.clone(), now)) {
+                Ok(decided) => {
+                    self.drain(&id, handling.of, meta, now);
+                    if let Some(idempotency) = &meta.idempotency {
+                        self.keep_answer::<C>(idempotency, &decided, meta);
+                    }
+                    return Ok(Reply::fresh(decided.map_err(NotDone::Refused)));
+                }
+                Err(broke) => reason = broke,
+            }
+            // What it left in memory is not what the log says: the next try loads it anew.
+            self.cache.remove(&id);
+        }
+        tracing::error!(command = C::NAME, %key, reason, "a handler broke twice, parked");
+        let body = serde_json::to_string(command).unwrap_or_default();
+        self.park(meta, C::NAME, body, &reason);
+        Err(Failure::Broken {
+            command: C::NAME.into(),
+            reason,
+        })
+    }
+
+    /// Runs a handler on a copy and keeps nothing.
+    fn rehearse<C: Command>(
+        &mut self,
+        handling: &Handling<C>,
+        id: &Id,
+        command: &C,
+        now: Now,
+    ) -> Result<Reply<C>, Failure> {
+        let mut copy = self.recorder(id)?.copy();
+        let decided = catch(|| (handling.run)(copy.as_mut(), command.clone(), now));
+        let decided = decided.map_err(|reason| Failure::Broken {
+            command: C::NAME.into(),
+            reason,
+        })?;
+        let mut events = Vec::new();
+        copy.drain(&mut |_, event| {
+            let mut json = Vec::new();
+            event.write_json(&mut json).expect("events are plain data");
+            let json = String::from_utf8(json).expect("serde_json writes UTF-8");
+            events.push(RawValue::from_string(json).expect("serde_json writes JSON"));
+        });
+        Ok(Reply {
+            ending: decided.map_err(NotDone::Refused),
+            replayed: false,
+            events,
+        })
+    }
+
+    /// Runs what always comes first for an aggregate: its timer rang.
+    pub(crate) fn wake(
+        &mut self,
+        kind: KindIndex,
+        key: &Key,
+        meta: &Meta,
+    ) -> Result<(), StoreError> {
+        let id = (kind, key.clone());
+        let (of, now) = (self.service.kinds.get(kind).name, self.group.at);
+        let recorder = self.recorder(&id)?;
+        if let Err(reason) = catch(|| recorder.wake(now)) {
+            tracing::error!(%key, reason, "what runs first broke on a timer");
+            self.cache.remove(&id);
+            return Ok(());
+        }
+        self.drain(&id, of, meta, now);
+        Ok(())
+    }
+
+    /// Sets a message aside, as part of the present group.
+    pub(crate) fn park(&mut self, meta: &Meta, message: &str, body: String, reason: &str) {
+        let key = Key::from(meta.command_id.to_string());
+        let parked = Parked {
+            message: message.into(),
+            body,
+            reason: reason.into(),
+        };
+        self.record_own(&key, meta, KernelEvent::Parked(parked));
+    }
+
+    /// Records one of the kernel's own events in the present group.
+    pub(crate) fn record_own(&mut self, key: &Key, meta: &Meta, event: KernelEvent) {
+        let at = self.group.at;
+        let author = Author {
+            kind: KindIndex::KERNEL,
+            of: KERNEL,
+            key,
+            meta,
+            at,
+        };
+        self.group.push(&author, event.name(), Box::new(event));
+    }
+
+    /// The answer given before under an idempotency key.
+    fn answered(&self, key: &Key) -> Result<Option<Answered>, StoreError> {
+        let near = self
+            .answers
+            .get(key)
+            .or_else(|| Some(&self.recent.get(key)?.1));
+        near.map_or_else(|| self.follower.answer(key), |it| Ok(Some(it.clone())))
+    }
+
+    fn keep_answer<C: Command>(
+        &mut self,
+        idempotency: &Idempotency,
+        decided: &Result<C::Answer, C::Refusal>,
+        meta: &Meta,
+    ) {
+        let plain = "answers and refusals are plain data";
+        let ending = match decided {
+            Ok(answer) => Ending::Done(to_raw_value(answer).expect(plain)),
+            Err(refusal) => Ending::Refused(to_raw_value(refusal).expect(plain)),
+        };
+        let answered = Answered {
+            fingerprint: idempotency.fingerprint.clone(),
+            ending,
+        };
+        self.answers
+            .insert(idempotency.key.clone(), answered.clone());
+        self.record_own(&idempotency.key, meta, KernelEvent::Answered(answered));
+    }
+
+    /// The aggregate as the log and the present group have it.
+    fn recorder(&mut self, id: &Id) -> Result<&mut dyn AnyRecorder, StoreError> {
+        if !self.cache.contains_key(id) {
+            let mut recorder = self.follower.read()?.streams.load(id.0, &id.1)?;
+            let own = self
+                .group
+                .events
+                .iter()
+                .filter(|it| it.kind == id.0 && it.key == id.1);
+            own.for_each(|it| recorder.fold_any(it.event.as_any()));
+            self.cache.insert(
+                id.clone(),
+                Cached {
+                    recorder,
+                    group: self.groups,
+                },
+            );
+        }
+        let cached = self.cache.get_mut(id).expect("just put there");
+        cached.group = self.groups;
+        Ok(cached.recorder.as_mut())
+    }
+
+    /// Moves what an aggregate has recorded into the group.
+    fn drain(&mut self, id: &Id, of: &'static str, meta: &Meta, at: Now) {
+        let Some(cached) = self.cache.get_mut(id) else {
+            return;
+        };
+        let author = Author {
+            kind: id.0,
+            of,
+            key: &id.1,
+            meta,
+            at,
+        };
+        let group = &mut self.group;
+        cached
+            .recorder
+            .drain(&mut |name, event| group.push(&author, name, event));
+    }
+
+    fn commit(&mut self) -> GroupEnding {
+        let answers = std::mem::take(&mut self.answers);
+        if self.group.events.is_empty() {
+            return GroupEnding::Committed;
+        }
+        let next = Group::begin(self.group.at);
+        let group = std::mem::replace(&mut self.group, next);
+        let (record, committed) = group.finish(self.next_seq);
+        let watch = Stopwatch::start();
+        let appended = self.log.append(&record);
+        metrics::histogram!("earmark_commit_seconds", "service" => self.service.name)
+            .record(watch.seconds());
+        match appended {
+            Ok(()) => {
+                self.next_seq = record.last_seq + 1;
+                let kept = answers
+                    .into_iter()
+                    .map(|(key, it)| (key, (record.last_seq, it)));
+                self.recent.extend(kept);
+                self.follower.publish(Arc::new(committed));
+                GroupEnding::Committed
+            }
+            Err(AppendError::Failed(why)) => self.forget(&committed, Failure::Storage(why)),
+            Err(AppendError::Full(why)) => self.forget(&committed, Failure::StorageFull(why)),
+            Err(AppendError::Unknown(why)) => {
+                tracing::error!(
+                    why,
+                    "the outcome of a commit is not known; the writer stops"
+                );
+                self.halted = Some(why.clone());
+                GroupEnding::Unknown(why)
+            }
+        }
+    }
+
+    /// Nothing was appended: what the group did in memory is not so.
+    fn forget(&mut self, group: &Committed, failure: Failure) -> GroupEnding {
+        tracing::warn!(%failure, "a group was not committed");
+        for event in &group.events {
+            self.cache.remove(&(event.kind, event.key.clone()));
+        }
+        GroupEnding::Failed(failure)
+    }
+
+    fn keep_in_bounds(&mut self) {
+        if self.cache.len() > self.cache_max {
+            let keep_from = self.groups.saturating_sub(64);
+            self.cache.retain(|_, cached| cached.group >= keep_from);
+        }
+        if self.recent.len() > RECENT_ANSWERS {
+            let applied = self.follower.applied();
+            self.recent.retain(|_, (seq, _)| *seq > applied);
+        }
+        let helped = if self.follower.unsettled() > UNSETTLED_MAX {
+            self.follower.settle().map(drop)
+        } else if self.follower.head() - self.follower.applied() > LAG_MAX {
+            self.follower.catch_up()
+        } else {
+            Ok(())
+        };
+        if let Err(error) = helped {
+            tracing::warn!(%error, "the views cannot keep up with the log");
+        }
+    }
+}
+
+fn replay<C: Command>(idempotency: &Idempotency, answered: &Answered) -> Result<Reply<C>, Failure> {
+    if answered.fingerprint != idempotency.fingerprint {
+        return Err(Failure::KeyReused(idempotency.key.to_string()));
+    }
+    let unreadable = |e: serde_json::Error| crate::handler::unreadable("kept answer", &e);
+    let ending = match &answered.ending {
+        Ending::Done(json) => Ok(serde_json::from_str(json.get()).map_err(unreadable)?),
+        Ending::Refused(json) => Err(NotDone::Refused(
+            serde_json::from_str(json.get()).map_err(unreadable)?,
+        )),
+    };
+    Ok(Reply {
+        ending,
+        replayed: true,
+        events: Vec::new(),
+    })
+}
+
+/// Runs what may panic; what the panic said is the error.
+fn catch<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|payload: Box<dyn Any + Send>| {
+        let text = payload.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
+        text.unwrap_or("it panicked without a word").to_owned()
+    })
+}
