@@ -5,7 +5,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::events::OutOfStock;
 use super::lines::LineState;
 use crate::values::{Day, LineId, OrderId, Quantity, Sku};
 

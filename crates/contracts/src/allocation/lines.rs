@@ -6,8 +6,6 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::batches::{BatchState, MovedLine};
-use super::events::OutOfStock;
-use super::holds::Held;
 use crate::values::{BatchReference, Day, LineId, OrderId, Priority, Quantity, Sku};
 
 /// What is to be done with a line for which there is no stock.
