@@ -19,6 +19,9 @@ pub const QUANTITY_MAX: u32 = 1_000_000_000;
 /// A priority is at most this.
 pub const PRIORITY_MAX: u8 = 9;
 
+/// The first day that moments are counted from.
+pub const EPOCH: Date = Date::constant(1970, 1, 1);
+
 /// Why a value is not one.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum InvalidValue {
@@ -297,9 +300,8 @@ impl Day {
     /// The day of a moment, UTC; the nearest the calendar has.
     #[must_use]
     pub fn of(now: Now) -> Self {
-        let epoch = Date::constant(1970, 1, 1);
         let days = jiff::Span::new().try_days(now.days_since_epoch());
-        let day = days.and_then(|days| epoch.checked_add(days));
+        let day = days.and_then(|days| EPOCH.checked_add(days));
         Self(day.unwrap_or(if now.0 < 0 { Date::MIN } else { Date::MAX }))
     }
 }

@@ -1,0 +1,391 @@
+//! What is decided about batches: they come, change and end, and the lines in them are planned anew.
+
+use earmark_contracts::allocation::{
+    BatchChanged, BatchCreated as Created, BatchRefused, ChangeBatch, CloseBatch, CreateBatch,
+    batch_etag,
+};
+use earmark_contracts::values::{BatchReference, Day};
+use earmark_kernel::{Now, Recorder};
+
+use super::events::{
+    BatchClosed, BatchCreated, BatchEtaChanged, BatchQuantityChanged, Deallocated, HoldEnded,
+    LineKey, OutOfStock, Released, Returned, StockEvent,
+};
+use super::figures::{Figures, Place};
+use super::handlers::{kept, sku_of};
+use super::moves::moved_lines;
+use super::placing::{fill, place_again};
+use super::ranking::Fit;
+use super::reference::{Reference, ReferenceEvent};
+use super::steps::{AddBatch, ClaimReference};
+use super::stock::Stock;
+
+/// A reference belongs to the SKU that claims it first.
+pub(super) fn claim_reference(
+    reference: &mut Recorder<Reference>,
+    command: ClaimReference,
+    _: Now,
+) -> Result<(), BatchRefused> {
+    match &reference.sku {
+        None => {
+            reference.record(ReferenceEvent::Claimed { sku: command.sku });
+            Ok(())
+        }
+        Some(sku) if *sku == command.sku => Ok(()),
+        Some(_) => {
+            let differs = "sku".to_owned();
+            Err(BatchRefused::BatchExists {
+                reference: command.reference,
+                differs,
+            })
+        }
+    }
+}
+
+/// A batch comes into being; the same again changes nothing.
+pub(super) fn add_batch(
+    stock: &mut Recorder<Stock>,
+    AddBatch(command): AddBatch,
+    _: Now,
+) -> Result<Created, BatchRefused> {
+    if let Some(existing) = stock.batch(&command.reference) {
+        if let Some(differs) = difference(&existing.created, &command) {
+            let differs = differs.to_owned();
+            return Err(BatchRefused::BatchExists {
+                reference: command.reference,
+                differs,
+            });
+        }
+        let batch = existing.figures.state(&command.sku);
+        return Ok(Created {
+            existed: true,
+            batch,
+            moved: Vec::new(),
+        });
+    }
+    stock.record(StockEvent::BatchCreated(BatchCreated {
+        batch: command.reference.clone(),
+        quantity: command.quantity.units(),
+        eta: command.eta,
+        expires: command.expires,
+    }));
+    stock.follow();
+    let figures = stock
+        .figures(&command.reference)
+        .expect("it was created just now");
+    let batch = figures.state(&command.sku);
+    Ok(Created {
+        existed: false,
+        batch,
+        moved: moved_lines(stock.recorded()),
+    })
+}
+
+fn difference(batch: &BatchCreated, command: &CreateBatch) -> Option<&'static str> {
+    match () {
+        () if batch.quantity != command.quantity.units() => Some("quantity"),
+        () if batch.eta != command.eta => Some("eta"),
+        () if batch.expires != command.expires => Some("expires"),
+        () => None,
+    }
+}
+
+/// A batch turns out larger or smaller, later or earlier.
+pub(super) fn change_batch(
+    stock: &mut Recorder<Stock>,
+    command: ChangeBatch,
+    now: Now,
+) -> Result<BatchChanged, BatchRefused> {
+    let figures = open_batch(stock, &command.reference, &command.if_match)?.clone();
+    let plan = plan(stock);
+    let batch = command.reference;
+    if let Some(to) = command.eta.filter(|to| *to != figures.eta) {
+        let (reason, day) = (kept(&command.reason), Day::of(now));
+        let from = figures.eta;
+        let batch = batch.clone();
+        stock.record(StockEvent::BatchEtaChanged(BatchEtaChanged {
+            batch,
+            from,
+            to,
+            day,
+            reason,
+        }));
+    }
+    if let Some(to) = command
+        .quantity
+        .map(|it| it.units())
+        .filter(|to| *to != figures.purchased)
+    {
+        let (from, reason) = (figures.purchased, kept(&command.reason));
+        let changed = BatchQuantityChanged {
+            batch: batch.clone(),
+            from,
+            to,
+            reason,
+        };
+        stock.record(StockEvent::BatchQuantityChanged(changed));
+        take_off_losers(stock, &batch);
+    }
+    stock.follow();
+    Ok(changed(stock, &batch, plan))
+}
+
+/// A batch is withdrawn.
+pub(super) fn close_batch(
+    stock: &mut Recorder<Stock>,
+    command: CloseBatch,
+    _: Now,
+) -> Result<BatchChanged, BatchRefused> {
+    open_batch(stock, &command.reference, &command.if_match)?;
+    let plan = plan(stock);
+    withdraw(stock, &command.reference, false, &command.reason);
+    stock.follow();
+    Ok(changed(stock, &command.reference, plan))
+}
+
+/// What runs before every command: holds that are over end, batches whose day has come expire.
+pub(super) fn lapse(stock: &mut Recorder<Stock>, now: Now) {
+    while let Some((_, key)) = stock.next_hold_end().filter(|(until, _)| *until <= now) {
+        let key = key.clone();
+        let line = stock.line(&key).expect("a hold is a line");
+        let (quantity, batch) = (line.open(), line.batch().cloned());
+        let reason = "it was not confirmed in time".to_owned();
+        stock.record(StockEvent::HoldEnded(HoldEnded {
+            line: key,
+            quantity,
+            batch,
+            reason,
+        }));
+    }
+    if stock.next_expiry().is_none() {
+        return;
+    }
+    let today = Day::of(now);
+    while let Some((_, batch)) = stock.next_expiry().filter(|(day, _)| *day <= today) {
+        let reference = batch.figures.reference.clone();
+        withdraw(stock, &reference, true, "it has expired");
+    }
+}
+
+fn withdraw(stock: &mut Recorder<Stock>, batch: &BatchReference, expired: bool, reason: &str) {
+    let closed = BatchClosed {
+        batch: batch.clone(),
+        expired,
+        reason: kept(reason),
+    };
+    stock.record(StockEvent::BatchClosed(closed));
+    let lines = stock
+        .batch(batch)
+        .into_iter()
+        .flat_map(|it| it.lines.iter());
+    let keys: Vec<LineKey> = lines.map(|entry| entry.key.clone()).collect();
+    let why = if expired {
+        "the batch has expired"
+    } else {
+        "the batch was closed"
+    };
+    keys.iter().for_each(|key| take_off(stock, key, why));
+}
+
+/// Takes lines off a batch until what is promised of it is there. Who loses first: held lines, then
+/// the lowest priority, then the latest. They are recorded in the order in which they are served.
+fn take_off_losers(stock: &mut Recorder<Stock>, batch: &BatchReference) {
+    let Some(it) = stock.batch(batch) else { return };
+    let mut missing = it.figures.allocated.saturating_sub(it.figures.purchased);
+    let mut losers = Vec::new();
+    for entry in it.lines.iter().rev() {
+        if missing == 0 {
+            break;
+        }
+        missing = missing.saturating_sub(entry.quantity);
+        losers.push(entry.key.clone());
+    }
+    losers
+        .iter()
+        .rev()
+        .for_each(|key| take_off(stock, key, "the batch shrank"));
+}
+
+fn take_off(stock: &mut Recorder<Stock>, key: &LineKey, reason: &str) {
+    let Some(line) = stock.line(key) else { return };
+    let Place::In {
+        batch, held_until, ..
+    } = &line.place
+    else {
+        return;
+    };
+    stock.record(StockEvent::Deallocated(Deallocated {
+        line: key.clone(),
+        quantity: line.open(),
+        batch: batch.clone(),
+        held: held_until.is_some(),
+        reason: reason.to_owned(),
+    }));
+}
+
+/// A line that lost its place is placed again at once, or waits (a hold ends).
+pub(super) fn reallocate(stock: &mut Recorder<Stock>, fact: &Deallocated, now: Now) {
+    let Some(line) = stock.line(&fact.line) else {
+        return;
+    };
+    let Place::Short { held_until } = line.place else {
+        return;
+    };
+    let quantity = line.open();
+    if !place_again(stock, &fact.line, now) {
+        let line = fact.line.clone();
+        if held_until.is_some() {
+            let (batch, reason) = (None, "its stock was lost".to_owned());
+            stock.record(StockEvent::HoldEnded(HoldEnded {
+                line,
+                quantity,
+                batch,
+                reason,
+            }));
+        } else {
+            let (sku, queued) = (sku_of(stock), true);
+            stock.record(StockEvent::OutOfStock(OutOfStock {
+                sku,
+                line,
+                quantity,
+                queued,
+            }));
+        }
+    }
+    fill(stock, &fact.batch, now);
+}
+
+/// A new batch goes to the lines that wait.
+pub(super) fn fill_new_batch(stock: &mut Recorder<Stock>, fact: &BatchCreated, now: Now) {
+    fill(stock, &fact.batch, now);
+}
+
+/// What a batch gained goes to the lines that wait.
+pub(super) fn fill_changed_batch(
+    stock: &mut Recorder<Stock>,
+    fact: &BatchQuantityChanged,
+    now: Now,
+) {
+    if fact.to > fact.from {
+        fill(stock, &fact.batch, now);
+    }
+}
+
+/// A released place goes to the lines that wait.
+pub(super) fn fill_released_place(stock: &mut Recorder<Stock>, fact: &Released, now: Now) {
+    if let Some(batch) = &fact.batch {
+        fill(stock, batch, now);
+    }
+}
+
+/// The place of a hold that ended goes to the lines that wait.
+pub(super) fn fill_held_place(stock: &mut Recorder<Stock>, fact: &HoldEnded, now: Now) {
+    if let Some(batch) = &fact.batch {
+        fill(stock, batch, now);
+    }
+}
+
+/// Goods that came back go to the lines that wait.
+pub(super) fn fill_with_returned(stock: &mut Recorder<Stock>, fact: &Returned, now: Now) {
+    if let Some(batch) = &fact.batch {
+        fill(stock, batch, now);
+    }
+}
+
+/// A batch that comes later keeps its lines, but for those that another batch serves earlier: first
+/// the lines that would be too late, then the others, each in the order in which they are served.
+/// A batch that comes earlier may be in time for lines that wait.
+pub(super) fn replan_for_eta(stock: &mut Recorder<Stock>, fact: &BatchEtaChanged, now: Now) {
+    if fact.to > fact.from {
+        let today = Day::of(now);
+        let Some(promise) = stock.figures(&fact.batch).map(|it| it.promise(today)) else {
+            return;
+        };
+        move_to_earlier(stock, &fact.batch, Some(promise), now);
+        move_to_earlier(stock, &fact.batch, None, now);
+    }
+    fill(stock, &fact.batch, now);
+}
+
+fn move_to_earlier(
+    stock: &mut Recorder<Stock>,
+    slipped: &BatchReference,
+    too_late: Option<Day>,
+    now: Now,
+) {
+    let today = Day::of(now);
+    let better = |it: &&super::stock::Batch| it.figures.reference != *slipped;
+    let Some(slipped_day) = stock.figures(slipped).map(|it| it.promise(today)) else {
+        return;
+    };
+    let earlier: Vec<BatchReference> = stock
+        .offered()
+        .filter(better)
+        .filter(|it| it.figures.promise(today) < slipped_day)
+        .map(|it| it.figures.reference.clone())
+        .collect();
+    for reference in earlier {
+        loop {
+            let (Some(batch), Some(from)) = (stock.batch(&reference), stock.batch(slipped)) else {
+                return;
+            };
+            let (available, day) = (batch.figures.available(), batch.figures.promise(today));
+            let expired = batch.figures.expires.is_some_and(|expires| expires <= day);
+            let fit = Fit {
+                available,
+                day,
+                too_late,
+            };
+            let entry = if expired {
+                None
+            } else {
+                from.lines.first_fit(&fit)
+            };
+            let Some(key) = entry.map(|entry| entry.key.clone()) else {
+                break;
+            };
+            take_off(stock, &key, "the batch comes later");
+            let placed = place_again(stock, &key, now);
+            debug_assert!(placed, "a batch that fits was found before");
+        }
+    }
+}
+
+fn open_batch<'a>(
+    stock: &'a Recorder<Stock>,
+    reference: &BatchReference,
+    if_match: &[String],
+) -> Result<&'a Figures, BatchRefused> {
+    let figures = stock.figures(reference);
+    let figures = figures.ok_or_else(|| BatchRefused::UnknownBatch {
+        reference: reference.clone(),
+    })?;
+    let etag = batch_etag(&figures.state(&sku_of(stock)));
+    if !if_match.is_empty() && !if_match.iter().any(|it| *it == etag || *it == plan(stock)) {
+        return Err(BatchRefused::Changed {
+            reference: reference.clone(),
+            etag,
+        });
+    }
+    if figures.closed.is_some() {
+        return Err(BatchRefused::BatchClosed {
+            reference: reference.clone(),
+        });
+    }
+    Ok(figures)
+}
+
+/// Names the stock as it is: while it is so, a command does what its dry run said.
+fn plan(stock: &Recorder<Stock>) -> String {
+    format!("plan-{}", stock.version())
+}
+
+fn changed(stock: &Recorder<Stock>, reference: &BatchReference, plan: String) -> BatchChanged {
+    let figures = stock.figures(reference).expect("the command has found it");
+    let batch = figures.state(&sku_of(stock));
+    BatchChanged {
+        batch,
+        moved: moved_lines(stock.recorded()),
+        plan,
+    }
+}

@@ -1,0 +1,332 @@
+//! The figures of a batch and the facts of a line, each as the fold of events: the aggregate and
+//! the views keep the same, so they cannot disagree.
+
+use earmark_contracts::allocation::{BatchPhase, BatchState, LinePhase, LineState, PassedOver};
+use earmark_contracts::values::{BatchReference, Day, Priority, Sku};
+use earmark_kernel::Now;
+use serde::{Deserialize, Serialize};
+
+use super::events::{BatchCreated, LineKey, StockEvent};
+
+/// The figures of a batch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Figures {
+    /// Its reference.
+    pub reference: BatchReference,
+    /// Units it holds or will hold.
+    pub purchased: u32,
+    /// Units promised, held ones included.
+    pub allocated: u32,
+    /// Units held.
+    pub held: u32,
+    /// When it arrives; none: it is in the warehouse.
+    pub eta: Option<Day>,
+    /// The day on which it arrived, if it was on its way before.
+    pub arrived: Option<Day>,
+    /// From this day on it can no longer be promised.
+    pub expires: Option<Day>,
+    /// Whether it was taken out, and whether because its day had come.
+    pub closed: Option<bool>,
+    /// Counted up with every event that concerns it.
+    pub version: u32,
+}
+
+impl Figures {
+    /// A batch as it was created.
+    #[must_use]
+    pub fn created(fact: &BatchCreated) -> Self {
+        Self {
+            reference: fact.batch.clone(),
+            purchased: fact.quantity,
+            allocated: 0,
+            held: 0,
+            eta: fact.eta,
+            arrived: None,
+            expires: fact.expires,
+            closed: None,
+            version: 1,
+        }
+    }
+
+    /// Units that can still be promised.
+    #[must_use]
+    pub fn available(&self) -> u32 {
+        if self.closed.is_some() {
+            0
+        } else {
+            self.purchased.saturating_sub(self.allocated)
+        }
+    }
+
+    /// The day on which goods promised from it on `today` can go.
+    #[must_use]
+    pub fn promise(&self, today: Day) -> Day {
+        self.eta.map_or(today, |eta| eta.max(today))
+    }
+
+    /// The day on which goods promised from it on `placed` can go, as is known now.
+    #[must_use]
+    pub fn promised(&self, placed: Day) -> Day {
+        self.eta
+            .or(self.arrived)
+            .map_or(placed, |day| day.max(placed))
+    }
+
+    /// Changes the figures as an event says that concerns this batch.
+    pub fn evolve(&mut self, event: &StockEvent) {
+        self.version += 1;
+        match event {
+            StockEvent::BatchQuantityChanged(it) => self.purchased = it.to,
+            StockEvent::BatchEtaChanged(it) => {
+                self.arrived = it.to.is_none().then_some(it.day);
+                self.eta = it.to;
+            }
+            StockEvent::BatchClosed(it) => self.closed = Some(it.expired),
+            StockEvent::Allocated(it) => {
+                self.allocated += it.quantity;
+                self.held += if it.held_until.is_some() {
+                    it.quantity
+                } else {
+                    0
+                };
+            }
+            StockEvent::Deallocated(it) => self.give_back(it.quantity, it.held),
+            StockEvent::Released(it) => self.give_back(it.quantity, it.held),
+            StockEvent::HoldEnded(it) => self.give_back(it.quantity, true),
+            StockEvent::HoldConfirmed(it) => self.held -= it.quantity,
+            StockEvent::Shipped(it) => {
+                self.purchased -= it.quantity;
+                self.allocated -= it.quantity;
+            }
+            StockEvent::Returned(it) => self.purchased += it.quantity,
+            StockEvent::BatchCreated(_) | StockEvent::Queued(_) | StockEvent::OutOfStock(_) => {}
+        }
+    }
+
+    fn give_back(&mut self, quantity: u32, held: bool) {
+        self.allocated -= quantity;
+        self.held -= if held { quantity } else { 0 };
+    }
+
+    /// The batch as others see it.
+    #[must_use]
+    pub fn state(&self, sku: &Sku) -> BatchState {
+        let state = match (self.closed, self.eta) {
+            (Some(true), _) => BatchPhase::Expired,
+            (Some(false), _) => BatchPhase::Closed,
+            (None, Some(_)) => BatchPhase::Incoming,
+            (None, None) => BatchPhase::InWarehouse,
+        };
+        BatchState {
+            reference: self.reference.clone(),
+            sku: sku.clone(),
+            purchased_quantity: self.purchased,
+            allocated_quantity: self.allocated,
+            held_quantity: self.held,
+            available_quantity: self.available(),
+            eta: self.eta,
+            expires: self.expires,
+            state,
+            version: self.version,
+        }
+    }
+}
+
+/// The facts of a line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// Lines are numbered in the order in which the SKU's stock accepted them.
+    pub number: u32,
+    /// Units wanted.
+    pub quantity: u32,
+    /// Units that left.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub shipped: u32,
+    /// Units that came back.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub returned: u32,
+    /// The last day on which it is of use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub need_by: Option<Day>,
+    /// How much it matters.
+    pub priority: Priority,
+    /// Where it is.
+    pub place: Place,
+    /// Batches that were passed over when it was placed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passed_over: Vec<PassedOver>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(units: &u32) -> bool {
+    *units == 0
+}
+
+/// Where a line is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// It waits for stock. A hold is here only until its fate is decided, in the same unit of work.
+    Short {
+        /// It was held.
+        held_until: Option<Now>,
+    },
+    /// It has a place.
+    In {
+        /// The batch.
+        batch: BatchReference,
+        /// The day on which it was placed.
+        day: Day,
+        /// The place is kept until then; none: for good.
+        held_until: Option<Now>,
+    },
+    /// All its goods left, last from this batch.
+    Shipped {
+        /// The batch.
+        batch: BatchReference,
+    },
+    /// It was held, and is no more.
+    HoldEnded,
+    /// It gave its place back.
+    Released,
+}
+
+impl Line {
+    /// A line as it was accepted by this event; `None` where the event accepts none.
+    #[must_use]
+    pub fn accepted(event: &StockEvent, number: u32) -> Option<Self> {
+        let (quantity, need_by, priority) = match event {
+            StockEvent::Allocated(it) => (it.quantity, it.need_by, it.priority),
+            StockEvent::Queued(it) => (it.quantity, it.need_by, it.priority),
+            _ => return None,
+        };
+        let place = Place::Short { held_until: None };
+        let (shipped, returned, passed_over) = (0, 0, Vec::new());
+        Some(Self {
+            number,
+            quantity,
+            shipped,
+            returned,
+            need_by,
+            priority,
+            place,
+            passed_over,
+        })
+    }
+
+    /// Units that have not left.
+    #[must_use]
+    pub fn open(&self) -> u32 {
+        self.quantity - self.shipped
+    }
+
+    /// Whether a new line may take its id.
+    #[must_use]
+    pub fn ended(&self) -> bool {
+        matches!(self.place, Place::HoldEnded | Place::Released)
+    }
+
+    /// Changes the facts as an event says that concerns this line.
+    pub fn evolve(&mut self, event: &StockEvent) {
+        match event {
+            StockEvent::Allocated(it) => {
+                let (batch, day, held_until) = (it.batch.clone(), it.day, it.held_until);
+                self.place = Place::In {
+                    batch,
+                    day,
+                    held_until,
+                };
+                self.passed_over.clone_from(&it.passed_over);
+            }
+            StockEvent::Deallocated(_) => {
+                let held_until = self.held_until();
+                self.place = Place::Short { held_until };
+            }
+            StockEvent::Queued(_) => self.place = Place::Short { held_until: None },
+            StockEvent::Released(it) => {
+                self.place = match (self.shipped, it.batch.clone()) {
+                    (0, _) | (_, None) => Place::Released,
+                    (_, Some(batch)) => Place::Shipped { batch },
+                };
+                self.quantity = if self.shipped > 0 {
+                    self.shipped
+                } else {
+                    self.quantity
+                };
+            }
+            StockEvent::HoldConfirmed(_) => {
+                if let Place::In { held_until, .. } = &mut self.place {
+                    *held_until = None;
+                }
+            }
+            StockEvent::HoldEnded(_) => self.place = Place::HoldEnded,
+            StockEvent::Shipped(it) => {
+                self.shipped += it.quantity;
+                if it.finished {
+                    self.place = Place::Shipped {
+                        batch: it.batch.clone(),
+                    };
+                }
+            }
+            StockEvent::Returned(it) => self.returned += it.quantity,
+            StockEvent::OutOfStock(_)
+            | StockEvent::BatchCreated(_)
+            | StockEvent::BatchQuantityChanged(_)
+            | StockEvent::BatchEtaChanged(_)
+            | StockEvent::BatchClosed(_) => {}
+        }
+    }
+
+    /// Until when its place is kept, for a hold.
+    #[must_use]
+    pub fn held_until(&self) -> Option<Now> {
+        match &self.place {
+            Place::In { held_until, .. } | Place::Short { held_until } => *held_until,
+            _ => None,
+        }
+    }
+
+    /// The batch that serves or served it.
+    #[must_use]
+    pub fn batch(&self) -> Option<&BatchReference> {
+        match &self.place {
+            Place::In { batch, .. } | Place::Shipped { batch } => Some(batch),
+            _ => None,
+        }
+    }
+
+    /// The line as others see it; `batch` has the figures of its batch.
+    #[must_use]
+    pub fn state(&self, key: &LineKey, sku: &Sku, batch: Option<&Figures>) -> LineState {
+        let (state, promised) = match &self.place {
+            Place::Short { .. } => (LinePhase::Short, None),
+            Place::In {
+                day, held_until, ..
+            } => {
+                let phase = if held_until.is_some() {
+                    LinePhase::Held
+                } else {
+                    LinePhase::Placed
+                };
+                (phase, batch.map(|batch| batch.promised(*day)))
+            }
+            Place::Shipped { .. } => (LinePhase::Shipped, None),
+            Place::HoldEnded => (LinePhase::HoldEnded, None),
+            Place::Released => (LinePhase::Released, None),
+        };
+        LineState {
+            order_id: key.order_id.clone(),
+            line_id: key.line_id.clone(),
+            sku: sku.clone(),
+            quantity: self.quantity,
+            state,
+            batch: self.batch().cloned(),
+            promised,
+            need_by: self.need_by,
+            priority: self.priority,
+            shipped_quantity: self.shipped,
+            returned_quantity: self.returned,
+            held_until_ms: self.held_until().map(|until| until.0),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Allocation: stock is promised to order lines. The whole service at a glance.
+
+mod batches;
+mod events;
+mod facts;
+mod figures;
+mod handlers;
+mod moves;
+mod placing;
+mod procedures;
+mod publications;
+mod queries;
+mod ranking;
+mod reference;
+mod steps;
+mod stock;
+mod timers;
+mod views;
+
+#[cfg(test)]
+mod tests;
+
+use earmark_kernel::Service;
+
+pub use events::{LineKey, StockEvent};
+pub use figures::{Figures, Line, Place};
+pub use reference::{Reference, ReferenceEvent};
+pub use stock::Stock;
+
+const ALLOCATED: &str = "allocation.allocated";
+const BATCH_CLOSED: &str = "allocation.batch_closed";
+const BATCH_CREATED: &str = "allocation.batch_created";
+const BATCH_ETA_CHANGED: &str = "allocation.batch_eta_changed";
+const BATCH_QUANTITY_CHANGED: &str = "allocation.batch_quantity_changed";
+const DEALLOCATED: &str = "allocation.deallocated";
+const HOLD_CONFIRMED: &str = "allocation.hold_confirmed";
+const HOLD_ENDED: &str = "allocation.hold_ended";
+const OUT_OF_STOCK: &str = "allocation.out_of_stock";
+const QUEUED: &str = "allocation.queued";
+const RELEASED: &str = "allocation.released";
+const RETURNED: &str = "allocation.returned";
+const SHIPPED: &str = "allocation.shipped";
+
+/// The allocation service.
+#[must_use]
+pub fn service() -> Service {
+    Service::of::<Stock>("allocation")
+        .and_of::<Reference>()
+        .first(batches::lapse, &[HOLD_ENDED, BATCH_CLOSED, DEALLOCATED])
+        // Batches.
+        .conducts(procedures::create_batch)
+        .handles(batches::claim_reference, &[reference::CLAIMED])
+        .handles(batches::add_batch, &[BATCH_CREATED])
+        .handles(
+            batches::change_batch,
+            &[BATCH_QUANTITY_CHANGED, BATCH_ETA_CHANGED, DEALLOCATED],
+        )
+        .locates(queries::sku_of_changed)
+        .handles(batches::close_batch, &[BATCH_CLOSED, DEALLOCATED])
+        .locates(queries::sku_of_closed)
+        // Lines.
+        .handles(handlers::allocate, &[ALLOCATED, QUEUED, OUT_OF_STOCK])
+        .handles(handlers::deallocate, &[RELEASED])
+        .locates(queries::sku_of_released)
+        .handles(handlers::ship, &[SHIPPED])
+        .locates(queries::sku_of_shipped)
+        .handles(handlers::take_back, &[RETURNED])
+        .locates(queries::sku_of_returned)
+        // Holds.
+        .conducts(procedures::hold)
+        .conducts(procedures::confirm_hold)
+        .conducts(procedures::release_hold)
+        .handles(handlers::hold_one, &[ALLOCATED, OUT_OF_STOCK])
+        .handles(handlers::confirm_one, &[HOLD_CONFIRMED])
+        .handles(handlers::release_one, &[RELEASED])
+        .timer(timers::hold_end)
+        .timer(timers::batch_expiry)
+        // What follows in the same unit of work.
+        .then(batches::reallocate, &[ALLOCATED, OUT_OF_STOCK, HOLD_ENDED])
+        .then(batches::fill_new_batch, &[ALLOCATED])
+        .then(batches::fill_changed_batch, &[ALLOCATED])
+        .then(batches::fill_released_place, &[ALLOCATED])
+        .then(batches::fill_held_place, &[ALLOCATED])
+        .then(batches::fill_with_returned, &[ALLOCATED])
+        .then(batches::replan_for_eta, &[DEALLOCATED, ALLOCATED])
+        // What is kept, and what can be asked.
+        .view::<views::Batches>()
+        .view::<views::BatchSkus>()
+        .view::<views::Lines>()
+        .view::<views::ShortLines>()
+        .answers(queries::get_batch)
+        .answers(queries::get_lines)
+        .answers(queries::explain_line)
+        .answers(queries::list_stock)
+        .answers(queries::get_stock)
+        .answers(queries::stock_history)
+        // What others hear.
+        .publishes(publications::line_allocated)
+        .publishes(publications::line_deallocated)
+        .publishes(publications::line_released)
+        .publishes(publications::hold_ended)
+        .publishes(publications::out_of_stock)
+        .publishes(publications::line_shipped)
+        .publishes(publications::batch_quantity_changed)
+}

@@ -1,0 +1,218 @@
+//! Where a line goes: the book's preference, with need-by days and expiry, and why.
+
+use earmark_contracts::allocation::{Explanation, PASSED_OVER_MAX, PassedOver, Why};
+use earmark_contracts::values::{BatchReference, Day};
+use earmark_kernel::{Now, Recorder};
+
+use super::events::{Allocated, LineKey, StockEvent};
+use super::figures::{Figures, Line};
+use super::ranking::Fit;
+use super::stock::Stock;
+
+/// What a line wants of a batch.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wish {
+    /// All from one batch.
+    pub(super) quantity: u32,
+    /// The last day on which it is of use.
+    pub(super) need_by: Option<Day>,
+    /// The day on which it is decided.
+    pub(super) today: Day,
+}
+
+/// What came of looking for a batch.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Choice {
+    /// The first in order of preference that takes the line, and the day it can promise.
+    pub(super) chosen: Option<(BatchReference, Day)>,
+    /// Those before it, at most [`PASSED_OVER_MAX`].
+    pub(super) passed_over: Vec<PassedOver>,
+}
+
+/// Looks for the batch that takes a line: a batch in the warehouse is preferred, then the earliest
+/// ETA, then the order of creation (Architecture Patterns with Python, chapter 1).
+pub(super) fn choose(stock: &Stock, wish: Wish) -> Choice {
+    let mut choice = Choice::default();
+    for batch in stock.offered() {
+        match obstacle(&batch.figures, wish) {
+            None => {
+                let day = batch.figures.promise(wish.today);
+                choice.chosen = Some((batch.figures.reference.clone(), day));
+                return choice;
+            }
+            Some(why) => {
+                if choice.passed_over.len() < PASSED_OVER_MAX {
+                    let batch = batch.figures.reference.clone();
+                    choice.passed_over.push(PassedOver { batch, why });
+                }
+            }
+        }
+    }
+    choice
+}
+
+/// Why a batch cannot take a line.
+pub(super) fn obstacle(batch: &Figures, wish: Wish) -> Option<Why> {
+    if batch.closed.is_some() {
+        return Some(Why::Closed);
+    }
+    if batch.available() < wish.quantity {
+        return Some(Why::TooSmall {
+            available: batch.available(),
+        });
+    }
+    let day = batch.promise(wish.today);
+    if wish.need_by.is_some_and(|need_by| need_by < day) {
+        return Some(Why::TooLate { eta: day });
+    }
+    let expires = batch.expires.filter(|expires| *expires <= day)?;
+    Some(Why::ExpiresBefore { expires })
+}
+
+/// The most units that one batch could give in time.
+pub(super) fn available_in_time(stock: &Stock, wish: Wish) -> u32 {
+    let one = Wish {
+        quantity: 1,
+        ..wish
+    };
+    let in_time = stock
+        .offered()
+        .filter(|batch| obstacle(&batch.figures, one).is_none());
+    in_time
+        .map(|batch| batch.figures.available())
+        .max()
+        .unwrap_or(0)
+}
+
+/// The first day on which some batch could give what is wanted, if that is in time or not.
+pub(super) fn earliest(stock: &Stock, wish: Wish) -> Option<Day> {
+    let whenever = Wish {
+        need_by: None,
+        ..wish
+    };
+    choose(stock, whenever).chosen.map(|(_, day)| day)
+}
+
+/// Places a line that waits, if a batch takes it. Says whether one did.
+pub(super) fn place_again(stock: &mut Recorder<Stock>, key: &LineKey, now: Now) -> bool {
+    let Some(line) = stock.line(key) else {
+        return false;
+    };
+    let today = Day::of(now);
+    let wish = Wish {
+        quantity: line.open(),
+        need_by: line.need_by,
+        today,
+    };
+    let choice = choose(stock, wish);
+    let Some((batch, promised)) = choice.chosen else {
+        return false;
+    };
+    let allocated = placed(key, line, batch, today, promised, choice.passed_over);
+    stock.record(allocated);
+    true
+}
+
+/// Gives the units of a batch to the lines that wait, first served first, as long as one fits.
+pub(super) fn fill(stock: &mut Recorder<Stock>, reference: &BatchReference, now: Now) {
+    let today = Day::of(now);
+    loop {
+        let Some(batch) = stock.batch(reference) else {
+            return;
+        };
+        let day = batch.figures.promise(today);
+        let expired = batch.figures.expires.is_some_and(|expires| expires <= day);
+        let available = batch.figures.available();
+        if available == 0 || expired {
+            return;
+        }
+        let fit = Fit {
+            available,
+            day,
+            too_late: None,
+        };
+        let Some(entry) = stock.short().first_fit(&fit) else {
+            return;
+        };
+        let key = entry.key.clone();
+        let Some(line) = stock.line(&key) else { return };
+        let allocated = placed(&key, line, reference.clone(), today, day, Vec::new());
+        stock.record(allocated);
+    }
+}
+
+fn placed(
+    key: &LineKey,
+    line: &Line,
+    batch: BatchReference,
+    day: Day,
+    promised: Day,
+    passed_over: Vec<PassedOver>,
+) -> StockEvent {
+    StockEvent::Allocated(Allocated {
+        line: key.clone(),
+        quantity: line.open(),
+        batch,
+        day,
+        promised,
+        need_by: line.need_by,
+        priority: line.priority,
+        held_until: line.held_until(),
+        passed_over,
+        again: true,
+    })
+}
+
+/// Why a line is where it is, in short.
+pub(super) fn explain(stock: &Stock, line: &Line) -> Explanation {
+    Explanation {
+        chosen: line.batch().cloned(),
+        because: line
+            .batch()
+            .and_then(|it| stock.figures(it))
+            .map(because)
+            .unwrap_or_default(),
+        passed_over: line.passed_over.clone(),
+        exhausted: u32::try_from(stock.exhausted()).unwrap_or(u32::MAX),
+    }
+}
+
+/// Why a batch is chosen, as a sentence.
+pub(super) fn because(batch: &Figures) -> String {
+    match batch.eta {
+        None => "the first batch in the warehouse that takes the whole line".to_owned(),
+        Some(eta) => format!("no batch in the warehouse takes it; the first to arrive, on {eta}"),
+    }
+}
+
+/// Every batch of a stock and why it was not chosen, in order of preference; for explanations.
+pub(super) fn explain_all(
+    stock: &Stock,
+    wish: Wish,
+    chosen: Option<&BatchReference>,
+) -> Explanation {
+    let mut batches: Vec<(Option<Day>, usize, &Figures)> = stock
+        .all_figures()
+        .enumerate()
+        .map(|(place, it)| (it.eta, place, it))
+        .collect();
+    batches.sort_unstable_by_key(|(eta, place, _)| (*eta, *place));
+    let mut explanation = Explanation {
+        chosen: chosen.cloned(),
+        ..Explanation::default()
+    };
+    for (_, _, figures) in batches {
+        if Some(&figures.reference) == chosen {
+            explanation.because = because(figures);
+            continue;
+        }
+        explanation.exhausted += u32::from(figures.available() == 0);
+        let why = obstacle(figures, wish).unwrap_or(Why::LaterThanChosen);
+        let batch = figures.reference.clone();
+        explanation.passed_over.push(PassedOver { batch, why });
+    }
+    if chosen.is_none() {
+        "no batch takes the whole line in time".clone_into(&mut explanation.because);
+    }
+    explanation
+}

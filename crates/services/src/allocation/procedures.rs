@@ -1,0 +1,203 @@
+//! What takes several commands: each step is safe to repeat, and nothing half done stays.
+
+use earmark_contracts::allocation::{
+    AllocateRefused, BatchCreated, BatchRefused, ConfirmHold, CreateBatch, GetLines, Held, Hold,
+    HoldRefused, LinePhase, LineState, Outcome, ReleaseHold,
+};
+use earmark_contracts::values::{LineId, OrderId};
+use earmark_kernel::{Caller, Failure, NotDone};
+
+use super::steps::{AddBatch, ClaimReference, ConfirmOne, HoldOne, ReleaseOne};
+
+/// The reference is claimed for the SKU first, so that no two SKUs have the same; then the batch
+/// comes into being. A claim without a batch keeps nobody from creating it later.
+pub(super) async fn create_batch(
+    caller: Caller,
+    command: CreateBatch,
+) -> Result<BatchCreated, NotDone<BatchRefused>> {
+    let (reference, sku) = (command.reference.clone(), command.sku.clone());
+    caller
+        .send("claim", ClaimReference { reference, sku })
+        .await?;
+    caller.send("add", AddBatch(command)).await
+}
+
+/// Every line is held, one after another; if one cannot be, those held now are released.
+pub(super) async fn hold(caller: Caller, command: Hold) -> Result<Held, NotDone<HoldRefused>> {
+    let Hold {
+        order_id,
+        lines,
+        ttl_s,
+    } = command;
+    for (place, line) in ended(&caller, &order_id)?.into_iter().enumerate() {
+        release(&caller, format!("forget/{place}"), &line).await?;
+    }
+    let (mut held, mut fresh) = (Vec::new(), Vec::new());
+    for (place, line) in lines.into_iter().enumerate() {
+        let one = HoldOne {
+            order_id: order_id.clone(),
+            line_id: line.line_id.unwrap_or_else(|| LineId(line.sku.0.clone())),
+            sku: line.sku,
+            quantity: line.quantity,
+            ttl_s,
+        };
+        let (line_id, sku) = (one.line_id.clone(), one.sku.clone());
+        let not_held = match caller.send(format!("hold/{place}"), one).await {
+            Ok(placement) => match placement.outcome {
+                Outcome::Placed { line, .. } | Outcome::Short { line, .. } => {
+                    if !placement.existed {
+                        fresh.push(line.clone());
+                    }
+                    held.push(line);
+                    continue;
+                }
+                Outcome::OutOfStock {
+                    requested,
+                    available,
+                    earliest,
+                    ..
+                } => NotDone::Refused(HoldRefused::OutOfStock {
+                    line_id,
+                    sku,
+                    requested,
+                    available,
+                    earliest,
+                }),
+            },
+            Err(not_done) => not_done.map_refused(|refused| match refused {
+                AllocateRefused::UnknownSku { sku } => HoldRefused::UnknownSku { sku },
+                AllocateRefused::LineExists {
+                    line_id, differs, ..
+                } => HoldRefused::LineExists { line_id, differs },
+            }),
+        };
+        return Err(undo(&caller, &fresh, not_held).await);
+    }
+    Ok(Held {
+        order_id,
+        lines: held,
+    })
+}
+
+/// Releases what was held now. What cannot be released ends by itself, but then the outcome is
+/// not known.
+async fn undo(
+    caller: &Caller,
+    fresh: &[LineState],
+    not_held: NotDone<HoldRefused>,
+) -> NotDone<HoldRefused> {
+    if caller.dry_run() {
+        return not_held;
+    }
+    for (place, line) in fresh.iter().enumerate() {
+        if let Err(why) = release(caller, format!("undo/{place}"), line).await {
+            let line = &line.line_id.0;
+            return NotDone::Unknown(format!("the line {line} may be held until it ends: {why}"));
+        }
+    }
+    not_held
+}
+
+async fn release(caller: &Caller, step: String, line: &LineState) -> Result<LineState, Failure> {
+    let (order_id, line_id) = (line.order_id.clone(), line.line_id.clone());
+    let one = ReleaseOne {
+        order_id,
+        line_id,
+        sku: line.sku.clone(),
+    };
+    match caller.send(step, one).await {
+        Ok(released) => Ok(released.line),
+        // It has gone by itself.
+        Err(NotDone::Refused(_)) => Ok(line.clone()),
+        Err(NotDone::Failed(failure)) => Err(failure),
+        Err(NotDone::Unknown(_)) => Err(Failure::Stopping),
+    }
+}
+
+/// Every held line of the order keeps its place; if some have lost theirs, nothing is confirmed.
+pub(super) async fn confirm_hold(
+    caller: Caller,
+    command: ConfirmHold,
+) -> Result<Held, NotDone<HoldRefused>> {
+    let order_id = command.order_id;
+    let expired = |lines: &[LineState]| lines.iter().map(|it| it.line_id.clone()).collect();
+    let ended = ended(&caller, &order_id)?;
+    if !ended.is_empty() {
+        let (expired, confirmed) = (expired(&ended), Vec::new());
+        return Err(NotDone::Refused(HoldRefused::HoldExpired {
+            order_id,
+            expired,
+            confirmed,
+        }));
+    }
+    let mut lines = Vec::new();
+    for line in lines_in(&caller, &order_id, &[LinePhase::Held, LinePhase::Placed])? {
+        if line.state == LinePhase::Placed {
+            lines.push(line);
+            continue;
+        }
+        let (order, line_id) = (order_id.clone(), line.line_id.clone());
+        let one = ConfirmOne {
+            order_id: order,
+            line_id,
+            sku: line.sku.clone(),
+        };
+        let step = format!("confirm/{}/{}", line.line_id.0, line.sku.0);
+        let confirmed = caller.send(step, one).await;
+        let confirmed = confirmed.map_err(|not_done| {
+            not_done.map_refused(|_| HoldRefused::HoldExpired {
+                order_id: order_id.clone(),
+                expired: vec![line.line_id.clone()],
+                confirmed: expired(&lines),
+            })
+        })?;
+        lines.push(confirmed);
+    }
+    if lines.is_empty() {
+        return Err(NotDone::Refused(HoldRefused::UnknownHold { order_id }));
+    }
+    Ok(Held { order_id, lines })
+}
+
+/// Every held line of the order gives its place back; lines whose hold has ended are forgotten.
+pub(super) async fn release_hold(
+    caller: Caller,
+    command: ReleaseHold,
+) -> Result<Held, NotDone<HoldRefused>> {
+    let order_id = command.order_id;
+    let mut lines = Vec::new();
+    for line in lines_in(&caller, &order_id, &[LinePhase::Held, LinePhase::HoldEnded])? {
+        let step = format!("release/{}/{}", line.line_id.0, line.sku.0);
+        lines.push(release(&caller, step, &line).await?);
+    }
+    if lines.is_empty() {
+        return Err(NotDone::Refused(HoldRefused::UnknownHold { order_id }));
+    }
+    Ok(Held { order_id, lines })
+}
+
+fn ended(caller: &Caller, order_id: &OrderId) -> Result<Vec<LineState>, Failure> {
+    let lines = lines_in(caller, order_id, &[LinePhase::HoldEnded, LinePhase::Held])?;
+    let over = |line: &LineState| {
+        let over = line
+            .held_until_ms
+            .is_some_and(|until| until <= caller.now().0);
+        line.state == LinePhase::HoldEnded || over
+    };
+    Ok(lines.into_iter().filter(over).collect())
+}
+
+fn lines_in(
+    caller: &Caller,
+    order_id: &OrderId,
+    phases: &[LinePhase],
+) -> Result<Vec<LineState>, Failure> {
+    let lines = caller.ask(GetLines {
+        order_id: order_id.clone(),
+        line_id: None,
+    })?;
+    Ok(lines
+        .into_iter()
+        .filter(|line| phases.contains(&line.state))
+        .collect())
+}

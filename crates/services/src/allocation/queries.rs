@@ -1,0 +1,280 @@
+//! How questions are answered, and how the stock of a batch or a line is found.
+
+use earmark_contracts::allocation::{
+    BatchBeforeAfter, BatchFigures, BatchRefused, BatchState, ChangeBatch, CloseBatch, Deallocate,
+    ExplainLine, ExplainedLine, GetBatch, GetLines, GetStock, LineRefused, LineState, ListStock,
+    Return, SHORT_LINES_MAX, Ship, ShortLine, StockDetail, StockHappening, StockHistory,
+    StockLevel,
+};
+use earmark_contracts::values::{BatchReference, Day, LineId, OrderId, Sku};
+use earmark_kernel::{Event, Key, Reading, StoreError};
+use std::collections::BTreeMap;
+
+use super::figures::Figures;
+use super::placing::{Wish, explain_all};
+use super::stock::Stock;
+use super::views::{BatchSkus, Batches, LineRow, Lines, ShortLines, row_key};
+
+type Found<R> = Result<Result<Key, R>, StoreError>;
+
+/// No SKU has so many batches that it would not be right to read them at once.
+const ALL: usize = usize::MAX / 4;
+
+pub(super) fn sku_of_changed(reading: &Reading, command: &ChangeBatch) -> Found<BatchRefused> {
+    sku_of_batch(reading, &command.reference)
+}
+
+pub(super) fn sku_of_closed(reading: &Reading, command: &CloseBatch) -> Found<BatchRefused> {
+    sku_of_batch(reading, &command.reference)
+}
+
+fn sku_of_batch(reading: &Reading, reference: &BatchReference) -> Found<BatchRefused> {
+    let sku = reading.get::<BatchSkus>(&reference.0)?;
+    let unknown = || BatchRefused::UnknownBatch {
+        reference: reference.clone(),
+    };
+    Ok(sku.map(|sku| Key::from(&*sku.0)).ok_or_else(unknown))
+}
+
+pub(super) fn sku_of_released(reading: &Reading, command: &Deallocate) -> Found<LineRefused> {
+    sku_of_line(reading, &command.order_id, &command.line_id)
+}
+
+pub(super) fn sku_of_shipped(reading: &Reading, command: &Ship) -> Found<LineRefused> {
+    sku_of_line(reading, &command.order_id, &command.line_id)
+}
+
+pub(super) fn sku_of_returned(reading: &Reading, command: &Return) -> Found<LineRefused> {
+    sku_of_line(reading, &command.order_id, &command.line_id)
+}
+
+fn sku_of_line(reading: &Reading, order_id: &OrderId, line_id: &LineId) -> Found<LineRefused> {
+    let row = one_line(reading, order_id, line_id, None)?;
+    Ok(row.map(|row| Key::from(&*row.sku.0)))
+}
+
+/// The one line with this id.
+fn one_line(
+    reading: &Reading,
+    order_id: &OrderId,
+    line_id: &LineId,
+    sku: Option<&Sku>,
+) -> Result<Result<LineRow, LineRefused>, StoreError> {
+    let (order_id, line_id) = (order_id.clone(), line_id.clone());
+    let mut rows = reading.scan::<Lines>(&row_key(&[&order_id.0, &line_id.0, ""]), None, ALL)?;
+    rows.retain(|(_, row)| sku.is_none_or(|sku| row.sku == *sku));
+    Ok(match (rows.pop(), rows.is_empty()) {
+        (Some((_, row)), true) => Ok(row),
+        (Some(_), false) => Err(LineRefused::AmbiguousLine { order_id, line_id }),
+        (None, _) => Err(LineRefused::UnknownLine { order_id, line_id }),
+    })
+}
+
+pub(super) fn get_batch(
+    reading: &Reading,
+    query: GetBatch,
+) -> Result<Option<BatchState>, StoreError> {
+    let Some(sku) = reading.get::<BatchSkus>(&query.reference.0)? else {
+        return Ok(None);
+    };
+    let figures = figures(reading, &sku, &query.reference)?;
+    Ok(figures.map(|figures| figures.state(&sku)))
+}
+
+fn figures(
+    reading: &Reading,
+    sku: &Sku,
+    reference: &BatchReference,
+) -> Result<Option<Figures>, StoreError> {
+    reading.get::<Batches>(&row_key(&[&sku.0, &reference.0]))
+}
+
+fn state(reading: &Reading, row: &LineRow) -> Result<LineState, StoreError> {
+    let batch = match row.line.batch() {
+        Some(reference) => figures(reading, &row.sku, reference)?,
+        None => None,
+    };
+    Ok(row.line.state(&row.key, &row.sku, batch.as_ref()))
+}
+
+pub(super) fn get_lines(reading: &Reading, query: GetLines) -> Result<Vec<LineState>, StoreError> {
+    let prefix = match &query.line_id {
+        Some(line_id) => row_key(&[&query.order_id.0, &line_id.0, ""]),
+        None => row_key(&[&query.order_id.0, ""]),
+    };
+    let rows = reading.scan::<Lines>(&prefix, None, ALL)?;
+    rows.iter().map(|(_, row)| state(reading, row)).collect()
+}
+
+pub(super) fn explain_line(
+    reading: &Reading,
+    query: ExplainLine,
+) -> Result<Result<ExplainedLine, LineRefused>, StoreError> {
+    let found = one_line(reading, &query.order_id, &query.line_id, query.sku.as_ref())?;
+    let row = match found {
+        Ok(row) => row,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    let before = row.decided_seq.saturating_sub(1);
+    let stock = reading.aggregate_at::<Stock>(&row.sku.0, before)?;
+    let (quantity, need_by) = (row.decided_quantity, row.line.need_by);
+    let wish = Wish {
+        quantity,
+        need_by,
+        today: Day::of(row.decided_at),
+    };
+    Ok(Ok(ExplainedLine {
+        line: state(reading, &row)?,
+        decided_at_ms: row.decided_at.0,
+        sequence: row.decided_seq,
+        explanation: explain_all(&stock, wish, row.line.batch()),
+    }))
+}
+
+pub(super) fn list_stock(
+    reading: &Reading,
+    query: ListStock,
+) -> Result<Vec<StockLevel>, StoreError> {
+    let mut levels = Vec::new();
+    let mut after = query.after.map(|sku| row_key(&[&sku.0, "\u{10ffff}"]));
+    while levels.len() < query.limit {
+        let next = reading.scan::<Batches>("", after.as_deref(), 1)?;
+        let Some((key, _)) = next.first() else { break };
+        let sku = key.split('\u{1f}').next().unwrap_or_default();
+        let sku = super::views::sku_of_key(sku)?;
+        after = Some(row_key(&[&sku.0, "\u{10ffff}"]));
+        levels.push(level(reading, &sku)?.0);
+    }
+    Ok(levels)
+}
+
+/// The sums of a SKU, its batches and its short lines.
+fn level(
+    reading: &Reading,
+    sku: &Sku,
+) -> Result<(StockLevel, Vec<BatchState>, Vec<ShortLine>), StoreError> {
+    let prefix = row_key(&[&sku.0, ""]);
+    let batches = reading.scan::<Batches>(&prefix, None, ALL)?;
+    let batches: Vec<_> = batches.into_iter().map(|(_, figures)| figures).collect();
+    let open = || batches.iter().filter(|it| it.closed.is_none());
+    let mut short_lines = Vec::new();
+    for (_, line) in reading.scan::<ShortLines>(&prefix, None, ALL)? {
+        let key = row_key(&[&line.order_id.0, &line.line_id.0, &sku.0]);
+        if let Some(row) = reading.get::<Lines>(&key)? {
+            let LineRow {
+                key: short, line, ..
+            } = row;
+            let (order_id, line_id) = (short.order_id, short.line_id);
+            let (quantity, need_by, priority) = (line.open(), line.need_by, line.priority);
+            short_lines.push(ShortLine {
+                order_id,
+                line_id,
+                quantity,
+                need_by,
+                priority,
+            });
+        }
+    }
+    let sum = |units: &dyn Fn(&Figures) -> u32| open().map(|it| u64::from(units(it))).sum();
+    let here = |it: &Figures, yes: bool| {
+        if it.eta.is_none() == yes {
+            it.purchased
+        } else {
+            0
+        }
+    };
+    let level = StockLevel {
+        sku: sku.clone(),
+        on_hand: sum(&|it| here(it, true)),
+        incoming: sum(&|it| here(it, false)),
+        allocated: sum(&|it| it.allocated),
+        held: sum(&|it| it.held),
+        available: sum(&Figures::available),
+        short: short_lines.iter().map(|it| u64::from(it.quantity)).sum(),
+        next_eta: open()
+            .filter(|it| it.available() > 0)
+            .filter_map(|it| it.eta)
+            .min(),
+    };
+    short_lines.truncate(SHORT_LINES_MAX);
+    Ok((
+        level,
+        batches.iter().map(|it| it.state(sku)).collect(),
+        short_lines,
+    ))
+}
+
+pub(super) fn get_stock(
+    reading: &Reading,
+    query: GetStock,
+) -> Result<Option<StockDetail>, StoreError> {
+    let (level, batches, short_lines) = level(reading, &query.sku)?;
+    Ok((!batches.is_empty()).then_some(StockDetail {
+        level,
+        batches,
+        short_lines,
+    }))
+}
+
+pub(super) fn stock_history(
+    reading: &Reading,
+    query: StockHistory,
+) -> Result<Option<Vec<StockHappening>>, StoreError> {
+    let stock = reading.aggregate_at::<Stock>(&query.sku.0, query.after)?;
+    let happened = reading.history::<Stock>(&query.sku.0, query.after, query.limit)?;
+    if happened.is_empty() && !stock.known() {
+        return Ok(None);
+    }
+    let mut known: BTreeMap<BatchReference, Figures> = stock
+        .all_figures()
+        .map(|it| (it.reference.clone(), it.clone()))
+        .collect();
+    let happening = |it: earmark_kernel::Happened<super::events::StockEvent>| {
+        let batch = it
+            .event
+            .batch()
+            .map(|reference| before_after(&mut known, reference, &it.event));
+        let line = it.event.line();
+        StockHappening {
+            sequence: it.seq,
+            at_ms: it.at.0,
+            event: it.event.name().to_owned(),
+            cause: it.causation.to_string(),
+            batch,
+            order_id: line.map(|(key, _)| key.order_id.clone()),
+            line_id: line.map(|(key, _)| key.line_id.clone()),
+            quantity: line.map(|(_, quantity)| quantity),
+            reason: it.event.reason().map(str::to_owned),
+        }
+    };
+    Ok(Some(happened.into_iter().map(happening).collect()))
+}
+
+fn before_after(
+    known: &mut BTreeMap<BatchReference, Figures>,
+    reference: &BatchReference,
+    event: &super::events::StockEvent,
+) -> BatchBeforeAfter {
+    let figures = |it: &Figures| BatchFigures {
+        purchased: it.purchased,
+        allocated: it.allocated,
+        eta: it.eta,
+    };
+    let before = known.get(reference).map(figures);
+    if let super::events::StockEvent::BatchCreated(fact) = event {
+        known.insert(reference.clone(), Figures::created(fact));
+    } else if let Some(it) = known.get_mut(reference) {
+        it.evolve(event);
+    }
+    let after = known.get(reference).map(figures);
+    let nothing = BatchFigures {
+        purchased: 0,
+        allocated: 0,
+        eta: None,
+    };
+    BatchBeforeAfter {
+        reference: reference.clone(),
+        before,
+        after: after.unwrap_or(nothing),
+    }
+}

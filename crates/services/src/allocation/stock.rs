@@ -1,0 +1,350 @@
+//! The stock of one SKU: its batches, and the lines that have or want a place in them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use earmark_contracts::values::{BatchReference, Day, PRIORITY_MAX};
+use earmark_kernel::{Aggregate, Now};
+use imbl::{OrdMap, OrdSet};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::events::{BatchCreated, LineKey, StockEvent};
+use super::figures::{Figures, Line, Place};
+use super::ranking::{Entry, Rank, Ranking};
+
+/// The stock of one SKU. Its key is the SKU.
+#[derive(Clone, Debug, Default)]
+pub struct Stock {
+    /// In the order in which they were created; never removed.
+    batches: Vec<Arc<Batch>>,
+    by_reference: BTreeMap<BatchReference, usize>,
+    lines: OrdMap<LineKey, Line>,
+    /// How many lines were ever accepted.
+    accepted: u32,
+    /// Lines that wait.
+    short: Ranking,
+    /// Batches with something to promise, in order of preference: in the warehouse, then by ETA,
+    /// then by creation.
+    offered: OrdSet<(Option<Day>, usize)>,
+    /// When holds end.
+    holds: OrdSet<(Now, LineKey)>,
+    /// When open batches expire.
+    expiries: OrdSet<(Day, usize)>,
+}
+
+/// A batch with the lines that are in it.
+#[derive(Clone, Debug)]
+pub(super) struct Batch {
+    /// As it was created: the same again changes nothing.
+    pub(super) created: BatchCreated,
+    pub(super) figures: Figures,
+    pub(super) lines: Ranking,
+}
+
+impl Stock {
+    /// Whether any batch of this SKU was ever created.
+    #[must_use]
+    pub fn known(&self) -> bool {
+        !self.batches.is_empty()
+    }
+
+    /// The figures of a batch.
+    #[must_use]
+    pub fn figures(&self, reference: &BatchReference) -> Option<&Figures> {
+        self.batch(reference).map(|batch| &batch.figures)
+    }
+
+    /// The facts of a line.
+    #[must_use]
+    pub fn line(&self, key: &LineKey) -> Option<&Line> {
+        self.lines.get(key)
+    }
+
+    /// All batches, in order of creation.
+    pub fn all_figures(&self) -> impl Iterator<Item = &Figures> {
+        self.batches.iter().map(|batch| &batch.figures)
+    }
+
+    /// All lines ever accepted, in order of order and line.
+    pub fn all_lines(&self) -> impl Iterator<Item = (&LineKey, &Line)> {
+        self.lines.iter()
+    }
+
+    pub(super) fn batch(&self, reference: &BatchReference) -> Option<&Batch> {
+        self.by_reference
+            .get(reference)
+            .map(|place| &*self.batches[*place])
+    }
+
+    pub(super) fn short(&self) -> &Ranking {
+        &self.short
+    }
+
+    /// Batches with something to promise, the preferred first.
+    pub(super) fn offered(&self) -> impl Iterator<Item = &Batch> {
+        self.offered.iter().map(|(_, place)| &*self.batches[*place])
+    }
+
+    /// How many batches have nothing to promise.
+    pub(super) fn exhausted(&self) -> usize {
+        self.batches.len() - self.offered.len()
+    }
+
+    /// The next hold that ends, with its moment.
+    pub(super) fn next_hold_end(&self) -> Option<&(Now, LineKey)> {
+        self.holds.get_min()
+    }
+
+    /// The next open batch that expires, with its day.
+    pub(super) fn next_expiry(&self) -> Option<(Day, &Batch)> {
+        self.expiries
+            .get_min()
+            .map(|(day, place)| (*day, &*self.batches[*place]))
+    }
+
+    /// What must hold for every stock between two commands; the first thing that does not.
+    ///
+    /// # Errors
+    /// A sentence that says what does not hold.
+    pub fn check(&self) -> Result<(), String> {
+        let mut placed: BTreeMap<&BatchReference, (u64, u64)> = BTreeMap::new();
+        for (key, line) in &self.lines {
+            if let Place::In {
+                batch, held_until, ..
+            } = &line.place
+            {
+                let sums = placed.entry(batch).or_default();
+                sums.0 += u64::from(line.open());
+                sums.1 += if held_until.is_some() {
+                    u64::from(line.open())
+                } else {
+                    0
+                };
+            }
+            if line.shipped > line.quantity || line.returned > line.shipped {
+                return Err(format!(
+                    "the line {key:?} has moved more than it wants: {line:?}"
+                ));
+            }
+        }
+        for batch in &self.batches {
+            let it = &batch.figures;
+            let sums = placed.remove(&it.reference).unwrap_or_default();
+            if it.allocated > it.purchased {
+                return Err(format!("the batch {} is oversold: {it:?}", it.reference.0));
+            }
+            if sums != (u64::from(it.allocated), u64::from(it.held)) {
+                let reference = &it.reference.0;
+                return Err(format!(
+                    "the lines of batch {reference} sum to {sums:?}: {it:?}"
+                ));
+            }
+            if it.closed.is_some() && it.allocated > 0 {
+                return Err(format!(
+                    "the closed batch {} has lines: {it:?}",
+                    it.reference.0
+                ));
+            }
+        }
+        match placed.keys().next() {
+            Some(batch) => Err(format!(
+                "lines are in the batch {}, which is not there",
+                batch.0
+            )),
+            None => Ok(()),
+        }
+    }
+
+    fn change_batch(&mut self, event: &StockEvent) {
+        let Some(reference) = event.batch() else {
+            return;
+        };
+        let Some(&place) = self.by_reference.get(reference) else {
+            return;
+        };
+        let batch = Arc::make_mut(&mut self.batches[place]);
+        let before = offer(&batch.figures);
+        batch.figures.evolve(event);
+        let after = offer(&batch.figures);
+        if batch.figures.closed.is_some()
+            && let Some(day) = batch.figures.expires
+        {
+            self.expiries.remove(&(day, place));
+        }
+        if before != after {
+            before.map(|eta| self.offered.remove(&(eta, place)));
+            after.map(|eta| self.offered.insert((eta, place)));
+        }
+    }
+
+    fn create_batch(&mut self, created: BatchCreated, figures: Figures) {
+        let place = self.batches.len();
+        self.by_reference.insert(figures.reference.clone(), place);
+        if let Some(eta) = offer(&figures) {
+            self.offered.insert((eta, place));
+        }
+        if let (Some(day), None) = (figures.expires, figures.closed) {
+            self.expiries.insert((day, place));
+        }
+        self.batches.push(Arc::new(Batch {
+            created,
+            figures,
+            lines: Ranking::default(),
+        }));
+    }
+
+    fn change_line(&mut self, event: &StockEvent) {
+        let Some((key, _)) = event.line() else { return };
+        if matches!(event, StockEvent::OutOfStock(_)) {
+            return;
+        }
+        let known = self.lines.get_mut(key).filter(|line| !line.ended());
+        let line = match known {
+            Some(line) => {
+                let before = line.clone();
+                line.evolve(event);
+                let after = line.clone();
+                self.unrank(key, &before);
+                after
+            }
+            None => {
+                let Some(mut line) = Line::accepted(event, self.accepted) else {
+                    return;
+                };
+                self.accepted += 1;
+                line.evolve(event);
+                self.lines.insert(key.clone(), line.clone());
+                line
+            }
+        };
+        if matches!(line.place, Place::Released) {
+            self.lines.remove(key);
+        } else {
+            self.rank(key, &line);
+        }
+    }
+
+    fn rank(&mut self, key: &LineKey, line: &Line) {
+        let Some(ranking) = self.ranking(&line.place) else {
+            return;
+        };
+        let (rank, quantity) = (rank(line), line.open());
+        ranking.insert(Entry {
+            rank,
+            quantity,
+            need_by: line.need_by,
+            key: key.clone(),
+        });
+        if let Place::In {
+            held_until: Some(until),
+            ..
+        } = line.place
+        {
+            self.holds.insert((until, key.clone()));
+        }
+    }
+
+    fn unrank(&mut self, key: &LineKey, line: &Line) {
+        if let Some(ranking) = self.ranking(&line.place) {
+            ranking.remove(rank(line));
+        }
+        if let Place::In {
+            held_until: Some(until),
+            ..
+        } = line.place
+        {
+            self.holds.remove(&(until, key.clone()));
+        }
+    }
+
+    /// The ranking that lines at a place stand in.
+    fn ranking(&mut self, place: &Place) -> Option<&mut Ranking> {
+        match place {
+            Place::Short { .. } => Some(&mut self.short),
+            Place::In { batch, .. } => {
+                let place = *self.by_reference.get(batch)?;
+                Some(&mut Arc::make_mut(&mut self.batches[place]).lines)
+            }
+            Place::Shipped { .. } | Place::HoldEnded | Place::Released => None,
+        }
+    }
+}
+
+/// Under which ETA a batch is offered; none: it has nothing to promise.
+fn offer(figures: &Figures) -> Option<Option<Day>> {
+    (figures.available() > 0).then_some(figures.eta)
+}
+
+fn rank(line: &Line) -> Rank {
+    let unimportance = PRIORITY_MAX - line.priority.level();
+    Rank {
+        held: line.held_until().is_some(),
+        unimportance,
+        number: line.number,
+    }
+}
+
+impl Aggregate for Stock {
+    const NAME: &'static str = "stock";
+    type Event = StockEvent;
+
+    fn evolve(&mut self, event: &StockEvent) {
+        if let StockEvent::BatchCreated(fact) = event {
+            self.create_batch(fact.clone(), Figures::created(fact));
+        } else {
+            self.change_batch(event);
+            self.change_line(event);
+        }
+    }
+}
+
+/// A stock in a snapshot; what can be derived from it is left out.
+#[derive(Deserialize)]
+struct Stored {
+    batches: Vec<(BatchCreated, Figures)>,
+    lines: Vec<(LineKey, Line)>,
+    accepted: u32,
+}
+
+#[derive(Serialize)]
+struct Storing<'a> {
+    batches: Vec<(&'a BatchCreated, &'a Figures)>,
+    lines: Vec<(&'a LineKey, &'a Line)>,
+    accepted: u32,
+}
+
+impl Serialize for Stock {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let batches = self
+            .batches
+            .iter()
+            .map(|it| (&it.created, &it.figures))
+            .collect();
+        let lines = self.lines.iter().collect();
+        Storing {
+            batches,
+            lines,
+            accepted: self.accepted,
+        }
+        .serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Stock {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let stored = Stored::deserialize(deserializer)?;
+        let mut stock = Self {
+            accepted: stored.accepted,
+            ..Self::default()
+        };
+        stored
+            .batches
+            .into_iter()
+            .for_each(|(created, it)| stock.create_batch(created, it));
+        for (key, line) in stored.lines {
+            stock.rank(&key, &line);
+            stock.lines.insert(key, line);
+        }
+        Ok(stock)
+    }
+}

@@ -1,0 +1,173 @@
+//! What the service keeps of its events so that questions can be answered.
+
+use earmark_contracts::values::{Sku, Text};
+use earmark_kernel::{Key, Now, Recorded, StoreError, Table, View};
+use serde::{Deserialize, Serialize};
+
+use super::events::{LineKey, StockEvent};
+use super::figures::{Figures, Line};
+
+/// Between the parts of a row's key; no name contains it.
+const SEPARATOR: char = '\u{1f}';
+
+/// A row's key, or the beginning of some.
+pub(super) fn row_key(parts: &[&str]) -> Key {
+    let mut key = Key::default();
+    for (place, part) in parts.iter().enumerate() {
+        if place > 0 {
+            key.push(SEPARATOR);
+        }
+        key.push_str(part);
+    }
+    key
+}
+
+/// The SKU whose stock has this key.
+pub(super) fn sku_of_key(key: &str) -> Result<Sku, StoreError> {
+    Text::parse(key)
+        .map(Sku)
+        .map_err(|e| StoreError(format!("the key {key:?} is no SKU: {e}")))
+}
+
+/// The figures of every batch, by SKU and reference.
+pub struct Batches;
+
+impl View for Batches {
+    const NAME: &'static str = "batches";
+    type Event = StockEvent;
+    type Row = Figures;
+
+    fn apply(rows: &mut Table<Figures>, heard: &Recorded<StockEvent>) -> Result<(), StoreError> {
+        let Some(reference) = heard.event.batch() else {
+            return Ok(());
+        };
+        let key = row_key(&[heard.key, &reference.0]);
+        if let StockEvent::BatchCreated(fact) = heard.event {
+            rows.put(key, Figures::created(fact));
+            return Ok(());
+        }
+        rows.update(&key, |figures| figures.evolve(heard.event))
+    }
+}
+
+/// The SKU of every batch, by reference.
+pub struct BatchSkus;
+
+impl View for BatchSkus {
+    const NAME: &'static str = "batch_skus";
+    type Event = StockEvent;
+    type Row = Sku;
+
+    fn apply(rows: &mut Table<Sku>, heard: &Recorded<StockEvent>) -> Result<(), StoreError> {
+        if let StockEvent::BatchCreated(fact) = heard.event {
+            rows.put(&*fact.batch.0, sku_of_key(heard.key)?);
+        }
+        Ok(())
+    }
+}
+
+/// A line, with the decision that put it where it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineRow {
+    /// The order and the line.
+    #[serde(flatten)]
+    pub key: LineKey,
+    /// The SKU.
+    pub sku: Sku,
+    /// The facts; its number is known to the stock alone and 0 here.
+    pub line: Line,
+    /// The number of the event that decided where it is.
+    pub decided_seq: u64,
+    /// When.
+    pub decided_at: Now,
+    /// How many units were decided about.
+    pub decided_quantity: u32,
+}
+
+/// Every line that was accepted and not released, by order, line and SKU.
+pub struct Lines;
+
+impl View for Lines {
+    const NAME: &'static str = "lines";
+    type Event = StockEvent;
+    type Row = LineRow;
+
+    fn apply(rows: &mut Table<LineRow>, heard: &Recorded<StockEvent>) -> Result<(), StoreError> {
+        let Some((line_key, quantity)) = heard.event.line() else {
+            return Ok(());
+        };
+        let key = row_key(&[&line_key.order_id.0, &line_key.line_id.0, heard.key]);
+        let decides = match heard.event {
+            StockEvent::OutOfStock(_) => return Ok(()),
+            StockEvent::Allocated(it) if !it.again => return accept(rows, heard, key),
+            StockEvent::Queued(_) => return accept(rows, heard, key),
+            StockEvent::Released(it) if it.batch.is_none() || it.held => {
+                rows.delete(key);
+                return Ok(());
+            }
+            StockEvent::Allocated(_) | StockEvent::Deallocated(_) => true,
+            _ => false,
+        };
+        rows.update(&key, |row| {
+            row.line.evolve(heard.event);
+            if decides {
+                row.decided_seq = heard.seq;
+                row.decided_at = heard.at;
+                row.decided_quantity = quantity;
+            }
+        })?;
+        let released = matches!(heard.event, StockEvent::Released(_));
+        if released && rows.get(&key)?.is_some_and(|row| row.line.ended()) {
+            rows.delete(key);
+        }
+        Ok(())
+    }
+}
+
+fn accept(
+    rows: &mut Table<LineRow>,
+    heard: &Recorded<StockEvent>,
+    key: Key,
+) -> Result<(), StoreError> {
+    let accepted = heard.event.line().zip(Line::accepted(heard.event, 0));
+    let Some(((line_key, decided_quantity), mut line)) = accepted else {
+        return Ok(());
+    };
+    line.evolve(heard.event);
+    let (key_of_line, sku) = (line_key.clone(), sku_of_key(heard.key)?);
+    let (decided_seq, decided_at) = (heard.seq, heard.at);
+    let row = LineRow {
+        key: key_of_line,
+        sku,
+        line,
+        decided_seq,
+        decided_at,
+        decided_quantity,
+    };
+    rows.put(key, row);
+    Ok(())
+}
+
+/// The lines that wait, by SKU, order and line; a row holds nothing but that it is there.
+pub struct ShortLines;
+
+impl View for ShortLines {
+    const NAME: &'static str = "short_lines";
+    type Event = StockEvent;
+    type Row = LineKey;
+
+    fn apply(rows: &mut Table<LineKey>, heard: &Recorded<StockEvent>) -> Result<(), StoreError> {
+        let Some((line, _)) = heard.event.line() else {
+            return Ok(());
+        };
+        let key = row_key(&[heard.key, &line.order_id.0, &line.line_id.0]);
+        match heard.event {
+            StockEvent::Queued(_) | StockEvent::Deallocated(_) => rows.put(key, line.clone()),
+            StockEvent::Allocated(it) if it.again => rows.delete(key),
+            StockEvent::Released(it) if it.batch.is_none() => rows.delete(key),
+            StockEvent::HoldEnded(it) if it.batch.is_none() => rows.delete(key),
+            _ => {}
+        }
+        Ok(())
+    }
+}
