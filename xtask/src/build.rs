@@ -11,11 +11,5 @@ pub fn run(arguments: &[String]) -> Result<(), Failure> {
 /// Builds `earmark` as it is shipped.
 pub fn release() -> Result<(), Failure> {
     ensure::debian()?;
-    workspace::run(&mut workspace::cargo(&[
-        "build",
-        "--release",
-        "--locked",
-        "-p",
-        "earmark",
-    ]))
+    workspace::run(&mut workspace::cargo(&["build", "--release", "--locked", "-p", "earmark"]))
 }

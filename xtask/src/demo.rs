@@ -20,8 +20,6 @@ pub fn once() -> Result<(), Failure> {
 
 fn earmark(arguments: &[String]) -> Command {
     let mut demo = Command::new(workspace::target_dir().join("release/earmark"));
-    demo.arg("demo")
-        .args(arguments)
-        .current_dir(workspace::root());
+    demo.arg("demo").args(arguments).current_dir(workspace::root());
     demo
 }

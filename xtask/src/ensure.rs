@@ -14,10 +14,7 @@ struct Program {
 
 /// Everything from Debian: git, for what `tidy` reads. A C compiler for the SQLite that is built in
 /// is not in the list: without one this program could not have been linked.
-const DEBIAN: [Program; 1] = [Program {
-    name: "git",
-    packages: &["git"],
-}];
+const DEBIAN: [Program; 1] = [Program { name: "git", packages: &["git"] }];
 
 /// Cargo's subcommands that rustup does not bring, each in a version that is known to work.
 /// A version that is already there is taken as it is.
@@ -57,10 +54,7 @@ pub fn cargo_tools() -> Result<(), Failure> {
 
 fn missing(programs: &[Program], is_there: impl Fn(&str) -> bool) -> Vec<&'static str> {
     let lacking = programs.iter().filter(|program| !is_there(program.name));
-    lacking
-        .flat_map(|program| program.packages)
-        .copied()
-        .collect()
+    lacking.flat_map(|program| program.packages).copied().collect()
 }
 
 fn is_there(name: &str) -> bool {
@@ -90,20 +84,11 @@ mod tests {
     #[test]
     fn only_the_packages_of_programs_that_lack_are_asked_for() {
         let programs = [
-            Program {
-                name: "cc",
-                packages: &["gcc", "libc6-dev"],
-            },
-            Program {
-                name: "git",
-                packages: &["git"],
-            },
+            Program { name: "cc", packages: &["gcc", "libc6-dev"] },
+            Program { name: "git", packages: &["git"] },
         ];
         assert_eq!(missing(&programs, |_| true), Vec::<&str>::new());
-        assert_eq!(
-            missing(&programs, |name| name == "git"),
-            ["gcc", "libc6-dev"]
-        );
+        assert_eq!(missing(&programs, |name| name == "git"), ["gcc", "libc6-dev"]);
         assert_eq!(missing(&programs, |_| false), ["gcc", "libc6-dev", "git"]);
     }
 

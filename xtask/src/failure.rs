@@ -9,17 +9,11 @@ pub struct Failure {
 
 impl Failure {
     pub fn new(says: impl Into<String>) -> Self {
-        Self {
-            says: says.into(),
-            code: 1,
-        }
+        Self { says: says.into(), code: 1 }
     }
 
     pub fn usage(says: impl Into<String>) -> Self {
-        Self {
-            says: says.into(),
-            code: 2,
-        }
+        Self { says: says.into(), code: 2 }
     }
 }
 

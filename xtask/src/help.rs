@@ -12,10 +12,7 @@ pub fn run(arguments: &[String]) -> Result<(), Failure> {
 
 /// The answer to a command that does not exist.
 pub fn unknown(name: &str) -> Failure {
-    Failure::usage(format!(
-        "there is no command `{name}`; there are:\n\n{}",
-        list()
-    ))
+    Failure::usage(format!("there is no command `{name}`; there are:\n\n{}", list()))
 }
 
 fn list() -> String {

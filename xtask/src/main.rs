@@ -25,12 +25,7 @@ struct Task {
 }
 
 const TASKS: [Task; 8] = [
-    Task {
-        name: "build",
-        arguments: "",
-        does: "build the release binary",
-        run: build::run,
-    },
+    Task { name: "build", arguments: "", does: "build the release binary", run: build::run },
     Task {
         name: "demo",
         arguments: "[--exit] [ARGS…]",
@@ -67,12 +62,7 @@ const TASKS: [Task; 8] = [
         does: "run the simulator's release build",
         run: simulate::run,
     },
-    Task {
-        name: "help",
-        arguments: "",
-        does: "print this list",
-        run: help::run,
-    },
+    Task { name: "help", arguments: "", does: "print this list", run: help::run },
 ];
 
 fn main() -> ExitCode {
@@ -89,11 +79,7 @@ fn main() -> ExitCode {
 }
 
 fn dispatch(name: &str, arguments: &[String]) -> Result<(), Failure> {
-    let name = if matches!(name, "--help" | "-h") {
-        "help"
-    } else {
-        name
-    };
+    let name = if matches!(name, "--help" | "-h") { "help" } else { name };
     match TASKS.iter().find(|task| task.name == name) {
         Some(task) => (task.run)(arguments),
         None => Err(help::unknown(name)),

@@ -3,11 +3,8 @@
 use crate::failure::Failure;
 use crate::page::Page;
 
-const PAGE: Page = Page {
-    path: "docs/MESSAGES.md",
-    task: "messages",
-    earmark_arguments: &["messages"],
-};
+const PAGE: Page =
+    Page { path: "docs/MESSAGES.md", task: "messages", earmark_arguments: &["messages"] };
 
 pub fn run(arguments: &[String]) -> Result<(), Failure> {
     PAGE.run(arguments)

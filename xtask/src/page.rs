@@ -64,22 +64,10 @@ impl Page {
 /// The first line in which the page and the code differ, shown from both sides.
 fn difference(path: &str, was: &str, now: &str) -> String {
     let (was, now): (Vec<&str>, Vec<&str>) = (was.split('\n').collect(), now.split('\n').collect());
-    let same = was
-        .iter()
-        .zip(&now)
-        .take_while(|(was, now)| was == now)
-        .count();
-    let line = |lines: &[&str]| {
-        lines
-            .get(same)
-            .map_or("(the end)".to_owned(), |l| format!("`{l}`"))
-    };
-    format!(
-        "{path}:{}: the page says {}, the code {}",
-        same + 1,
-        line(&was),
-        line(&now)
-    )
+    let same = was.iter().zip(&now).take_while(|(was, now)| was == now).count();
+    let line =
+        |lines: &[&str]| lines.get(same).map_or("(the end)".to_owned(), |l| format!("`{l}`"));
+    format!("{path}:{}: the page says {}, the code {}", same + 1, line(&was), line(&now))
 }
 
 #[cfg(test)]

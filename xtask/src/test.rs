@@ -13,84 +13,25 @@ struct Step {
 }
 
 const STEPS: [Step; 14] = [
-    Step {
-        name: "tools",
-        is_quick: true,
-        run: tools,
-    },
-    Step {
-        name: "fetch",
-        is_quick: true,
-        run: fetch,
-    },
-    Step {
-        name: "fmt",
-        is_quick: true,
-        run: fmt,
-    },
-    Step {
-        name: "tidy",
-        is_quick: true,
-        run: || tidy::run(&[]),
-    },
-    Step {
-        name: "clippy",
-        is_quick: true,
-        run: clippy,
-    },
-    Step {
-        name: "deny",
-        is_quick: false,
-        run: deny,
-    },
-    Step {
-        name: "tests",
-        is_quick: true,
-        run: tests,
-    },
-    Step {
-        name: "doctests",
-        is_quick: false,
-        run: doctests,
-    },
-    Step {
-        name: "docs",
-        is_quick: false,
-        run: docs,
-    },
-    Step {
-        name: "messages",
-        is_quick: false,
-        run: messages::check,
-    },
-    Step {
-        name: "flows",
-        is_quick: false,
-        run: flows::check,
-    },
-    Step {
-        name: "build",
-        is_quick: false,
-        run: build::release,
-    },
-    Step {
-        name: "simulate",
-        is_quick: false,
-        run: simulate::quick_share,
-    },
-    Step {
-        name: "demo",
-        is_quick: false,
-        run: demo::once,
-    },
+    Step { name: "tools", is_quick: true, run: tools },
+    Step { name: "fetch", is_quick: true, run: fetch },
+    Step { name: "fmt", is_quick: true, run: fmt },
+    Step { name: "tidy", is_quick: true, run: || tidy::run(&[]) },
+    Step { name: "clippy", is_quick: true, run: clippy },
+    Step { name: "deny", is_quick: false, run: deny },
+    Step { name: "tests", is_quick: true, run: tests },
+    Step { name: "doctests", is_quick: false, run: doctests },
+    Step { name: "docs", is_quick: false, run: docs },
+    Step { name: "messages", is_quick: false, run: messages::check },
+    Step { name: "flows", is_quick: false, run: flows::check },
+    Step { name: "build", is_quick: false, run: build::release },
+    Step { name: "simulate", is_quick: false, run: simulate::quick_share },
+    Step { name: "demo", is_quick: false, run: demo::once },
 ];
 
 pub fn run(arguments: &[String]) -> Result<(), Failure> {
     let is_quick = only_flag("--quick", arguments)?;
-    let steps: Vec<&Step> = STEPS
-        .iter()
-        .filter(|step| step.is_quick || !is_quick)
-        .collect();
+    let steps: Vec<&Step> = STEPS.iter().filter(|step| step.is_quick || !is_quick).collect();
     walk(&steps)
 }
 
@@ -105,10 +46,7 @@ fn walk(steps: &[&Step]) -> Result<(), Failure> {
         if let Err(failure) = outcome {
             let left: Vec<&str> = steps[times.len()..].iter().map(|step| step.name).collect();
             print!("{}", summary(&times, Some(&left)));
-            return Err(Failure {
-                says: format!("{}: {}", step.name, failure.says),
-                ..failure
-            });
+            return Err(Failure { says: format!("{}: {}", step.name, failure.says), ..failure });
         }
     }
     print!("{}", summary(&times, None));
@@ -130,15 +68,7 @@ fn fmt() -> Result<(), Failure> {
 }
 
 fn clippy() -> Result<(), Failure> {
-    let clippy = [
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--locked",
-        "--",
-        "-D",
-        "warnings",
-    ];
+    let clippy = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
     workspace::run(&mut cargo(&clippy))
 }
 
@@ -146,38 +76,17 @@ fn clippy() -> Result<(), Failure> {
 fn deny() -> Result<(), Failure> {
     let deny = ["deny", "--offline", "--locked", "--workspace", "check"];
     let quiet = ["--hide-inclusion-graph", "-A", "unused-wrapper"];
-    workspace::run(
-        cargo(&deny)
-            .args(quiet)
-            .args(["bans", "licenses", "sources"]),
-    )
+    workspace::run(cargo(&deny).args(quiet).args(["bans", "licenses", "sources"]))
 }
 
 fn tests() -> Result<(), Failure> {
-    let profile = if std::env::var_os("CI").is_some() {
-        "ci"
-    } else {
-        "default"
-    };
-    let nextest = [
-        "nextest",
-        "run",
-        "--workspace",
-        "--locked",
-        "--profile",
-        profile,
-    ];
+    let profile = if std::env::var_os("CI").is_some() { "ci" } else { "default" };
+    let nextest = ["nextest", "run", "--workspace", "--locked", "--profile", profile];
     workspace::run(&mut cargo(&nextest))
 }
 
 fn doctests() -> Result<(), Failure> {
-    workspace::run(&mut cargo(&[
-        "test",
-        "--doc",
-        "--workspace",
-        "--locked",
-        "--quiet",
-    ]))
+    workspace::run(&mut cargo(&["test", "--doc", "--workspace", "--locked", "--quiet"]))
 }
 
 fn docs() -> Result<(), Failure> {
@@ -185,10 +94,7 @@ fn docs() -> Result<(), Failure> {
     workspace::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a person waits for these steps in real time"
-)]
+#[expect(clippy::disallowed_methods, reason = "a person waits for these steps in real time")]
 fn timed(run: fn() -> Result<(), Failure>) -> (Result<(), Failure>, Duration) {
     let start = Instant::now();
     (run(), start.elapsed())
@@ -206,17 +112,9 @@ fn summary(times: &[(&str, Duration)], left: Option<&[&str]>) -> String {
         table.push_str(&format!("{name:<11} not run\n"));
     }
     let total: Duration = times.iter().map(|(_, time)| *time).sum();
-    table.push_str(&format!(
-        "{:<11} {:<7} {:>9}\n",
-        "total",
-        "",
-        seconds(total)
-    ));
+    table.push_str(&format!("{:<11} {:<7} {:>9}\n", "total", "", seconds(total)));
     let failed = usize::from(left.is_some());
-    table.push_str(&format!(
-        "steps: {} passed, {failed} failed\n",
-        times.len() - failed
-    ));
+    table.push_str(&format!("steps: {} passed, {failed} failed\n", times.len() - failed));
     table
 }
 
@@ -231,40 +129,21 @@ mod tests {
 
     #[test]
     fn the_first_step_that_fails_ends_the_walk_with_its_code() {
-        let good = Step {
-            name: "good",
-            is_quick: true,
-            run: || Ok(()),
-        };
+        let good = Step { name: "good", is_quick: true, run: || Ok(()) };
         let bad = Step {
             name: "bad",
             is_quick: true,
-            run: || {
-                Err(Failure {
-                    says: "it broke".to_owned(),
-                    code: 101,
-                })
-            },
+            run: || Err(Failure { says: "it broke".to_owned(), code: 101 }),
         };
-        let never = Step {
-            name: "never",
-            is_quick: true,
-            run: || panic!("must not run"),
-        };
+        let never = Step { name: "never", is_quick: true, run: || panic!("must not run") };
         let failure = walk(&[&good, &bad, &never]).unwrap_err();
-        assert_eq!(
-            (failure.says.as_str(), failure.code),
-            ("bad: it broke", 101)
-        );
+        assert_eq!((failure.says.as_str(), failure.code), ("bad: it broke", 101));
         walk(&[&good, &good]).unwrap();
     }
 
     #[test]
     fn the_summary_shows_every_step_also_those_not_reached() {
-        let times = [
-            ("fmt", Duration::from_millis(1_250)),
-            ("tests", Duration::from_secs(120)),
-        ];
+        let times = [("fmt", Duration::from_millis(1_250)), ("tests", Duration::from_secs(120))];
         assert_eq!(
             summary(&times, Some(&["demo"])),
             "\nstep        result       time\n\

@@ -11,10 +11,7 @@ pub fn root() -> PathBuf {
     let manifest = env::var_os("CARGO_MANIFEST_DIR")
         .unwrap_or_else(|| OsString::from(env!("CARGO_MANIFEST_DIR")));
     let xtask = PathBuf::from(manifest);
-    xtask
-        .parent()
-        .expect("xtask is a folder of the workspace")
-        .to_owned()
+    xtask.parent().expect("xtask is a folder of the workspace").to_owned()
 }
 
 /// Where cargo puts what it builds. The workspace's own `.cargo/config.toml` does not move it.
@@ -46,30 +43,20 @@ pub fn cargo(arguments: &[&str]) -> Command {
 
 /// Runs a program to its end; its output goes where ours goes.
 pub fn run(command: &mut Command) -> Result<(), Failure> {
-    let status = command
-        .status()
-        .map_err(|error| cannot_start(command, &error))?;
+    let status = command.status().map_err(|error| cannot_start(command, &error))?;
     if status.success() {
         return Ok(());
     }
-    Err(Failure {
-        says: format!("{} failed: {status}", shown(command)),
-        code: code(status),
-    })
+    Err(Failure { says: format!("{} failed: {status}", shown(command)), code: code(status) })
 }
 
 /// Runs a program to its end and hands back what it printed; its errors go where ours go.
 pub fn output(command: &mut Command) -> Result<String, Failure> {
     command.stderr(std::process::Stdio::inherit());
-    let output = command
-        .output()
-        .map_err(|error| cannot_start(command, &error))?;
+    let output = command.output().map_err(|error| cannot_start(command, &error))?;
     if !output.status.success() {
         let says = format!("{} failed: {}", shown(command), output.status);
-        return Err(Failure {
-            says,
-            code: code(output.status),
-        });
+        return Err(Failure { says, code: code(output.status) });
     }
     String::from_utf8(output.stdout)
         .map_err(|_| Failure::new(format!("{} printed what is not UTF-8", shown(command))))
@@ -81,9 +68,7 @@ pub fn cannot_start(command: &Command, error: &std::io::Error) -> Failure {
 }
 
 fn shown(command: &Command) -> String {
-    let program = Path::new(command.get_program())
-        .file_name()
-        .unwrap_or(command.get_program());
+    let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
     let mut words = vec![program.to_string_lossy()];
     words.extend(command.get_args().map(|word| word.to_string_lossy()));
     format!("`{}`", words.join(" "))
@@ -91,11 +76,7 @@ fn shown(command: &Command) -> String {
 
 /// A program's own exit code; 1 where it has none that fits, as when a signal ended it.
 fn code(status: ExitStatus) -> u8 {
-    status
-        .code()
-        .and_then(|code| u8::try_from(code).ok())
-        .filter(|code| *code != 0)
-        .unwrap_or(1)
+    status.code().and_then(|code| u8::try_from(code).ok()).filter(|code| *code != 0).unwrap_or(1)
 }
 
 #[cfg(test)]
@@ -108,38 +89,21 @@ mod tests {
     fn the_target_folder_follows_the_environment() {
         let root = Path::new("/clone");
         assert_eq!(target_dir_of(root, None), PathBuf::from("/clone/target"));
-        assert_eq!(
-            target_dir_of(root, Some("".into())),
-            PathBuf::from("/clone/target")
-        );
-        assert_eq!(
-            target_dir_of(root, Some("out".into())),
-            PathBuf::from("/clone/out")
-        );
-        assert_eq!(
-            target_dir_of(root, Some("/big/out".into())),
-            PathBuf::from("/big/out")
-        );
+        assert_eq!(target_dir_of(root, Some("".into())), PathBuf::from("/clone/target"));
+        assert_eq!(target_dir_of(root, Some("out".into())), PathBuf::from("/clone/out"));
+        assert_eq!(target_dir_of(root, Some("/big/out".into())), PathBuf::from("/big/out"));
     }
 
     #[test]
     fn a_failed_program_gives_its_exit_code_and_its_call() {
         let failure = run(Command::new("sh").args(["-c", "exit 7"])).unwrap_err();
         assert_eq!(failure.code, 7);
-        assert!(
-            failure.says.starts_with("`sh -c exit 7` failed"),
-            "{}",
-            failure.says
-        );
+        assert!(failure.says.starts_with("`sh -c exit 7` failed"), "{}", failure.says);
     }
 
     #[test]
     fn a_program_that_is_not_there_is_named() {
         let failure = output(&mut Command::new("no-such-program")).unwrap_err();
-        assert!(
-            failure.says.starts_with("cannot run `no-such-program`"),
-            "{}",
-            failure.says
-        );
+        assert!(failure.says.starts_with("cannot run `no-such-program`"), "{}", failure.says);
     }
 }

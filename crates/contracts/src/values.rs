@@ -63,19 +63,12 @@ impl Text {
     /// # Errors
     /// When it is none.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
-        let text: Cow<'_, str> = if text.is_ascii() {
-            text.into()
-        } else {
-            text.nfc().collect::<String>().into()
-        };
+        let text: Cow<'_, str> =
+            if text.is_ascii() { text.into() } else { text.nfc().collect::<String>().into() };
         if text.is_empty() {
             return Err(InvalidValue::Empty);
         }
-        let chars = if text.is_ascii() {
-            text.len()
-        } else {
-            text.chars().count()
-        };
+        let chars = if text.is_ascii() { text.len() } else { text.chars().count() };
         if chars > TEXT_CHARS_MAX {
             return Err(InvalidValue::TooLong(chars));
         }

@@ -73,16 +73,7 @@ impl<A: Aggregate> Deref for Recorder<A> {
 impl<A: Aggregate> Recorder<A> {
     pub(crate) fn restore(key: Key, state: A, version: u64, rules: Arc<Rules<A>>) -> Self {
         let (recorded, followed) = (Vec::new(), 0);
-        Self {
-            key,
-            state,
-            version,
-            now: Now(0),
-            recorded,
-            followed,
-            declared: &[],
-            rules,
-        }
+        Self { key, state, version, now: Now(0), recorded, followed, declared: &[], rules }
     }
 
     /// The aggregate's key.
@@ -113,10 +104,7 @@ impl<A: Aggregate> Recorder<A> {
             self.declared.contains(&name),
             "the table does not declare that this records {name}"
         );
-        assert!(
-            self.recorded.len() < EVENTS_PER_COMMAND_MAX,
-            "a command records without end"
-        );
+        assert!(self.recorded.len() < EVENTS_PER_COMMAND_MAX, "a command records without end");
         self.state.evolve(&event);
         self.version += 1;
         self.recorded.push(event);
@@ -155,10 +143,6 @@ impl<A: Aggregate> Recorder<A> {
         self.state.evolve(event);
         self.version += 1;
     }
-
-    pub(crate) fn state(&self) -> &A {
-        &self.state
-    }
 }
 
 /// A recorder whose kind is not known at compile time, as the writer keeps it.
@@ -167,10 +151,12 @@ pub(crate) trait AnyRecorder: Send {
     fn copy(&self) -> Box<dyn AnyRecorder>;
     /// Takes what was recorded, each event with its wire name.
     fn drain(&mut self, sink: &mut dyn FnMut(&'static str, EventBox));
-    /// Writes an event as JSON: `{"type":…,"data":…}`.
+    /// Changes the state as an event from the log says.
     fn fold_any(&mut self, event: &(dyn Any + Send + Sync));
     /// Runs only what always comes first.
     fn wake(&mut self, now: Now);
+    fn version(&self) -> u64;
+    /// The version and the state as JSON.
     fn snapshot(&self) -> Result<(u64, String), serde_json::Error>;
 }
 
@@ -180,6 +166,7 @@ pub(crate) type EventBox = Box<dyn AnyEvent>;
 /// An event whose kind is not known at compile time.
 pub(crate) trait AnyEvent: Send + Sync {
     fn as_any(&self) -> &(dyn Any + Send + Sync);
+    /// Writes the event as JSON: `{"type":…,"data":…}`.
     fn write_json(&self, into: &mut Vec<u8>) -> Result<(), serde_json::Error>;
 }
 
@@ -205,13 +192,14 @@ impl<A: Aggregate> AnyRecorder for Recorder<A> {
         }
     }
     fn fold_any(&mut self, event: &(dyn Any + Send + Sync)) {
-        let event = event
-            .downcast_ref()
-            .expect("a stream holds one kind of event");
+        let event = event.downcast_ref().expect("a stream holds one kind of event");
         self.fold(event);
     }
     fn wake(&mut self, now: Now) {
         self.begin(now, &[]);
+    }
+    fn version(&self) -> u64 {
+        self.version
     }
     fn snapshot(&self) -> Result<(u64, String), serde_json::Error> {
         Ok((self.version, serde_json::to_string(&self.state)?))

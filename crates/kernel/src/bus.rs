@@ -2,14 +2,11 @@
 //! answers it, typed from end to end.
 
 use std::any::TypeId;
-use std::fmt::Display;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
-use serde_json::value::RawValue;
 use tokio::sync::{oneshot, watch};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -17,13 +14,13 @@ use crate::clock::{Clock, Now};
 use crate::feed::{Feed, PublicRecord};
 use crate::handler::{Handling, JsonReply};
 use crate::ids::Ids;
-use crate::kernel_event::{KernelEvent, Parked};
+use crate::line::Answerer;
 use crate::log::{Record, StoreError};
 use crate::message::{Command, Key, Meta, Query, Reply};
 use crate::partition::{Limits, Partition, Stores};
 use crate::problem::{Failure, NotDone};
 use crate::reading::Reading;
-use crate::service::{Answerer, Procedure, Service};
+use crate::service::Service;
 use crate::task::{Item, Task};
 
 /// What an asynchronous function of a table returns.
@@ -95,15 +92,9 @@ impl Bus {
             let open = |(index, stores)| {
                 Partition::open(&service, index, stores, &clock, limits).map(Arc::new)
             };
-            let partitions = stores
-                .into_iter()
-                .enumerate()
-                .map(open)
-                .collect::<Result<Vec<_>, _>>()?;
-            running.push(Running {
-                service,
-                partitions,
-            });
+            let partitions =
+                stores.into_iter().enumerate().map(open).collect::<Result<Vec<_>, _>>()?;
+            running.push(Running { service, partitions });
         }
         let mut inner = Inner {
             services: running,
@@ -114,9 +105,7 @@ impl Bus {
             ids,
         };
         inner.draw_routes();
-        Ok(Self {
-            inner: Arc::new(inner),
-        })
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Sends a command and waits for its answer.
@@ -155,11 +144,8 @@ impl Bus {
         let running = &self.inner.services[service];
         let handling: Arc<Handling<C>> = running.service.handling(line);
         let mut replies: Vec<Option<Reply<C>>> = commands.iter().map(|_| None).collect();
-        let mut parts: Vec<(Vec<usize>, Vec<Item<C>>)> = running
-            .partitions
-            .iter()
-            .map(|_| (Vec::new(), Vec::new()))
-            .collect();
+        let mut parts: Vec<(Vec<usize>, Vec<Item<C>>)> =
+            running.partitions.iter().map(|_| (Vec::new(), Vec::new())).collect();
         for (place, (command, mut meta)) in commands.into_iter().enumerate() {
             self.identify(&mut meta);
             match self.key_of(running, &handling, &command) {
@@ -183,10 +169,7 @@ impl Bus {
                 replies[place] = Some(reply);
             }
         }
-        replies
-            .into_iter()
-            .map(|it| it.expect("every command was answered"))
-            .collect()
+        replies.into_iter().map(|it| it.expect("every command was answered")).collect()
     }
 
     /// Sends a command that is known by its wire name only, as JSON.
@@ -220,9 +203,7 @@ impl Bus {
         let route = self.inner.queries.get(&TypeId::of::<Q>());
         let &(service, line) = route.ok_or_else(|| Failure::NotServed(Q::NAME.into()))?;
         let running = &self.inner.services[service];
-        let answerer = running.service.answered[line]
-            .run
-            .downcast_ref::<Box<Answerer<Q>>>();
+        let answerer = running.service.answered[line].run.downcast_ref::<Box<Answerer<Q>>>();
         let answerer = answerer.expect("found by its type");
         Ok(answerer(&self.reading(running)?, query)?)
     }
@@ -240,12 +221,7 @@ impl Bus {
     ) -> Result<Vec<PublicRecord>, Failure> {
         let at = self.partition(service, partition)?;
         let (log_id, log) = (at.log_id.as_str(), at.log.as_ref());
-        let feed = Feed {
-            service: &at.service,
-            log,
-            log_id,
-            partition,
-        };
+        let feed = Feed { service: &at.service, log, log_id, partition };
         Ok(feed.read(after, at.follower.head(), limit)?)
     }
 
@@ -261,10 +237,7 @@ impl Bus {
         after: u64,
         events_max: u64,
     ) -> Result<Vec<Record>, Failure> {
-        Ok(self
-            .partition(service, partition)?
-            .log
-            .read_after(after, events_max)?)
+        Ok(self.partition(service, partition)?.log.read_after(after, events_max)?)
     }
 
     /// The number of the last event of a partition, as it changes.
@@ -296,80 +269,6 @@ impl Bus {
         Ok(())
     }
 
-    /// Messages set aside in a service, as `(id, message)`, at most `limit` after the id `after`.
-    ///
-    /// # Errors
-    /// When there is no such service, or the storage cannot be read.
-    pub fn parked(
-        &self,
-        service: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<(Key, Parked)>, Failure> {
-        let mut parked = Vec::new();
-        for partition in &self.running(service)?.partitions {
-            parked.extend(partition.follower.read()?.parked.scan("", after, limit)?);
-        }
-        Ok(parked)
-    }
-
-    /// Sets a message aside that cannot be read or served, with the reason.
-    ///
-    /// # Errors
-    /// When there is no such service, or nothing was kept.
-    pub async fn park(&self, service: &str, message: Parked) -> Result<(), Failure> {
-        let mut meta = Meta::default();
-        self.identify(&mut meta);
-        let partition = self.partition(service, 0)?;
-        let Parked {
-            message,
-            body,
-            reason,
-        } = message;
-        partition
-            .errand(move |writer| writer.park(&meta, &message, body.clone(), &reason))
-            .await
-    }
-
-    /// Sends a parked message again; it is parked no more if it was decided (not for a dry run).
-    ///
-    /// # Errors
-    /// When nothing is parked under that id, or it fails again.
-    pub async fn replay_parked(
-        &self,
-        service: &str,
-        id: &str,
-        dry_run: bool,
-    ) -> Result<JsonReply, Failure> {
-        for partition in &self.running(service)?.partitions {
-            let Some(parked) = partition.follower.read()?.parked.get(id)? else {
-                continue;
-            };
-            let mut meta = Meta {
-                dry_run,
-                ..Meta::default()
-            };
-            self.identify(&mut meta);
-            let reply = self
-                .send_json(&parked.message, &parked.body, meta.clone())
-                .await?;
-            let decided = matches!(reply.ending, Ok(_) | Err(NotDone::Refused(_)));
-            if decided && !dry_run {
-                let id = Key::from(id);
-                let unpark = move |writer: &mut crate::writer::Writer| {
-                    writer.record_own(&id, &meta, KernelEvent::Unparked);
-                };
-                partition.errand(unpark).await?;
-            }
-            return Ok(reply);
-        }
-        let why = format!("nothing is parked under {id:?}");
-        Err(Failure::Unreadable {
-            what: "parked message".into(),
-            why,
-        })
-    }
-
     /// The present moment, by the clock of this bus.
     #[must_use]
     pub fn now(&self) -> Now {
@@ -381,11 +280,7 @@ impl Bus {
     }
 
     pub(crate) fn running(&self, service: &str) -> Result<&Running, Failure> {
-        let found = self
-            .inner
-            .services
-            .iter()
-            .find(|it| it.service.name == service);
+        let found = self.inner.services.iter().find(|it| it.service.name == service);
         found.ok_or_else(|| Failure::NotServed(format!("messages for {service}")))
     }
 
@@ -395,10 +290,7 @@ impl Bus {
         index: usize,
     ) -> Result<&Arc<Partition>, Failure> {
         let missing = || Failure::NotServed(format!("partition {index} of {service}"));
-        self.running(service)?
-            .partitions
-            .get(index)
-            .ok_or_else(missing)
+        self.running(service)?.partitions.get(index).ok_or_else(missing)
     }
 
     pub(crate) fn identify(&self, meta: &mut Meta) {
@@ -422,36 +314,7 @@ impl Bus {
         };
         let partition = &running.partitions[partition_of(&key, running.partitions.len())];
         let submitted = submit(partition, &handling, vec![Item { key, command, meta }]);
-        answers(submitted, 1)
-            .await
-            .pop()
-            .expect("one command has one answer")
-    }
-
-    async fn conduct<C: Command>(
-        &self,
-        service: usize,
-        line: usize,
-        command: C,
-        meta: Meta,
-    ) -> Reply<C> {
-        let run = &self.inner.services[service].service.conducted[line].run;
-        let run: &Arc<Procedure<C>> = run.downcast_ref().expect("found by its type");
-        let track = Arc::new(Track::default());
-        let keyed = meta.idempotency.is_some();
-        let caller = Caller {
-            bus: self.clone(),
-            meta,
-            track: Arc::clone(&track),
-        };
-        let ending = run(caller, command).await;
-        let replayed = keyed && !track.fresh.load(Ordering::SeqCst);
-        let events = std::mem::take(&mut *track.lock());
-        Reply {
-            ending,
-            replayed,
-            events,
-        }
+        answers(submitted, 1).await.pop().expect("one command has one answer")
     }
 
     /// The key of the aggregate that decides a command.
@@ -465,9 +328,7 @@ impl Bus {
             (Some(key), _) => Ok(key.into()),
             (None, Some(locate)) => {
                 let reading = self.reading(running).map_err(Failure::from)?;
-                locate(&reading, command)
-                    .map_err(Failure::from)?
-                    .map_err(NotDone::Refused)
+                locate(&reading, command).map_err(Failure::from)?.map_err(NotDone::Refused)
             }
             (None, None) => Err(Failure::NotServed(format!("{} without a key", C::NAME)).into()),
         }
@@ -476,11 +337,7 @@ impl Bus {
     fn reading<'a>(&'a self, running: &'a Running) -> Result<Reading<'a>, StoreError> {
         let shelves = running.partitions.iter().map(|it| it.follower.read());
         let shelves = shelves.collect::<Result<Vec<_>, _>>()?;
-        Ok(Reading {
-            service: &running.service,
-            shelves,
-            now: self.now(),
-        })
+        Ok(Reading { service: &running.service, shelves, now: self.now() })
     }
 }
 
@@ -492,12 +349,7 @@ fn submit<C: Command>(
 ) -> Result<oneshot::Receiver<Vec<Reply<C>>>, Failure> {
     let (reply, answers) = oneshot::channel();
     let (handling, decided) = (Arc::clone(handling), Vec::with_capacity(items.len()));
-    partition.submit(Box::new(Task {
-        handling,
-        items,
-        decided,
-        reply,
-    }))?;
+    partition.submit(Box::new(Task { handling, items, decided, reply }))?;
     Ok(answers)
 }
 
@@ -512,9 +364,7 @@ async fn answers<C: Command>(
         },
         Err(failure) => NotDone::Failed(failure),
     };
-    (0..count)
-        .map(|_| Reply::fresh(Err(not_done.clone())))
-        .collect()
+    (0..count).map(|_| Reply::fresh(Err(not_done.clone()))).collect()
 }
 
 impl Inner {
@@ -522,20 +372,11 @@ impl Inner {
         for (service, running) in self.services.iter().enumerate() {
             let table = &running.service;
             let handled = table.handled.iter().enumerate();
-            let handled = handled.map(|(line, it)| {
-                (
-                    it.command_type,
-                    it.command,
-                    Route::Handled { service, line },
-                )
-            });
+            let handled = handled
+                .map(|(line, it)| (it.command_type, it.command, Route::Handled { service, line }));
             let conducted = table.conducted.iter().enumerate();
             let conducted = conducted.map(|(line, it)| {
-                (
-                    it.command_type,
-                    it.command,
-                    Route::Conducted { service, line },
-                )
+                (it.command_type, it.command, Route::Conducted { service, line })
             });
             for (command_type, name, route) in handled.chain(conducted) {
                 let taken = self.commands.insert(command_type, route);
@@ -544,11 +385,7 @@ impl Inner {
             }
             for (line, it) in table.answered.iter().enumerate() {
                 let taken = self.queries.insert(it.query_type, (service, line));
-                assert!(
-                    taken.is_none(),
-                    "two lines of the tables answer {}",
-                    it.query
-                );
+                assert!(taken.is_none(), "two lines of the tables answer {}", it.query);
             }
         }
     }
@@ -556,77 +393,7 @@ impl Inner {
 
 impl Service {
     fn handling<C: Command>(&self, line: usize) -> Arc<Handling<C>> {
-        let handling = self.handled[line]
-            .handling
-            .downcast_ref::<Arc<Handling<C>>>();
+        let handling = self.handled[line].handling.downcast_ref::<Arc<Handling<C>>>();
         Arc::clone(handling.expect("found by its type"))
-    }
-}
-
-/// What the steps of a procedure leave behind.
-#[derive(Default)]
-struct Track {
-    /// A step was decided now, not replayed.
-    fresh: AtomicBool,
-    events: Mutex<Vec<Box<RawValue>>>,
-}
-
-impl Track {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Box<RawValue>>> {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A procedure at work: sends its steps with what was said about the whole.
-#[derive(Clone)]
-pub struct Caller {
-    bus: Bus,
-    meta: Meta,
-    track: Arc<Track>,
-}
-
-impl Caller {
-    /// Sends a step. Its name is unique in the procedure: it is part of the step's idempotency key.
-    ///
-    /// # Errors
-    /// As the step ends.
-    pub async fn send<C: Command>(
-        &self,
-        step: impl Display,
-        command: C,
-    ) -> Result<C::Answer, NotDone<C::Refusal>> {
-        let meta = Meta {
-            command_id: uuid::Uuid::nil(),
-            correlation: self.meta.correlation.clone(),
-            idempotency: self.meta.idempotency.as_ref().map(|it| it.part(step)),
-            dry_run: self.meta.dry_run,
-            at: self.meta.at,
-        };
-        let reply = self.bus.send_as(command, meta).await;
-        if !reply.replayed {
-            self.track.fresh.store(true, Ordering::SeqCst);
-        }
-        self.track.lock().extend(reply.events);
-        reply.ending
-    }
-
-    /// Asks the views.
-    ///
-    /// # Errors
-    /// As [`Bus::ask`].
-    pub fn ask<Q: Query>(&self, query: Q) -> Result<Q::Answer, Failure> {
-        self.bus.ask(query)
-    }
-
-    /// Whether nothing is to be kept.
-    #[must_use]
-    pub fn dry_run(&self) -> bool {
-        self.meta.dry_run
-    }
-
-    /// The moment to decide by.
-    #[must_use]
-    pub fn now(&self) -> Now {
-        self.meta.at.unwrap_or_else(|| self.bus.now())
     }
 }

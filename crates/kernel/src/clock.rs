@@ -36,14 +36,10 @@ pub trait Clock: Send + Sync {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the seam through which time comes in"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the seam through which time comes in")]
     fn now(&self) -> Now {
-        let since_epoch = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap_or_default();
+        let since_epoch =
+            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         Now(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
     }
 }
@@ -75,10 +71,7 @@ impl Clock for VirtualClock {
 pub(crate) struct Stopwatch(std::time::Instant);
 
 impl Stopwatch {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "measures for metrics, decides nothing"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "measures for metrics, decides nothing")]
     pub(crate) fn start() -> Self {
         Self(std::time::Instant::now())
     }

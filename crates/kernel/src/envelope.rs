@@ -8,9 +8,9 @@ use uuid::Uuid;
 
 use crate::aggregate::EventBox;
 use crate::clock::Now;
+use crate::kinds::{KindIndex, Kinds};
 use crate::log::{Record, StoreError};
 use crate::message::{Key, Meta};
-use crate::service::{KindIndex, Kinds};
 
 /// A record that is in the log, with its events as they are in memory.
 pub(crate) struct Committed {
@@ -49,22 +49,13 @@ impl Committed {
     /// Reads a record back.
     pub(crate) fn read(record: Record, kinds: &Kinds) -> Result<Self, StoreError> {
         let unreadable = |why: String| {
-            StoreError(format!(
-                "the log record at {} cannot be read: {why}",
-                record.first_seq
-            ))
+            StoreError(format!("the log record at {} cannot be read: {why}", record.first_seq))
         };
         let envelopes: Vec<&RawValue> =
             serde_json::from_str(&record.events).map_err(|e| unreadable(e.to_string()))?;
-        let promised = record
-            .last_seq
-            .wrapping_sub(record.first_seq)
-            .wrapping_add(1);
+        let promised = record.last_seq.wrapping_sub(record.first_seq).wrapping_add(1);
         if envelopes.len() as u64 != promised {
-            return Err(unreadable(format!(
-                "{} events, not {promised}",
-                envelopes.len()
-            )));
+            return Err(unreadable(format!("{} events, not {promised}", envelopes.len())));
         }
         let start = record.events.as_ptr() as usize;
         let mut events = Vec::with_capacity(envelopes.len());
@@ -84,11 +75,7 @@ impl Committed {
                 span: from..from + raw.get().len(),
             });
         }
-        Ok(Self {
-            first_seq: record.first_seq,
-            text: record.events,
-            events,
-        })
+        Ok(Self { first_seq: record.first_seq, text: record.events, events })
     }
 }
 
@@ -128,11 +115,7 @@ pub(crate) struct Author<'a> {
 
 impl Group {
     pub(crate) fn begin(at: Now) -> Self {
-        Self {
-            at,
-            text: b"[".to_vec(),
-            events: Vec::new(),
-        }
+        Self { at, text: b"[".to_vec(), events: Vec::new() }
     }
 
     pub(crate) fn push(&mut self, author: &Author<'_>, name: &'static str, event: EventBox) {
@@ -157,20 +140,8 @@ impl Group {
         self.text.push(b']');
         let text = String::from_utf8(self.text).expect("serde_json writes UTF-8");
         let last_seq = first_seq + self.events.len() as u64 - 1;
-        let record = Record {
-            first_seq,
-            last_seq,
-            at_ms: self.at.0,
-            events: text.clone(),
-        };
-        (
-            record,
-            Committed {
-                first_seq,
-                text,
-                events: self.events,
-            },
-        )
+        let record = Record { first_seq, last_seq, at_ms: self.at.0, events: text.clone() };
+        (record, Committed { first_seq, text, events: self.events })
     }
 }
 
@@ -185,11 +156,7 @@ fn write_envelope(text: &mut Vec<u8>, author: &Author<'_>, event: &EventBox, rec
     serde_json::to_writer(&mut *text, author.key.as_str()).expect(serialized);
     text.extend_from_slice(br#","causation":""#);
     let mut hyphenated = [0; uuid::fmt::Hyphenated::LENGTH];
-    let causation = author
-        .meta
-        .command_id
-        .hyphenated()
-        .encode_lower(&mut hyphenated);
+    let causation = author.meta.command_id.hyphenated().encode_lower(&mut hyphenated);
     text.extend_from_slice(causation.as_bytes());
     text.push(b'"');
     if let Some(correlation) = &author.meta.correlation {

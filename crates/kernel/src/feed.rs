@@ -85,17 +85,10 @@ impl Feed<'_> {
         &'c self,
         committed: &'c Committed,
     ) -> impl Iterator<Item = (u64, String, &'static str, usize)> + 'c {
-        committed
-            .numbered()
-            .enumerate()
-            .filter_map(|(index, (seq, event))| {
-                let mut told = self
-                    .service
-                    .publications
-                    .iter()
-                    .filter(|it| it.fact == event.name);
-                told.find_map(|it| Some((seq, (it.run)(seq, event)?, it.event, index)))
-            })
+        committed.numbered().enumerate().filter_map(|(index, (seq, event))| {
+            let mut told = self.service.publications.iter().filter(|it| it.fact == event.name);
+            told.find_map(|it| Some((seq, (it.run)(seq, event)?, it.event, index)))
+        })
     }
 
     /// The number of the last public event up to `through`; 0 when there is none.

@@ -34,51 +34,29 @@ impl Service {
     pub fn flow(&self) -> Flow {
         let mut edges = Vec::new();
         let mut add = |from: &str, verb, by: &str, to: &str| {
-            edges.push(Edge {
-                from: from.into(),
-                verb,
-                by: by.into(),
-                to: to.into(),
-            });
+            edges.push(Edge { from: from.into(), verb, by: by.into(), to: to.into() });
         };
         for it in &self.handled {
-            it.records
-                .iter()
-                .for_each(|event| add(it.command, "handles", it.handler, event));
+            it.records.iter().for_each(|event| add(it.command, "handles", it.handler, event));
             if it.records.is_empty() {
                 add(it.command, "handles", it.handler, "");
             }
         }
-        self.conducted
-            .iter()
-            .for_each(|it| add(it.command, "conducts", it.procedure, ""));
+        self.conducted.iter().for_each(|it| add(it.command, "conducts", it.procedure, ""));
         for it in &self.thens {
-            it.records
-                .iter()
-                .for_each(|event| add(it.fact, "then", it.by, event));
+            it.records.iter().for_each(|event| add(it.fact, "then", it.by, event));
         }
-        self.reactions
-            .iter()
-            .for_each(|it| add(it.event, "reacts", it.by, it.command));
-        self.publications
-            .iter()
-            .for_each(|it| add(it.fact, "publishes", it.by, it.event));
-        self.timers
-            .iter()
-            .for_each(|it| add(it.fact, "timer", it.by, ""));
-        self.answered
-            .iter()
-            .for_each(|it| add(it.query, "answers", it.by, ""));
+        self.reactions.iter().for_each(|it| add(it.event, "reacts", it.by, it.command));
+        self.publications.iter().for_each(|it| add(it.fact, "publishes", it.by, it.event));
+        self.timers.iter().for_each(|it| add(it.fact, "timer", it.by, ""));
+        self.answered.iter().for_each(|it| add(it.query, "answers", it.by, ""));
         for it in &self.views {
             let followed = format!("every event of {}", self.kinds.get(it.kind).name);
             add(&followed, "view", it.name, "");
         }
         edges.sort();
         edges.dedup();
-        Flow {
-            service: self.name,
-            edges,
-        }
+        Flow { service: self.name, edges }
     }
 }
 
@@ -86,10 +64,8 @@ impl Flow {
     /// The map as a Markdown table.
     #[must_use]
     pub fn markdown(&self) -> String {
-        let mut text = format!(
-            "## {}\n\n| from | verb | by | to |\n|---|---|---|---|\n",
-            self.service
-        );
+        let mut text =
+            format!("## {}\n\n| from | verb | by | to |\n|---|---|---|---|\n", self.service);
         for Edge { from, verb, by, to } in &self.edges {
             writeln!(text, "| {from} | {verb} | `{by}` | {to} |").expect("writing to a string");
         }
@@ -101,11 +77,7 @@ impl Flow {
     pub fn text(&self) -> String {
         let mut text = format!("{}\n", self.service);
         for Edge { from, verb, by, to } in &self.edges {
-            let arrow = if to.is_empty() {
-                String::new()
-            } else {
-                format!(" -> {to}")
-            };
+            let arrow = if to.is_empty() { String::new() } else { format!(" -> {to}") };
             writeln!(text, "  {from} --{verb} {by}{arrow}").expect("writing to a string");
         }
         text
@@ -118,11 +90,8 @@ impl Flow {
         for Edge { from, verb, by, to } in &self.edges {
             let (from, by_id, to_id) = (id(from), id(by), id(to));
             let (from_label, to_label) = (label(&self.edges, &from), to);
-            writeln!(
-                text,
-                "  {from}[\"{from_label}\"] -- {verb} --> {by_id}(\"{by}\")"
-            )
-            .expect("writing to a string");
+            writeln!(text, "  {from}[\"{from_label}\"] -- {verb} --> {by_id}(\"{by}\")")
+                .expect("writing to a string");
             if !to.is_empty() {
                 writeln!(text, "  {by_id} --> {to_id}[\"{to_label}\"]")
                     .expect("writing to a string");
@@ -133,9 +102,7 @@ impl Flow {
 }
 
 fn id(name: &str) -> String {
-    name.chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
-        .collect()
+    name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
 }
 
 /// The words behind an id.

@@ -5,11 +5,11 @@ use serde_json::value::RawValue;
 use crate::aggregate::AnyRecorder;
 use crate::bus::{Bus, BusFuture};
 use crate::clock::Now;
+use crate::kinds::KindIndex;
 use crate::log::StoreError;
 use crate::message::{Command, Key, Meta};
 use crate::problem::{Failure, NotDone};
 use crate::reading::Reading;
-use crate::service::KindIndex;
 
 /// How one type of command is decided.
 pub(crate) struct Handling<C: Command> {
@@ -62,28 +62,18 @@ pub(crate) fn dispatch<C: Command>() -> Dispatch {
                 Ok(answer) => Ok(to_raw(&answer)?),
                 Err(NotDone::Refused(refusal)) => {
                     let text = refusal.to_string();
-                    Err(NotDone::Refused(RefusedJson {
-                        refusal: to_raw(&refusal)?,
-                        text,
-                    }))
+                    Err(NotDone::Refused(RefusedJson { refusal: to_raw(&refusal)?, text }))
                 }
                 Err(NotDone::Failed(failure)) => Err(NotDone::Failed(failure)),
                 Err(NotDone::Unknown(why)) => Err(NotDone::Unknown(why)),
             };
-            Ok(JsonReply {
-                ending,
-                replayed: reply.replayed,
-                events: reply.events,
-            })
+            Ok(JsonReply { ending, replayed: reply.replayed, events: reply.events })
         })
     })
 }
 
 pub(crate) fn unreadable(what: &str, error: &serde_json::Error) -> Failure {
-    Failure::Unreadable {
-        what: what.to_owned(),
-        why: error.to_string(),
-    }
+    Failure::Unreadable { what: what.to_owned(), why: error.to_string() }
 }
 
 fn to_raw<T: serde::Serialize>(value: &T) -> Result<Box<RawValue>, Failure> {

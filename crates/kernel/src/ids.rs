@@ -15,10 +15,7 @@ pub trait Ids: Send + Sync {
 pub struct RandomIds;
 
 impl Ids for RandomIds {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the seam through which ids come in"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the seam through which ids come in")]
     fn next(&self) -> Uuid {
         Uuid::now_v7()
     }
@@ -35,10 +32,7 @@ impl SeededIds {
     /// Ids that begin at one for `seed`.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self {
-            seed,
-            count: AtomicU64::new(0),
-        }
+        Self { seed, count: AtomicU64::new(0) }
     }
 }
 

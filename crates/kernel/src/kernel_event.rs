@@ -1,9 +1,10 @@
 //! What the kernel itself keeps in the log: answers under their keys, parked messages, cursors.
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
-use crate::message::{Event, Key};
+use crate::message::{Command, Event, Idempotency, Key, Reply, Wire};
+use crate::problem::{Failure, NotDone};
 
 /// The kind under which the kernel's own events stand in the log.
 pub(crate) const KERNEL: &str = "kernel";
@@ -44,6 +45,35 @@ pub(crate) struct Answered {
     pub(crate) fingerprint: Key,
     /// The answer or the refusal.
     pub(crate) ending: Ending,
+}
+
+impl Answered {
+    /// What is kept of an answer or a refusal.
+    pub(crate) fn of<A: Wire, R: Wire>(idempotency: &Idempotency, decided: Result<&A, &R>) -> Self {
+        let plain = "answers and refusals are plain data";
+        let ending = match decided {
+            Ok(answer) => Ending::Done(to_raw_value(answer).expect(plain)),
+            Err(refusal) => Ending::Refused(to_raw_value(refusal).expect(plain)),
+        };
+        Self { fingerprint: idempotency.fingerprint.clone(), ending }
+    }
+
+    /// The answer once more, if it is the same request that asks.
+    pub(crate) fn replay<C: Command>(&self, idempotency: &Idempotency) -> Reply<C> {
+        if self.fingerprint != idempotency.fingerprint {
+            let reused = Failure::KeyReused(idempotency.key.to_string());
+            return Reply::fresh(Err(reused.into()));
+        }
+        let read = match &self.ending {
+            Ending::Done(json) => serde_json::from_str(json.get()).map(Ok),
+            Ending::Refused(json) => {
+                serde_json::from_str(json.get()).map(|refusal| Err(NotDone::Refused(refusal)))
+            }
+        };
+        let unreadable = |e| Err(crate::handler::unreadable("kept answer", &e).into());
+        let ending = read.unwrap_or_else(unreadable);
+        Reply { ending, replayed: true, events: Vec::new() }
+    }
 }
 
 /// How a command ended for good.

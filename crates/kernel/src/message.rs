@@ -109,20 +109,14 @@ impl Idempotency {
     #[must_use]
     pub fn of(key: &str, request: &[u8]) -> Self {
         let fingerprint = CompactString::from(format!("{:032x}", xxh3_128(request)));
-        Self {
-            key: key.into(),
-            fingerprint,
-        }
+        Self { key: key.into(), fingerprint }
     }
 
     /// The key of a part of the request, say one line of many.
     #[must_use]
     pub fn part(&self, name: impl std::fmt::Display) -> Self {
         let key = CompactString::from(format!("{}/{name}", self.key));
-        Self {
-            key,
-            fingerprint: self.fingerprint.clone(),
-        }
+        Self { key, fingerprint: self.fingerprint.clone() }
     }
 }
 
@@ -141,10 +135,6 @@ impl<C: Command> Reply<C> {
     /// A reply that was not given before.
     #[must_use]
     pub fn fresh(ending: Result<C::Answer, NotDone<C::Refusal>>) -> Self {
-        Self {
-            ending,
-            replayed: false,
-            events: Vec::new(),
-        }
+        Self { ending, replayed: false, events: Vec::new() }
     }
 }

@@ -47,11 +47,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            queue_commands: 16_384,
-            group_commands: 4_096,
-            aggregates: 200_000,
-        }
+        Self { queue_commands: 16_384, group_commands: 4_096, aggregates: 200_000 }
     }
 }
 
@@ -79,17 +75,10 @@ impl Partition {
     ) -> Result<Self, StoreError> {
         let head = stores.log.head()?;
         derive_anew_where_need_be(service, &stores, head)?;
-        let follower = Arc::new(Follower::new(
-            Arc::clone(service),
-            Arc::clone(&stores.rows),
-        )?);
+        let follower = Arc::new(Follower::new(Arc::clone(service), Arc::clone(&stores.rows))?);
         let behind = head.saturating_sub(follower.head());
         if behind > SETTLE_AFTER_EVENTS {
-            tracing::info!(
-                service = service.name,
-                events = behind,
-                "deriving views from the log"
-            );
+            tracing::info!(service = service.name, events = behind, "deriving views from the log");
         }
         while follower.head() < head {
             for record in stores.log.read_after(follower.head(), OPEN_WINDOW)? {
@@ -167,8 +156,7 @@ impl Partition {
             woken.await?;
         }
         let mut shelf = self.follower.write()?;
-        due.iter()
-            .for_each(|it| shelf.timers.delete(it.row.clone()));
+        due.iter().for_each(|it| shelf.timers.delete(it.row.clone()));
         Ok(due.len())
     }
 
@@ -192,10 +180,7 @@ impl Partition {
         run: impl FnMut(&mut Writer) + Send + 'static,
     ) -> Result<(), Failure> {
         let (reply, answer) = oneshot::channel();
-        self.submit(Box::new(Errand {
-            run: Box::new(run),
-            reply,
-        }))?;
+        self.submit(Box::new(Errand { run: Box::new(run), reply }))?;
         match answer.await {
             Ok(GroupEnding::Committed) => Ok(()),
             Ok(GroupEnding::Failed(failure)) => Err(failure),
@@ -210,14 +195,8 @@ fn derive_anew_where_need_be(
     stores: &Stores,
     head: u64,
 ) -> Result<(), StoreError> {
-    let views = service
-        .views
-        .iter()
-        .map(|it| format!("{}:{}", it.name, it.version));
-    let kinds = service
-        .kinds
-        .aggregates()
-        .map(|(_, kind)| kind.name.to_owned());
+    let views = service.views.iter().map(|it| format!("{}:{}", it.name, it.version));
+    let kinds = service.kinds.aggregates().map(|(_, kind)| kind.name.to_owned());
     let parts: Vec<String> = views.chain(kinds).chain([stores.log.id()?]).collect();
     let shape = format!("\"{}\"", parts.join(" "));
     let known = stores.rows.row(SHAPE_TABLE, service.name)?;
@@ -225,13 +204,7 @@ fn derive_anew_where_need_be(
         return Ok(());
     }
     stores.rows.clear()?;
-    let change = RowChange {
-        key: service.name.to_owned(),
-        value: Some(shape),
-    };
+    let change = RowChange { key: service.name.to_owned(), value: Some(shape) };
     let tables = vec![(SHAPE_TABLE.to_owned(), vec![change])];
-    stores.rows.settle(&Settlement {
-        through_seq: 0,
-        tables,
-    })
+    stores.rows.settle(&Settlement { through_seq: 0, tables })
 }

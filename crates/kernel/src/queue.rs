@@ -28,11 +28,7 @@ pub(crate) enum NotTaken {
 
 impl Queue {
     pub(crate) fn new(commands_max: usize) -> Self {
-        Self {
-            waiting: Mutex::default(),
-            arrived: Condvar::new(),
-            commands_max,
-        }
+        Self { waiting: Mutex::default(), arrived: Condvar::new(), commands_max }
     }
 
     /// Puts a job at the end. A job larger than the whole queue is taken when nothing else waits.

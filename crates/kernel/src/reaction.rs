@@ -23,19 +23,12 @@ impl Bus {
     /// service.
     #[must_use]
     pub fn hearings(&self) -> Vec<Hearing> {
-        let hearing = self
-            .services()
-            .iter()
-            .filter(|it| !it.service.reactions.is_empty());
+        let hearing = self.services().iter().filter(|it| !it.service.reactions.is_empty());
         let mut hearings = Vec::new();
         for listener in hearing {
             for source in self.services() {
-                let wanted = |it: &crate::service::Publication| {
-                    listener
-                        .service
-                        .reactions
-                        .iter()
-                        .any(|reaction| reaction.event == it.event)
+                let wanted = |it: &crate::line::Publication| {
+                    listener.service.reactions.iter().any(|reaction| reaction.event == it.event)
                 };
                 if source.service.publications.iter().any(wanted) {
                     let (service, source_name) = (listener.service.name, source.service.name);
@@ -58,11 +51,7 @@ impl Bus {
     /// # Errors
     /// When something could not be done now; hear again later.
     pub async fn hear(&self, hearing: &Hearing) -> Result<usize, Failure> {
-        let Hearing {
-            service,
-            source,
-            partition,
-        } = hearing;
+        let Hearing { service, source, partition } = hearing;
         let keeper = self.partition(service, 0)?;
         let reader = Key::from(format!("{source}/{partition}"));
         let after = keeper.follower.read()?.cursors.get(&reader)?.unwrap_or(0);
@@ -81,11 +70,7 @@ impl Bus {
 
     async fn react(&self, service: &str, event: &crate::PublicRecord) -> Result<(), Failure> {
         let running = self.running(service)?;
-        let reactions = running
-            .service
-            .reactions
-            .iter()
-            .filter(|it| it.event == event.name);
+        let reactions = running.service.reactions.iter().filter(|it| it.event == event.name);
         for reaction in reactions {
             let sends = match (reaction.run)(event.data.get()) {
                 Ok(sends) => sends,
@@ -123,11 +108,7 @@ impl Bus {
     /// When something could not be done now; sweep again later.
     pub async fn sweep(&self) -> Result<usize, Failure> {
         let mut woken = 0;
-        for partition in self
-            .services()
-            .iter()
-            .flat_map(|running| &running.partitions)
-        {
+        for partition in self.services().iter().flat_map(|running| &running.partitions) {
             let mut meta = Meta::default();
             self.identify(&mut meta);
             woken += partition.sweep(&meta).await?;

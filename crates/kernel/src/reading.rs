@@ -84,19 +84,11 @@ impl Reading<'_> {
         limit: usize,
     ) -> Result<Vec<Happened<A::Event>>, StoreError> {
         let kind = self.service.kinds.index_of::<A>();
-        let events = self
-            .shelf_of(key)
-            .streams
-            .events(kind, &key.into(), after, limit)?;
+        let events = self.shelf_of(key).streams.events(kind, &key.into(), after, limit)?;
         let happened = |it: crate::stream::StreamEvent| {
             let event = serde_json::from_str(&it.envelope)
                 .map_err(|e| StoreError(format!("an event of {key:?} cannot be read: {e}")))?;
-            Ok(Happened {
-                seq: it.seq,
-                at: it.at,
-                causation: causation(&it.envelope)?,
-                event,
-            })
+            Ok(Happened { seq: it.seq, at: it.at, causation: causation(&it.envelope)?, event })
         };
         events.into_iter().map(happened).collect()
     }
@@ -120,12 +112,7 @@ impl Reading<'_> {
         through: u64,
     ) -> Result<Recorder<A>, StoreError> {
         let kind = self.service.kinds.index_of::<A>();
-        typed(
-            self.shelf_of(key)
-                .streams
-                .load_at(kind, &key.into(), through)?
-                .as_mut(),
-        )
+        typed(self.shelf_of(key).streams.load_at(kind, &key.into(), through)?.as_mut())
     }
 
     /// The shelf of the partition that a key of an aggregate belongs to.
@@ -134,7 +121,7 @@ impl Reading<'_> {
     }
 
     fn table<'s, V: View>(&self, shelf: &'s Shelf) -> &'s crate::table::Table<V::Row> {
-        let of_type = |it: &crate::service::Viewed| it.view_type == std::any::TypeId::of::<V>();
+        let of_type = |it: &crate::line::Viewed| it.view_type == std::any::TypeId::of::<V>();
         let place = self.service.views.iter().position(of_type);
         let place =
             place.unwrap_or_else(|| panic!("{} has no view {}", self.service.name, V::NAME));
@@ -147,7 +134,5 @@ fn typed<A: Aggregate>(
     recorder: &mut dyn crate::aggregate::AnyRecorder,
 ) -> Result<Recorder<A>, StoreError> {
     let recorder: Option<&mut Recorder<A>> = recorder.as_any().downcast_mut();
-    recorder
-        .cloned()
-        .ok_or_else(|| StoreError("an aggregate of another kind".into()))
+    recorder.cloned().ok_or_else(|| StoreError("an aggregate of another kind".into()))
 }

@@ -32,40 +32,21 @@ impl Runtime {
     pub fn start(bus: &Bus) -> std::io::Result<Self> {
         let stopping = watch::Sender::new(false);
         let (mut writers, mut followers) = (Vec::new(), Vec::new());
-        for partition in bus
-            .services()
-            .iter()
-            .flat_map(|running| &running.partitions)
-        {
+        for partition in bus.services().iter().flat_map(|running| &running.partitions) {
             let name = format!("{}-{}", partition.service.name, partition.index);
             let (writer, follower) = (Arc::clone(partition), Arc::clone(partition));
             writers.push(spawn(&format!("write-{name}"), move || write(&writer))?);
             let stop = stopping.subscribe();
-            followers.push(spawn(&format!("follow-{name}"), move || {
-                follow(&follower, &stop)
-            })?);
+            followers.push(spawn(&format!("follow-{name}"), move || follow(&follower, &stop))?);
         }
-        Ok(Self {
-            bus: bus.clone(),
-            writers,
-            followers,
-            stopping,
-        })
+        Ok(Self { bus: bus.clone(), writers, followers, stopping })
     }
 
     /// Why a writer stopped by itself, once one has: the process should end and start again.
     pub async fn halted(&self) -> String {
-        let partitions = self
-            .bus
-            .services()
-            .iter()
-            .flat_map(|running| &running.partitions);
-        let mut halted: Vec<_> = partitions
-            .map(|partition| partition.watch_halted())
-            .collect();
-        let waits = halted
-            .iter_mut()
-            .map(|it| Box::pin(it.wait_for(Option::is_some)));
+        let partitions = self.bus.services().iter().flat_map(|running| &running.partitions);
+        let mut halted: Vec<_> = partitions.map(|partition| partition.watch_halted()).collect();
+        let waits = halted.iter_mut().map(|it| Box::pin(it.wait_for(Option::is_some)));
         let mut waits: Vec<_> = waits.collect();
         std::future::poll_fn(|context| {
             for wait in &mut waits {
@@ -80,12 +61,7 @@ impl Runtime {
 
     /// Takes nothing more, serves what waits, settles the views, and ends the threads.
     pub fn stop(self) {
-        for partition in self
-            .bus
-            .services()
-            .iter()
-            .flat_map(|running| &running.partitions)
-        {
+        for partition in self.bus.services().iter().flat_map(|running| &running.partitions) {
             partition.queue.close();
         }
         for writer in self.writers {
@@ -95,12 +71,7 @@ impl Runtime {
         for follower in self.followers {
             let _ = follower.join();
         }
-        for partition in self
-            .bus
-            .services()
-            .iter()
-            .flat_map(|running| &running.partitions)
-        {
+        for partition in self.bus.services().iter().flat_map(|running| &running.partitions) {
             if let Err(error) = partition.follower.settle() {
                 tracing::warn!(%error, "the views could not be settled; the next start derives them");
             }
@@ -139,10 +110,7 @@ fn follow(partition: &Partition, stop: &watch::Receiver<bool>) {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the seam through which threads come in"
-)]
+#[expect(clippy::disallowed_methods, reason = "this is the seam through which threads come in")]
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name(name.to_owned()).spawn(run)
 }

@@ -1,21 +1,23 @@
 //! A service as a table: who handles what, what follows from which fact, who keeps and who tells.
 
-use std::any::{Any, TypeId, type_name};
-use std::collections::BTreeMap;
+use std::any::{TypeId, type_name};
 use std::sync::Arc;
 
-use crate::aggregate::{Aggregate, AnyRecorder, EventBox, First, Recorder, Rules, Then};
-use crate::bus::{Bus, BusFuture, Caller};
+use crate::aggregate::{Aggregate, AnyRecorder, First, Recorder, Then};
 use crate::clock::Now;
 use crate::envelope::CommittedEvent;
-use crate::handler::{Dispatch, Handling, Locate, dispatch};
-use crate::kernel_event::{KERNEL, KernelEvent};
+use crate::handler::{Handling, Locate, dispatch};
+use crate::kinds::Kinds;
+use crate::line::{
+    AnsweredQuery, Answerer, Conducted, FlowLine, Handled, Procedure, Publication, Reaction,
+    SendFn, Timer, Viewed,
+};
 use crate::log::StoreError;
-use crate::message::{Command, Event, Fact, Key, Meta, PublicEvent, Query, Recorded};
+use crate::message::{Command, Fact, Key, PublicEvent, Query, Recorded};
 use crate::problem::NotDone;
+use crate::procedure::Caller;
 use crate::reading::Reading;
-use crate::rows::RowStore;
-use crate::view::{AnyView, View, Viewing};
+use crate::view::{View, Viewing};
 
 /// A service: what it is called and everything it does, line by line.
 pub struct Service {
@@ -29,92 +31,6 @@ pub struct Service {
     pub(crate) reactions: Vec<Reaction>,
     pub(crate) publications: Vec<Publication>,
     pub(crate) timers: Vec<Timer>,
-}
-
-/// A handler in the table.
-pub(crate) struct Handled {
-    pub(crate) command: &'static str,
-    pub(crate) handler: &'static str,
-    pub(crate) records: &'static [&'static str],
-    pub(crate) command_type: TypeId,
-    /// `Arc<Handling<C>>`.
-    pub(crate) handling: Box<dyn Any + Send + Sync>,
-    pub(crate) dispatch: Dispatch,
-}
-
-/// A procedure in the table: a command that takes several commands.
-pub(crate) struct Conducted {
-    pub(crate) command: &'static str,
-    pub(crate) procedure: &'static str,
-    pub(crate) command_type: TypeId,
-    /// `Arc<Procedure<C>>`.
-    pub(crate) run: Box<dyn Any + Send + Sync>,
-    pub(crate) dispatch: Dispatch,
-}
-
-/// How a procedure is run.
-pub(crate) type Procedure<C> = dyn Fn(Caller, C) -> BusFuture<Result<<C as Command>::Answer, NotDone<<C as Command>::Refusal>>>
-    + Send
-    + Sync;
-
-/// A query in the table.
-pub(crate) struct AnsweredQuery {
-    pub(crate) query: &'static str,
-    pub(crate) by: &'static str,
-    pub(crate) query_type: TypeId,
-    /// `Box<Answerer<Q>>`.
-    pub(crate) run: Box<dyn Any + Send + Sync>,
-}
-
-/// How a query is answered.
-pub(crate) type Answerer<Q> =
-    dyn Fn(&Reading, Q) -> Result<<Q as Query>::Answer, StoreError> + Send + Sync;
-
-/// What follows from a fact, for the flow map.
-pub(crate) struct FlowLine {
-    pub(crate) fact: &'static str,
-    pub(crate) by: &'static str,
-    pub(crate) records: &'static [&'static str],
-}
-
-/// A view in the table.
-pub(crate) struct Viewed {
-    pub(crate) name: &'static str,
-    pub(crate) version: u32,
-    pub(crate) kind: KindIndex,
-    pub(crate) view_type: TypeId,
-    pub(crate) open: fn(KindIndex, Arc<dyn RowStore>) -> Box<dyn AnyView>,
-}
-
-/// A reaction in the table: a public event heard becomes commands.
-pub(crate) struct Reaction {
-    pub(crate) event: &'static str,
-    pub(crate) command: &'static str,
-    pub(crate) by: &'static str,
-    pub(crate) run: ReactFn,
-}
-
-/// From the public event's JSON to the commands it asks for, each ready to be sent.
-pub(crate) type ReactFn = Box<dyn Fn(&str) -> Result<Vec<SendFn>, serde_json::Error> + Send + Sync>;
-
-/// Sends one command; tells only whether it was not decided and should be tried again.
-pub(crate) type SendFn = Box<dyn Fn(Bus, Meta) -> BusFuture<Result<(), NotDone<String>>> + Send>;
-
-/// A publication in the table: a fact becomes a public event.
-pub(crate) struct Publication {
-    pub(crate) fact: &'static str,
-    pub(crate) event: &'static str,
-    pub(crate) by: &'static str,
-    pub(crate) run: PublishFn,
-}
-
-type PublishFn = Box<dyn Fn(u64, &CommittedEvent) -> Option<String> + Send + Sync>;
-
-/// A timer in the table: a fact after which the aggregate must be looked at again at some moment.
-pub(crate) struct Timer {
-    pub(crate) fact: &'static str,
-    pub(crate) by: &'static str,
-    pub(crate) due: Box<dyn Fn(&CommittedEvent) -> Option<Now> + Send + Sync>,
 }
 
 impl Service {
@@ -156,15 +72,8 @@ impl Service {
         F: Fn(&mut Recorder<A>, Now) + Send + Sync + 'static,
     {
         let by = function_name::<F>();
-        self.thens.push(FlowLine {
-            fact: "(before every command, and when woken)",
-            by,
-            records,
-        });
-        self.kinds_mut().rules::<A>().first.push(First {
-            records,
-            run: Box::new(run),
-        });
+        self.thens.push(FlowLine { fact: "(before every command, and when woken)", by, records });
+        self.kinds_mut().rules::<A>().first.push(First { records, run: Box::new(run) });
         self
     }
 
@@ -188,10 +97,7 @@ impl Service {
                 let before = recorder.recorded().len();
                 let answer = run(recorder, command, now);
                 let kept = recorder.recorded().len() == before;
-                assert!(
-                    answer.is_ok() || kept,
-                    "a handler that refuses has recorded nothing"
-                );
+                assert!(answer.is_ok() || kept, "a handler that refuses has recorded nothing");
                 recorder.follow();
                 answer
             }),
@@ -219,17 +125,11 @@ impl Service {
         F: Fn(&Reading, &C) -> Result<Result<Key, C::Refusal>, StoreError> + Send + Sync + 'static,
     {
         let of_command = |it: &&mut Handled| it.command_type == TypeId::of::<C>();
-        let handled = self
-            .handled
-            .iter_mut()
-            .find(of_command)
-            .expect("handles comes before");
+        let handled = self.handled.iter_mut().find(of_command).expect("handles comes before");
         let handling: &mut Arc<Handling<C>> =
             handled.handling.downcast_mut().expect("found by its type");
         let locate: Box<Locate<C>> = Box::new(find);
-        Arc::get_mut(handling)
-            .expect("the table is not in use yet")
-            .locate = Some(locate);
+        Arc::get_mut(handling).expect("the table is not in use yet").locate = Some(locate);
         self
     }
 
@@ -278,21 +178,23 @@ impl Service {
         T: Fact<Of = A::Event>,
         F: Fn(&mut Recorder<A>, &T, Now) + Send + Sync + 'static,
     {
-        self.thens.push(FlowLine {
-            fact: T::NAME,
-            by: function_name::<F>(),
-            records,
-        });
+        self.thens.push(FlowLine { fact: T::NAME, by: function_name::<F>(), records });
         let run = move |recorder: &mut Recorder<A>, index: usize, now| {
             let fact = T::of(&recorder.recorded()[index]).cloned();
             run(recorder, &fact.expect("chosen by its name"), now);
         };
-        let then = Then {
-            fact: T::NAME,
-            records,
-            run: Box::new(run),
-        };
+        let then = Then { fact: T::NAME, records, run: Box::new(run) };
         self.kinds_mut().rules::<A>().then.push(then);
+        self
+    }
+
+    /// What always holds for an aggregate between two commands; `verify` and the simulator check it.
+    #[must_use]
+    pub fn keeps<A: Aggregate>(
+        mut self,
+        check: impl Fn(&A) -> Result<(), String> + Send + Sync + 'static,
+    ) -> Self {
+        self.kinds_mut().keep(check);
         self
     }
 
@@ -305,11 +207,7 @@ impl Service {
     {
         let by = function_name::<F>();
         let due = Box::new(move |it: &CommittedEvent| due(fact::<T>(it)?));
-        self.timers.push(Timer {
-            fact: T::NAME,
-            by,
-            due,
-        });
+        self.timers.push(Timer { fact: T::NAME, by, due });
         self
     }
 
@@ -319,13 +217,7 @@ impl Service {
         let kind = self.kinds.index_of_event::<V::Event>();
         let (name, version, view_type) = (V::NAME, V::VERSION, TypeId::of::<V>());
         let open = Viewing::<V>::boxed;
-        self.views.push(Viewed {
-            name,
-            version,
-            kind,
-            view_type,
-            open,
-        });
+        self.views.push(Viewed { name, version, kind, view_type, open });
         self
     }
 
@@ -344,12 +236,7 @@ impl Service {
         };
         let by = function_name::<F>();
         let run = Box::new(react);
-        self.reactions.push(Reaction {
-            event: E::NAME,
-            command: C::NAME,
-            by,
-            run,
-        });
+        self.reactions.push(Reaction { event: E::NAME, command: C::NAME, by, run });
         self
     }
 
@@ -364,31 +251,16 @@ impl Service {
         let by = function_name::<F>();
         let run = Box::new(move |seq, it: &CommittedEvent| {
             let (at, causation, event) = (it.at, it.causation, fact::<T>(it)?);
-            let public = tell(&Recorded {
-                seq,
-                at,
-                key: &it.key,
-                causation,
-                event,
-            });
+            let public = tell(&Recorded { seq, at, key: &it.key, causation, event });
             Some(serde_json::to_string(&public).expect("public events are plain data"))
         });
-        self.publications.push(Publication {
-            fact: T::NAME,
-            event: E::NAME,
-            by,
-            run,
-        });
+        self.publications.push(Publication { fact: T::NAME, event: E::NAME, by, run });
         self
     }
 }
 
 fn fact<T: Fact>(it: &CommittedEvent) -> Option<&T> {
-    if it.name == T::NAME {
-        T::of(it.event.as_any().downcast_ref()?)
-    } else {
-        None
-    }
+    if it.name == T::NAME { T::of(it.event.as_any().downcast_ref()?) } else { None }
 }
 
 fn sending<C: Command>(command: C) -> SendFn {
@@ -396,9 +268,7 @@ fn sending<C: Command>(command: C) -> SendFn {
         let command = command.clone();
         Box::pin(async move {
             let ending = bus.send_as(command, meta).await.ending;
-            ending
-                .map(drop)
-                .map_err(|e| e.map_refused(|refusal| refusal.to_string()))
+            ending.map(drop).map_err(|e| e.map_refused(|refusal| refusal.to_string()))
         })
     })
 }
@@ -406,157 +276,5 @@ fn sending<C: Command>(command: C) -> SendFn {
 /// The last part of a function's path: `allocate` of `services::allocation::handlers::allocate`.
 fn function_name<F>() -> &'static str {
     let path = type_name::<F>();
-    path.rsplit("::")
-        .find(|part| !part.starts_with('{'))
-        .unwrap_or(path)
-}
-
-/// The place of a kind of aggregate in its service's table; 0 is the kernel itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct KindIndex(pub(crate) u8);
-
-impl KindIndex {
-    pub(crate) const KERNEL: Self = Self(0);
-}
-
-/// The kinds of aggregates of a service.
-pub(crate) struct Kinds {
-    kinds: Vec<Kind>,
-    by_name: BTreeMap<&'static str, KindIndex>,
-}
-
-/// A kind of aggregate, with what must be known of its type.
-pub(crate) struct Kind {
-    pub(crate) name: &'static str,
-    aggregate: TypeId,
-    event: TypeId,
-    rules: Arc<dyn Any + Send + Sync>,
-    decode: fn(&str) -> Result<(&'static str, EventBox), serde_json::Error>,
-    restore: fn(&Kind, &Key, Option<(u64, &str)>) -> Result<Box<dyn AnyRecorder>, StoreError>,
-}
-
-fn decode<E: Event>(json: &str) -> Result<(&'static str, EventBox), serde_json::Error> {
-    let event: E = serde_json::from_str(json)?;
-    Ok((event.name(), Box::new(event)))
-}
-
-impl Kinds {
-    fn new() -> Self {
-        let kernel = Kind {
-            name: KERNEL,
-            aggregate: TypeId::of::<()>(),
-            event: TypeId::of::<KernelEvent>(),
-            rules: Arc::new(()),
-            decode: decode::<KernelEvent>,
-            restore: |_, _, _| Err(StoreError("the kernel's events have no aggregate".into())),
-        };
-        let by_name = BTreeMap::from([(KERNEL, KindIndex::KERNEL)]);
-        Self {
-            kinds: vec![kernel],
-            by_name,
-        }
-    }
-
-    fn add<A: Aggregate>(&mut self) {
-        let index = KindIndex(u8::try_from(self.kinds.len()).expect("a service has few kinds"));
-        let taken = self.by_name.insert(A::NAME, index);
-        assert!(
-            taken.is_none(),
-            "two kinds of aggregates are named {}",
-            A::NAME
-        );
-        self.kinds.push(Kind {
-            name: A::NAME,
-            aggregate: TypeId::of::<A>(),
-            event: TypeId::of::<A::Event>(),
-            rules: Arc::new(Rules::<A> {
-                first: Vec::new(),
-                then: Vec::new(),
-            }),
-            decode: decode::<A::Event>,
-            restore: restore::<A>,
-        });
-    }
-
-    fn rules<A: Aggregate>(&mut self) -> &mut Rules<A> {
-        let index = self.index_of::<A>();
-        let rules = Arc::get_mut(&mut self.kinds[usize::from(index.0)].rules);
-        let rules = rules.expect("the table is not in use yet");
-        rules.downcast_mut().expect("a kind has one type")
-    }
-
-    pub(crate) fn index_of<A: Aggregate>(&self) -> KindIndex {
-        self.find(|kind| kind.aggregate == TypeId::of::<A>(), type_name::<A>())
-    }
-
-    fn index_of_event<E: Event>(&self) -> KindIndex {
-        self.find(|kind| kind.event == TypeId::of::<E>(), type_name::<E>())
-    }
-
-    fn find(&self, wanted: impl Fn(&Kind) -> bool, name: &str) -> KindIndex {
-        let place = self.kinds.iter().position(wanted);
-        let place = place.unwrap_or_else(|| panic!("the service has no aggregate for {name}"));
-        KindIndex(u8::try_from(place).expect("a service has few kinds"))
-    }
-
-    pub(crate) fn get(&self, index: KindIndex) -> &Kind {
-        &self.kinds[usize::from(index.0)]
-    }
-
-    /// The kinds of the service itself, without the kernel's.
-    pub(crate) fn aggregates(&self) -> impl Iterator<Item = (KindIndex, &Kind)> {
-        (1..).map(KindIndex).zip(self.kinds.iter().skip(1))
-    }
-
-    pub(crate) fn decode(
-        &self,
-        of: &str,
-        envelope: &str,
-    ) -> Result<(KindIndex, &'static str, EventBox), String> {
-        let index = *self
-            .by_name
-            .get(of)
-            .ok_or_else(|| format!("no aggregate is called {of:?}"))?;
-        let (name, event) = (self.get(index).decode)(envelope).map_err(|e| e.to_string())?;
-        Ok((index, name, event))
-    }
-}
-
-impl Kind {
-    /// An aggregate of this kind as a snapshot has it, or as it is before anything happened.
-    pub(crate) fn restore(
-        &self,
-        key: &Key,
-        snapshot: Option<(u64, &str)>,
-    ) -> Result<Box<dyn AnyRecorder>, StoreError> {
-        (self.restore)(self, key, snapshot)
-    }
-}
-
-fn restore<A: Aggregate>(
-    kind: &Kind,
-    key: &Key,
-    snapshot: Option<(u64, &str)>,
-) -> Result<Box<dyn AnyRecorder>, StoreError> {
-    let rules = Arc::clone(&kind.rules)
-        .downcast::<Rules<A>>()
-        .expect("a kind has one type");
-    let (version, state) = match snapshot {
-        None => (0, A::default()),
-        Some((version, json)) => {
-            let state = serde_json::from_str(json).map_err(|e| {
-                StoreError(format!(
-                    "the snapshot of {} {key:?} cannot be read: {e}",
-                    A::NAME
-                ))
-            })?;
-            (version, state)
-        }
-    };
-    Ok(Box::new(Recorder::restore(
-        key.clone(),
-        state,
-        version,
-        rules,
-    )))
+    path.rsplit("::").find(|part| !part.starts_with('{')).unwrap_or(path)
 }

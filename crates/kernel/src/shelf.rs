@@ -12,10 +12,11 @@ use tokio::sync::watch;
 
 use crate::envelope::{Committed, CommittedEvent};
 use crate::kernel_event::{Answered, KernelEvent, Parked};
+use crate::kinds::KindIndex;
 use crate::log::StoreError;
 use crate::message::Key;
 use crate::rows::{RowStore, Settlement};
-use crate::service::{KindIndex, Service};
+use crate::service::Service;
 use crate::stream::Streams;
 use crate::table::{AnyTable, Table};
 use crate::view::AnyView;
@@ -43,8 +44,8 @@ pub(crate) struct Shelf {
 }
 
 impl Shelf {
-    fn new(service: &Service, disk: &Arc<dyn RowStore>) -> Self {
-        let open = |it: &crate::service::Viewed| (it.open)(it.kind, Arc::clone(disk));
+    pub(crate) fn new(service: &Service, disk: &Arc<dyn RowStore>) -> Self {
+        let open = |it: &crate::line::Viewed| (it.open)(it.kind, Arc::clone(disk));
         Self {
             views: service.views.iter().map(open).collect(),
             streams: Streams::new(Arc::clone(&service.kinds), Arc::clone(disk)),
@@ -61,38 +62,41 @@ impl Shelf {
 
     fn apply(&mut self, service: &Service, record: &Arc<Committed>) -> Result<(), StoreError> {
         for (index, (seq, event)) in record.numbered().enumerate() {
-            if seq <= self.applied {
-                continue;
+            if seq > self.applied && event.kind != KindIndex::KERNEL {
+                self.streams.add(record, index);
             }
+        }
+        self.derive(service, record)
+    }
+
+    /// Applies a record to everything but the streams.
+    pub(crate) fn derive(
+        &mut self,
+        service: &Service,
+        record: &Committed,
+    ) -> Result<(), StoreError> {
+        let applied = self.applied;
+        for (seq, event) in record.numbered().filter(|(seq, _)| *seq > applied) {
             if event.kind == KindIndex::KERNEL {
                 self.apply_kernel(event);
                 continue;
             }
-            self.streams.add(record, index);
             for view in &mut self.views {
                 view.apply(seq, event)?;
             }
-            for timer in service
-                .timers
-                .iter()
-                .filter(|timer| timer.fact == event.name)
-            {
+            for timer in service.timers.iter().filter(|timer| timer.fact == event.name) {
                 if let Some(due) = (timer.due)(event) {
-                    self.timers
-                        .put(crate::timer::row_key(due, event.kind, &event.key), ());
+                    self.timers.put(crate::timer::row_key(due, event.kind, &event.key), ());
                 }
             }
         }
-        self.applied = record.last_seq();
+        // A record whose beginning was settled is still whole in the log.
+        self.applied = self.applied.max(record.last_seq());
         Ok(())
     }
 
     fn apply_kernel(&mut self, it: &CommittedEvent) {
-        let event = it
-            .event
-            .as_any()
-            .downcast_ref()
-            .expect("the kernel has one type of event");
+        let event = it.event.as_any().downcast_ref().expect("the kernel has one type of event");
         match event {
             KernelEvent::Answered(answered) => self.answers.put(it.key.clone(), answered.clone()),
             KernelEvent::Parked(parked) => self.parked.put(it.key.clone(), parked.clone()),
@@ -101,13 +105,9 @@ impl Shelf {
         }
     }
 
-    fn tables(&mut self) -> impl Iterator<Item = &mut dyn AnyTable> {
-        let own: [&mut dyn AnyTable; 4] = [
-            &mut self.answers,
-            &mut self.timers,
-            &mut self.parked,
-            &mut self.cursors,
-        ];
+    pub(crate) fn tables(&mut self) -> impl Iterator<Item = &mut dyn AnyTable> {
+        let own: [&mut dyn AnyTable; 4] =
+            [&mut self.answers, &mut self.timers, &mut self.parked, &mut self.cursors];
         self.views.iter_mut().map(|view| view.table()).chain(own)
     }
 
@@ -250,14 +250,7 @@ impl Follower {
             let frozen: Vec<_> = shelf.tables().map(|it| (it.name(), it.frozen())).collect();
             let streams = shelf.streams.frozen();
             let tables = shelf.streams.snapshots(through_seq)?;
-            (
-                Settlement {
-                    through_seq,
-                    tables,
-                },
-                frozen,
-                streams,
-            )
+            (Settlement { through_seq, tables }, frozen, streams)
         };
         settlement.tables.extend(streams.tables());
         for (name, rows) in &frozen {
@@ -269,8 +262,7 @@ impl Follower {
         self.disk.settle(&settlement)?;
         let mut shelf = self.shelf.write().unwrap_or_else(PoisonError::into_inner);
         shelf.thaw(settlement.through_seq);
-        self.settled
-            .store(settlement.through_seq, Ordering::Release);
+        self.settled.store(settlement.through_seq, Ordering::Release);
         Ok(settlement.through_seq)
     }
 

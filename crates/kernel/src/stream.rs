@@ -13,10 +13,10 @@ use serde_json::value::RawValue;
 use crate::aggregate::AnyRecorder;
 use crate::clock::Now;
 use crate::envelope::{Committed, Envelope};
+use crate::kinds::{KindIndex, Kinds};
 use crate::log::StoreError;
 use crate::message::Key;
 use crate::rows::{KeyRange, RowChange, RowStore};
-use crate::service::{KindIndex, Kinds};
 
 /// An aggregate is snapshotted after so many events, or half of all it ever had if that is more.
 const SNAPSHOT_AFTER_MIN: u64 = 512;
@@ -63,27 +63,15 @@ struct Snapshot<'a> {
 impl Streams {
     pub(crate) fn new(kinds: Arc<Kinds>, disk: Arc<dyn RowStore>) -> Self {
         let (active, frozen) = (Entries::default(), Arc::default());
-        Self {
-            kinds,
-            disk,
-            active,
-            frozen,
-            since_snapshot: FxHashMap::default(),
-        }
+        Self { kinds, disk, active, frozen, since_snapshot: FxHashMap::default() }
     }
 
     pub(crate) fn add(&mut self, record: &Arc<Committed>, index: usize) {
         let event = &record.events[index];
         let id = (event.kind, event.key.clone());
-        let due = self
-            .since_snapshot
-            .entry(id.clone())
-            .or_insert((0, SNAPSHOT_AFTER_MIN));
+        let due = self.since_snapshot.entry(id.clone()).or_insert((0, SNAPSHOT_AFTER_MIN));
         due.0 += 1;
-        self.active
-            .entry(id)
-            .or_default()
-            .push((Arc::clone(record), index));
+        self.active.entry(id).or_default().push((Arc::clone(record), index));
     }
 
     pub(crate) fn freeze(&mut self) {
@@ -95,10 +83,7 @@ impl Streams {
     }
 
     pub(crate) fn frozen(&self) -> FrozenStreams {
-        FrozenStreams {
-            kinds: Arc::clone(&self.kinds),
-            entries: Arc::clone(&self.frozen),
-        }
+        FrozenStreams { kinds: Arc::clone(&self.kinds), entries: Arc::clone(&self.frozen) }
     }
 
     /// Loads an aggregate as the log has it: its snapshot, and the events since.
@@ -146,20 +131,12 @@ impl Streams {
         let of = self.kinds.get(kind);
         let stored = self.disk.row(&snapshot_table(of.name), key)?;
         let unreadable = |e: serde_json::Error| {
-            StoreError(format!(
-                "the snapshot of {} {key:?} cannot be read: {e}",
-                of.name
-            ))
+            StoreError(format!("the snapshot of {} {key:?} cannot be read: {e}", of.name))
         };
-        let snapshot: Option<Snapshot<'_>> = stored
-            .as_deref()
-            .map(serde_json::from_str)
-            .transpose()
-            .map_err(unreadable)?;
-        let mut recorder = of.restore(
-            key,
-            snapshot.as_ref().map(|it| (it.version, it.state.get())),
-        )?;
+        let snapshot: Option<Snapshot<'_>> =
+            stored.as_deref().map(serde_json::from_str).transpose().map_err(unreadable)?;
+        let mut recorder =
+            of.restore(key, snapshot.as_ref().map(|it| (it.version, it.state.get())))?;
         let mut seq = snapshot.map_or(0, |it| it.through_seq);
         loop {
             let page = self.stored(of.name, key, seq, PAGE)?;
@@ -201,12 +178,7 @@ impl Streams {
     ) -> Result<Vec<StreamEvent>, StoreError> {
         let mut events = self.stored(self.kinds.get(kind).name, key, after, limit)?;
         let id = (kind, key.clone());
-        let memory = self
-            .frozen
-            .get(&id)
-            .into_iter()
-            .chain(self.active.get(&id))
-            .flatten();
+        let memory = self.frozen.get(&id).into_iter().chain(self.active.get(&id)).flatten();
         let settled = events.last().map_or(after, |event| event.seq);
         for (record, index) in memory {
             let seq = record.first_seq + *index as u64;
@@ -215,11 +187,7 @@ impl Streams {
             }
             if seq > settled {
                 let at = record.events[*index].at;
-                events.push(StreamEvent {
-                    seq,
-                    at,
-                    envelope: record.envelope(*index).to_owned(),
-                });
+                events.push(StreamEvent { seq, at, envelope: record.envelope(*index).to_owned() });
             }
         }
         Ok(events)
@@ -237,30 +205,15 @@ impl Streams {
         // The row that holds `after + 1` may begin before it.
         let begin = stream_key(key, 0);
         let below = stream_key(key, after.saturating_add(1)) + "\u{1}";
-        let range = KeyRange {
-            from: begin.clone(),
-            below: Some(below),
-            limit: 1,
-            backwards: true,
-        };
+        let range = KeyRange { from: begin.clone(), below: Some(below), limit: 1, backwards: true };
         let first = self.disk.rows(&table, &range)?;
-        let from = first
-            .into_iter()
-            .next()
-            .map_or(begin, |(row_key, _)| row_key);
+        let from = first.into_iter().next().map_or(begin, |(row_key, _)| row_key);
         let below = Some(format!("{key}{SEPARATOR}~"));
-        let range = KeyRange {
-            from,
-            below,
-            limit: limit.saturating_add(1),
-            backwards: false,
-        };
+        let range = KeyRange { from, below, limit: limit.saturating_add(1), backwards: false };
         let mut events = Vec::new();
         for (row_key, text) in self.disk.rows(&table, &range)? {
             let stored: Vec<StoredEvent<'_>> = serde_json::from_str(&text).map_err(|e| {
-                StoreError(format!(
-                    "the row {row_key:?} of {table} cannot be read: {e}"
-                ))
+                StoreError(format!("the row {row_key:?} of {table} cannot be read: {e}"))
             })?;
             let wanted = stored.into_iter().filter(|it| it.seq > after);
             events.extend(wanted.map(|it| StreamEvent {
@@ -296,14 +249,10 @@ impl Streams {
             let (version, state) = recorder.snapshot().map_err(|e| StoreError(e.to_string()))?;
             let value =
                 format!(r#"{{"through_seq":{through},"version":{version},"state":{state}}}"#);
-            let change = RowChange {
-                key: id.1.to_string(),
-                value: Some(value),
-            };
+            let change = RowChange { key: id.1.to_string(), value: Some(value) };
             tables.entry(id.0).or_default().push(change);
             let pending = self.active.get(&id).map_or(0, Vec::len) as u64;
-            self.since_snapshot
-                .insert(id, (pending, SNAPSHOT_AFTER_MIN.max(version / 2)));
+            self.since_snapshot.insert(id, (pending, SNAPSHOT_AFTER_MIN.max(version / 2)));
         }
         let named = |(kind, mut rows): (KindIndex, Vec<RowChange>)| {
             rows.sort_unstable_by(|a, b| a.key.cmp(&b.key));
@@ -321,11 +270,8 @@ pub(crate) struct FrozenStreams {
 
 impl FrozenStreams {
     pub(crate) fn tables(&self) -> Vec<(String, Vec<RowChange>)> {
-        let table = |(kind, of): (KindIndex, &crate::service::Kind)| {
-            let entries = self
-                .entries
-                .iter()
-                .filter(|((of_kind, _), _)| *of_kind == kind);
+        let table = |(kind, of): (KindIndex, &crate::kinds::Kind)| {
+            let entries = self.entries.iter().filter(|((of_kind, _), _)| *of_kind == kind);
             let mut rows: Vec<_> = entries.map(|((_, key), events)| row(key, events)).collect();
             rows.sort_unstable_by(|a, b| a.key.cmp(&b.key));
             (stream_table(of.name), rows)
@@ -340,20 +286,12 @@ fn row(key: &Key, events: &[(Arc<Committed>, usize)]) -> RowChange {
         let (seq, at) = (record.first_seq + *index as u64, record.events[*index].at.0);
         let comma = if value.len() > 1 { "," } else { "" };
         let envelope = record.envelope(*index);
-        write!(
-            value,
-            r#"{comma}{{"seq":{seq},"at":{at},"event":{envelope}}}"#
-        )
-        .expect("writing to a string");
+        write!(value, r#"{comma}{{"seq":{seq},"at":{at},"event":{envelope}}}"#)
+            .expect("writing to a string");
     }
     value.push(']');
-    let first = events
-        .first()
-        .map_or(0, |(record, index)| record.first_seq + *index as u64);
-    RowChange {
-        key: stream_key(key, first),
-        value: Some(value),
-    }
+    let first = events.first().map_or(0, |(record, index)| record.first_seq + *index as u64);
+    RowChange { key: stream_key(key, first), value: Some(value) }
 }
 
 /// The id of the command that caused an event.

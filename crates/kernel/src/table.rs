@@ -23,12 +23,7 @@ pub struct Table<R> {
 
 impl<R: Wire> Table<R> {
     pub(crate) fn new(name: &'static str, disk: Arc<dyn RowStore>) -> Self {
-        Self {
-            name,
-            active: Layer::new(),
-            frozen: Arc::default(),
-            disk,
-        }
+        Self { name, active: Layer::new(), frozen: Arc::default(), disk }
     }
 
     /// The row under `key`.
@@ -85,7 +80,7 @@ impl<R: Wire> Table<R> {
         let below = (!prefix.is_empty()).then(|| format!("{prefix}\u{10ffff}"));
         let mut found = Vec::new();
         loop {
-            let page = self.page(&from, below.as_deref(), limit.max(16))?;
+            let page = self.step(&from, below.as_deref(), limit.max(16))?;
             found.extend(page.rows);
             found.truncate(limit);
             match page.known_through {
@@ -96,7 +91,7 @@ impl<R: Wire> Table<R> {
     }
 
     /// A step of a scan: up to `limit` entries of each layer, merged as far as all of them reach.
-    fn page(&self, from: &str, below: Option<&str>, limit: usize) -> Result<Page<R>, StoreError> {
+    fn step(&self, from: &str, below: Option<&str>, limit: usize) -> Result<Page<R>, StoreError> {
         let mut known_through: Option<Key> = None;
         let mut reached = |count: usize, last: Option<&str>| {
             if let (true, Some(last)) = (count == limit, last)
@@ -114,17 +109,11 @@ impl<R: Wire> Table<R> {
         let on_disk = self.disk.rows(self.name, &range)?;
         reached(on_disk.len(), on_disk.last().map(|(key, _)| key.as_str()));
         let mut merged: BTreeMap<Key, Option<R>> = BTreeMap::new();
-        let bounds = (
-            Bound::Included(from),
-            below.map_or(Bound::Unbounded, Bound::Excluded),
-        );
+        let bounds = (Bound::Included(from), below.map_or(Bound::Unbounded, Bound::Excluded));
         for layer in [&*self.frozen, &self.active] {
             let rows: Vec<_> = layer.range::<str, _>(bounds).take(limit).collect();
             reached(rows.len(), rows.last().map(|(key, _)| key.as_str()));
-            merged.extend(
-                rows.into_iter()
-                    .map(|(key, row)| (key.clone(), row.clone())),
-            );
+            merged.extend(rows.into_iter().map(|(key, row)| (key.clone(), row.clone())));
         }
         for (key, text) in on_disk {
             if !merged.contains_key(key.as_str()) {
@@ -135,10 +124,7 @@ impl<R: Wire> Table<R> {
         let in_reach = |key: &Key| known_through.as_ref().is_none_or(|known| key <= known);
         let rows = merged.into_iter().filter(|(key, _)| in_reach(key));
         let rows = rows.filter_map(|(key, row)| Some((key, row?))).collect();
-        Ok(Page {
-            rows,
-            known_through,
-        })
+        Ok(Page { rows, known_through })
     }
 }
 
@@ -161,6 +147,8 @@ fn parse<R: Wire>(table: &str, key: &str, text: &str) -> Result<R, StoreError> {
 /// A table whose rows' type is not known at compile time, as settling sees it.
 pub(crate) trait AnyTable: Send + Sync {
     fn name(&self) -> &'static str;
+    /// Rows after `after` as JSON, at most `limit`.
+    fn page(&self, after: Option<&str>, limit: usize) -> Result<Vec<(Key, String)>, StoreError>;
     /// Sets the changes apart; they are read from there until [`AnyTable::thaw`].
     fn freeze(&mut self);
     /// What is set apart, to be written without a lock.
@@ -178,6 +166,13 @@ impl<R: Wire> AnyTable for Table<R> {
     fn name(&self) -> &'static str {
         self.name
     }
+    fn page(&self, after: Option<&str>, limit: usize) -> Result<Vec<(Key, String)>, StoreError> {
+        let json = |(key, row): (Key, R)| {
+            let json = serde_json::to_string(&row).map_err(|e| StoreError(e.to_string()))?;
+            Ok((key, json))
+        };
+        self.scan("", after, limit)?.into_iter().map(json).collect()
+    }
     fn freeze(&mut self) {
         assert!(self.frozen.is_empty(), "one settling at a time");
         self.frozen = Arc::new(std::mem::take(&mut self.active));
@@ -194,10 +189,7 @@ impl<R: Wire> FrozenRows for Arc<Layer<R>> {
     fn changes(&self) -> Result<Vec<RowChange>, serde_json::Error> {
         let change = |(key, row): (&Key, &Option<R>)| {
             let value = row.as_ref().map(serde_json::to_string).transpose()?;
-            Ok(RowChange {
-                key: key.to_string(),
-                value,
-            })
+            Ok(RowChange { key: key.to_string(), value })
         };
         self.iter().map(change).collect()
     }

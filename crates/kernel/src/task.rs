@@ -46,10 +46,7 @@ impl<C: Command> Job for Task<C> {
             GroupEnding::Failed(failure) => NotDone::Failed(failure.clone()),
             GroupEnding::Unknown(why) => NotDone::Unknown(why.clone()),
         };
-        let replies = self
-            .items
-            .iter()
-            .map(|_| Reply::fresh(Err(not_done.clone())));
+        let replies = self.items.iter().map(|_| Reply::fresh(Err(not_done.clone())));
         let _ = self.reply.send(replies.collect());
     }
 }

@@ -1,9 +1,9 @@
 //! Timers: rows that say when an aggregate must be looked at again, and the sweep that does it.
 
 use crate::clock::Now;
+use crate::kinds::KindIndex;
 use crate::log::StoreError;
 use crate::message::Key;
-use crate::service::KindIndex;
 use crate::shelf::Shelf;
 
 const SEPARATOR: char = '\u{1f}';
@@ -18,23 +18,13 @@ pub(crate) struct Due {
 /// Rows are ordered by their moment; moments before 1970 count as 1970.
 pub(crate) fn row_key(due: Now, kind: KindIndex, key: &str) -> Key {
     let due_ms = due.0.max(0);
-    Key::from(format!(
-        "{due_ms:016x}{SEPARATOR}{}{SEPARATOR}{key}",
-        kind.0
-    ))
+    Key::from(format!("{due_ms:016x}{SEPARATOR}{}{SEPARATOR}{key}", kind.0))
 }
 
 /// The timers that are due at `now`, earliest first, at most `limit`.
 pub(crate) fn due(shelf: &Shelf, now: Now, limit: usize) -> Result<Vec<Due>, StoreError> {
-    let rows = shelf
-        .timers
-        .scan("", None, limit)?
-        .into_iter()
-        .map(|(row, ())| row);
-    Ok(rows
-        .map_while(|row| read(row).filter(|(at, _)| *at <= now))
-        .map(|(_, due)| due)
-        .collect())
+    let rows = shelf.timers.scan("", None, limit)?.into_iter().map(|(row, ())| row);
+    Ok(rows.map_while(|row| read(row).filter(|(at, _)| *at <= now)).map(|(_, due)| due).collect())
 }
 
 fn read(row: Key) -> Option<(Now, Due)> {

@@ -4,10 +4,10 @@ use std::any::Any;
 use std::sync::Arc;
 
 use crate::envelope::CommittedEvent;
+use crate::kinds::KindIndex;
 use crate::log::StoreError;
 use crate::message::{Event, Recorded, Wire};
 use crate::rows::RowStore;
-use crate::service::KindIndex;
 use crate::table::{AnyTable, Table};
 
 /// A view follows the events of one kind of aggregate and keeps rows of them.
@@ -45,10 +45,7 @@ pub(crate) struct Viewing<V: View> {
 
 impl<V: View> Viewing<V> {
     pub(crate) fn boxed(kind: KindIndex, disk: Arc<dyn RowStore>) -> Box<dyn AnyView> {
-        Box::new(Self {
-            kind,
-            table: Table::new(V::NAME, disk),
-        })
+        Box::new(Self { kind, table: Table::new(V::NAME, disk) })
     }
 }
 
@@ -57,22 +54,9 @@ impl<V: View> AnyView for Viewing<V> {
         if it.kind != self.kind {
             return Ok(());
         }
-        let event = it
-            .event
-            .as_any()
-            .downcast_ref()
-            .expect("a kind has one type of event");
+        let event = it.event.as_any().downcast_ref().expect("a kind has one type of event");
         let (at, causation) = (it.at, it.causation);
-        V::apply(
-            &mut self.table,
-            &Recorded {
-                seq,
-                at,
-                key: &it.key,
-                causation,
-                event,
-            },
-        )
+        V::apply(&mut self.table, &Recorded { seq, at, key: &it.key, causation, event })
     }
     fn table(&mut self) -> &mut dyn AnyTable {
         &mut self.table

@@ -5,17 +5,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 
 use crate::aggregate::AnyRecorder;
 use crate::clock::{Clock, Now, Stopwatch};
 use crate::envelope::{Author, Committed, Group};
 use crate::handler::Handling;
-use crate::kernel_event::{Answered, Ending, KERNEL, KernelEvent, Parked};
+use crate::kernel_event::{Answered, KERNEL, KernelEvent, Parked};
+use crate::kinds::KindIndex;
 use crate::log::{AppendError, LogStore, StoreError};
 use crate::message::{Command, Event, Idempotency, Key, Meta, Reply};
 use crate::problem::{Failure, NotDone};
-use crate::service::{KindIndex, Service};
+use crate::service::Service;
 use crate::shelf::{Follower, UNSETTLED_MAX};
 
 /// A handler that breaks is tried once more on a fresh aggregate; then its message is parked.
@@ -78,9 +79,7 @@ impl Writer {
     ) -> Result<Self, StoreError> {
         let head = log.head()?;
         let last = log.read_after(head.saturating_sub(1), 1)?;
-        let at = last
-            .last()
-            .map_or(Now(i64::MIN), |record| Now(record.at_ms));
+        let at = last.last().map_or(Now(i64::MIN), |record| Now(record.at_ms));
         Ok(Self {
             service,
             log,
@@ -123,11 +122,6 @@ impl Writer {
         self.keep_in_bounds();
     }
 
-    /// The moment of the present group.
-    pub(crate) fn now(&self) -> Now {
-        self.group.at
-    }
-
     pub(crate) fn decide<C: Command>(
         &mut self,
         handling: &Handling<C>,
@@ -149,7 +143,7 @@ impl Writer {
         if let Some(idempotency) = &meta.idempotency
             && let Some(answered) = self.answered(&idempotency.key)?
         {
-            return replay::<C>(idempotency, &answered);
+            return Ok(Answered::replay(&answered, idempotency));
         }
         let now = meta.at.unwrap_or(self.group.at);
         let id = (handling.kind, key.clone());
@@ -175,10 +169,7 @@ impl Writer {
         tracing::error!(command = C::NAME, %key, reason, "a handler broke twice, parked");
         let body = serde_json::to_string(command).unwrap_or_default();
         self.park(meta, C::NAME, body, &reason);
-        Err(Failure::Broken {
-            command: C::NAME.into(),
-            reason,
-        })
+        Err(Failure::Broken { command: C::NAME.into(), reason })
     }
 
     /// Runs a handler on a copy and keeps nothing.
@@ -191,10 +182,8 @@ impl Writer {
     ) -> Result<Reply<C>, Failure> {
         let mut copy = self.recorder(id)?.copy();
         let decided = catch(|| (handling.run)(copy.as_mut(), command.clone(), now));
-        let decided = decided.map_err(|reason| Failure::Broken {
-            command: C::NAME.into(),
-            reason,
-        })?;
+        let decided =
+            decided.map_err(|reason| Failure::Broken { command: C::NAME.into(), reason })?;
         let mut events = Vec::new();
         copy.drain(&mut |_, event| {
             let mut json = Vec::new();
@@ -202,11 +191,7 @@ impl Writer {
             let json = String::from_utf8(json).expect("serde_json writes UTF-8");
             events.push(RawValue::from_string(json).expect("serde_json writes JSON"));
         });
-        Ok(Reply {
-            ending: decided.map_err(NotDone::Refused),
-            replayed: false,
-            events,
-        })
+        Ok(Reply { ending: decided.map_err(NotDone::Refused), replayed: false, events })
     }
 
     /// Runs what always comes first for an aggregate: its timer rang.
@@ -231,33 +216,20 @@ impl Writer {
     /// Sets a message aside, as part of the present group.
     pub(crate) fn park(&mut self, meta: &Meta, message: &str, body: String, reason: &str) {
         let key = Key::from(meta.command_id.to_string());
-        let parked = Parked {
-            message: message.into(),
-            body,
-            reason: reason.into(),
-        };
+        let parked = Parked { message: message.into(), body, reason: reason.into() };
         self.record_own(&key, meta, KernelEvent::Parked(parked));
     }
 
     /// Records one of the kernel's own events in the present group.
     pub(crate) fn record_own(&mut self, key: &Key, meta: &Meta, event: KernelEvent) {
         let at = self.group.at;
-        let author = Author {
-            kind: KindIndex::KERNEL,
-            of: KERNEL,
-            key,
-            meta,
-            at,
-        };
+        let author = Author { kind: KindIndex::KERNEL, of: KERNEL, key, meta, at };
         self.group.push(&author, event.name(), Box::new(event));
     }
 
     /// The answer given before under an idempotency key.
     fn answered(&self, key: &Key) -> Result<Option<Answered>, StoreError> {
-        let near = self
-            .answers
-            .get(key)
-            .or_else(|| Some(&self.recent.get(key)?.1));
+        let near = self.answers.get(key).or_else(|| Some(&self.recent.get(key)?.1));
         near.map_or_else(|| self.follower.answer(key), |it| Ok(Some(it.clone())))
     }
 
@@ -267,17 +239,8 @@ impl Writer {
         decided: &Result<C::Answer, C::Refusal>,
         meta: &Meta,
     ) {
-        let plain = "answers and refusals are plain data";
-        let ending = match decided {
-            Ok(answer) => Ending::Done(to_raw_value(answer).expect(plain)),
-            Err(refusal) => Ending::Refused(to_raw_value(refusal).expect(plain)),
-        };
-        let answered = Answered {
-            fingerprint: idempotency.fingerprint.clone(),
-            ending,
-        };
-        self.answers
-            .insert(idempotency.key.clone(), answered.clone());
+        let answered = Answered::of(idempotency, decided.as_ref());
+        self.answers.insert(idempotency.key.clone(), answered.clone());
         self.record_own(&idempotency.key, meta, KernelEvent::Answered(answered));
     }
 
@@ -285,19 +248,9 @@ impl Writer {
     fn recorder(&mut self, id: &Id) -> Result<&mut dyn AnyRecorder, StoreError> {
         if !self.cache.contains_key(id) {
             let mut recorder = self.follower.read()?.streams.load(id.0, &id.1)?;
-            let own = self
-                .group
-                .events
-                .iter()
-                .filter(|it| it.kind == id.0 && it.key == id.1);
+            let own = self.group.events.iter().filter(|it| it.kind == id.0 && it.key == id.1);
             own.for_each(|it| recorder.fold_any(it.event.as_any()));
-            self.cache.insert(
-                id.clone(),
-                Cached {
-                    recorder,
-                    group: self.groups,
-                },
-            );
+            self.cache.insert(id.clone(), Cached { recorder, group: self.groups });
         }
         let cached = self.cache.get_mut(id).expect("just put there");
         cached.group = self.groups;
@@ -309,17 +262,9 @@ impl Writer {
         let Some(cached) = self.cache.get_mut(id) else {
             return;
         };
-        let author = Author {
-            kind: id.0,
-            of,
-            key: &id.1,
-            meta,
-            at,
-        };
+        let author = Author { kind: id.0, of, key: &id.1, meta, at };
         let group = &mut self.group;
-        cached
-            .recorder
-            .drain(&mut |name, event| group.push(&author, name, event));
+        cached.recorder.drain(&mut |name, event| group.push(&author, name, event));
     }
 
     fn commit(&mut self) -> GroupEnding {
@@ -337,9 +282,7 @@ impl Writer {
         match appended {
             Ok(()) => {
                 self.next_seq = record.last_seq + 1;
-                let kept = answers
-                    .into_iter()
-                    .map(|(key, it)| (key, (record.last_seq, it)));
+                let kept = answers.into_iter().map(|(key, it)| (key, (record.last_seq, it)));
                 self.recent.extend(kept);
                 self.follower.publish(Arc::new(committed));
                 GroupEnding::Committed
@@ -347,10 +290,7 @@ impl Writer {
             Err(AppendError::Failed(why)) => self.forget(&committed, Failure::Storage(why)),
             Err(AppendError::Full(why)) => self.forget(&committed, Failure::StorageFull(why)),
             Err(AppendError::Unknown(why)) => {
-                tracing::error!(
-                    why,
-                    "the outcome of a commit is not known; the writer stops"
-                );
+                tracing::error!(why, "the outcome of a commit is not known; the writer stops");
                 self.halted = Some(why.clone());
                 GroupEnding::Unknown(why)
             }
@@ -386,24 +326,6 @@ impl Writer {
             tracing::warn!(%error, "the views cannot keep up with the log");
         }
     }
-}
-
-fn replay<C: Command>(idempotency: &Idempotency, answered: &Answered) -> Result<Reply<C>, Failure> {
-    if answered.fingerprint != idempotency.fingerprint {
-        return Err(Failure::KeyReused(idempotency.key.to_string()));
-    }
-    let unreadable = |e: serde_json::Error| crate::handler::unreadable("kept answer", &e);
-    let ending = match &answered.ending {
-        Ending::Done(json) => Ok(serde_json::from_str(json.get()).map_err(unreadable)?),
-        Ending::Refused(json) => Err(NotDone::Refused(
-            serde_json::from_str(json.get()).map_err(unreadable)?,
-        )),
-    };
-    Ok(Reply {
-        ending,
-        replayed: true,
-        events: Vec::new(),
-    })
 }
 
 /// Runs what may panic; what the panic said is the error.

@@ -6,9 +6,7 @@ const FOLDER: &str = "docs/decisions/";
 const INDEX: &str = "docs/decisions/README.md";
 
 pub fn check(files: &[File]) -> Vec<Violation> {
-    let pages = files
-        .iter()
-        .filter(|file| file.path.starts_with(FOLDER) && file.path != INDEX);
+    let pages = files.iter().filter(|file| file.path.starts_with(FOLDER) && file.path != INDEX);
     let mut pages: Vec<&File> = pages.collect();
     pages.sort_by_key(|file| &file.path);
     let index = files.iter().find(|file| file.path == INDEX);

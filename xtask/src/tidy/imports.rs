@@ -15,108 +15,36 @@ struct Room {
 /// The table of docs/ARCHITECTURE.md. A crate exists only to keep a heavy dependency out of a
 /// build, to make an import impossible, or to be the binary.
 const ROOMS: [Room; 8] = [
-    Room {
-        folder: "kernel",
-        may_import: &[],
-        tests_may_import: &["stores"],
-    },
-    Room {
-        folder: "contracts",
-        may_import: &["kernel"],
-        tests_may_import: &[],
-    },
-    Room {
-        folder: "stores",
-        may_import: &["kernel"],
-        tests_may_import: &[],
-    },
-    Room {
-        folder: "brokers",
-        may_import: &["kernel"],
-        tests_may_import: &[],
-    },
+    Room { folder: "kernel", may_import: &[], tests_may_import: &["stores"] },
+    Room { folder: "contracts", may_import: &["kernel"], tests_may_import: &[] },
+    Room { folder: "stores", may_import: &["kernel"], tests_may_import: &[] },
+    Room { folder: "brokers", may_import: &["kernel"], tests_may_import: &[] },
     Room {
         folder: "services",
         may_import: &["kernel", "contracts"],
         tests_may_import: &["stores"],
     },
-    Room {
-        folder: "gateway",
-        may_import: &["kernel", "contracts"],
-        tests_may_import: &["stores"],
-    },
+    Room { folder: "gateway", may_import: &["kernel", "contracts"], tests_may_import: &["stores"] },
     Room {
         folder: "simulator",
-        may_import: &[
-            "kernel",
-            "contracts",
-            "stores",
-            "brokers",
-            "services",
-            "gateway",
-        ],
+        may_import: &["kernel", "contracts", "stores", "brokers", "services", "gateway"],
         tests_may_import: &[],
     },
     Room {
         folder: "earmark",
-        may_import: &[
-            "kernel",
-            "contracts",
-            "stores",
-            "brokers",
-            "services",
-            "gateway",
-        ],
+        may_import: &["kernel", "contracts", "stores", "brokers", "services", "gateway"],
         tests_may_import: &["simulator"],
     },
 ];
 
 /// Crates of others that stay in one room: heavy, or the one way to the world that the room guards.
 const GUARDED: [(&str, &[&str]); 8] = [
-    (
-        "gateway",
-        &[
-            "axum",
-            "hyper",
-            "hyper-util",
-            "tower",
-            "tower-http",
-            "utoipa",
-        ],
-    ),
+    ("gateway", &["axum", "hyper", "hyper-util", "tower", "tower-http", "utoipa"]),
     ("stores", &["rusqlite", "libsqlite3-sys", "sqlx", "diesel"]),
-    (
-        "stores",
-        &[
-            "tokio-postgres",
-            "postgres",
-            "deadpool",
-            "deadpool-postgres",
-        ],
-    ),
+    ("stores", &["tokio-postgres", "postgres", "deadpool", "deadpool-postgres"]),
     ("stores", &["refinery", "refinery-core"]),
-    (
-        "brokers",
-        &[
-            "redis",
-            "deadpool-redis",
-            "lapin",
-            "amqprs",
-            "async-nats",
-            "rdkafka",
-        ],
-    ),
-    (
-        "earmark",
-        &[
-            "clap",
-            "clap_complete",
-            "config",
-            "figment",
-            "indicatif",
-            "comfy-table",
-        ],
-    ),
+    ("brokers", &["redis", "deadpool-redis", "lapin", "amqprs", "async-nats", "rdkafka"]),
+    ("earmark", &["clap", "clap_complete", "config", "figment", "indicatif", "comfy-table"]),
     ("earmark", &["miette", "anyhow", "eyre", "color-eyre"]),
     ("simulator", &["proptest"]),
 ];
@@ -126,9 +54,7 @@ const FREE_IN_TESTS: [&str; 1] = ["proptest"];
 
 pub fn check(files: &[File]) -> Vec<Violation> {
     let root = files.iter().find(|file| file.path == "Cargo.toml");
-    let aliases = root
-        .map(|file| renamed(&manifest::read(&file.text)))
-        .unwrap_or_default();
+    let aliases = root.map(|file| renamed(&manifest::read(&file.text))).unwrap_or_default();
     let mut violations = Vec::new();
     for file in files {
         let parts: Vec<&str> = file.path.split('/').collect();
@@ -151,20 +77,14 @@ pub fn check(files: &[File]) -> Vec<Violation> {
 
 /// What the workspace calls by another name than its authors do.
 fn renamed(root: &Manifest) -> BTreeMap<String, String> {
-    let inherited = root
-        .dependencies
-        .iter()
-        .filter(|one| one.section == Section::Workspace);
-    inherited
-        .map(|one| (one.alias.clone(), one.name.clone()))
-        .collect()
+    let inherited = root.dependencies.iter().filter(|one| one.section == Section::Workspace);
+    inherited.map(|one| (one.alias.clone(), one.name.clone())).collect()
 }
 
 fn nothing(file: &File, xtask: &Manifest) -> Vec<Violation> {
     let to_do = |name: &str| format!("xtask has no dependencies: do without `{name}`");
     let all = xtask.dependencies.iter();
-    all.map(|one| Violation::new(file, one.line, "imports", to_do(&one.name)))
-        .collect()
+    all.map(|one| Violation::new(file, one.line, "imports", to_do(&one.name))).collect()
 }
 
 fn room(
@@ -193,18 +113,11 @@ fn room(
 }
 
 fn package(folder: &str) -> String {
-    if folder == "earmark" {
-        folder.to_owned()
-    } else {
-        format!("earmark-{folder}")
-    }
+    if folder == "earmark" { folder.to_owned() } else { format!("earmark-{folder}") }
 }
 
 fn import(file: &File, room: &Room, one: &Dependency, name: &str) -> Option<Violation> {
-    let other = ROOMS
-        .iter()
-        .find(|other| package(other.folder) == name)?
-        .folder;
+    let other = ROOMS.iter().find(|other| package(other.folder) == name)?.folder;
     let is_in_tests = one.section == Section::Dev;
     let is_allowed =
         room.may_import.contains(&other) || (is_in_tests && room.tests_may_import.contains(&other));

@@ -23,9 +23,7 @@ pub fn check(file: &File) -> Vec<Violation> {
     }
     for (at, code) in source::code_lines(&file.text).iter().enumerate() {
         for (_, name) in source::words(code) {
-            if let Some(word) = BUSINESS
-                .iter()
-                .find(|word| parts(name).any(|part| part == **word))
+            if let Some(word) = BUSINESS.iter().find(|word| parts(name).any(|part| part == **word))
             {
                 let to_do = format!("`{name}`: the kernel knows no {word}; move it to a service");
                 violations.push(Violation::new(file, at + 1, "business", to_do));
@@ -44,9 +42,5 @@ fn parts(name: &str) -> impl Iterator<Item = String> {
         }
         spaced.extend(char.to_lowercase());
     }
-    spaced
-        .split('_')
-        .map(str::to_owned)
-        .collect::<Vec<_>>()
-        .into_iter()
+    spaced.split('_').map(str::to_owned).collect::<Vec<_>>().into_iter()
 }

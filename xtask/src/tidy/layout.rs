@@ -24,17 +24,9 @@ pub fn check(file: &File) -> Vec<Violation> {
 }
 
 fn name(file: &File) -> Option<Violation> {
-    let is_code = [".rs", ".ts", ".js", ".svelte"]
-        .iter()
-        .any(|end| file.path.ends_with(end));
-    let stems = file
-        .path
-        .split('/')
-        .map(|part| part.split('.').next().unwrap_or(part));
-    let empty = stems
-        .into_iter()
-        .find(|stem| EMPTY_NAMES.contains(stem))
-        .filter(|_| is_code)?;
+    let is_code = [".rs", ".ts", ".js", ".svelte"].iter().any(|end| file.path.ends_with(end));
+    let stems = file.path.split('/').map(|part| part.split('.').next().unwrap_or(part));
+    let empty = stems.into_iter().find(|stem| EMPTY_NAMES.contains(stem)).filter(|_| is_code)?;
     let to_do = format!("`{empty}` says nothing; name it for the one idea that is in it");
     Some(Violation::new(file, 1, "names", to_do))
 }
@@ -50,10 +42,7 @@ fn opening(file: &File) -> Option<Violation> {
     let first = file.text.lines().next().unwrap_or_default();
     let sentence = first.strip_prefix("//! ").unwrap_or_default();
     let to_do = "open the file with one `//!` sentence: what it is for";
-    sentence
-        .trim()
-        .is_empty()
-        .then(|| Violation::new(file, 1, "opening", to_do))
+    sentence.trim().is_empty().then(|| Violation::new(file, 1, "opening", to_do))
 }
 
 /// Rustfmt breaks code; a comment it leaves. A quoted text or an address may stick out.
@@ -66,10 +55,7 @@ fn columns(file: &File) -> Vec<Violation> {
         let is_quoted = beyond.iter().any(|(_, kind)| *kind == Kind::Quoted);
         let text: String = line.iter().map(|(char, _)| char).collect();
         if !is_quoted && !text.contains("://") {
-            let to_do = format!(
-                "{} columns, at most {COLUMNS_MAX}: break the line",
-                line.len()
-            );
+            let to_do = format!("{} columns, at most {COLUMNS_MAX}: break the line", line.len());
             violations.push(Violation::new(file, at + 1, "columns", to_do));
         }
     }

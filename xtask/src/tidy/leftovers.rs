@@ -5,31 +5,11 @@ use super::{File, Violation};
 
 /// What the code must not hold, by rule, and what to do instead.
 const LEFTOVERS: [(&str, &str, &str); 5] = [
-    (
-        "unfinished",
-        "todo!(",
-        "finish it, or refuse the case by name",
-    ),
-    (
-        "unfinished",
-        "unimplemented!(",
-        "finish it, or refuse the case by name",
-    ),
-    (
-        "ignored-test",
-        "#[ignore",
-        "make the test pass, or take it out and say why in the commit",
-    ),
-    (
-        "silenced-lint",
-        "#[allow(",
-        "use `#[expect(lint, reason = \"…\")]`, or mend it",
-    ),
-    (
-        "silenced-lint",
-        "#![allow(",
-        "use `#![expect(lint, reason = \"…\")]`, or mend it",
-    ),
+    ("unfinished", "todo!(", "finish it, or refuse the case by name"),
+    ("unfinished", "unimplemented!(", "finish it, or refuse the case by name"),
+    ("ignored-test", "#[ignore", "make the test pass, or take it out and say why in the commit"),
+    ("silenced-lint", "#[allow(", "use `#[expect(lint, reason = \"…\")]`, or mend it"),
+    ("silenced-lint", "#![allow(", "use `#![expect(lint, reason = \"…\")]`, or mend it"),
 ];
 
 /// Files that may say `unsafe`. None does.
@@ -44,10 +24,8 @@ pub fn check(file: &File) -> Vec<Violation> {
     }
     let mut violations = Vec::new();
     let mut is_test = is_test_file(&file.path);
-    for (at, (code, raw)) in source::code_lines(&file.text)
-        .iter()
-        .zip(file.text.lines())
-        .enumerate()
+    for (at, (code, raw)) in
+        source::code_lines(&file.text).iter().zip(file.text.lines()).enumerate()
     {
         is_test |= code.contains("#[cfg(test)]");
         let mut found = |rule, to_do: &str| {
@@ -57,17 +35,11 @@ pub fn check(file: &File) -> Vec<Violation> {
             found(rule, to_do);
         }
         if is_test && sleeps(code) && !is_excused(raw) {
-            found(
-                "sleep",
-                "await readiness or inject time; else give the reason: `// tidy: …`",
-            );
+            found("sleep", "await readiness or inject time; else give the reason: `// tidy: …`");
         }
         let is_unsafe = source::words(code).any(|(_, word)| word == "unsafe");
         if is_unsafe && !UNSAFE_FILES.contains(&file.path.as_str()) {
-            found(
-                "unsafe",
-                "do it safely, or list the file in tidy's UNSAFE_FILES with a review",
-            );
+            found("unsafe", "do it safely, or list the file in tidy's UNSAFE_FILES with a review");
         }
     }
     violations
@@ -82,6 +54,5 @@ fn sleeps(code: &str) -> bool {
 }
 
 fn is_excused(line: &str) -> bool {
-    line.split_once(REASON)
-        .is_some_and(|(_, reason)| !reason.trim().is_empty())
+    line.split_once(REASON).is_some_and(|(_, reason)| !reason.trim().is_empty())
 }

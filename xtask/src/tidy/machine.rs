@@ -3,11 +3,7 @@
 use super::{File, Violation};
 
 /// Folders of the machine that somebody happened to work on.
-const FOLDERS: [&str; 3] = [
-    concat!("/wo", "rk/"),
-    concat!("/ro", "ot/"),
-    concat!("/ho", "me/"),
-];
+const FOLDERS: [&str; 3] = [concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/ho", "me/")];
 
 /// Where packages are fetched from is the client's setting, not the project's text.
 const HOSTS: [&str; 7] = [

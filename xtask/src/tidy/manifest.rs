@@ -64,12 +64,7 @@ impl Manifest {
 
     fn line(&mut self, header: &[String], key: &[String], value: &str, line: usize) {
         let full: Vec<String> = header.iter().chain(key).cloned().collect();
-        match full
-            .iter()
-            .map(String::as_str)
-            .collect::<Vec<_>>()
-            .as_slice()
-        {
+        match full.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
             ["package", "name"] => unquoted(value).clone_into(&mut self.package),
             ["lints", "workspace"] => self.has_workspace_lints = value == "true",
             ["lints"] => self.has_workspace_lints = value.contains("workspace = true"),
@@ -102,12 +97,7 @@ impl Manifest {
             return;
         }
         let (alias, name) = (alias.to_owned(), alias.to_owned());
-        self.dependencies.push(Dependency {
-            alias,
-            name,
-            section,
-            line,
-        });
+        self.dependencies.push(Dependency { alias, name, section, line });
     }
 
     fn rename(&mut self, name: &str) {
@@ -157,11 +147,7 @@ fn keys(path: &str) -> Vec<String> {
 /// The name in `{ package = "name", … }`.
 fn package_of(value: &str) -> Option<&str> {
     let (_, after) = value.split_once("package")?;
-    let quoted = after
-        .trim_start()
-        .strip_prefix('=')?
-        .trim_start()
-        .strip_prefix('"')?;
+    let quoted = after.trim_start().strip_prefix('=')?.trim_start().strip_prefix('"')?;
     quoted.split('"').next()
 }
 
@@ -185,18 +171,17 @@ fn depth_change(line: &str) -> i32 {
 
 fn outside_quotes(line: &str) -> impl Iterator<Item = (usize, char)> {
     let mut quote = None;
-    line.char_indices()
-        .filter(move |(_, char)| match (quote, *char) {
-            (None, '"' | '\'') => {
-                quote = Some(*char);
-                false
-            }
-            (Some(open), char) => {
-                quote = if open == char { None } else { quote };
-                false
-            }
-            (None, _) => true,
-        })
+    line.char_indices().filter(move |(_, char)| match (quote, *char) {
+        (None, '"' | '\'') => {
+            quote = Some(*char);
+            false
+        }
+        (Some(open), char) => {
+            quote = if open == char { None } else { quote };
+            false
+        }
+        (None, _) => true,
+    })
 }
 
 #[cfg(test)]
@@ -241,9 +226,7 @@ workspace = true
         assert_eq!(manifest.package, "earmark-stores");
         assert!(manifest.has_workspace_lints);
         let found = manifest.dependencies.iter();
-        let found: Vec<_> = found
-            .map(|d| (d.name.as_str(), d.section, d.line))
-            .collect();
+        let found: Vec<_> = found.map(|d| (d.name.as_str(), d.section, d.line)).collect();
         let expected = [
             ("serde", Section::Normal, 5),
             ("tokio", Section::Normal, 6),

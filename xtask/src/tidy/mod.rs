@@ -76,26 +76,14 @@ impl Violation {
 
     /// For a file that is not there and should be.
     fn at(path: &str, line: usize, rule: &'static str, to_do: impl Into<String>) -> Self {
-        assert!(
-            RULES.contains(&rule),
-            "`{rule}` is not in the list of rules"
-        );
-        Self {
-            path: path.to_owned(),
-            line,
-            rule,
-            to_do: to_do.into(),
-        }
+        assert!(RULES.contains(&rule), "`{rule}` is not in the list of rules");
+        Self { path: path.to_owned(), line, rule, to_do: to_do.into() }
     }
 }
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}:{}: {}: {}",
-            self.path, self.line, self.rule, self.to_do
-        )
+        write!(f, "{}:{}: {}: {}", self.path, self.line, self.rule, self.to_do)
     }
 }
 
@@ -133,14 +121,7 @@ fn check(files: &[File]) -> Vec<Violation> {
 fn tracked() -> Result<Vec<File>, Failure> {
     let root = workspace::root();
     let mut git = Command::new("git");
-    git.args([
-        "ls-files",
-        "-z",
-        "--cached",
-        "--others",
-        "--exclude-standard",
-    ])
-    .current_dir(&root);
+    git.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]).current_dir(&root);
     let listed = workspace::output(&mut git)?;
     let paths = listed.split('\0').filter(|path| !path.is_empty());
     Ok(paths.filter_map(|path| read(&root, path)).collect())
@@ -148,8 +129,5 @@ fn tracked() -> Result<Vec<File>, Failure> {
 
 fn read(root: &Path, path: &str) -> Option<File> {
     let bytes = std::fs::read(root.join(path)).ok()?;
-    Some(File {
-        path: path.to_owned(),
-        text: String::from_utf8(bytes).ok()?,
-    })
+    Some(File { path: path.to_owned(), text: String::from_utf8(bytes).ok()? })
 }

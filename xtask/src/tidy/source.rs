@@ -10,27 +10,17 @@ pub enum Kind {
 
 /// The file's lines, each character with its kind.
 pub fn lines(text: &str) -> Vec<Vec<(char, Kind)>> {
-    let mut lexer = Lexer {
-        chars: text.chars().collect(),
-        at: 0,
-        seen: Vec::new(),
-    };
+    let mut lexer = Lexer { chars: text.chars().collect(), at: 0, seen: Vec::new() };
     while lexer.at < lexer.chars.len() {
         lexer.step();
     }
-    lexer
-        .seen
-        .split(|(char, _)| *char == '\n')
-        .map(<[_]>::to_vec)
-        .collect()
+    lexer.seen.split(|(char, _)| *char == '\n').map(<[_]>::to_vec).collect()
 }
 
 /// The file's lines with comments and quoted text blanked out.
 pub fn code_lines(text: &str) -> Vec<String> {
     let blank = |line: Vec<(char, Kind)>| {
-        line.into_iter()
-            .map(|(char, kind)| if kind == Kind::Code { char } else { ' ' })
-            .collect()
+        line.into_iter().map(|(char, kind)| if kind == Kind::Code { char } else { ' ' }).collect()
     };
     lines(text).into_iter().map(blank).collect()
 }
@@ -41,9 +31,7 @@ pub fn words(code: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut rest = 0;
     std::iter::from_fn(move || {
         let start = rest + code[rest..].find(is_part)?;
-        let length = code[start..]
-            .find(|char| !is_part(char))
-            .unwrap_or(code.len() - start);
+        let length = code[start..].find(|char| !is_part(char)).unwrap_or(code.len() - start);
         rest = start + length;
         Some((start, &code[start..rest]))
     })
@@ -58,10 +46,7 @@ struct Lexer {
 impl Lexer {
     fn step(&mut self) {
         if self.ahead("//") {
-            let length = self.chars[self.at..]
-                .iter()
-                .take_while(|char| **char != '\n')
-                .count();
+            let length = self.chars[self.at..].iter().take_while(|char| **char != '\n').count();
             self.take(length, Kind::Comment);
         } else if self.ahead("/*") {
             self.block_comment();
@@ -100,10 +85,7 @@ impl Lexer {
         }
         let is_raw = !is_inside_word && self.chars.get(ahead) == Some(&'r');
         ahead += usize::from(is_raw);
-        let hashes = self.chars[ahead..]
-            .iter()
-            .take_while(|char| **char == '#')
-            .count();
+        let hashes = self.chars[ahead..].iter().take_while(|char| **char == '#').count();
         let hashes = if is_raw { hashes } else { 0 };
         ahead += hashes;
         (self.chars.get(ahead) == Some(&'"')).then_some((ahead - self.at, hashes, is_raw))
@@ -124,10 +106,7 @@ impl Lexer {
     fn char_or_lifetime(&mut self) {
         let rest = &self.chars[self.at + 1..];
         let length = match rest {
-            ['\\', _, more @ ..] => more
-                .iter()
-                .position(|char| *char == '\'')
-                .map(|end| end + 4),
+            ['\\', _, more @ ..] => more.iter().position(|char| *char == '\'').map(|end| end + 4),
             [_, '\'', ..] => Some(3),
             _ => None,
         };
@@ -138,15 +117,12 @@ impl Lexer {
     }
 
     fn ahead(&self, text: &str) -> bool {
-        text.chars()
-            .enumerate()
-            .all(|(at, char)| self.chars.get(self.at + at) == Some(&char))
+        text.chars().enumerate().all(|(at, char)| self.chars.get(self.at + at) == Some(&char))
     }
 
     fn take(&mut self, length: usize, kind: Kind) {
         let end = (self.at + length).min(self.chars.len());
-        self.seen
-            .extend(self.chars[self.at..end].iter().map(|char| (*char, kind)));
+        self.seen.extend(self.chars[self.at..end].iter().map(|char| (*char, kind)));
         self.at = end;
     }
 }
@@ -178,14 +154,8 @@ mod tests {
 
     #[test]
     fn characters_are_told_from_lifetimes() {
-        code(
-            r#"a('"') b('\'') c('\u{1F600}') d('\\')"#,
-            "a( ) b( ) c( ) d( )",
-        );
-        code(
-            "fn a<'b>(c: &'b str, d: &'_ str)",
-            "fn a<'b>(c: &'b str, d: &'_ str)",
-        );
+        code(r#"a('"') b('\'') c('\u{1F600}') d('\\')"#, "a( ) b( ) c( ) d( )");
+        code("fn a<'b>(c: &'b str, d: &'_ str)", "fn a<'b>(c: &'b str, d: &'_ str)");
         code("r#type = for_r", "r#type = for_r");
     }
 

@@ -40,26 +40,14 @@ earmark    earmark            earmark-brokers    earmark-simulator
 fn clean() -> Vec<(String, String)> {
     let host = concat!("crates", ".io");
     let mut tree = vec![
-        file(
-            "Cargo.toml",
-            "[workspace.dependencies]\nsql = { package = \"rusqlite\" }\n",
-        ),
+        file("Cargo.toml", "[workspace.dependencies]\nsql = { package = \"rusqlite\" }\n"),
         file("Cargo.lock", &format!("source = \"{host}\"\n")),
-        file(
-            "README.md",
-            "The demo/data/work/orders.csv and ../work/there\n",
-        ),
+        file("README.md", "The demo/data/work/orders.csv and ../work/there\n"),
         file("xtask/Cargo.toml", &manifest("xtask", "")),
-        file(
-            "crates/stores/src/schema.rs",
-            "// @generated\n#![allow(x)]\n",
-        ),
+        file("crates/stores/src/schema.rs", "// @generated\n#![allow(x)]\n"),
         file("crates/services/src/allocation/mod.rs", &rust(INDEX)),
         file("crates/services/src/ordering/mod.rs", &rust(INDEX)),
-        file(
-            "docs/decisions/README.md",
-            "[](0000-template.md) [](0001-one.md)\n",
-        ),
+        file("docs/decisions/README.md", "[](0000-template.md) [](0001-one.md)\n"),
         file("docs/decisions/0000-template.md", "# 0000\n"),
         file("docs/decisions/0001-one.md", "# 0001\n"),
     ];
@@ -82,10 +70,7 @@ fn file(path: &str, text: &str) -> (String, String) {
 }
 
 fn columns<const N: usize>(line: &str) -> [&str; N] {
-    line.split_whitespace()
-        .collect::<Vec<_>>()
-        .try_into()
-        .unwrap()
+    line.split_whitespace().collect::<Vec<_>>().try_into().unwrap()
 }
 
 fn rust(code: &str) -> String {
@@ -107,10 +92,7 @@ fn with(path: &str, text: &str) -> Vec<Found> {
 }
 
 fn found(tree: Vec<(String, String)>) -> Vec<Found> {
-    let files: Vec<File> = tree
-        .into_iter()
-        .map(|(path, text)| File { path, text })
-        .collect();
+    let files: Vec<File> = tree.into_iter().map(|(path, text)| File { path, text }).collect();
     let all = check(&files).into_iter();
     all.map(|one| (one.path, one.line, one.rule)).collect()
 }
@@ -171,27 +153,12 @@ fn planted() -> Vec<(String, String, usize, String)> {
         whole("decisions-index", "docs/decisions/0002-two.md", 1, ""),
         whole("lints", "crates/kernel/Cargo.toml", 1, "[lints]\n"),
         whole("lints", "benches/Cargo.toml", 1, "[package]\n"),
-        whole(
-            "machine-path",
-            ".ci/run",
-            2,
-            concat!("set -e\ncd /wo", "rk/main\n"),
-        ),
+        whole("machine-path", ".ci/run", 2, concat!("set -e\ncd /wo", "rk/main\n")),
         whole("opening", "build.rs", 1, "use std::fmt;\n"),
         whole("opening", "build.rs", 1, "//!\n"),
-        whole(
-            "registry-host",
-            "README.md",
-            1,
-            concat!("from crates", ".io\n"),
-        ),
+        whole("registry-host", "README.md", 1, concat!("from crates", ".io\n")),
         whole("length", "build.rs", 401, &rust(&"// on\n".repeat(398))),
-        whole(
-            "columns",
-            "build.rs",
-            3,
-            &rust(&format!("// {}", "x".repeat(98))),
-        ),
+        whole("columns", "build.rs", 3, &rust(&format!("// {}", "x".repeat(98)))),
     ];
     for line in PLANTED.trim().lines() {
         let [rule, path, at] = columns(&line[..line.len().min(59)]);
@@ -214,13 +181,8 @@ fn whole(rule: &str, path: &str, line: usize, text: &str) -> (String, String, us
 fn each_broken_rule_is_found_where_it_was_broken() {
     for (rule, path, line, text) in planted() {
         let found = with(&path, &text);
-        let is_found = found
-            .iter()
-            .any(|(p, l, r)| (p, *l, *r) == (&path, line, rule.as_str()));
-        assert!(
-            is_found,
-            "{rule} in {path}:{line}:\n{text}\nfound only {found:?}"
-        );
+        let is_found = found.iter().any(|(p, l, r)| (p, *l, *r) == (&path, line, rule.as_str()));
+        assert!(is_found, "{rule} in {path}:{line}:\n{text}\nfound only {found:?}");
     }
 }
 
@@ -228,10 +190,7 @@ fn each_broken_rule_is_found_where_it_was_broken() {
 fn every_rule_is_broken_at_least_once() {
     let planted = planted();
     for rule in RULES {
-        assert!(
-            planted.iter().any(|(planted, ..)| planted == rule),
-            "{rule} is never broken"
-        );
+        assert!(planted.iter().any(|(planted, ..)| planted == rule), "{rule} is never broken");
     }
 }
 
@@ -239,10 +198,7 @@ fn every_rule_is_broken_at_least_once() {
 fn all_violations_are_told_at_once() {
     let found = with("build.rs", "fn f() { todo!() }\n#[ignore]\n");
     let expected = [(1, "opening"), (1, "unfinished"), (2, "ignored-test")];
-    assert_eq!(
-        found,
-        expected.map(|(line, rule)| ("build.rs".to_owned(), line, rule))
-    );
+    assert_eq!(found, expected.map(|(line, rule)| ("build.rs".to_owned(), line, rule)));
 }
 
 #[test]
@@ -252,10 +208,7 @@ fn a_file_that_every_service_has_is_missed() {
         let mut tree = clean();
         tree.retain(|(other, _)| *other != path);
         let found = found(tree);
-        assert!(
-            found.contains(&(path, 1, "service-files")),
-            "{name}: {found:?}"
-        );
+        assert!(found.contains(&(path, 1, "service-files")), "{name}: {found:?}");
     }
 }
 
@@ -269,10 +222,7 @@ fn a_gap_in_the_decisions_is_told_once() {
     }
     tree.push(file("docs/decisions/0003-three.md", ""));
     tree.push(file("docs/decisions/0004-four.md", ""));
-    assert_eq!(
-        found(tree),
-        [("docs/decisions/0003-three.md".to_owned(), 1, "decisions")]
-    );
+    assert_eq!(found(tree), [("docs/decisions/0003-three.md".to_owned(), 1, "decisions")]);
 }
 
 #[test]
@@ -284,10 +234,7 @@ fn an_address_or_a_quoted_text_may_stick_out() {
 
 #[test]
 fn a_violation_reads_as_a_place_a_rule_and_what_to_do() {
-    let violations = check(&[File {
-        path: "build.rs".to_owned(),
-        text: rust("todo!()"),
-    }]);
+    let violations = check(&[File { path: "build.rs".to_owned(), text: rust("todo!()") }]);
     assert_eq!(
         violations[0].to_string(),
         "build.rs:3: unfinished: finish it, or refuse the case by name"

@@ -85,11 +85,7 @@ pub struct ChangeBatch {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quantity: Option<Level>,
     /// When it will arrive; null: it has arrived; absent: as before.
-    #[serde(
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub eta: Option<Option<Day>>,
     /// Why, for the history; at most 200 characters are kept.
     #[serde(default)]

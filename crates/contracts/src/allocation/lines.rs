@@ -47,9 +47,7 @@ impl Allocate {
     /// The line's id: the one named, or the SKU.
     #[must_use]
     pub fn line(&self) -> LineId {
-        self.line_id
-            .clone()
-            .unwrap_or_else(|| LineId(self.sku.0.clone()))
+        self.line_id.clone().unwrap_or_else(|| LineId(self.sku.0.clone()))
     }
 }
 

@@ -34,10 +34,7 @@ pub(super) fn claim_reference(
         Some(sku) if *sku == command.sku => Ok(()),
         Some(_) => {
             let differs = "sku".to_owned();
-            Err(BatchRefused::BatchExists {
-                reference: command.reference,
-                differs,
-            })
+            Err(BatchRefused::BatchExists { reference: command.reference, differs })
         }
     }
 }
@@ -51,17 +48,10 @@ pub(super) fn add_batch(
     if let Some(existing) = stock.batch(&command.reference) {
         if let Some(differs) = difference(&existing.created, &command) {
             let differs = differs.to_owned();
-            return Err(BatchRefused::BatchExists {
-                reference: command.reference,
-                differs,
-            });
+            return Err(BatchRefused::BatchExists { reference: command.reference, differs });
         }
         let batch = existing.figures.state(&command.sku);
-        return Ok(Created {
-            existed: true,
-            batch,
-            moved: Vec::new(),
-        });
+        return Ok(Created { existed: true, batch, moved: Vec::new() });
     }
     stock.record(StockEvent::BatchCreated(BatchCreated {
         batch: command.reference.clone(),
@@ -70,15 +60,9 @@ pub(super) fn add_batch(
         expires: command.expires,
     }));
     stock.follow();
-    let figures = stock
-        .figures(&command.reference)
-        .expect("it was created just now");
+    let figures = stock.figures(&command.reference).expect("it was created just now");
     let batch = figures.state(&command.sku);
-    Ok(Created {
-        existed: false,
-        batch,
-        moved: moved_lines(stock.recorded()),
-    })
+    Ok(Created { existed: false, batch, moved: moved_lines(stock.recorded()) })
 }
 
 fn difference(batch: &BatchCreated, command: &CreateBatch) -> Option<&'static str> {
@@ -103,26 +87,11 @@ pub(super) fn change_batch(
         let (reason, day) = (kept(&command.reason), Day::of(now));
         let from = figures.eta;
         let batch = batch.clone();
-        stock.record(StockEvent::BatchEtaChanged(BatchEtaChanged {
-            batch,
-            from,
-            to,
-            day,
-            reason,
-        }));
+        stock.record(StockEvent::BatchEtaChanged(BatchEtaChanged { batch, from, to, day, reason }));
     }
-    if let Some(to) = command
-        .quantity
-        .map(|it| it.units())
-        .filter(|to| *to != figures.purchased)
-    {
+    if let Some(to) = command.quantity.map(|it| it.units()).filter(|to| *to != figures.purchased) {
         let (from, reason) = (figures.purchased, kept(&command.reason));
-        let changed = BatchQuantityChanged {
-            batch: batch.clone(),
-            from,
-            to,
-            reason,
-        };
+        let changed = BatchQuantityChanged { batch: batch.clone(), from, to, reason };
         stock.record(StockEvent::BatchQuantityChanged(changed));
         take_off_losers(stock, &batch);
     }
@@ -150,12 +119,7 @@ pub(super) fn lapse(stock: &mut Recorder<Stock>, now: Now) {
         let line = stock.line(&key).expect("a hold is a line");
         let (quantity, batch) = (line.open(), line.batch().cloned());
         let reason = "it was not confirmed in time".to_owned();
-        stock.record(StockEvent::HoldEnded(HoldEnded {
-            line: key,
-            quantity,
-            batch,
-            reason,
-        }));
+        stock.record(StockEvent::HoldEnded(HoldEnded { line: key, quantity, batch, reason }));
     }
     if stock.next_expiry().is_none() {
         return;
@@ -168,22 +132,11 @@ pub(super) fn lapse(stock: &mut Recorder<Stock>, now: Now) {
 }
 
 fn withdraw(stock: &mut Recorder<Stock>, batch: &BatchReference, expired: bool, reason: &str) {
-    let closed = BatchClosed {
-        batch: batch.clone(),
-        expired,
-        reason: kept(reason),
-    };
+    let closed = BatchClosed { batch: batch.clone(), expired, reason: kept(reason) };
     stock.record(StockEvent::BatchClosed(closed));
-    let lines = stock
-        .batch(batch)
-        .into_iter()
-        .flat_map(|it| it.lines.iter());
+    let lines = stock.batch(batch).into_iter().flat_map(|it| it.lines.iter());
     let keys: Vec<LineKey> = lines.map(|entry| entry.key.clone()).collect();
-    let why = if expired {
-        "the batch has expired"
-    } else {
-        "the batch was closed"
-    };
+    let why = if expired { "the batch has expired" } else { "the batch was closed" };
     keys.iter().for_each(|key| take_off(stock, key, why));
 }
 
@@ -200,18 +153,12 @@ fn take_off_losers(stock: &mut Recorder<Stock>, batch: &BatchReference) {
         missing = missing.saturating_sub(entry.quantity);
         losers.push(entry.key.clone());
     }
-    losers
-        .iter()
-        .rev()
-        .for_each(|key| take_off(stock, key, "the batch shrank"));
+    losers.iter().rev().for_each(|key| take_off(stock, key, "the batch shrank"));
 }
 
 fn take_off(stock: &mut Recorder<Stock>, key: &LineKey, reason: &str) {
     let Some(line) = stock.line(key) else { return };
-    let Place::In {
-        batch, held_until, ..
-    } = &line.place
-    else {
+    let Place::In { batch, held_until, .. } = &line.place else {
         return;
     };
     stock.record(StockEvent::Deallocated(Deallocated {
@@ -236,20 +183,10 @@ pub(super) fn reallocate(stock: &mut Recorder<Stock>, fact: &Deallocated, now: N
         let line = fact.line.clone();
         if held_until.is_some() {
             let (batch, reason) = (None, "its stock was lost".to_owned());
-            stock.record(StockEvent::HoldEnded(HoldEnded {
-                line,
-                quantity,
-                batch,
-                reason,
-            }));
+            stock.record(StockEvent::HoldEnded(HoldEnded { line, quantity, batch, reason }));
         } else {
             let (sku, queued) = (sku_of(stock), true);
-            stock.record(StockEvent::OutOfStock(OutOfStock {
-                sku,
-                line,
-                quantity,
-                queued,
-            }));
+            stock.record(StockEvent::OutOfStock(OutOfStock { sku, line, quantity, queued }));
         }
     }
     fill(stock, &fact.batch, now);
@@ -331,16 +268,8 @@ fn move_to_earlier(
             };
             let (available, day) = (batch.figures.available(), batch.figures.promise(today));
             let expired = batch.figures.expires.is_some_and(|expires| expires <= day);
-            let fit = Fit {
-                available,
-                day,
-                too_late,
-            };
-            let entry = if expired {
-                None
-            } else {
-                from.lines.first_fit(&fit)
-            };
+            let fit = Fit { available, day, too_late };
+            let entry = if expired { None } else { from.lines.first_fit(&fit) };
             let Some(key) = entry.map(|entry| entry.key.clone()) else {
                 break;
             };
@@ -357,20 +286,14 @@ fn open_batch<'a>(
     if_match: &[String],
 ) -> Result<&'a Figures, BatchRefused> {
     let figures = stock.figures(reference);
-    let figures = figures.ok_or_else(|| BatchRefused::UnknownBatch {
-        reference: reference.clone(),
-    })?;
+    let figures =
+        figures.ok_or_else(|| BatchRefused::UnknownBatch { reference: reference.clone() })?;
     let etag = batch_etag(&figures.state(&sku_of(stock)));
     if !if_match.is_empty() && !if_match.iter().any(|it| *it == etag || *it == plan(stock)) {
-        return Err(BatchRefused::Changed {
-            reference: reference.clone(),
-            etag,
-        });
+        return Err(BatchRefused::Changed { reference: reference.clone(), etag });
     }
     if figures.closed.is_some() {
-        return Err(BatchRefused::BatchClosed {
-            reference: reference.clone(),
-        });
+        return Err(BatchRefused::BatchClosed { reference: reference.clone() });
     }
     Ok(figures)
 }
@@ -383,9 +306,5 @@ fn plan(stock: &Recorder<Stock>) -> String {
 fn changed(stock: &Recorder<Stock>, reference: &BatchReference, plan: String) -> BatchChanged {
     let figures = stock.figures(reference).expect("the command has found it");
     let batch = figures.state(&sku_of(stock));
-    BatchChanged {
-        batch,
-        moved: moved_lines(stock.recorded()),
-        plan,
-    }
+    BatchChanged { batch, moved: moved_lines(stock.recorded()), plan }
 }

@@ -11,11 +11,7 @@ impl Fact for BatchCreated {
     type Of = StockEvent;
     const NAME: &'static str = "allocation.batch_created";
     fn of(event: &StockEvent) -> Option<&Self> {
-        if let StockEvent::BatchCreated(fact) = event {
-            Some(fact)
-        } else {
-            None
-        }
+        if let StockEvent::BatchCreated(fact) = event { Some(fact) } else { None }
     }
 }
 
@@ -23,11 +19,7 @@ impl Fact for BatchQuantityChanged {
     type Of = StockEvent;
     const NAME: &'static str = "allocation.batch_quantity_changed";
     fn of(event: &StockEvent) -> Option<&Self> {
-        if let StockEvent::BatchQuantityChanged(fact) = event {
-            Some(fact)
-        } else {
-            None
-        }
+        if let StockEvent::BatchQuantityChanged(fact) = event { Some(fact) } else { None }
     }
 }
 
@@ -35,11 +27,7 @@ impl Fact for BatchEtaChanged {
     type Of = StockEvent;
     const NAME: &'static str = "allocation.batch_eta_changed";
     fn of(event: &StockEvent) -> Option<&Self> {
-        if let StockEvent::BatchEtaChanged(fact) = event {
-            Some(fact)
-        } else {
-            None
-        }
+        if let StockEvent::BatchEtaChanged(fact) = event { Some(fact) } else { None }
     }
 }
 
@@ -47,11 +35,7 @@ impl Fact for BatchClosed {
     type Of = StockEvent;
     const NAME: &'static str = "allocation.batch_closed";
     fn of(event: &StockEvent) -> Option<&Self> {
-        if let StockEvent::BatchClosed(fact) = event {
-            Some(fact)
-        } else {
-            None
-        }
+        if let StockEvent::BatchClosed(fact) = event { Some(fact) } else { None }
     }
 }
 
@@ -59,11 +43,7 @@ impl Fact for Allocated {
     type Of = StockEvent;
     const NAME: &'static str = "allocation.allocated";
     fn of(event: &StockEvent) -> Option<&Self> {
-        if let StockEvent::Allocated(fact) = event {
-            Some(fact)
-        } else {
-            None
-        }
+        if let StockEvent::Allocated(fact) = event { Some(fact) } else { None }
     }
 }
 
@@ -71,11 +51,7 @@ impl Fact for Deallocated {
     type Of = StockEvent;
     const NAME: &'static str = "allocation.deallocated";
     fn of(event: &StockEvent) -> Option<&Self> {
-        if let StockEvent::Deallocated(fact) = event {
-            Some(fact)
-        } else {
-            None
-        }
+        if let StockEvent::Deallocated(fact) = event { Some(fact) } else { None }
     }
 }
 
@@ -83,11 +59,7 @@ impl Fact for Queued {
     type Of = StockEvent;
     const NAME: &'static str = "allocation.queued";
     fn of(event: &StockEvent) -> Option<&Self> {
-        if let StockEvent::Queued(fact) = event {
-            Some(fact)
-        } else {
-            None
-        }
+        if let StockEvent::Queued(fact) = event { Some(fact) } else { None }
     }
 }
 
@@ -95,11 +67,7 @@ impl Fact for OutOfStock {
     type Of = StockEvent;
     const NAME: &'static str = "allocation.out_of_stock";
     fn of(event: &StockEvent) -> Option<&Self> {
-        if let StockEvent::OutOfStock(fact) = event {
-            Some(fact)
-        } else {
-            None
-        }
+        if let StockEvent::OutOfStock(fact) = event { Some(fact) } else { None }
     }
 }
 
@@ -107,11 +75,7 @@ impl Fact for Released {
     type Of = StockEvent;
     const NAME: &'static str = "allocation.released";
     fn of(event: &StockEvent) -> Option<&Self> {
-        if let StockEvent::Released(fact) = event {
-            Some(fact)
-        } else {
-            None
-        }
+        if let StockEvent::Released(fact) = event { Some(fact) } else { None }
     }
 }
 
@@ -119,11 +83,7 @@ impl Fact for HoldConfirmed {
     type Of = StockEvent;
     const NAME: &'static str = "allocation.hold_confirmed";
     fn of(event: &StockEvent) -> Option<&Self> {
-        if let StockEvent::HoldConfirmed(fact) = event {
-            Some(fact)
-        } else {
-            None
-        }
+        if let StockEvent::HoldConfirmed(fact) = event { Some(fact) } else { None }
     }
 }
 
@@ -131,11 +91,7 @@ impl Fact for HoldEnded {
     type Of = StockEvent;
     const NAME: &'static str = "allocation.hold_ended";
     fn of(event: &StockEvent) -> Option<&Self> {
-        if let StockEvent::HoldEnded(fact) = event {
-            Some(fact)
-        } else {
-            None
-        }
+        if let StockEvent::HoldEnded(fact) = event { Some(fact) } else { None }
     }
 }
 
@@ -143,11 +99,7 @@ impl Fact for Shipped {
     type Of = StockEvent;
     const NAME: &'static str = "allocation.shipped";
     fn of(event: &StockEvent) -> Option<&Self> {
-        if let StockEvent::Shipped(fact) = event {
-            Some(fact)
-        } else {
-            None
-        }
+        if let StockEvent::Shipped(fact) = event { Some(fact) } else { None }
     }
 }
 
@@ -155,10 +107,6 @@ impl Fact for Returned {
     type Of = StockEvent;
     const NAME: &'static str = "allocation.returned";
     fn of(event: &StockEvent) -> Option<&Self> {
-        if let StockEvent::Returned(fact) = event {
-            Some(fact)
-        } else {
-            None
-        }
+        if let StockEvent::Returned(fact) = event { Some(fact) } else { None }
     }
 }

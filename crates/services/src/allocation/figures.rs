@@ -51,11 +51,7 @@ impl Figures {
     /// Units that can still be promised.
     #[must_use]
     pub fn available(&self) -> u32 {
-        if self.closed.is_some() {
-            0
-        } else {
-            self.purchased.saturating_sub(self.allocated)
-        }
+        if self.closed.is_some() { 0 } else { self.purchased.saturating_sub(self.allocated) }
     }
 
     /// The day on which goods promised from it on `today` can go.
@@ -67,9 +63,7 @@ impl Figures {
     /// The day on which goods promised from it on `placed` can go, as is known now.
     #[must_use]
     pub fn promised(&self, placed: Day) -> Day {
-        self.eta
-            .or(self.arrived)
-            .map_or(placed, |day| day.max(placed))
+        self.eta.or(self.arrived).map_or(placed, |day| day.max(placed))
     }
 
     /// Changes the figures as an event says that concerns this batch.
@@ -84,11 +78,7 @@ impl Figures {
             StockEvent::BatchClosed(it) => self.closed = Some(it.expired),
             StockEvent::Allocated(it) => {
                 self.allocated += it.quantity;
-                self.held += if it.held_until.is_some() {
-                    it.quantity
-                } else {
-                    0
-                };
+                self.held += if it.held_until.is_some() { it.quantity } else { 0 };
             }
             StockEvent::Deallocated(it) => self.give_back(it.quantity, it.held),
             StockEvent::Released(it) => self.give_back(it.quantity, it.held),
@@ -202,16 +192,7 @@ impl Line {
         };
         let place = Place::Short { held_until: None };
         let (shipped, returned, passed_over) = (0, 0, Vec::new());
-        Some(Self {
-            number,
-            quantity,
-            shipped,
-            returned,
-            need_by,
-            priority,
-            place,
-            passed_over,
-        })
+        Some(Self { number, quantity, shipped, returned, need_by, priority, place, passed_over })
     }
 
     /// Units that have not left.
@@ -231,11 +212,7 @@ impl Line {
         match event {
             StockEvent::Allocated(it) => {
                 let (batch, day, held_until) = (it.batch.clone(), it.day, it.held_until);
-                self.place = Place::In {
-                    batch,
-                    day,
-                    held_until,
-                };
+                self.place = Place::In { batch, day, held_until };
                 self.passed_over.clone_from(&it.passed_over);
             }
             StockEvent::Deallocated(_) => {
@@ -248,11 +225,7 @@ impl Line {
                     (0, _) | (_, None) => Place::Released,
                     (_, Some(batch)) => Place::Shipped { batch },
                 };
-                self.quantity = if self.shipped > 0 {
-                    self.shipped
-                } else {
-                    self.quantity
-                };
+                self.quantity = if self.shipped > 0 { self.shipped } else { self.quantity };
             }
             StockEvent::HoldConfirmed(_) => {
                 if let Place::In { held_until, .. } = &mut self.place {
@@ -263,9 +236,7 @@ impl Line {
             StockEvent::Shipped(it) => {
                 self.shipped += it.quantity;
                 if it.finished {
-                    self.place = Place::Shipped {
-                        batch: it.batch.clone(),
-                    };
+                    self.place = Place::Shipped { batch: it.batch.clone() };
                 }
             }
             StockEvent::Returned(it) => self.returned += it.quantity,
@@ -300,14 +271,8 @@ impl Line {
     pub fn state(&self, key: &LineKey, sku: &Sku, batch: Option<&Figures>) -> LineState {
         let (state, promised) = match &self.place {
             Place::Short { .. } => (LinePhase::Short, None),
-            Place::In {
-                day, held_until, ..
-            } => {
-                let phase = if held_until.is_some() {
-                    LinePhase::Held
-                } else {
-                    LinePhase::Placed
-                };
+            Place::In { day, held_until, .. } => {
+                let phase = if held_until.is_some() { LinePhase::Held } else { LinePhase::Placed };
                 (phase, batch.map(|batch| batch.promised(*day)))
             }
             Place::Shipped { .. } => (LinePhase::Shipped, None),

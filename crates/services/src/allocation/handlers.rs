@@ -25,10 +25,7 @@ pub(super) fn allocate(
     command: Allocate,
     now: Now,
 ) -> Result<Placement, AllocateRefused> {
-    let key = LineKey {
-        line_id: command.line(),
-        order_id: command.order_id,
-    };
+    let key = LineKey { line_id: command.line(), order_id: command.order_id };
     let request = Request {
         sku: command.sku,
         key,
@@ -48,10 +45,7 @@ pub(super) fn hold_one(
 ) -> Result<Placement, AllocateRefused> {
     let request = Request {
         sku: command.sku,
-        key: LineKey {
-            order_id: command.order_id,
-            line_id: command.line_id,
-        },
+        key: LineKey { order_id: command.order_id, line_id: command.line_id },
         quantity: command.quantity.units(),
         need_by: None,
         priority: Priority::default(),
@@ -77,37 +71,21 @@ fn accept(
     now: Now,
 ) -> Result<Placement, AllocateRefused> {
     if !stock.known() {
-        return Err(AllocateRefused::UnknownSku {
-            sku: request.sku.clone(),
-        });
+        return Err(AllocateRefused::UnknownSku { sku: request.sku.clone() });
     }
     let today = Day::of(now);
     if let Some(line) = stock.line(&request.key).filter(|line| !line.ended()) {
         return match difference(line, request) {
-            None => Ok(Placement {
-                existed: true,
-                outcome: outcome(stock, request, line, today),
-            }),
+            None => Ok(Placement { existed: true, outcome: outcome(stock, request, line, today) }),
             Some(differs) => {
                 let LineKey { order_id, line_id } = request.key.clone();
                 let differs = differs.to_owned();
-                Err(AllocateRefused::LineExists {
-                    order_id,
-                    line_id,
-                    differs,
-                })
+                Err(AllocateRefused::LineExists { order_id, line_id, differs })
             }
         };
     }
-    let wish = Wish {
-        quantity: request.quantity,
-        need_by: request.need_by,
-        today,
-    };
-    let Choice {
-        chosen,
-        passed_over,
-    } = choose(stock, wish);
+    let wish = Wish { quantity: request.quantity, need_by: request.need_by, today };
+    let Choice { chosen, passed_over } = choose(stock, wish);
     if let Some((batch, promised)) = chosen {
         stock.record(StockEvent::Allocated(Allocated {
             line: request.key.clone(),
@@ -125,17 +103,11 @@ fn accept(
         let queued = short == WhenShort::Queue;
         record_out_of_stock(stock, request, queued);
         if !queued {
-            return Ok(Placement {
-                existed: false,
-                outcome: out_of_stock(stock, request, wish),
-            });
+            return Ok(Placement { existed: false, outcome: out_of_stock(stock, request, wish) });
         }
     }
     let line = stock.line(&request.key).expect("it was accepted just now");
-    Ok(Placement {
-        existed: false,
-        outcome: outcome(stock, request, line, today),
-    })
+    Ok(Placement { existed: false, outcome: outcome(stock, request, line, today) })
 }
 
 fn record_out_of_stock(stock: &mut Recorder<Stock>, request: &Request, queued: bool) {
@@ -143,20 +115,10 @@ fn record_out_of_stock(stock: &mut Recorder<Stock>, request: &Request, queued: b
     if queued {
         let (need_by, priority) = (request.need_by, request.priority);
         let line = line.clone();
-        stock.record(StockEvent::Queued(Queued {
-            line,
-            quantity,
-            need_by,
-            priority,
-        }));
+        stock.record(StockEvent::Queued(Queued { line, quantity, need_by, priority }));
     }
     let sku = request.sku.clone();
-    stock.record(StockEvent::OutOfStock(OutOfStock {
-        sku,
-        line,
-        quantity,
-        queued,
-    }));
+    stock.record(StockEvent::OutOfStock(OutOfStock { sku, line, quantity, queued }));
 }
 
 fn out_of_stock(stock: &Stock, request: &Request, wish: Wish) -> Outcome {
@@ -185,28 +147,14 @@ fn difference(line: &Line, request: &Request) -> Option<&'static str> {
 fn outcome(stock: &Stock, request: &Request, line: &Line, today: Day) -> Outcome {
     let state = line_state(stock, &request.key, &request.sku, line);
     if let Place::Short { .. } = line.place {
-        let wish = Wish {
-            quantity: line.open(),
-            need_by: line.need_by,
-            today,
-        };
-        return Outcome::Short {
-            line: state,
-            earliest: earliest(stock, wish),
-        };
+        let wish = Wish { quantity: line.open(), need_by: line.need_by, today };
+        return Outcome::Short { line: state, earliest: earliest(stock, wish) };
     }
-    Outcome::Placed {
-        line: state,
-        explanation: explain(stock, line),
-    }
+    Outcome::Placed { line: state, explanation: explain(stock, line) }
 }
 
 fn line_state(stock: &Stock, key: &LineKey, sku: &Sku, line: &Line) -> LineState {
-    line.state(
-        key,
-        sku,
-        line.batch().and_then(|batch| stock.figures(batch)),
-    )
+    line.state(key, sku, line.batch().and_then(|batch| stock.figures(batch)))
 }
 
 /// A line gives its place back, or its wait up; others may take it.
@@ -215,19 +163,11 @@ pub(super) fn deallocate(
     command: Deallocate,
     _: Now,
 ) -> Result<LineReleased, LineRefused> {
-    let key = LineKey {
-        order_id: command.order_id,
-        line_id: command.line_id,
-    };
+    let key = LineKey { order_id: command.order_id, line_id: command.line_id };
     let line = known(stock, &key)?;
     match line.place {
         Place::In { .. } | Place::Short { .. } => Ok(release(stock, &key, &command.reason)),
-        _ => Err(wrong_phase(
-            stock,
-            &key,
-            line,
-            "it must be placed, held or short",
-        )),
+        _ => Err(wrong_phase(stock, &key, line, "it must be placed, held or short")),
     }
 }
 
@@ -237,10 +177,7 @@ pub(super) fn release_one(
     command: ReleaseOne,
     _: Now,
 ) -> Result<LineReleased, LineRefused> {
-    let key = LineKey {
-        order_id: command.order_id,
-        line_id: command.line_id,
-    };
+    let key = LineKey { order_id: command.order_id, line_id: command.line_id };
     let line = known(stock, &key)?;
     if line.held_until().is_none() && line.place != Place::HoldEnded {
         return Err(wrong_phase(stock, &key, line, "it must be held"));
@@ -262,10 +199,7 @@ fn release(stock: &mut Recorder<Stock>, key: &LineKey, reason: &str) -> LineRele
     after.evolve(&stock.recorded()[stock.recorded().len() - 1]);
     let state = line_state(stock, key, &sku, &after);
     stock.follow();
-    LineReleased {
-        line: state,
-        moved: moved_lines(stock.recorded()),
-    }
+    LineReleased { line: state, moved: moved_lines(stock.recorded()) }
 }
 
 /// A held line keeps its place for good: it never competes for it again.
@@ -274,23 +208,14 @@ pub(super) fn confirm_one(
     command: ConfirmOne,
     _: Now,
 ) -> Result<LineState, LineRefused> {
-    let key = LineKey {
-        order_id: command.order_id,
-        line_id: command.line_id,
-    };
+    let key = LineKey { order_id: command.order_id, line_id: command.line_id };
     let line = known(stock, &key)?;
     match &line.place {
-        Place::In {
-            held_until: None, ..
-        } => {}
+        Place::In { held_until: None, .. } => {}
         Place::In { batch, .. } => {
             let (batch, quantity) = (batch.clone(), line.open());
             let line = key.clone();
-            stock.record(StockEvent::HoldConfirmed(HoldConfirmed {
-                line,
-                quantity,
-                batch,
-            }));
+            stock.record(StockEvent::HoldConfirmed(HoldConfirmed { line, quantity, batch }));
         }
         _ => return Err(wrong_phase(stock, &key, line, "it must be held")),
     }
@@ -304,31 +229,15 @@ pub(super) fn ship(
     command: Ship,
     _: Now,
 ) -> Result<GoodsMoved, LineRefused> {
-    let key = LineKey {
-        order_id: command.order_id,
-        line_id: command.line_id,
-    };
+    let key = LineKey { order_id: command.order_id, line_id: command.line_id };
     let line = known(stock, &key)?;
-    let Place::In {
-        batch,
-        held_until: None,
-        ..
-    } = &line.place
-    else {
-        return Err(wrong_phase(
-            stock,
-            &key,
-            line,
-            "it must be placed and not only held",
-        ));
+    let Place::In { batch, held_until: None, .. } = &line.place else {
+        return Err(wrong_phase(stock, &key, line, "it must be placed and not only held"));
     };
     let quantity = command.quantity.map_or(line.open(), |it| it.units());
     if quantity > line.open() {
         let (requested, possible) = (quantity, line.open());
-        return Err(LineRefused::TooMany {
-            requested,
-            possible,
-        });
+        return Err(LineRefused::TooMany { requested, possible });
     }
     let batch = batch.clone();
     if stock.figures(&batch).is_none_or(|it| it.eta.is_some()) {
@@ -336,12 +245,7 @@ pub(super) fn ship(
     }
     let finished = quantity == line.open();
     let (line, from) = (key.clone(), batch.clone());
-    stock.record(StockEvent::Shipped(Shipped {
-        line,
-        quantity,
-        batch: from,
-        finished,
-    }));
+    stock.record(StockEvent::Shipped(Shipped { line, quantity, batch: from, finished }));
     stock.follow();
     Ok(goods_moved(stock, &key, Some(&batch)))
 }
@@ -352,53 +256,35 @@ pub(super) fn take_back(
     command: Return,
     _: Now,
 ) -> Result<GoodsMoved, LineRefused> {
-    let key = LineKey {
-        order_id: command.order_id,
-        line_id: command.line_id,
-    };
+    let key = LineKey { order_id: command.order_id, line_id: command.line_id };
     let line = known(stock, &key)?;
     let (quantity, possible) = (command.quantity.units(), line.shipped - line.returned);
     if line.shipped == 0 {
         return Err(wrong_phase(stock, &key, line, "nothing of it has left"));
     }
     if quantity > possible {
-        return Err(LineRefused::TooMany {
-            requested: quantity,
-            possible,
-        });
+        return Err(LineRefused::TooMany { requested: quantity, possible });
     }
     let batch = match command.disposition {
         Disposition::WriteOff => None,
         Disposition::Restock => {
             let unknown = || unknown_line(&key);
-            let batch = command
-                .batch
-                .or_else(|| line.batch().cloned())
-                .ok_or_else(unknown)?;
+            let batch = command.batch.or_else(|| line.batch().cloned()).ok_or_else(unknown)?;
             let figures = stock.figures(&batch);
-            let figures = figures.ok_or_else(|| LineRefused::UnknownBatch {
-                batch: batch.clone(),
-            })?;
+            let figures =
+                figures.ok_or_else(|| LineRefused::UnknownBatch { batch: batch.clone() })?;
             if figures.eta.is_some() || figures.closed.is_some() {
                 return Err(LineRefused::NotInWarehouse { batch });
             }
             let room = QUANTITY_MAX - figures.purchased;
             if quantity > room {
-                return Err(LineRefused::TooMany {
-                    requested: quantity,
-                    possible: room,
-                });
+                return Err(LineRefused::TooMany { requested: quantity, possible: room });
             }
             Some(batch)
         }
     };
     let (line, into, disposition) = (key.clone(), batch.clone(), command.disposition);
-    stock.record(StockEvent::Returned(Returned {
-        line,
-        quantity,
-        disposition,
-        batch: into,
-    }));
+    stock.record(StockEvent::Returned(Returned { line, quantity, disposition, batch: into }));
     stock.follow();
     Ok(goods_moved(stock, &key, batch.as_ref()))
 }
@@ -412,9 +298,7 @@ fn goods_moved(
     let line = stock.line(key).expect("its goods have moved just now");
     GoodsMoved {
         line: line_state(stock, key, &sku, line),
-        batch: batch
-            .and_then(|it| stock.figures(it))
-            .map(|figures| figures.state(&sku)),
+        batch: batch.and_then(|it| stock.figures(it)).map(|figures| figures.state(&sku)),
         moved: moved_lines(stock.recorded()),
     }
 }
@@ -431,12 +315,7 @@ fn unknown_line(key: &LineKey) -> LineRefused {
 fn wrong_phase(stock: &Recorder<Stock>, key: &LineKey, line: &Line, why: &str) -> LineRefused {
     let is = line_state(stock, key, &sku_of(stock), line).state;
     let (order_id, line_id) = (key.order_id.clone(), key.line_id.clone());
-    LineRefused::WrongPhase {
-        order_id,
-        line_id,
-        is,
-        why: why.to_owned(),
-    }
+    LineRefused::WrongPhase { order_id, line_id, is, why: why.to_owned() }
 }
 
 /// The SKU whose stock this is.

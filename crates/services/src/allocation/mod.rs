@@ -46,6 +46,7 @@ const SHIPPED: &str = "allocation.shipped";
 pub fn service() -> Service {
     Service::of::<Stock>("allocation")
         .and_of::<Reference>()
+        .keeps(Stock::check)
         .first(batches::lapse, &[HOLD_ENDED, BATCH_CLOSED, DEALLOCATED])
         // Batches.
         .conducts(procedures::create_batch)

@@ -26,12 +26,7 @@ pub(super) fn moved_lines(recorded: &[StockEvent]) -> Vec<MovedLine> {
         places.insert(key, moves.len());
         let (order_id, line_id) = (key.order_id.clone(), key.line_id.clone());
         let (from, to) = (from.cloned(), to.cloned());
-        moves.push(MovedLine {
-            order_id,
-            line_id,
-            from,
-            to,
-        });
+        moves.push(MovedLine { order_id, line_id, from, to });
     }
     moves.retain(|it| it.from != it.to);
     moves

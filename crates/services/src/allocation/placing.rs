@@ -57,9 +57,7 @@ pub(super) fn obstacle(batch: &Figures, wish: Wish) -> Option<Why> {
         return Some(Why::Closed);
     }
     if batch.available() < wish.quantity {
-        return Some(Why::TooSmall {
-            available: batch.available(),
-        });
+        return Some(Why::TooSmall { available: batch.available() });
     }
     let day = batch.promise(wish.today);
     if wish.need_by.is_some_and(|need_by| need_by < day) {
@@ -71,25 +69,14 @@ pub(super) fn obstacle(batch: &Figures, wish: Wish) -> Option<Why> {
 
 /// The most units that one batch could give in time.
 pub(super) fn available_in_time(stock: &Stock, wish: Wish) -> u32 {
-    let one = Wish {
-        quantity: 1,
-        ..wish
-    };
-    let in_time = stock
-        .offered()
-        .filter(|batch| obstacle(&batch.figures, one).is_none());
-    in_time
-        .map(|batch| batch.figures.available())
-        .max()
-        .unwrap_or(0)
+    let one = Wish { quantity: 1, ..wish };
+    let in_time = stock.offered().filter(|batch| obstacle(&batch.figures, one).is_none());
+    in_time.map(|batch| batch.figures.available()).max().unwrap_or(0)
 }
 
 /// The first day on which some batch could give what is wanted, if that is in time or not.
 pub(super) fn earliest(stock: &Stock, wish: Wish) -> Option<Day> {
-    let whenever = Wish {
-        need_by: None,
-        ..wish
-    };
+    let whenever = Wish { need_by: None, ..wish };
     choose(stock, whenever).chosen.map(|(_, day)| day)
 }
 
@@ -99,11 +86,7 @@ pub(super) fn place_again(stock: &mut Recorder<Stock>, key: &LineKey, now: Now) 
         return false;
     };
     let today = Day::of(now);
-    let wish = Wish {
-        quantity: line.open(),
-        need_by: line.need_by,
-        today,
-    };
+    let wish = Wish { quantity: line.open(), need_by: line.need_by, today };
     let choice = choose(stock, wish);
     let Some((batch, promised)) = choice.chosen else {
         return false;
@@ -126,11 +109,7 @@ pub(super) fn fill(stock: &mut Recorder<Stock>, reference: &BatchReference, now:
         if available == 0 || expired {
             return;
         }
-        let fit = Fit {
-            available,
-            day,
-            too_late: None,
-        };
+        let fit = Fit { available, day, too_late: None };
         let Some(entry) = stock.short().first_fit(&fit) else {
             return;
         };
@@ -167,11 +146,7 @@ fn placed(
 pub(super) fn explain(stock: &Stock, line: &Line) -> Explanation {
     Explanation {
         chosen: line.batch().cloned(),
-        because: line
-            .batch()
-            .and_then(|it| stock.figures(it))
-            .map(because)
-            .unwrap_or_default(),
+        because: line.batch().and_then(|it| stock.figures(it)).map(because).unwrap_or_default(),
         passed_over: line.passed_over.clone(),
         exhausted: u32::try_from(stock.exhausted()).unwrap_or(u32::MAX),
     }
@@ -191,16 +166,10 @@ pub(super) fn explain_all(
     wish: Wish,
     chosen: Option<&BatchReference>,
 ) -> Explanation {
-    let mut batches: Vec<(Option<Day>, usize, &Figures)> = stock
-        .all_figures()
-        .enumerate()
-        .map(|(place, it)| (it.eta, place, it))
-        .collect();
+    let mut batches: Vec<(Option<Day>, usize, &Figures)> =
+        stock.all_figures().enumerate().map(|(place, it)| (it.eta, place, it)).collect();
     batches.sort_unstable_by_key(|(eta, place, _)| (*eta, *place));
-    let mut explanation = Explanation {
-        chosen: chosen.cloned(),
-        ..Explanation::default()
-    };
+    let mut explanation = Explanation { chosen: chosen.cloned(), ..Explanation::default() };
     for (_, _, figures) in batches {
         if Some(&figures.reference) == chosen {
             explanation.because = because(figures);

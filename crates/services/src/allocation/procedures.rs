@@ -16,19 +16,13 @@ pub(super) async fn create_batch(
     command: CreateBatch,
 ) -> Result<BatchCreated, NotDone<BatchRefused>> {
     let (reference, sku) = (command.reference.clone(), command.sku.clone());
-    caller
-        .send("claim", ClaimReference { reference, sku })
-        .await?;
+    caller.send("claim", ClaimReference { reference, sku }).await?;
     caller.send("add", AddBatch(command)).await
 }
 
 /// Every line is held, one after another; if one cannot be, those held now are released.
 pub(super) async fn hold(caller: Caller, command: Hold) -> Result<Held, NotDone<HoldRefused>> {
-    let Hold {
-        order_id,
-        lines,
-        ttl_s,
-    } = command;
+    let Hold { order_id, lines, ttl_s } = command;
     for (place, line) in ended(&caller, &order_id)?.into_iter().enumerate() {
         release(&caller, format!("forget/{place}"), &line).await?;
     }
@@ -51,32 +45,26 @@ pub(super) async fn hold(caller: Caller, command: Hold) -> Result<Held, NotDone<
                     held.push(line);
                     continue;
                 }
-                Outcome::OutOfStock {
-                    requested,
-                    available,
-                    earliest,
-                    ..
-                } => NotDone::Refused(HoldRefused::OutOfStock {
-                    line_id,
-                    sku,
-                    requested,
-                    available,
-                    earliest,
-                }),
+                Outcome::OutOfStock { requested, available, earliest, .. } => {
+                    NotDone::Refused(HoldRefused::OutOfStock {
+                        line_id,
+                        sku,
+                        requested,
+                        available,
+                        earliest,
+                    })
+                }
             },
             Err(not_done) => not_done.map_refused(|refused| match refused {
                 AllocateRefused::UnknownSku { sku } => HoldRefused::UnknownSku { sku },
-                AllocateRefused::LineExists {
-                    line_id, differs, ..
-                } => HoldRefused::LineExists { line_id, differs },
+                AllocateRefused::LineExists { line_id, differs, .. } => {
+                    HoldRefused::LineExists { line_id, differs }
+                }
             }),
         };
         return Err(undo(&caller, &fresh, not_held).await);
     }
-    Ok(Held {
-        order_id,
-        lines: held,
-    })
+    Ok(Held { order_id, lines: held })
 }
 
 /// Releases what was held now. What cannot be released ends by itself, but then the outcome is
@@ -100,11 +88,7 @@ async fn undo(
 
 async fn release(caller: &Caller, step: String, line: &LineState) -> Result<LineState, Failure> {
     let (order_id, line_id) = (line.order_id.clone(), line.line_id.clone());
-    let one = ReleaseOne {
-        order_id,
-        line_id,
-        sku: line.sku.clone(),
-    };
+    let one = ReleaseOne { order_id, line_id, sku: line.sku.clone() };
     match caller.send(step, one).await {
         Ok(released) => Ok(released.line),
         // It has gone by itself.
@@ -124,11 +108,7 @@ pub(super) async fn confirm_hold(
     let ended = ended(&caller, &order_id)?;
     if !ended.is_empty() {
         let (expired, confirmed) = (expired(&ended), Vec::new());
-        return Err(NotDone::Refused(HoldRefused::HoldExpired {
-            order_id,
-            expired,
-            confirmed,
-        }));
+        return Err(NotDone::Refused(HoldRefused::HoldExpired { order_id, expired, confirmed }));
     }
     let mut lines = Vec::new();
     for line in lines_in(&caller, &order_id, &[LinePhase::Held, LinePhase::Placed])? {
@@ -137,11 +117,7 @@ pub(super) async fn confirm_hold(
             continue;
         }
         let (order, line_id) = (order_id.clone(), line.line_id.clone());
-        let one = ConfirmOne {
-            order_id: order,
-            line_id,
-            sku: line.sku.clone(),
-        };
+        let one = ConfirmOne { order_id: order, line_id, sku: line.sku.clone() };
         let step = format!("confirm/{}/{}", line.line_id.0, line.sku.0);
         let confirmed = caller.send(step, one).await;
         let confirmed = confirmed.map_err(|not_done| {
@@ -179,9 +155,7 @@ pub(super) async fn release_hold(
 fn ended(caller: &Caller, order_id: &OrderId) -> Result<Vec<LineState>, Failure> {
     let lines = lines_in(caller, order_id, &[LinePhase::HoldEnded, LinePhase::Held])?;
     let over = |line: &LineState| {
-        let over = line
-            .held_until_ms
-            .is_some_and(|until| until <= caller.now().0);
+        let over = line.held_until_ms.is_some_and(|until| until <= caller.now().0);
         line.state == LinePhase::HoldEnded || over
     };
     Ok(lines.into_iter().filter(over).collect())
@@ -192,12 +166,6 @@ fn lines_in(
     order_id: &OrderId,
     phases: &[LinePhase],
 ) -> Result<Vec<LineState>, Failure> {
-    let lines = caller.ask(GetLines {
-        order_id: order_id.clone(),
-        line_id: None,
-    })?;
-    Ok(lines
-        .into_iter()
-        .filter(|line| phases.contains(&line.state))
-        .collect())
+    let lines = caller.ask(GetLines { order_id: order_id.clone(), line_id: None })?;
+    Ok(lines.into_iter().filter(|line| phases.contains(&line.state)).collect())
 }

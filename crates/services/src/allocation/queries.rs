@@ -30,9 +30,7 @@ pub(super) fn sku_of_closed(reading: &Reading, command: &CloseBatch) -> Found<Ba
 
 fn sku_of_batch(reading: &Reading, reference: &BatchReference) -> Found<BatchRefused> {
     let sku = reading.get::<BatchSkus>(&reference.0)?;
-    let unknown = || BatchRefused::UnknownBatch {
-        reference: reference.clone(),
-    };
+    let unknown = || BatchRefused::UnknownBatch { reference: reference.clone() };
     Ok(sku.map(|sku| Key::from(&*sku.0)).ok_or_else(unknown))
 }
 
@@ -118,11 +116,7 @@ pub(super) fn explain_line(
     let before = row.decided_seq.saturating_sub(1);
     let stock = reading.aggregate_at::<Stock>(&row.sku.0, before)?;
     let (quantity, need_by) = (row.decided_quantity, row.line.need_by);
-    let wish = Wish {
-        quantity,
-        need_by,
-        today: Day::of(row.decided_at),
-    };
+    let wish = Wish { quantity, need_by, today: Day::of(row.decided_at) };
     Ok(Ok(ExplainedLine {
         line: state(reading, &row)?,
         decided_at_ms: row.decided_at.0,
@@ -161,27 +155,15 @@ fn level(
     for (_, line) in reading.scan::<ShortLines>(&prefix, None, ALL)? {
         let key = row_key(&[&line.order_id.0, &line.line_id.0, &sku.0]);
         if let Some(row) = reading.get::<Lines>(&key)? {
-            let LineRow {
-                key: short, line, ..
-            } = row;
+            let LineRow { key: short, line, .. } = row;
             let (order_id, line_id) = (short.order_id, short.line_id);
             let (quantity, need_by, priority) = (line.open(), line.need_by, line.priority);
-            short_lines.push(ShortLine {
-                order_id,
-                line_id,
-                quantity,
-                need_by,
-                priority,
-            });
+            short_lines.push(ShortLine { order_id, line_id, quantity, need_by, priority });
         }
     }
     let sum = |units: &dyn Fn(&Figures) -> u32| open().map(|it| u64::from(units(it))).sum();
     let here = |it: &Figures, yes: bool| {
-        if it.eta.is_none() == yes {
-            it.purchased
-        } else {
-            0
-        }
+        if it.eta.is_none() == yes { it.purchased } else { 0 }
     };
     let level = StockLevel {
         sku: sku.clone(),
@@ -191,17 +173,10 @@ fn level(
         held: sum(&|it| it.held),
         available: sum(&Figures::available),
         short: short_lines.iter().map(|it| u64::from(it.quantity)).sum(),
-        next_eta: open()
-            .filter(|it| it.available() > 0)
-            .filter_map(|it| it.eta)
-            .min(),
+        next_eta: open().filter(|it| it.available() > 0).filter_map(|it| it.eta).min(),
     };
     short_lines.truncate(SHORT_LINES_MAX);
-    Ok((
-        level,
-        batches.iter().map(|it| it.state(sku)).collect(),
-        short_lines,
-    ))
+    Ok((level, batches.iter().map(|it| it.state(sku)).collect(), short_lines))
 }
 
 pub(super) fn get_stock(
@@ -209,11 +184,7 @@ pub(super) fn get_stock(
     query: GetStock,
 ) -> Result<Option<StockDetail>, StoreError> {
     let (level, batches, short_lines) = level(reading, &query.sku)?;
-    Ok((!batches.is_empty()).then_some(StockDetail {
-        level,
-        batches,
-        short_lines,
-    }))
+    Ok((!batches.is_empty()).then_some(StockDetail { level, batches, short_lines }))
 }
 
 pub(super) fn stock_history(
@@ -225,15 +196,11 @@ pub(super) fn stock_history(
     if happened.is_empty() && !stock.known() {
         return Ok(None);
     }
-    let mut known: BTreeMap<BatchReference, Figures> = stock
-        .all_figures()
-        .map(|it| (it.reference.clone(), it.clone()))
-        .collect();
+    let mut known: BTreeMap<BatchReference, Figures> =
+        stock.all_figures().map(|it| (it.reference.clone(), it.clone())).collect();
     let happening = |it: earmark_kernel::Happened<super::events::StockEvent>| {
-        let batch = it
-            .event
-            .batch()
-            .map(|reference| before_after(&mut known, reference, &it.event));
+        let batch =
+            it.event.batch().map(|reference| before_after(&mut known, reference, &it.event));
         let line = it.event.line();
         StockHappening {
             sequence: it.seq,
@@ -267,14 +234,6 @@ fn before_after(
         it.evolve(event);
     }
     let after = known.get(reference).map(figures);
-    let nothing = BatchFigures {
-        purchased: 0,
-        allocated: 0,
-        eta: None,
-    };
-    BatchBeforeAfter {
-        reference: reference.clone(),
-        before,
-        after: after.unwrap_or(nothing),
-    }
+    let nothing = BatchFigures { purchased: 0, allocated: 0, eta: None };
+    BatchBeforeAfter { reference: reference.clone(), before, after: after.unwrap_or(nothing) }
 }

@@ -50,9 +50,7 @@ impl Fit {
     fn takes(&self, entry: &Entry) -> bool {
         entry.quantity <= self.available
             && entry.need_by.is_none_or(|need_by| need_by >= self.day)
-            && self
-                .too_late
-                .is_none_or(|day| entry.need_by.is_some_and(|need_by| need_by < day))
+            && self.too_late.is_none_or(|day| entry.need_by.is_some_and(|need_by| need_by < day))
     }
 }
 
@@ -68,30 +66,18 @@ struct Chunk {
 
 impl Chunk {
     fn of(entries: Vec<Entry>) -> Self {
-        let mut chunk = Self {
-            entries,
-            quantity_min: 0,
-            need_by_max: None,
-            need_by_min: None,
-        };
+        let mut chunk = Self { entries, quantity_min: 0, need_by_max: None, need_by_min: None };
         chunk.measure();
         chunk
     }
 
     fn measure(&mut self) {
         let entries = &self.entries;
-        self.quantity_min = entries
-            .iter()
-            .map(|it| it.quantity)
-            .min()
-            .unwrap_or(u32::MAX);
+        self.quantity_min = entries.iter().map(|it| it.quantity).min().unwrap_or(u32::MAX);
         self.need_by_min = entries.iter().filter_map(|it| it.need_by).min();
         let forever = entries.iter().any(|it| it.need_by.is_none());
-        self.need_by_max = if forever {
-            None
-        } else {
-            entries.iter().filter_map(|it| it.need_by).max()
-        };
+        self.need_by_max =
+            if forever { None } else { entries.iter().filter_map(|it| it.need_by).max() };
     }
 
     fn admit(&mut self, entry: &Entry) {
@@ -108,9 +94,7 @@ impl Chunk {
     fn may_hold(&self, fit: &Fit) -> bool {
         self.quantity_min <= fit.available
             && self.need_by_max.is_none_or(|max| max >= fit.day)
-            && fit
-                .too_late
-                .is_none_or(|day| self.need_by_min.is_some_and(|min| min < day))
+            && fit.too_late.is_none_or(|day| self.need_by_min.is_some_and(|min| min < day))
     }
 }
 
@@ -141,10 +125,7 @@ impl Ranking {
     pub(super) fn remove(&mut self, rank: Rank) -> Option<Entry> {
         let place = self.chunk_for(rank);
         let chunk = Arc::make_mut(self.chunks.get_mut(place)?);
-        let at = chunk
-            .entries
-            .binary_search_by_key(&rank, |it| it.rank)
-            .ok()?;
+        let at = chunk.entries.binary_search_by_key(&rank, |it| it.rank).ok()?;
         let entry = chunk.entries.remove(at);
         let bound = entry.quantity == chunk.quantity_min
             || entry.need_by.is_none()
@@ -158,17 +139,10 @@ impl Ranking {
         Some(entry)
     }
 
-    /// The line that loses first.
-    pub(super) fn last(&self) -> Option<&Entry> {
-        self.chunks.last()?.entries.last()
-    }
-
     /// The line that is served first among those that fit.
     pub(super) fn first_fit(&self, fit: &Fit) -> Option<&Entry> {
         let chunks = self.chunks.iter().filter(|chunk| chunk.may_hold(fit));
-        chunks
-            .flat_map(|chunk| &chunk.entries)
-            .find(|entry| fit.takes(entry))
+        chunks.flat_map(|chunk| &chunk.entries).find(|entry| fit.takes(entry))
     }
 
     /// All lines, first served first.
@@ -179,8 +153,6 @@ impl Ranking {
     /// The chunk that holds or would hold a rank; past the end only when there is no chunk.
     fn chunk_for(&self, rank: Rank) -> usize {
         let last_below = |chunk: &Arc<Chunk>| chunk.entries.last().is_some_and(|it| it.rank < rank);
-        self.chunks
-            .partition_point(last_below)
-            .min(self.chunks.len().saturating_sub(1))
+        self.chunks.partition_point(last_below).min(self.chunks.len().saturating_sub(1))
     }
 }

@@ -71,9 +71,7 @@ impl Stock {
     }
 
     pub(super) fn batch(&self, reference: &BatchReference) -> Option<&Batch> {
-        self.by_reference
-            .get(reference)
-            .map(|place| &*self.batches[*place])
+        self.by_reference.get(reference).map(|place| &*self.batches[*place])
     }
 
     pub(super) fn short(&self) -> &Ranking {
@@ -97,9 +95,7 @@ impl Stock {
 
     /// The next open batch that expires, with its day.
     pub(super) fn next_expiry(&self) -> Option<(Day, &Batch)> {
-        self.expiries
-            .get_min()
-            .map(|(day, place)| (*day, &*self.batches[*place]))
+        self.expiries.get_min().map(|(day, place)| (*day, &*self.batches[*place]))
     }
 
     /// What must hold for every stock between two commands; the first thing that does not.
@@ -109,22 +105,13 @@ impl Stock {
     pub fn check(&self) -> Result<(), String> {
         let mut placed: BTreeMap<&BatchReference, (u64, u64)> = BTreeMap::new();
         for (key, line) in &self.lines {
-            if let Place::In {
-                batch, held_until, ..
-            } = &line.place
-            {
+            if let Place::In { batch, held_until, .. } = &line.place {
                 let sums = placed.entry(batch).or_default();
                 sums.0 += u64::from(line.open());
-                sums.1 += if held_until.is_some() {
-                    u64::from(line.open())
-                } else {
-                    0
-                };
+                sums.1 += if held_until.is_some() { u64::from(line.open()) } else { 0 };
             }
             if line.shipped > line.quantity || line.returned > line.shipped {
-                return Err(format!(
-                    "the line {key:?} has moved more than it wants: {line:?}"
-                ));
+                return Err(format!("the line {key:?} has moved more than it wants: {line:?}"));
             }
         }
         for batch in &self.batches {
@@ -135,22 +122,14 @@ impl Stock {
             }
             if sums != (u64::from(it.allocated), u64::from(it.held)) {
                 let reference = &it.reference.0;
-                return Err(format!(
-                    "the lines of batch {reference} sum to {sums:?}: {it:?}"
-                ));
+                return Err(format!("the lines of batch {reference} sum to {sums:?}: {it:?}"));
             }
             if it.closed.is_some() && it.allocated > 0 {
-                return Err(format!(
-                    "the closed batch {} has lines: {it:?}",
-                    it.reference.0
-                ));
+                return Err(format!("the closed batch {} has lines: {it:?}", it.reference.0));
             }
         }
         match placed.keys().next() {
-            Some(batch) => Err(format!(
-                "lines are in the batch {}, which is not there",
-                batch.0
-            )),
+            Some(batch) => Err(format!("lines are in the batch {}, which is not there", batch.0)),
             None => Ok(()),
         }
     }
@@ -186,11 +165,7 @@ impl Stock {
         if let (Some(day), None) = (figures.expires, figures.closed) {
             self.expiries.insert((day, place));
         }
-        self.batches.push(Arc::new(Batch {
-            created,
-            figures,
-            lines: Ranking::default(),
-        }));
+        self.batches.push(Arc::new(Batch { created, figures, lines: Ranking::default() }));
     }
 
     fn change_line(&mut self, event: &StockEvent) {
@@ -229,17 +204,8 @@ impl Stock {
             return;
         };
         let (rank, quantity) = (rank(line), line.open());
-        ranking.insert(Entry {
-            rank,
-            quantity,
-            need_by: line.need_by,
-            key: key.clone(),
-        });
-        if let Place::In {
-            held_until: Some(until),
-            ..
-        } = line.place
-        {
+        ranking.insert(Entry { rank, quantity, need_by: line.need_by, key: key.clone() });
+        if let Place::In { held_until: Some(until), .. } = line.place {
             self.holds.insert((until, key.clone()));
         }
     }
@@ -248,11 +214,7 @@ impl Stock {
         if let Some(ranking) = self.ranking(&line.place) {
             ranking.remove(rank(line));
         }
-        if let Place::In {
-            held_until: Some(until),
-            ..
-        } = line.place
-        {
+        if let Place::In { held_until: Some(until), .. } = line.place {
             self.holds.remove(&(until, key.clone()));
         }
     }
@@ -277,11 +239,7 @@ fn offer(figures: &Figures) -> Option<Option<Day>> {
 
 fn rank(line: &Line) -> Rank {
     let unimportance = PRIORITY_MAX - line.priority.level();
-    Rank {
-        held: line.held_until().is_some(),
-        unimportance,
-        number: line.number,
-    }
+    Rank { held: line.held_until().is_some(), unimportance, number: line.number }
 }
 
 impl Aggregate for Stock {
@@ -315,32 +273,17 @@ struct Storing<'a> {
 
 impl Serialize for Stock {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let batches = self
-            .batches
-            .iter()
-            .map(|it| (&it.created, &it.figures))
-            .collect();
+        let batches = self.batches.iter().map(|it| (&it.created, &it.figures)).collect();
         let lines = self.lines.iter().collect();
-        Storing {
-            batches,
-            lines,
-            accepted: self.accepted,
-        }
-        .serialize(serializer)
+        Storing { batches, lines, accepted: self.accepted }.serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Stock {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let stored = Stored::deserialize(deserializer)?;
-        let mut stock = Self {
-            accepted: stored.accepted,
-            ..Self::default()
-        };
-        stored
-            .batches
-            .into_iter()
-            .for_each(|(created, it)| stock.create_batch(created, it));
+        let mut stock = Self { accepted: stored.accepted, ..Self::default() };
+        stored.batches.into_iter().for_each(|(created, it)| stock.create_batch(created, it));
         for (key, line) in stored.lines {
             stock.rank(&key, &line);
             stock.lines.insert(key, line);

@@ -24,9 +24,7 @@ pub(super) fn row_key(parts: &[&str]) -> Key {
 
 /// The SKU whose stock has this key.
 pub(super) fn sku_of_key(key: &str) -> Result<Sku, StoreError> {
-    Text::parse(key)
-        .map(Sku)
-        .map_err(|e| StoreError(format!("the key {key:?} is no SKU: {e}")))
+    Text::parse(key).map(Sku).map_err(|e| StoreError(format!("the key {key:?} is no SKU: {e}")))
 }
 
 /// The figures of every batch, by SKU and reference.
@@ -136,14 +134,7 @@ fn accept(
     line.evolve(heard.event);
     let (key_of_line, sku) = (line_key.clone(), sku_of_key(heard.key)?);
     let (decided_seq, decided_at) = (heard.seq, heard.at);
-    let row = LineRow {
-        key: key_of_line,
-        sku,
-        line,
-        decided_seq,
-        decided_at,
-        decided_quantity,
-    };
+    let row = LineRow { key: key_of_line, sku, line, decided_seq, decided_at, decided_quantity };
     rows.put(key, row);
     Ok(())
 }

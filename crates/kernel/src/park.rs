@@ -1,0 +1,69 @@
+//! Messages set aside: seen, explained, and sent again when the reason is gone.
+
+use crate::bus::Bus;
+use crate::handler::JsonReply;
+use crate::kernel_event::{KernelEvent, Parked};
+use crate::message::{Key, Meta};
+use crate::problem::{Failure, NotDone};
+
+impl Bus {
+    /// Messages set aside in a service, as `(id, message)`, at most `limit` after the id `after`.
+    ///
+    /// # Errors
+    /// When there is no such service, or the storage cannot be read.
+    pub fn parked(
+        &self,
+        service: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(Key, Parked)>, Failure> {
+        let mut parked = Vec::new();
+        for partition in &self.running(service)?.partitions {
+            parked.extend(partition.follower.read()?.parked.scan("", after, limit)?);
+        }
+        Ok(parked)
+    }
+
+    /// Sets a message aside that cannot be read or served, with the reason.
+    ///
+    /// # Errors
+    /// When there is no such service, or nothing was kept.
+    pub async fn park(&self, service: &str, message: Parked) -> Result<(), Failure> {
+        let mut meta = Meta::default();
+        self.identify(&mut meta);
+        let partition = self.partition(service, 0)?;
+        let Parked { message, body, reason } = message;
+        partition.errand(move |writer| writer.park(&meta, &message, body.clone(), &reason)).await
+    }
+
+    /// Sends a parked message again; it is parked no more if it was decided (not for a dry run).
+    ///
+    /// # Errors
+    /// When nothing is parked under that id, or it fails again.
+    pub async fn replay_parked(
+        &self,
+        service: &str,
+        id: &str,
+        dry_run: bool,
+    ) -> Result<JsonReply, Failure> {
+        for partition in &self.running(service)?.partitions {
+            let Some(parked) = partition.follower.read()?.parked.get(id)? else {
+                continue;
+            };
+            let mut meta = Meta { dry_run, ..Meta::default() };
+            self.identify(&mut meta);
+            let reply = self.send_json(&parked.message, &parked.body, meta.clone()).await?;
+            let decided = matches!(reply.ending, Ok(_) | Err(NotDone::Refused(_)));
+            if decided && !dry_run {
+                let id = Key::from(id);
+                let unpark = move |writer: &mut crate::writer::Writer| {
+                    writer.record_own(&id, &meta, KernelEvent::Unparked);
+                };
+                partition.errand(unpark).await?;
+            }
+            return Ok(reply);
+        }
+        let why = format!("nothing is parked under {id:?}");
+        Err(Failure::Unreadable { what: "parked message".into(), why })
+    }
+}

@@ -1,0 +1,68 @@
+//! How the partitions of a process are doing, for health checks and operators.
+
+use serde::Serialize;
+
+use crate::bus::Bus;
+use crate::problem::Failure;
+use crate::service::Service;
+
+/// How one partition is doing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PartitionStatus {
+    /// The service's name.
+    pub service: &'static str,
+    /// The partition's number, from 0.
+    pub partition: usize,
+    /// The number of the last event in the log.
+    pub head: u64,
+    /// The views reflect the log through this number.
+    pub applied: u64,
+    /// The views on disk reflect the log through this number.
+    pub settled: u64,
+    /// Commands that wait for the writer.
+    pub queued: usize,
+    /// Why the writer takes nothing any more, if so.
+    pub halted: Option<String>,
+}
+
+impl Bus {
+    /// How every partition is doing.
+    #[must_use]
+    pub fn status(&self) -> Vec<PartitionStatus> {
+        let partitions = self.services().iter().flat_map(|running| &running.partitions);
+        let status = |it: &std::sync::Arc<crate::partition::Partition>| PartitionStatus {
+            service: it.service.name,
+            partition: it.index,
+            head: it.follower.head(),
+            applied: it.follower.applied(),
+            settled: it.follower.settled(),
+            queued: it.queue.depth(),
+            halted: it.watch_halted().borrow().clone(),
+        };
+        partitions.map(status).collect()
+    }
+
+    /// The tables of the services of this process.
+    pub fn tables(&self) -> impl Iterator<Item = &Service> {
+        self.services().iter().map(|running| &*running.service)
+    }
+
+    /// Writes the views of every partition to disk now.
+    ///
+    /// # Errors
+    /// When they cannot be written; they will be tried again.
+    pub fn settle(&self) -> Result<(), Failure> {
+        for partition in self.services().iter().flat_map(|running| &running.partitions) {
+            partition.follower.settle()?;
+        }
+        Ok(())
+    }
+
+    /// Decides and commits the next group of every partition in this thread; says whether there was
+    /// one. For a simulator, which has no other threads.
+    #[must_use]
+    pub fn step(&self) -> bool {
+        let partitions = self.services().iter().flat_map(|running| &running.partitions);
+        partitions.fold(false, |moved, partition| partition.write() || moved)
+    }
+}
