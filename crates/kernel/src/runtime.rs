@@ -114,3 +114,19 @@ fn follow(partition: &Partition, stop: &watch::Receiver<bool>) {
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name(name.to_owned()).spawn(run)
 }
+
+/// Runs a future to its end in this thread, moving the partitions whenever it waits: for tests and
+/// simulators, which have no other threads.
+///
+/// # Panics
+/// When the future waits for something that no partition will ever bring.
+pub fn drive<T>(bus: &Bus, future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    loop {
+        if let std::task::Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return output;
+        }
+        assert!(bus.step(), "the future waits for something that no partition brings");
+    }
+}

@@ -1,0 +1,209 @@
+//! Derived rows in memory: what a settlement means, without a disk.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use earmark_kernel::log::StoreError;
+use earmark_kernel::rows::{KeyRange, RowStore, Settlement};
+
+use super::faults::Faults;
+use super::process::Process;
+use crate::contract;
+
+/// Derived rows in memory. Clones are handles of the same process on the same storage;
+/// [`MemoryRows::crash`] gives the handle of the process that starts after it.
+#[derive(Clone, Debug)]
+pub struct MemoryRows {
+    storage: Arc<Mutex<Storage>>,
+    process: Process,
+    faults: Faults,
+}
+
+type Tables = BTreeMap<String, BTreeMap<String, String>>;
+
+#[derive(Debug, Default)]
+struct Storage {
+    tables: Tables,
+    settled_seq: u64,
+    /// How to take back each settlement since the last sync point, oldest first; `None`: every
+    /// settlement is a sync point.
+    undo: Option<Vec<Undo>>,
+}
+
+#[derive(Debug)]
+enum Undo {
+    Settlement { settled_seq: u64, rows: Vec<(String, String, Option<String>)> },
+    Clearing { settled_seq: u64, tables: Tables },
+}
+
+impl MemoryRows {
+    /// No rows; nothing is lost in a crash.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// No rows; a crash may lose the settlements since the last [`MemoryRows::sync_point`].
+    #[must_use]
+    pub fn forgetful(faults: Faults) -> Self {
+        let storage = Storage { undo: Some(Vec::new()), ..Storage::default() };
+        Self { storage: Arc::new(Mutex::new(storage)), process: Process::default(), faults }
+    }
+
+    /// Everything settled so far survives the next crash.
+    pub fn sync_point(&self) {
+        if let Some(undo) = &mut self.storage().undo {
+            undo.clear();
+        }
+    }
+
+    /// How many settlements a crash could take back at most.
+    #[must_use]
+    pub fn unsynced_count(&self) -> usize {
+        self.storage().undo.as_ref().map_or(0, Vec::len)
+    }
+
+    /// The process dies: of the settlements since the last sync point only the first `kept_count`
+    /// survive, and every handle so far fails from now on. The returned handle belongs to the
+    /// process that starts next.
+    #[must_use = "the old handles are dead; the next process needs this one"]
+    pub fn crash(&self, kept_count: usize) -> Self {
+        let mut storage = self.storage();
+        while storage.undo.as_ref().is_some_and(|undo| undo.len() > kept_count) {
+            storage.undo_latest();
+        }
+        if let Some(undo) = &mut storage.undo {
+            undo.clear();
+        }
+        Self {
+            storage: Arc::clone(&self.storage),
+            process: self.process.replaced(),
+            faults: self.faults.clone(),
+        }
+    }
+
+    /// The faults these rows obey.
+    #[must_use]
+    pub fn faults(&self) -> Faults {
+        self.faults.clone()
+    }
+
+    fn storage(&self) -> MutexGuard<'_, Storage> {
+        self.storage.lock().expect("nothing panics while it holds the storage")
+    }
+
+    fn readable(&self) -> Result<MutexGuard<'_, Storage>, StoreError> {
+        let storage = self.storage();
+        self.process.check()?;
+        self.faults.read()?;
+        Ok(storage)
+    }
+
+    fn writable(&self) -> Result<MutexGuard<'_, Storage>, StoreError> {
+        let storage = self.storage();
+        self.process.check()?;
+        self.faults.settle()?;
+        Ok(storage)
+    }
+}
+
+impl Default for MemoryRows {
+    fn default() -> Self {
+        Self { storage: Arc::default(), process: Process::default(), faults: Faults::new() }
+    }
+}
+
+impl RowStore for MemoryRows {
+    fn settled(&self) -> Result<u64, StoreError> {
+        Ok(self.readable()?.settled_seq)
+    }
+
+    fn settle(&self, settlement: &Settlement) -> Result<(), StoreError> {
+        for (table, _) in &settlement.tables {
+            contract::check_table(table)?;
+        }
+        self.writable()?.settle(settlement);
+        Ok(())
+    }
+
+    fn row(&self, table: &str, key: &str) -> Result<Option<String>, StoreError> {
+        contract::check_table(table)?;
+        let storage = self.readable()?;
+        Ok(storage.tables.get(table).and_then(|rows| rows.get(key)).cloned())
+    }
+
+    fn rows(&self, table: &str, range: &KeyRange) -> Result<Vec<(String, String)>, StoreError> {
+        contract::check_table(table)?;
+        let storage = self.readable()?;
+        let Some(rows) = storage.tables.get(table) else {
+            return Ok(Vec::new());
+        };
+        if range.below.as_ref().is_some_and(|below| *below <= range.from) {
+            return Ok(Vec::new());
+        }
+        let below = range.below.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let found = rows.range::<str, _>((Bound::Included(range.from.as_str()), below));
+        let owned = |(key, value): (&String, &String)| (key.clone(), value.clone());
+        Ok(if range.backwards {
+            found.rev().take(range.limit).map(owned).collect()
+        } else {
+            found.take(range.limit).map(owned).collect()
+        })
+    }
+
+    fn clear(&self) -> Result<(), StoreError> {
+        self.writable()?.clear();
+        Ok(())
+    }
+}
+
+impl Storage {
+    fn settle(&mut self, settlement: &Settlement) {
+        let mut before = Vec::new();
+        for (table, changes) in &settlement.tables {
+            let rows = self.tables.entry(table.clone()).or_default();
+            for change in changes {
+                let old = match &change.value {
+                    Some(value) => rows.insert(change.key.clone(), value.clone()),
+                    None => rows.remove(&change.key),
+                };
+                if self.undo.is_some() {
+                    before.push((table.clone(), change.key.clone(), old));
+                }
+            }
+        }
+        let settled_seq = std::mem::replace(&mut self.settled_seq, settlement.through_seq);
+        if let Some(undo) = &mut self.undo {
+            undo.push(Undo::Settlement { settled_seq, rows: before });
+        }
+    }
+
+    fn clear(&mut self) {
+        let tables = std::mem::take(&mut self.tables);
+        let settled_seq = std::mem::take(&mut self.settled_seq);
+        if let Some(undo) = &mut self.undo {
+            undo.push(Undo::Clearing { settled_seq, tables });
+        }
+    }
+
+    fn undo_latest(&mut self) {
+        match self.undo.as_mut().and_then(Vec::pop) {
+            Some(Undo::Clearing { settled_seq, tables }) => {
+                self.tables = tables;
+                self.settled_seq = settled_seq;
+            }
+            Some(Undo::Settlement { settled_seq, rows }) => {
+                for (table, key, old) in rows.into_iter().rev() {
+                    let rows = self.tables.entry(table).or_default();
+                    match old {
+                        Some(value) => rows.insert(key, value),
+                        None => rows.remove(&key),
+                    };
+                }
+                self.settled_seq = settled_seq;
+            }
+            None => {}
+        }
+    }
+}

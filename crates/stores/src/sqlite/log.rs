@@ -1,0 +1,315 @@
+//! The log in SQLite: appended by one writer, read beside it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use earmark_kernel::log::{AppendError, LogStore, Record, StoreError};
+use rusqlite::{CachedStatement, Connection, ErrorCode, OptionalExtension, Row};
+
+use super::checkpoint::{Checkpointer, LogFile, Writer};
+use super::error::{OpenError, is_full};
+use super::folder::DataFolder;
+use super::pragmas::{apply, connect, failed, pragma};
+use super::settings::Settings;
+use super::{migrate, readers::Readers};
+use crate::contract;
+
+/// The log of one partition in an SQLite file.
+#[derive(Debug)]
+pub struct SqliteLog {
+    checkpointer: Checkpointer,
+    file: Arc<LogFile>,
+    id: String,
+    _folder: DataFolder,
+}
+
+impl SqliteLog {
+    /// Opens or creates `{stem}.log.db`.
+    pub(super) fn open(
+        folder: &DataFolder,
+        stem: &Path,
+        new_log_id: &str,
+        settings: Settings,
+    ) -> Result<Self, OpenError> {
+        let path = PathBuf::from(format!("{}.log.db", stem.display()));
+        let mut connection = connect(&path)?;
+        migrate::check(&connection, &path)?;
+        apply(
+            &connection,
+            &path,
+            &[
+                // A commit is durable when it returns, by one sync of the write-ahead file.
+                pragma("synchronous", 2),
+                // Copying the write-ahead file back is the checkpointer's work.
+                pragma("wal_autocheckpoint", 0),
+                // Nothing reaches the file before COMMIT.
+                pragma("cache_spill", 0),
+            ],
+        )?;
+        let id = prepare(&mut connection, &path, new_log_id, settings)?;
+        let head = read_head(&connection).map_err(|source| failed("read", &path, source))?;
+        let readers = Readers::open(&path, &[pragma("query_only", 1)])?;
+        let writer = Writer { connection, stopped: None };
+        let file = Arc::new(LogFile::open(&path, readers, writer, head, settings)?);
+        let checkpointer = Checkpointer::start(&file).map_err(|source| OpenError::Io {
+            doing: "start the checkpointer of",
+            path,
+            source,
+        })?;
+        Ok(Self { checkpointer, file, id, _folder: folder.clone() })
+    }
+
+    /// Copies what the write-ahead file holds into the log's file now. The store does so by
+    /// itself; this is for those who want to wait for it, say before a copy of the file is made.
+    ///
+    /// # Errors
+    /// When the file cannot be written; nothing is lost then.
+    pub fn checkpoint(&self) -> Result<(), StoreError> {
+        self.file.checkpoint_all().map_err(|error| self.unreadable(&error))
+    }
+
+    pub(super) fn name_and_head(&self) -> (&str, u64) {
+        (&self.id, self.file.head.load(Ordering::Acquire))
+    }
+
+    fn unreadable(&self, error: &rusqlite::Error) -> StoreError {
+        StoreError(format!("cannot read the log {}: {}", self.file.path.display(), explain(error)))
+    }
+}
+
+impl LogStore for SqliteLog {
+    fn append(&self, record: &Record) -> Result<(), AppendError> {
+        let Ok(mut writer) = self.file.writer.lock() else {
+            return Err(AppendError::Unknown("an earlier append panicked".into()));
+        };
+        if let Some(reason) = &writer.stopped {
+            return Err(AppendError::Unknown(format!("an earlier commit ended unknown: {reason}")));
+        }
+        contract::check_next(self.file.head.load(Ordering::Acquire), record)?;
+        self.file.copy_rest_if_asked();
+        let result = append(&writer.connection, record);
+        match &result {
+            Ok(()) => {
+                self.file.head.store(record.last_seq, Ordering::Release);
+                self.checkpointer.wrote(&self.file, record);
+            }
+            Err(AppendError::Unknown(reason)) => writer.stopped = Some(reason.clone()),
+            Err(AppendError::Failed(_) | AppendError::Full(_)) => {}
+        }
+        result
+    }
+
+    fn read_after(&self, after: u64, events_max: u64) -> Result<Vec<Record>, StoreError> {
+        let connection = self.file.readers.take();
+        read_after(&connection, after, events_max).map_err(|error| self.unreadable(&error))
+    }
+
+    fn head(&self) -> Result<u64, StoreError> {
+        Ok(self.file.head.load(Ordering::Acquire))
+    }
+
+    fn id(&self) -> Result<String, StoreError> {
+        Ok(self.id.clone())
+    }
+}
+
+/// Sets the file up for one writer beside readers, and brings it to the newest format.
+fn prepare(
+    connection: &mut Connection,
+    path: &Path,
+    new_log_id: &str,
+    settings: Settings,
+) -> Result<String, OpenError> {
+    connection
+        // Only a file that is still empty takes it.
+        .pragma_update(None, "page_size", settings.log_page_bytes)
+        .map_err(|source| failed("set up", path, source))?;
+    apply(connection, path, &[pragma("journal_mode", "wal".to_owned())])?;
+    migrate::run(connection, new_log_id).map_err(|source| failed("bring up to date", path, source))
+}
+
+fn read_head(connection: &Connection) -> rusqlite::Result<u64> {
+    let sql = "SELECT last_seq FROM log ORDER BY first_seq DESC LIMIT 1";
+    let head = connection.query_row(sql, [], |row| row.get::<_, i64>(0)).optional()?;
+    Ok(head.map_or(0, from_sql))
+}
+
+/// One transaction: nothing has happened if it fails before COMMIT.
+fn append(connection: &Connection, record: &Record) -> Result<(), AppendError> {
+    match insert(connection, record) {
+        Ok(mut commit) => match commit.execute([]) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(uncommitted(connection, &error)),
+        },
+        Err(error) => {
+            // If this fails too, the next append's BEGIN does, and says so.
+            let _ = roll_back(connection);
+            Err(unwritten(&error))
+        }
+    }
+}
+
+fn insert<'c>(
+    connection: &'c Connection,
+    record: &Record,
+) -> rusqlite::Result<CachedStatement<'c>> {
+    let sql = "INSERT INTO log(first_seq, last_seq, at, events) VALUES (?1, ?2, ?3, ?4)";
+    let mut insert = connection.prepare_cached(sql)?;
+    let commit = connection.prepare_cached("COMMIT")?;
+    roll_back(connection)?;
+    connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+    let (first, last) = (to_sql(record.first_seq), to_sql(record.last_seq));
+    insert.execute((first, last, record.at_ms, &record.events))?;
+    Ok(commit)
+}
+
+/// Ends a transaction that is still open; SQLite ends it by itself after some errors.
+fn roll_back(connection: &Connection) -> rusqlite::Result<()> {
+    if connection.is_autocommit() {
+        return Ok(());
+    }
+    connection.prepare_cached("ROLLBACK")?.execute([]).map(|_| ())
+}
+
+/// What an error before COMMIT means: nothing was written, whatever it was.
+fn unwritten(error: &rusqlite::Error) -> AppendError {
+    if is_full(error) {
+        AppendError::Full(explain(error))
+    } else {
+        AppendError::Failed(explain(error))
+    }
+}
+
+/// What an error from COMMIT means. In SQLite's WAL mode a commit is the write of its frames, the
+/// last of them with the commit mark, and one sync.
+///
+/// - BUSY: COMMIT has not begun; the transaction is open and is rolled back here.
+/// - FULL: a frame could not be written whole (only the write of frames gives this code), so the
+///   commit mark is not whole either; SQLite has rolled back, and the next append overwrites them.
+/// - All else, a failed sync above all: the mark may be on the disk or not. Nobody knows.
+fn uncommitted(connection: &Connection, error: &rusqlite::Error) -> AppendError {
+    let open = !connection.is_autocommit();
+    let code = error.sqlite_error_code();
+    let ended = roll_back(connection).is_ok() && connection.is_autocommit();
+    match code {
+        Some(ErrorCode::DatabaseBusy) if open && ended => AppendError::Failed(explain(error)),
+        Some(ErrorCode::DiskFull) if ended => AppendError::Full(explain(error)),
+        _ => AppendError::Unknown(explain(error)),
+    }
+}
+
+fn read_after(
+    connection: &Connection,
+    after: u64,
+    events_max: u64,
+) -> rusqlite::Result<Vec<Record>> {
+    // Records have no gaps: the next event is in the last record that begins at or before it.
+    let sql = "SELECT first_seq, last_seq FROM log WHERE first_seq <= ?1 \
+               ORDER BY first_seq DESC LIMIT 1";
+    let first = connection
+        .prepare_cached(sql)?
+        .query_row([to_sql(after.saturating_add(1))], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((start, last)) = first.filter(|(_, last): &(i64, i64)| from_sql(*last) > after) else {
+        return Ok(Vec::new());
+    };
+    debug_assert!(start <= last, "a record holds at least one event");
+    let until = to_sql(after.saturating_add(events_max)).max(start);
+    let sql = "SELECT first_seq, last_seq, at, events FROM log \
+               WHERE first_seq BETWEEN ?1 AND ?2 ORDER BY first_seq";
+    connection.prepare_cached(sql)?.query_map((start, until), read_record)?.collect()
+}
+
+fn read_record(row: &Row<'_>) -> rusqlite::Result<Record> {
+    Ok(Record {
+        first_seq: from_sql(row.get(0)?),
+        last_seq: from_sql(row.get(1)?),
+        at_ms: row.get(2)?,
+        events: row.get(3)?,
+    })
+}
+
+/// SQLite's integers are signed; no log comes near the end of them.
+pub(super) fn to_sql(seq: u64) -> i64 {
+    i64::try_from(seq).unwrap_or(i64::MAX)
+}
+
+pub(super) fn from_sql(seq: i64) -> u64 {
+    u64::try_from(seq).unwrap_or(0)
+}
+
+/// SQLite's text with its extended code, which says much more than the text.
+pub(super) fn explain(error: &rusqlite::Error) -> String {
+    match error.sqlite_error() {
+        Some(code) => format!("{error} (SQLite code {})", code.extended_code),
+        None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::sqlite::SqliteStore;
+
+    fn log() -> (SqliteLog, tempfile::TempDir) {
+        let place = tempfile::tempdir().unwrap();
+        let folder = DataFolder::open(place.path()).unwrap();
+        let (log, _) = SqliteStore::open(&folder, "allocation", 0, "id").unwrap();
+        (log, place)
+    }
+
+    fn record(seq: u64, bytes: usize) -> Record {
+        let events = format!("[\"{}\"]", "x".repeat(bytes));
+        Record { first_seq: seq, last_seq: seq, at_ms: 0, events }
+    }
+
+    fn writer(log: &SqliteLog, sql: &str) {
+        log.file.writer.lock().unwrap().connection.execute_batch(sql).unwrap();
+    }
+
+    #[test]
+    fn a_full_storage_takes_nothing_and_goes_on_when_there_is_space_again() {
+        let (log, _place) = log();
+        log.append(&record(1, 10)).unwrap();
+        writer(&log, "PRAGMA max_page_count = 20");
+        let full = log.append(&record(2, 1 << 20));
+        assert!(matches!(full, Err(AppendError::Full(_))), "{full:?}");
+        assert_eq!(log.read_after(0, 9).unwrap(), [record(1, 10)]);
+        log.append(&record(2, 10)).unwrap();
+        writer(&log, "PRAGMA max_page_count = 2000");
+        log.append(&record(3, 1 << 20)).unwrap();
+    }
+
+    #[test]
+    fn a_lock_held_by_another_program_is_a_failure_and_passes() {
+        let (log, _place) = log();
+        log.file.writer.lock().unwrap().connection.busy_timeout(Duration::ZERO).unwrap();
+        let other = Connection::open(&log.file.path).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let busy = log.append(&record(1, 10));
+        assert!(matches!(busy, Err(AppendError::Failed(_))), "{busy:?}");
+        other.execute_batch("ROLLBACK").unwrap();
+        log.append(&record(1, 10)).unwrap();
+    }
+
+    #[test]
+    fn after_a_commit_that_ended_otherwise_nothing_more_is_appended() {
+        let (log, _place) = log();
+        // A deferred constraint is the way to make COMMIT itself fail.
+        writer(
+            &log,
+            "PRAGMA foreign_keys = ON; CREATE TABLE parent(id INTEGER PRIMARY KEY);
+             CREATE TABLE child(id REFERENCES parent(id) DEFERRABLE INITIALLY DEFERRED);
+             CREATE TRIGGER orphan AFTER INSERT ON log BEGIN INSERT INTO child VALUES (1); END",
+        );
+        let unknown = log.append(&record(1, 10));
+        assert!(matches!(unknown, Err(AppendError::Unknown(_))), "{unknown:?}");
+        writer(&log, "DROP TRIGGER orphan");
+        let stopped = log.append(&record(1, 10)).unwrap_err().to_string();
+        assert!(stopped.contains("an earlier commit ended unknown"), "{stopped}");
+        assert_eq!(log.read_after(0, 9).unwrap(), []);
+    }
+}

@@ -1,0 +1,71 @@
+//! The SQLite stores: one file for the log, one for what is derived from it.
+
+mod checkpoint;
+mod error;
+mod filesystem;
+mod folder;
+mod log;
+mod migrate;
+mod pragmas;
+mod readers;
+mod rows;
+mod rows_file;
+mod settings;
+
+use crate::contract;
+
+pub use error::OpenError;
+pub use folder::DataFolder;
+pub use log::SqliteLog;
+pub use rows::SqliteRows;
+pub use settings::Settings;
+
+/// The oldest SQLite that may be used, 3.51.3: before it, a race between a checkpoint and a reset
+/// of the write-ahead log could lose commits.
+pub const SQLITE_VERSION_MIN: i32 = 3_051_003;
+
+/// Opens the two stores of one partition of one service.
+#[derive(Debug)]
+pub struct SqliteStore;
+
+impl SqliteStore {
+    /// Opens `{service}-{partition}.log.db` and `{service}-{partition}.views.db`, and creates what
+    /// is missing. `new_log_id` (a UUID in text) becomes the name of the log if the log is new.
+    ///
+    /// The stores keep the folder locked for as long as they live.
+    ///
+    /// # Errors
+    /// [`OpenError`] says what stands in the way and what to do.
+    pub fn open(
+        folder: &DataFolder,
+        service: &str,
+        partition: u16,
+        new_log_id: &str,
+    ) -> Result<(SqliteLog, SqliteRows), OpenError> {
+        Self::open_with(folder, service, partition, new_log_id, Settings::default())
+    }
+
+    /// As [`SqliteStore::open`], with other sizes than the default ones.
+    ///
+    /// # Errors
+    /// [`OpenError`] says what stands in the way and what to do.
+    pub fn open_with(
+        folder: &DataFolder,
+        service: &str,
+        partition: u16,
+        new_log_id: &str,
+        settings: Settings,
+    ) -> Result<(SqliteLog, SqliteRows), OpenError> {
+        let found = rusqlite::version_number();
+        if found < SQLITE_VERSION_MIN {
+            return Err(OpenError::OldSqlite { found: rusqlite::version().to_owned() });
+        }
+        contract::check_table(&service.replace('-', "_"))
+            .map_err(|_| OpenError::ServiceName { service: service.to_owned() })?;
+        let stem = folder.path().join(format!("{service}-{partition}"));
+        let log = SqliteLog::open(folder, &stem, new_log_id, settings)?;
+        let (id, head) = log.name_and_head();
+        let rows = SqliteRows::open(folder, &stem, id, head, settings)?;
+        Ok((log, rows))
+    }
+}

@@ -1,0 +1,107 @@
+//! Connections to SQLite, with every setting read back.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OpenFlags};
+
+use super::error::OpenError;
+
+/// How long to wait for another program that has locked the file, say a person's SQLite shell.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// One pragma: its name, what to set it to, and what SQLite then answers.
+pub(super) struct Pragma {
+    name: &'static str,
+    value: Value,
+    answer: String,
+}
+
+/// A pragma that answers what it was set to.
+pub(super) fn pragma(name: &'static str, value: impl Into<Value>) -> Pragma {
+    let value = value.into();
+    let answer = text(&value);
+    Pragma { name, value, answer }
+}
+
+/// A connection that may write. It is used behind a mutex, so SQLite need not lock for itself.
+pub(super) fn connect(path: &Path) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    open(path, flags)
+}
+
+/// A connection that only reads a file which another connection holds open.
+pub(super) fn connect_reader(path: &Path, pragmas: &[Pragma]) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = open(path, flags)?;
+    apply(&connection, path, pragmas)?;
+    expect(&connection, path, "journal_mode", "wal")?;
+    Ok(connection)
+}
+
+/// Sets each pragma and reads it back.
+pub(super) fn apply(
+    connection: &Connection,
+    path: &Path,
+    pragmas: &[Pragma],
+) -> Result<(), OpenError> {
+    for pragma in pragmas {
+        let set = connection.pragma_update(None, pragma.name, &pragma.value);
+        set.map_err(|source| failed("set up", path, source))?;
+        expect(connection, path, pragma.name, &pragma.answer)?;
+    }
+    Ok(())
+}
+
+/// Wraps an error of SQLite while opening `path`.
+pub(super) fn failed(doing: &'static str, path: &Path, source: rusqlite::Error) -> OpenError {
+    OpenError::Sqlite { doing, path: path.to_owned(), source }
+}
+
+fn open(path: &Path, flags: OpenFlags) -> Result<Connection, OpenError> {
+    let connection =
+        Connection::open_with_flags(path, flags).map_err(|source| failed("open", path, source))?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(|source| failed("open", path, source))?;
+    Ok(connection)
+}
+
+fn expect(
+    connection: &Connection,
+    path: &Path,
+    setting: &'static str,
+    expected: &str,
+) -> Result<(), OpenError> {
+    let found = connection
+        .pragma_query_value(None, setting, |row| row.get::<_, Value>(0))
+        .map_err(|source| failed("read the settings of", path, source))?;
+    let found = text(&found);
+    if found == expected {
+        return Ok(());
+    }
+    Err(OpenError::Setting { path: path.to_owned(), setting, expected: expected.to_owned(), found })
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Integer(number) => number.to_string(),
+        Value::Text(text) => text.clone(),
+        other => format!("{other:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_that_does_not_take_is_refused_by_name() {
+        let connection = Connection::open_in_memory().unwrap();
+        let mode = [pragma("journal_mode", "wal".to_owned())];
+        let refused = apply(&connection, Path::new("x.db"), &mode).unwrap_err().to_string();
+        assert_eq!(refused, "SQLite works on x.db with journal_mode = memory, but wal is needed");
+        apply(&connection, Path::new("x.db"), &[pragma("synchronous", 2)]).unwrap();
+    }
+}

@@ -1,0 +1,180 @@
+//! The file of derived rows: opened when it fits the log, created anew when it does not.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+
+use super::error::{OpenError, is_damage};
+use super::log::from_sql;
+use super::pragmas::{apply, connect, failed, pragma};
+use super::readers::Readers;
+use super::settings::Settings;
+
+/// The format this program writes. There are no migrations: another format is built anew.
+const FORMAT: i64 = 1;
+
+const SCHEMA: &str = include_str!("../../migrations/views/0001_rows.sql");
+
+/// A reader forgets its pages at every settlement, so it needs few.
+const READER_CACHE_KIB: i64 = 8 << 10;
+
+/// An open file of derived rows.
+pub(super) struct RowsFile {
+    pub(super) settler: Connection,
+    pub(super) readers: Readers,
+    pub(super) tables: BTreeSet<String>,
+}
+
+/// Opens the file; one that cannot be used is deleted first, because the log can rebuild it.
+pub(super) fn open(
+    path: &Path,
+    log_id: &str,
+    log_head: u64,
+    settings: Settings,
+) -> Result<RowsFile, OpenError> {
+    if beside(path, ".damaged").exists() {
+        rebuild(path, "an earlier read found it damaged")?;
+    }
+    match try_open(path, log_id, log_head, settings) {
+        Ok(Some(opened)) => return Ok(opened),
+        Ok(None) => rebuild(path, "it has another format")?,
+        Err(OpenError::Sqlite { source, .. }) if is_damage(&source) => {
+            rebuild(path, "it is damaged")?;
+        }
+        Err(error) => return Err(error),
+    }
+    let opened = try_open(path, log_id, log_head, settings)?;
+    Ok(opened.expect("a new file has the format of this program"))
+}
+
+/// Has the file deleted when it is opened next: it was found to be damaged.
+pub(super) fn condemn(path: &Path) {
+    if let Err(error) = fs::write(beside(path, ".damaged"), "") {
+        let path = path.display();
+        tracing::warn!(%path, %error, "delete this damaged file before the next start");
+    }
+}
+
+pub(super) fn settled(connection: &Connection) -> rusqlite::Result<u64> {
+    let mut select = connection.prepare_cached("SELECT value FROM meta WHERE name = 'settled'")?;
+    let seq = select.query_row([], |row| row.get(0)).optional()?;
+    Ok(seq.map_or(0, from_sql))
+}
+
+pub(super) fn set_settled(connection: &Connection, seq: i64) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO meta(name, value) VALUES ('settled', ?1) \
+               ON CONFLICT(name) DO UPDATE SET value = excluded.value";
+    connection.prepare_cached(sql)?.execute([seq]).map(|_| ())
+}
+
+/// Empties every table, in one transaction.
+pub(super) fn clear(connection: &mut Connection) -> rusqlite::Result<()> {
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for table in tables(&tx)? {
+        tx.execute(&format!("DELETE FROM \"t_{table}\""), [])?;
+    }
+    set_settled(&tx, 0)?;
+    tx.commit()
+}
+
+/// `None`: the file has another format.
+fn try_open(
+    path: &Path,
+    log_id: &str,
+    log_head: u64,
+    settings: Settings,
+) -> Result<Option<RowsFile>, OpenError> {
+    let mut settler = connect(path)?;
+    let sqlite = |source| failed("open", path, source);
+    if !fits(&settler).map_err(sqlite)? {
+        return Ok(None);
+    }
+    settler.pragma_update(None, "page_size", settings.rows_page_bytes).map_err(sqlite)?;
+    let checkpoint_pages = settings.rows_checkpoint_bytes / u64::from(settings.rows_page_bytes);
+    let pragmas = [
+        pragma("journal_mode", "wal".to_owned()),
+        // Enough for a sound file; what a power cut takes is derived.
+        pragma("synchronous", 1),
+        pragma("cache_size", -i64::from(settings.rows_cache_bytes >> 10)),
+        pragma("wal_autocheckpoint", i64::try_from(checkpoint_pages).unwrap_or(i64::MAX)),
+    ];
+    apply(&settler, path, &pragmas)?;
+    begin(&mut settler, path, log_id, log_head).map_err(sqlite)?;
+    let tables = tables(&settler).map_err(sqlite)?;
+    let pragmas = [pragma("query_only", 1), pragma("cache_size", -READER_CACHE_KIB)];
+    let readers = Readers::open(path, &pragmas)?;
+    Ok(Some(RowsFile { settler, readers, tables }))
+}
+
+/// Whether the file is new or has the format of this program.
+fn fits(connection: &Connection) -> rusqlite::Result<bool> {
+    let format: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let sql = "SELECT count(*) = 0 FROM sqlite_master";
+    let empty: bool = connection.query_row(sql, [], |row| row.get(0))?;
+    Ok(format == FORMAT || (format == 0 && empty))
+}
+
+/// Creates what a new file lacks, and empties a file whose rows are not those of this log.
+fn begin(
+    connection: &mut Connection,
+    path: &Path,
+    log_id: &str,
+    log_head: u64,
+) -> rusqlite::Result<()> {
+    let format: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if format == 0 {
+        let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        tx.execute_batch(SCHEMA)?;
+        tx.pragma_update(None, "user_version", FORMAT)?;
+        tx.execute("INSERT INTO meta(name, value) VALUES ('log_id', ?1)", [log_id])?;
+        return tx.commit();
+    }
+    let sql = "SELECT value FROM meta WHERE name = 'log_id'";
+    let of_id: Option<String> = connection.query_row(sql, [], |row| row.get(0)).optional()?;
+    let settled_seq = settled(connection)?;
+    if of_id.as_deref() == Some(log_id) && settled_seq <= log_head {
+        return Ok(());
+    }
+    let path = path.display();
+    tracing::warn!(
+        %path, log_id, of_id, log_head, settled_seq,
+        "the derived rows are not those of this log; they are rebuilt from it"
+    );
+    clear(connection)?;
+    connection
+        .execute("INSERT OR REPLACE INTO meta(name, value) VALUES ('log_id', ?1)", [log_id])?;
+    Ok(())
+}
+
+fn tables(connection: &Connection) -> rusqlite::Result<BTreeSet<String>> {
+    let sql = "SELECT substr(name, 3) FROM sqlite_master WHERE type = 'table' AND name GLOB 't_*'";
+    connection.prepare(sql)?.query_map([], |row| row.get(0))?.collect()
+}
+
+/// Deletes the file and what SQLite keeps beside it.
+fn rebuild(path: &Path, why: &str) -> Result<(), OpenError> {
+    tracing::warn!(
+        path = %path.display(), why,
+        "the file of derived rows cannot be used; it is deleted and rebuilt from the log"
+    );
+    // The mark stands while files go, so that a crash in between begins again.
+    condemn(path);
+    for suffix in ["", "-wal", "-shm", ".damaged"] {
+        let file = beside(path, suffix);
+        match fs::remove_file(&file) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(source) => {
+                return Err(OpenError::Io { doing: "delete", path: file, source });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    PathBuf::from(format!("{}{suffix}", path.display()))
+}

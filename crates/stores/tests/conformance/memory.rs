@@ -1,0 +1,100 @@
+//! What only the memory stores can be told to do: end badly, and forget.
+
+use earmark_kernel::log::{AppendError, LogStore};
+use earmark_kernel::rows::RowStore;
+use earmark_stores::memory::{AppendFault, Faults, MemoryLog, MemoryRows};
+
+use crate::subjects::{LOG_ID, put, record, settlement};
+
+#[test]
+fn failed_and_full_write_nothing_and_the_record_may_come_again() {
+    let log = MemoryLog::new(LOG_ID);
+    log.faults().next_append(AppendFault::Failed);
+    log.faults().next_append(AppendFault::Full);
+    assert!(matches!(log.append(&record(1, 2)), Err(AppendError::Failed(_))));
+    assert!(matches!(log.append(&record(1, 2)), Err(AppendError::Full(_))));
+    assert_eq!(log.head().unwrap(), 0);
+    log.append(&record(1, 2)).unwrap();
+    assert_eq!(log.crash().head().unwrap(), 2);
+}
+
+#[test]
+fn after_unknown_only_the_next_process_appends() {
+    for (fault, head) in [(AppendFault::UnknownWritten, 2), (AppendFault::UnknownLost, 0)] {
+        let log = MemoryLog::new(LOG_ID);
+        log.faults().next_append(fault);
+        assert!(matches!(log.append(&record(1, 2)), Err(AppendError::Unknown(_))));
+        let again = log.append(&record(head + 1, head + 1));
+        assert!(matches!(again, Err(AppendError::Unknown(_))), "{again:?}");
+        let next = log.crash();
+        assert_eq!(next.head().unwrap(), head);
+        next.append(&record(head + 1, head + 1)).unwrap();
+    }
+}
+
+#[test]
+fn a_dead_process_reads_and_writes_nothing() {
+    let log = MemoryLog::new(LOG_ID);
+    let next = log.crash();
+    assert!(matches!(log.append(&record(1, 1)), Err(AppendError::Failed(_))));
+    log.head().unwrap_err();
+    assert_eq!(next.head().unwrap(), 0);
+    let rows = MemoryRows::new();
+    let next = rows.crash(0);
+    rows.settle(&settlement(1, "lines", vec![put("a", "1")])).unwrap_err();
+    assert_eq!(next.settled().unwrap(), 0);
+}
+
+#[test]
+fn an_unsynced_record_is_lost_in_a_crash_unless_a_later_one_was_synced() {
+    let log = MemoryLog::new(LOG_ID);
+    log.faults().next_append(AppendFault::Unsynced);
+    log.append(&record(1, 1)).unwrap();
+    let log = log.crash();
+    assert_eq!(log.head().unwrap(), 0);
+    log.faults().next_append(AppendFault::Unsynced);
+    log.append(&record(1, 1)).unwrap();
+    log.append(&record(2, 2)).unwrap();
+    assert_eq!(log.crash().head().unwrap(), 2);
+}
+
+#[test]
+fn faults_wait_their_turn_and_healing_forgets_them() {
+    let faults = Faults::new();
+    let log = MemoryLog::with_faults(LOG_ID, faults.clone());
+    faults.spare_append();
+    faults.next_append(AppendFault::Failed);
+    log.append(&record(1, 1)).unwrap();
+    log.append(&record(2, 2)).unwrap_err();
+    faults.next_append(AppendFault::Failed);
+    faults.fail_reads(5);
+    log.read_after(0, 1).unwrap_err();
+    faults.heal();
+    log.append(&record(2, 2)).unwrap();
+    assert_eq!(log.read_after(0, 9).unwrap().len(), 2);
+}
+
+#[test]
+fn rows_lose_the_latest_settlements_since_the_sync_point_and_agree_with_their_number() {
+    let rows = MemoryRows::forgetful(Faults::new());
+    let settle = |rows: &MemoryRows, seq: u64| {
+        let changes = vec![put("a", &seq.to_string()), put(&format!("b{seq}"), "")];
+        rows.settle(&settlement(seq, "lines", changes)).unwrap();
+    };
+    settle(&rows, 1);
+    rows.sync_point();
+    settle(&rows, 2);
+    settle(&rows, 3);
+    rows.clear().unwrap();
+    assert_eq!(rows.unsynced_count(), 3);
+    let rows = rows.crash(1);
+    assert_eq!(rows.settled().unwrap(), 2);
+    assert_eq!(rows.row("lines", "a").unwrap().as_deref(), Some("2"));
+    assert_eq!(rows.row("lines", "b3").unwrap(), None);
+    settle(&rows, 3);
+    let rows = rows.crash(0);
+    assert_eq!(rows.settled().unwrap(), 2, "what survived a crash is synced");
+    rows.faults().fail_settles(1);
+    rows.clear().unwrap_err();
+    assert_eq!(rows.settled().unwrap(), 2);
+}

@@ -1,0 +1,73 @@
+//! Random settlements and scans: SQLite and memory agree.
+
+use earmark_kernel::rows::{KeyRange, RowChange, RowStore, Settlement};
+use proptest::collection::{btree_map, vec};
+use proptest::option;
+use proptest::prelude::*;
+
+use crate::subjects::{Kind, Subject};
+
+#[derive(Clone, Debug)]
+enum Step {
+    Settle(Settlement),
+    Scan(&'static str, KeyRange),
+    Row(&'static str, String),
+    Clear,
+    Reopen,
+}
+
+fn table() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec!["lines", "stock"])
+}
+
+fn key() -> impl Strategy<Value = String> {
+    "[abé箱/]{0,3}"
+}
+
+fn changes() -> impl Strategy<Value = Vec<RowChange>> {
+    let changes = btree_map(key(), option::weighted(0.7, "[0-9\"\\\\ü]{0,6}"), 0..12);
+    changes.prop_map(|map| map.into_iter().map(|(key, value)| RowChange { key, value }).collect())
+}
+
+fn key_range() -> impl Strategy<Value = KeyRange> {
+    (key(), option::of(key()), 0..20_usize, any::<bool>())
+        .prop_map(|(from, below, limit, backwards)| KeyRange { from, below, limit, backwards })
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let settlement = vec((table().prop_map(String::from), changes()), 0..3);
+    prop_oneof![
+        4 => settlement.prop_map(|tables| Step::Settle(Settlement { through_seq: 0, tables })),
+        6 => (table(), key_range()).prop_map(|(table, range)| Step::Scan(table, range)),
+        3 => (table(), key()).prop_map(|(table, key)| Step::Row(table, key)),
+        1 => Just(Step::Clear),
+        1 => Just(Step::Reopen),
+    ]
+}
+
+fn apply(subject: &mut Subject, step: &Step) -> String {
+    let rows: &dyn RowStore = subject.rows();
+    match step {
+        Step::Settle(settlement) => format!("{:?}", rows.settle(settlement).is_ok()),
+        Step::Scan(table, range) => format!("{:?}", rows.rows(table, range).unwrap()),
+        Step::Row(table, key) => format!("{:?}", rows.row(table, key).unwrap()),
+        Step::Clear => format!("{:?}", rows.clear().is_ok()),
+        Step::Reopen => {
+            subject.reopen();
+            format!("{:?}", subject.rows().settled().unwrap())
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn sqlite_and_memory_give_the_same_rows(steps in vec(step(), 1..40)) {
+        let mut memory = Subject::new(Kind::Memory);
+        let mut sqlite = Subject::new(Kind::Sqlite);
+        for step in &steps {
+            prop_assert_eq!(apply(&mut memory, step), apply(&mut sqlite, step), "{:?}", step);
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! What every store of derived rows does.
+
+use earmark_kernel::rows::{KeyRange, Settlement};
+use rstest::rstest;
+
+use crate::subjects::{Kind, Subject, backwards, delete, keys, put, range, settlement};
+
+#[rstest]
+fn nothing_is_settled_at_first_and_missing_tables_are_empty(
+    #[values(Kind::Memory, Kind::Sqlite)] kind: Kind,
+) {
+    let subject = Subject::new(kind);
+    assert_eq!(subject.rows().settled().unwrap(), 0);
+    assert_eq!(subject.rows().row("none", "a").unwrap(), None);
+    assert_eq!(keys(subject.rows(), "none", &range("", None, 10)), [""; 0]);
+}
+
+#[rstest]
+fn rows_are_put_changed_and_deleted(#[values(Kind::Memory, Kind::Sqlite)] kind: Kind) {
+    let subject = Subject::new(kind);
+    let rows = subject.rows();
+    rows.settle(&settlement(3, "lines", vec![put("a", "1"), put("b", "2")])).unwrap();
+    assert_eq!(rows.settled().unwrap(), 3);
+    assert_eq!(rows.row("lines", "a").unwrap().as_deref(), Some("1"));
+    assert_eq!(rows.row("lines", "A").unwrap(), None);
+    let changes = vec![delete("a"), put("b", "3"), put("c", "4"), delete("d")];
+    rows.settle(&settlement(7, "lines", changes)).unwrap();
+    assert_eq!(rows.settled().unwrap(), 7);
+    let all = rows.rows("lines", &range("", None, 10)).unwrap();
+    assert_eq!(all, [("b".into(), "3".into()), ("c".into(), "4".into())]);
+    assert_eq!(rows.row("lines", "a").unwrap(), None);
+}
+
+#[rstest]
+fn ranges_have_bounds_limits_and_two_directions(#[values(Kind::Memory, Kind::Sqlite)] kind: Kind) {
+    let subject = Subject::new(kind);
+    let rows = subject.rows();
+    // By bytes of UTF-8: capitals before small letters, then the rest by code point.
+    let sorted = ["", "B", "a", "a b", "a%", "aa", "b", "é", "箱", "\u{ffff}", "👧"];
+    let changes = sorted.iter().map(|key| put(key, "1")).collect();
+    rows.settle(&settlement(1, "lines", changes)).unwrap();
+    let all = range("", None, 100);
+    assert_eq!(keys(rows, "lines", &all), sorted);
+    let mut reversed = sorted;
+    reversed.reverse();
+    assert_eq!(keys(rows, "lines", &backwards(all)), reversed);
+    let of_a = || range("a", Some("b"), 100);
+    assert_eq!(keys(rows, "lines", &of_a()), ["a", "a b", "a%", "aa"]);
+    assert_eq!(keys(rows, "lines", &KeyRange { limit: 2, ..of_a() }), ["a", "a b"]);
+    let last = backwards(KeyRange { limit: 2, ..of_a() });
+    assert_eq!(keys(rows, "lines", &last), ["aa", "a%"]);
+    assert_eq!(keys(rows, "lines", &KeyRange { limit: 0, ..of_a() }), [""; 0]);
+    assert_eq!(keys(rows, "lines", &KeyRange { limit: usize::MAX, ..of_a() }).len(), 4);
+    assert_eq!(keys(rows, "lines", &range("b", Some("b"), 100)), [""; 0]);
+    assert_eq!(keys(rows, "lines", &range("b", Some("a"), 100)), [""; 0]);
+    assert_eq!(keys(rows, "lines", &range("b", Some(""), 100)), [""; 0]);
+}
+
+#[rstest]
+fn a_settlement_may_have_no_rows_or_many_tables(#[values(Kind::Memory, Kind::Sqlite)] kind: Kind) {
+    let subject = Subject::new(kind);
+    let rows = subject.rows();
+    rows.settle(&Settlement { through_seq: 5, tables: Vec::new() }).unwrap();
+    assert_eq!(rows.settled().unwrap(), 5);
+    let tables: Vec<_> = ["lines", "order", "select", "_", "t_t"]
+        .map(|name| (name.into(), vec![put("k", name)]))
+        .into();
+    rows.settle(&Settlement { through_seq: 6, tables: tables.clone() }).unwrap();
+    for (name, _) in tables {
+        assert_eq!(rows.row(&name, "k").unwrap().as_deref(), Some(name.as_str()));
+    }
+}
+
+#[rstest]
+fn a_name_that_no_table_may_have_is_refused_whole(
+    #[values(Kind::Memory, Kind::Sqlite)] kind: Kind,
+    #[values("", "Lines", "a\"; DROP TABLE meta; --", "x1", "ü", &"x".repeat(41))] name: &str,
+) {
+    let subject = Subject::new(kind);
+    let rows = subject.rows();
+    let tables = vec![("lines".into(), vec![put("a", "1")]), (name.into(), vec![put("a", "1")])];
+    rows.settle(&Settlement { through_seq: 1, tables }).unwrap_err();
+    rows.row(name, "a").unwrap_err();
+    rows.rows(name, &range("", None, 1)).unwrap_err();
+    assert_eq!(rows.settled().unwrap(), 0);
+    assert_eq!(rows.row("lines", "a").unwrap(), None);
+}
+
+#[rstest]
+fn clearing_leaves_nothing_and_can_be_settled_again(
+    #[values(Kind::Memory, Kind::Sqlite)] kind: Kind,
+) {
+    let mut subject = Subject::new(kind);
+    subject.rows().settle(&settlement(9, "lines", vec![put("a", "1")])).unwrap();
+    subject.rows().clear().unwrap();
+    subject.reopen();
+    let rows = subject.rows();
+    assert_eq!(rows.settled().unwrap(), 0);
+    assert_eq!(keys(rows, "lines", &range("", None, 10)), [""; 0]);
+    rows.settle(&settlement(2, "lines", vec![put("b", "2")])).unwrap();
+    assert_eq!(keys(rows, "lines", &range("", None, 10)), ["b"]);
+}
+
+#[rstest]
+fn rows_are_there_when_opened_again(#[values(Kind::Memory, Kind::Sqlite)] kind: Kind) {
+    let mut subject = Subject::new(kind);
+    subject.log().append(&crate::subjects::record(1, 4)).unwrap();
+    subject.rows().settle(&settlement(4, "lines", vec![put("a", "1")])).unwrap();
+    subject.reopen();
+    assert_eq!(subject.rows().settled().unwrap(), 4);
+    assert_eq!(subject.rows().row("lines", "a").unwrap().as_deref(), Some("1"));
+}
+
+#[rstest]
+fn a_reader_sees_a_settlement_whole_or_not_at_all(
+    #[values(Kind::Memory, Kind::Sqlite)] kind: Kind,
+) {
+    let subject = Subject::new(kind);
+    let rows = subject.rows();
+    let names: Vec<String> = (0..50).map(|number| format!("key {number:02}")).collect();
+    let settle = |turn: u64| {
+        let value = turn.to_string();
+        let changes = names.iter().map(|key| put(key, &value)).collect();
+        rows.settle(&settlement(turn, "lines", changes)).unwrap();
+    };
+    settle(1);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let mut seen = 0;
+                while seen < 200 {
+                    let settled = rows.settled().unwrap();
+                    let found = rows.rows("lines", &range("", None, 100)).unwrap();
+                    let turn: u64 = found[0].1.parse().unwrap();
+                    assert!(found.len() == 50 && found.iter().all(|row| row.1 == found[0].1));
+                    assert!(turn >= settled && turn >= seen, "nothing goes back");
+                    seen = turn;
+                }
+            });
+        }
+        (2..=200).for_each(settle);
+    });
+}

@@ -1,0 +1,107 @@
+//! The stores under test, each with a way to be opened again on the same storage.
+
+use earmark_kernel::log::{LogStore, Record};
+use earmark_kernel::rows::{KeyRange, RowChange, RowStore, Settlement};
+use earmark_stores::memory::{MemoryLog, MemoryRows};
+use earmark_stores::sqlite::{DataFolder, SqliteLog, SqliteRows, SqliteStore};
+use tempfile::TempDir;
+
+/// Which store to test.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    Memory,
+    Sqlite,
+}
+
+/// The name that every new log under test gets.
+pub const LOG_ID: &str = "01890000-0000-7000-8000-000000000001";
+
+/// A store on a storage of its own, which goes when this is dropped.
+pub enum Subject {
+    Memory { log: MemoryLog, rows: MemoryRows },
+    Sqlite { stores: Option<Box<(SqliteLog, SqliteRows)>>, place: TempDir },
+}
+
+impl Subject {
+    pub fn new(kind: Kind) -> Self {
+        match kind {
+            Kind::Memory => Self::Memory { log: MemoryLog::new(LOG_ID), rows: MemoryRows::new() },
+            Kind::Sqlite => {
+                let place = tempfile::tempdir().unwrap();
+                let stores = Some(Box::new(open(&place, LOG_ID)));
+                Self::Sqlite { stores, place }
+            }
+        }
+    }
+
+    pub fn log(&self) -> &dyn LogStore {
+        match self {
+            Self::Memory { log, .. } => log,
+            Self::Sqlite { stores, .. } => &stores.as_ref().unwrap().0,
+        }
+    }
+
+    pub fn rows(&self) -> &dyn RowStore {
+        match self {
+            Self::Memory { rows, .. } => rows,
+            Self::Sqlite { stores, .. } => &stores.as_ref().unwrap().1,
+        }
+    }
+
+    /// The process ends and another one opens the same storage; it offers another name for the log.
+    pub fn reopen(&mut self) {
+        match self {
+            Self::Memory { log, rows } => {
+                *log = log.crash();
+                *rows = rows.crash(usize::MAX);
+            }
+            Self::Sqlite { stores, place } => {
+                drop(stores.take());
+                *stores = Some(Box::new(open(place, "another-name")));
+            }
+        }
+    }
+}
+
+pub fn open(place: &TempDir, new_log_id: &str) -> (SqliteLog, SqliteRows) {
+    let folder = DataFolder::open(place.path()).unwrap();
+    SqliteStore::open(&folder, "allocation", 0, new_log_id).unwrap()
+}
+
+/// A record of these numbers whose events tell their own.
+pub fn record(first_seq: u64, last_seq: u64) -> Record {
+    let events: Vec<_> = (first_seq..=last_seq)
+        .map(|seq| {
+            format!(
+                r#"{{"type":"allocation.allocated","data":{{"n":{seq}}},"of":"stock","key":"S{seq}"}}"#
+            )
+        })
+        .collect();
+    let at_ms = 1_700_000_000_000 + i64::try_from(first_seq).unwrap();
+    Record { first_seq, last_seq, at_ms, events: format!("[{}]", events.join(",")) }
+}
+
+pub fn put(key: &str, value: &str) -> RowChange {
+    RowChange { key: key.into(), value: Some(value.into()) }
+}
+
+pub fn delete(key: &str) -> RowChange {
+    RowChange { key: key.into(), value: None }
+}
+
+pub fn settlement(through_seq: u64, table: &str, changes: Vec<RowChange>) -> Settlement {
+    Settlement { through_seq, tables: vec![(table.into(), changes)] }
+}
+
+pub fn range(from: &str, below: Option<&str>, limit: usize) -> KeyRange {
+    KeyRange { from: from.into(), below: below.map(Into::into), limit, backwards: false }
+}
+
+pub fn backwards(range: KeyRange) -> KeyRange {
+    KeyRange { backwards: true, ..range }
+}
+
+/// The keys of a range of a table.
+pub fn keys(rows: &dyn RowStore, table: &str, range: &KeyRange) -> Vec<String> {
+    rows.rows(table, range).unwrap().into_iter().map(|(key, _)| key).collect()
+}
