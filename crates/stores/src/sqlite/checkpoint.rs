@@ -6,7 +6,7 @@
 //! next commits arrive. So a thread copies beside the writer until little is left, and asks the
 //! writer to copy that little itself before its next commit.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -98,8 +98,8 @@ impl LogFile {
 
     /// Copies everything now, with the writer and the readers held back.
     pub(super) fn checkpoint_all(&self) -> rusqlite::Result<()> {
-        // The writer before the readers, as everywhere: two orders could wait for each other. One that
-        // panicked has no transaction that a copy could harm.
+        // The writer before the readers, as everywhere: two orders could wait for each other. A
+        // writer that panicked has no transaction that a copy could harm.
         let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let _readers = self.readers.take_all();
         self.copy(&self.copier()).map(|_| ())
@@ -169,8 +169,11 @@ pub(super) struct Checkpointer {
 impl Checkpointer {
     pub(super) fn start(file: &Arc<LogFile>) -> io::Result<Self> {
         let (wake, woken) = sync_channel(1);
-        // What an earlier process left is copied first.
-        let _ = wake.try_send(());
+        // What an earlier process left is copied first, if it is much.
+        let wal = format!("{}-wal", file.path.display());
+        if fs::metadata(wal).is_ok_and(|wal| wal.len() >= file.settings.checkpoint_bytes) {
+            let _ = wake.try_send(());
+        }
         let file = Arc::clone(file);
         #[expect(clippy::disallowed_methods, reason = "checkpoints must not hold up commits")]
         let thread =

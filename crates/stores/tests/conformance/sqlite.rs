@@ -1,4 +1,4 @@
-//! What only the SQLite stores must bear: other processes, damaged files, other formats, a full log.
+//! What only the SQLite stores must bear: other processes, damaged files, other formats.
 
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, PermissionsExt};

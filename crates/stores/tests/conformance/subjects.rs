@@ -70,15 +70,14 @@ pub fn open(place: &TempDir, new_log_id: &str) -> (SqliteLog, SqliteRows) {
 
 /// A record of these numbers whose events tell their own.
 pub fn record(first_seq: u64, last_seq: u64) -> Record {
-    let events: Vec<_> = (first_seq..=last_seq)
-        .map(|seq| {
-            format!(
-                r#"{{"type":"allocation.allocated","data":{{"n":{seq}}},"of":"stock","key":"S{seq}"}}"#
-            )
-        })
-        .collect();
+    let events: Vec<_> = (first_seq..=last_seq).map(event).collect();
     let at_ms = 1_700_000_000_000 + i64::try_from(first_seq).unwrap();
     Record { first_seq, last_seq, at_ms, events: format!("[{}]", events.join(",")) }
+}
+
+fn event(seq: u64) -> String {
+    let kind = "allocation.allocated";
+    format!(r#"{{"type":"{kind}","data":{{"n":{seq}}},"of":"stock","key":"S{seq}"}}"#)
 }
 
 pub fn put(key: &str, value: &str) -> RowChange {
