@@ -26,6 +26,9 @@ pub(crate) struct Kinds {
 /// Says what does not hold for an aggregate, if something does not.
 pub(crate) type Check = Box<dyn Fn(&mut dyn AnyRecorder) -> Result<(), String> + Send + Sync>;
 
+/// Makes an aggregate of a snapshot's version and state, or of nothing.
+type RestoreFn = fn(&Kind, &Key, Option<(u64, &str)>) -> Result<Box<dyn AnyRecorder>, StoreError>;
+
 /// A kind of aggregate, with what must be known of its type.
 pub(crate) struct Kind {
     pub(crate) name: &'static str,
@@ -34,7 +37,7 @@ pub(crate) struct Kind {
     rules: Arc<dyn Any + Send + Sync>,
     checks: Vec<Check>,
     decode: fn(&str) -> Result<(&'static str, EventBox), serde_json::Error>,
-    restore: fn(&Kind, &Key, Option<(u64, &str)>) -> Result<Box<dyn AnyRecorder>, StoreError>,
+    restore: RestoreFn,
 }
 
 fn decode<E: Event>(json: &str) -> Result<(&'static str, EventBox), serde_json::Error> {

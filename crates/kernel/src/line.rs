@@ -99,5 +99,7 @@ type PublishFn = Box<dyn Fn(u64, &CommittedEvent) -> Option<String> + Send + Syn
 pub(crate) struct Timer {
     pub(crate) fact: &'static str,
     pub(crate) by: &'static str,
-    pub(crate) due: Box<dyn Fn(&CommittedEvent) -> Option<Now> + Send + Sync>,
+    pub(crate) due: DueFn,
 }
+
+type DueFn = Box<dyn Fn(&CommittedEvent) -> Option<Now> + Send + Sync>;

@@ -63,6 +63,7 @@ impl Bus {
     #[must_use]
     pub fn step(&self) -> bool {
         let partitions = self.services().iter().flat_map(|running| &running.partitions);
-        partitions.fold(false, |moved, partition| partition.write() || moved)
+        let moved: Vec<bool> = partitions.map(|partition| partition.write()).collect();
+        moved.contains(&true)
     }
 }
