@@ -1,0 +1,45 @@
+//! Answers: a typed value, its status and its header, and nothing that changes from one time to
+//! the next, so that an answer given again has the same bytes.
+
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
+
+use crate::problem::Problem;
+
+/// What a route gives back.
+pub(crate) type Answered = Result<Response, Problem>;
+
+/// What stands for itself in a path's segment (RFC 3986, section 2.3).
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// An answer in JSON.
+pub(crate) fn json(status: u16, body: &impl Serialize) -> Response {
+    let body = serde_json::to_vec(body).expect("answers are plain data");
+    bytes(status, "application/json", body)
+}
+
+/// An answer of any media type.
+pub(crate) fn bytes(status: u16, media_type: &'static str, body: impl Into<Vec<u8>>) -> Response {
+    let status = StatusCode::from_u16(status).expect("routes name real statuses");
+    (status, [(header::CONTENT_TYPE, media_type)], body.into()).into_response()
+}
+
+/// An answer with a header; what cannot stand in one is left out.
+pub(crate) fn with_header(mut answer: Response, name: HeaderName, value: &str) -> Response {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        answer.headers_mut().insert(name, value);
+    }
+    answer
+}
+
+/// The address of a thing: a fixed start and percent-encoded segments.
+pub(crate) fn address(start: &str, segments: &[&str]) -> String {
+    let mut address = start.to_owned();
+    for segment in segments {
+        address.push('/');
+        address.extend(utf8_percent_encode(segment, SEGMENT));
+    }
+    address
+}

@@ -1,0 +1,100 @@
+//! The body of a request, read within its limits of size and time.
+
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, header};
+use http_body_util::BodyExt;
+use hyper::body::Body as _;
+use tokio::time::timeout;
+
+use crate::problem::{Problem, kinds};
+use crate::settings::Settings;
+
+/// Reads a body of at most `max` bytes.
+///
+/// # Errors
+/// When it is larger, or takes too long, or does not come to its end.
+pub(crate) async fn read(body: Body, max: usize, settings: &Settings) -> Result<Bytes, Problem> {
+    // What says beforehand that it is too large is not read at all.
+    if body.size_hint().lower() > max as u64 {
+        return Err(too_large(max));
+    }
+    let pieces = collect(body, max, settings.body_idle_timeout);
+    match timeout(settings.body_timeout, pieces).await {
+        Ok(read) => read,
+        Err(_) => Err(too_slow()),
+    }
+}
+
+async fn collect(mut body: Body, max: usize, idle: Duration) -> Result<Bytes, Problem> {
+    let mut bytes = Vec::new();
+    loop {
+        let piece = timeout(idle, body.frame()).await.map_err(|_| too_slow())?;
+        let Some(piece) = piece else {
+            return Ok(bytes.into());
+        };
+        let Ok(data) = piece.map_err(|_| cut_off())?.into_data() else {
+            continue;
+        };
+        if bytes.len() + data.len() > max {
+            return Err(too_large(max));
+        }
+        bytes.extend_from_slice(&data);
+    }
+}
+
+fn too_large(max: usize) -> Problem {
+    let detail = format!("the body may have at most {max} bytes");
+    Problem::new(&kinds::BODY_TOO_LARGE, detail).at("body").closing()
+}
+
+fn too_slow() -> Problem {
+    let detail = "the body did not arrive in time";
+    Problem::new(&kinds::REQUEST_TIMEOUT, detail).at("body").closing()
+}
+
+fn cut_off() -> Problem {
+    Problem::input("body", "the body did not come to its end").closing()
+}
+
+/// How a body is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Form {
+    #[default]
+    Json,
+    /// One JSON value a line.
+    Ndjson,
+}
+
+/// The form that a request says its body has.
+///
+/// # Errors
+/// When the route does not take it, or it is compressed.
+pub(crate) fn form(headers: &HeaderMap, takes_lines: bool) -> Result<Form, Problem> {
+    let encoded = headers.get(header::CONTENT_ENCODING);
+    if encoded.is_some_and(|it| !it.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(unsupported("Content-Encoding", "the body must not be compressed"));
+    }
+    let given = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok());
+    let mut parts = given.unwrap_or_default().split(';').map(str::trim);
+    let essence = parts.next().unwrap_or_default().to_ascii_lowercase();
+    let mut charsets = parts.filter_map(|part| part.split_once('='));
+    let is_other_charset = charsets.any(|(name, value)| {
+        let value = value.trim_matches('"');
+        name.eq_ignore_ascii_case("charset") && !value.eq_ignore_ascii_case("utf-8")
+    });
+    match essence.as_str() {
+        "application/json" if !is_other_charset => Ok(Form::Json),
+        "application/x-ndjson" if takes_lines && !is_other_charset => Ok(Form::Ndjson),
+        _ if takes_lines => Err(unsupported(
+            "Content-Type",
+            "the body must be application/json or application/x-ndjson",
+        )),
+        _ => Err(unsupported("Content-Type", "the body must be application/json")),
+    }
+}
+
+fn unsupported(field: &str, detail: &str) -> Problem {
+    Problem::new(&kinds::UNSUPPORTED_MEDIA_TYPE, detail).at(field).closing()
+}

@@ -1,0 +1,140 @@
+//! From a line of a route's table to what the router calls: reads the request, runs the route, and
+//! lets a command go on when its client is gone.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, RawPathParams, Request};
+use axum::http::HeaderValue;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodFilter, MethodRouter, on};
+
+use crate::answer::Answered;
+use crate::app::App;
+use crate::ask::Ask;
+use crate::body::{self, Form};
+use crate::guard::RouteTaken;
+use crate::openapi::{BodyRule, Operation};
+use crate::problem::Problem;
+use crate::query;
+
+/// What a route needs to know of its operation while it serves.
+#[derive(Clone)]
+struct Line {
+    path: &'static str,
+    query_names: Arc<[&'static str]>,
+    body: BodyRule,
+    is_command: bool,
+}
+
+/// What the router calls for an operation.
+pub(crate) fn endpoint<F, A>(app: &Arc<App>, operation: &Operation, run: F) -> MethodRouter
+where
+    F: Fn(Ask) -> A + Clone + Send + Sync + 'static,
+    A: Future<Output = Answered> + Send + 'static,
+{
+    let line = Line {
+        path: operation.path,
+        query_names: operation.query_names().into(),
+        body: operation.body,
+        is_command: operation.is_command,
+    };
+    let filter = MethodFilter::try_from(operation.method.clone()).expect("a usual method");
+    let app = Arc::clone(app);
+    on(filter, move |request: Request| {
+        let (app, line, run) = (Arc::clone(&app), line.clone(), run.clone());
+        async move {
+            let mut answer = match serve(&app, &line, run, request).await {
+                Ok(answer) => answer,
+                Err(problem) => problem.into_response(),
+            };
+            answer.extensions_mut().insert(RouteTaken(line.path));
+            answer
+        }
+    })
+}
+
+async fn serve<F, A>(app: &Arc<App>, line: &Line, run: F, request: Request) -> Answered
+where
+    F: Fn(Ask) -> A,
+    A: Future<Output = Answered> + Send + 'static,
+{
+    let ask = read(app, line, request).await?;
+    let correlation = ask.correlation()?;
+    let ended = if line.is_command {
+        // The client may go; what it has asked for is done whole.
+        app.tasks.detach(run(ask)).await
+    } else {
+        app.tasks.attend(run(ask)).await
+    };
+    let mut answer = match ended {
+        Ok(answered) => answered.unwrap_or_else(IntoResponse::into_response),
+        Err(broken) => Problem::broken(&broken).into_response(),
+    };
+    if let Some(value) = correlation.and_then(|it| HeaderValue::from_str(&it).ok()) {
+        answer.headers_mut().insert("x-correlation-id", value);
+    }
+    Ok(answer)
+}
+
+/// Reads what was asked: the path, the query and the body, each as the operation takes it.
+async fn read(app: &Arc<App>, line: &Line, request: Request) -> Result<Ask, Problem> {
+    let (mut parts, content) = request.into_parts();
+    let path = path(&mut parts).await?;
+    let query = query::parse(parts.uri.query().unwrap_or_default())?;
+    if let Some((name, _)) =
+        query.iter().find(|(name, _)| !line.query_names.contains(&name.as_str()))
+    {
+        let detail = format!("there is no parameter {name:?} here");
+        return Err(Problem::input(name.clone(), detail));
+    }
+    let settings = &app.settings;
+    let max = match line.body {
+        BodyRule::Bulk => settings.bulk_bytes_max,
+        _ => settings.body_bytes_max,
+    };
+    let takes_body = line.body != BodyRule::None;
+    let mut form = Form::Json;
+    if takes_body && (line.body != BodyRule::OptionalObject || has_body(&content)) {
+        form = body::form(&parts.headers, line.body == BodyRule::Bulk)?;
+    }
+    let body = if takes_body {
+        body::read(content, max, settings).await?
+    } else {
+        axum::body::Bytes::new()
+    };
+    let target = parts.uri.path_and_query().map_or("", |it| it.as_str()).to_owned();
+    Ok(Ask {
+        app: Arc::clone(app),
+        method: parts.method,
+        target,
+        path,
+        query,
+        headers: parts.headers,
+        form,
+        body,
+    })
+}
+
+async fn path(parts: &mut Parts) -> Result<Vec<(String, String)>, Problem> {
+    let read = RawPathParams::from_request_parts(parts, &()).await;
+    let read = read.map_err(|_| Problem::input("path", "the path must be UTF-8"))?;
+    Ok(read.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+}
+
+fn has_body(body: &axum::body::Body) -> bool {
+    use hyper::body::Body as _;
+    !body.is_end_stream()
+}
+
+/// The answer to an address that is not there.
+pub(crate) async fn nowhere(request: Request) -> Response {
+    let detail = format!("there is nothing at {}", request.uri().path());
+    Problem::new(&crate::problem::kinds::NOT_FOUND, detail).into_response()
+}
+
+/// The answer to a method that an address does not have; the router adds `Allow`.
+pub(crate) async fn no_such_method(request: Request) -> Response {
+    let detail = format!("{} is not allowed here", request.method());
+    Problem::new(&crate::problem::kinds::METHOD_NOT_ALLOWED, detail).into_response()
+}

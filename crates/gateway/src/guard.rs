@@ -1,0 +1,112 @@
+//! What every request passes before its route, and every answer after it.
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, Method, Version, header};
+use axum::response::{IntoResponse, Response};
+use tower_service::Service;
+
+use crate::app::{App, Edge};
+use crate::measure::{self, Stopwatch};
+use crate::problem::{Problem, kinds};
+
+/// Routes that need no key: they tell whether the server lives, and nothing else.
+pub(crate) const OPEN_ROUTES: [&str; 2] = ["/healthz", "/readyz"];
+
+/// On an answer: the route that gave it, as the table has it.
+#[derive(Clone, Copy)]
+pub(crate) struct RouteTaken(pub(crate) &'static str);
+
+/// Answers a request, whatever happens.
+pub(crate) async fn pass(edge: &Edge, request: Request) -> Response {
+    let watch = Stopwatch::start();
+    let method = known_method(request.method());
+    let mut answer = match check(&edge.app, &request) {
+        Ok(()) => route(edge, request).await,
+        Err(problem) => problem.into_response(),
+    };
+    let route = answer.extensions().get::<RouteTaken>().map_or("none", |it| it.0);
+    measure::request(route, method, answer.status().as_u16(), watch.seconds());
+    protect(&mut answer);
+    answer
+}
+
+async fn route(edge: &Edge, request: Request) -> Response {
+    // What breaks outside of a route's own task breaks this request alone.
+    let mut router = edge.router.clone();
+    match edge.app.tasks.attend(async move { router.call(request).await }).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(never)) => match never {},
+        Err(broken) => Problem::broken(&broken).into_response(),
+    }
+}
+
+fn check(app: &App, request: &Request) -> Result<(), Problem> {
+    let headers = request.headers();
+    let fields = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+    let uri = request.uri().path_and_query().map_or(0, |it| it.as_str().len());
+    let bytes = fields.sum::<usize>() + uri;
+    let settings = &app.settings;
+    if bytes > settings.header_bytes_max || headers.len() > settings.headers_max {
+        let detail = format!(
+            "a header may have at most {} fields and {} bytes",
+            settings.headers_max, settings.header_bytes_max
+        );
+        return Err(Problem::new(&kinds::HEADER_TOO_LARGE, detail).closing());
+    }
+    let hosts = headers.get_all(header::HOST).iter().count();
+    if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
+        let detail = "a request names its host exactly once";
+        return Err(Problem::input("Host", detail).closing());
+    }
+    authorize(app, request)
+}
+
+fn authorize(app: &App, request: &Request) -> Result<(), Problem> {
+    let security = &app.settings.security;
+    if !security.asks_for_keys() || OPEN_ROUTES.contains(&request.uri().path()) {
+        return Ok(());
+    }
+    let given = request.headers().get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
+    let key = given.and_then(|it| {
+        let (scheme, key) = it.split_at_checked(7)?;
+        scheme.eq_ignore_ascii_case(b"bearer ").then_some(key)
+    });
+    if key.is_some_and(|key| security.admits(key.trim_ascii())) {
+        return Ok(());
+    }
+    let detail = "give one of the keys: Authorization: Bearer <key>";
+    Err(Problem::new(&kinds::UNAUTHORIZED, detail).at("Authorization"))
+}
+
+/// Methods that metrics tell apart; whatever else a client thinks of is one.
+fn known_method(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::PUT => "PUT",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
+
+fn protect(answer: &mut Response<Body>) {
+    const PROTECTION: [(HeaderName, &str); 5] = [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; \
+             base-uri 'none'; form-action 'none'",
+        ),
+    ];
+    let headers = answer.headers_mut();
+    for (name, value) in PROTECTION {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+}

@@ -1,0 +1,91 @@
+//! JSON read strictly: objects are objects, each field is known and given once, and what is wrong
+//! is named by its path.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde_json::error::Category;
+use serde_path_to_error::Track;
+
+use crate::problem::{Problem, kinds};
+
+/// A value that is written as an object and nothing else: serde would take an array for a struct.
+#[derive(Clone, Debug)]
+pub(crate) struct Object<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+    }
+}
+
+/// Reads a whole body.
+///
+/// # Errors
+/// A problem that names the field at fault; `within` is put before its path.
+pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8], within: &str) -> Result<T, Problem> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let mut track = Track::new();
+    let tracked = serde_path_to_error::Deserializer::new(&mut reader, &mut track);
+    let read = T::deserialize(tracked).and_then(|value| reader.end().map(|()| value));
+    read.map_err(|error| {
+        let path = track.path().to_string();
+        problem(&error, if path == "." { "" } else { &path }, within)
+    })
+}
+
+fn problem(error: &serde_json::Error, path: &str, within: &str) -> Problem {
+    let text = error.to_string();
+    let (said, place) = match text.rsplit_once(" at line ") {
+        Some((said, place)) => (said, format!(" (line {place})")),
+        None => (text.as_str(), String::new()),
+    };
+    let is_syntax = error.classify() != Category::Data;
+    // Of the fields that do not belong there, or are not there, only the text has the name.
+    let named = ["unknown field `", "missing field `", "duplicate field `"]
+        .iter()
+        .find_map(|start| said.strip_prefix(start))
+        .filter(|_| !is_syntax);
+    let name = named.map(|rest| {
+        let end = rest.rfind("`, expected").or_else(|| rest.rfind("`, there are no"));
+        let end = end.or_else(|| rest.rfind('`')).unwrap_or(rest.len());
+        &rest[..end]
+    });
+    let mut field = format!("{within}{}{path}", dot(within, path));
+    if let Some(name) = name.filter(|name| path != *name && !path.ends_with(&format!(".{name}"))) {
+        field = format!("{field}{}{name}", dot(&field, name));
+    }
+    if field.is_empty() {
+        "body".clone_into(&mut field);
+    }
+    if is_syntax {
+        Problem::new(&kinds::MALFORMED_JSON, format!("{said}{place}")).at(field)
+    } else if name.is_some() {
+        Problem::input(field, said)
+    } else {
+        let detail = format!("{field}: {said}");
+        Problem::input(field, detail)
+    }
+}
+
+fn dot(before: &str, after: &str) -> &'static str {
+    let is_inside = !before.is_empty() && !after.is_empty() && !after.starts_with('[');
+    if is_inside { "." } else { "" }
+}

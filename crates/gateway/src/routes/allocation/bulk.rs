@@ -1,0 +1,186 @@
+//! Many lines at once: read whole before the first is sent, then decided in order.
+
+use axum::response::Response;
+use earmark_contracts::allocation::{Allocate, Outcome, Placement};
+use earmark_kernel::{Idempotency, Meta};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::lines::out_of_stock;
+use crate::answer::{self, Answered};
+use crate::ask::Ask;
+use crate::body::Form;
+use crate::command::{Done, mark};
+use crate::json::{self, Object};
+use crate::openapi::{BodyRule, Operation};
+use crate::problem::{Problem, kinds};
+use crate::routes::Routes;
+
+/// So many lines are sent at a time, so that one request does not fill the queue.
+const CHUNK: usize = 1_000;
+
+/// The lines of a bulk request, for the document.
+struct BulkLines;
+
+impl JsonSchema for BulkLines {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "BulkLines".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let line = generator.subschema_for::<Allocate>();
+        json_schema!({ "type": "array", "items": line, "minItems": 1, "maxItems": 10_000 })
+    }
+}
+
+/// What came of a line: what the single route would have answered, with its status.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum BulkResult {
+    Done {
+        status: u16,
+        #[serde(flatten)]
+        outcome: Outcome,
+    },
+    Problem(Value),
+}
+
+/// The schema of a result, for the document.
+struct BulkResults;
+
+impl JsonSchema for BulkResults {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "BulkResults".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let outcome = generator.subschema_for::<Outcome>();
+        let status = serde_json::json!({ "enum": [200, 201, 202] });
+        json_schema!({ "type": "array", "minItems": 1, "items": { "anyOf": [
+            { "allOf": [
+                outcome,
+                { "properties": { "status": status }, "required": ["status"] },
+            ] },
+            { "$ref": "#/components/schemas/Problem" },
+        ] } })
+    }
+}
+
+pub(crate) fn draw(routes: Routes) -> Routes {
+    let about = "A JSON array, or one line of JSON each (`application/x-ndjson`); the answer has \
+        the same form, one result a line, in order, each with the `status` that the single route \
+        would have given. If one line cannot be read, nothing is done.";
+    let bulk =
+        Operation::post("/v1/allocations/bulk", "allocate_bulk", "Promise stock to many lines")
+            .about(about)
+            .takes::<BulkLines>(BodyRule::Bulk)
+            .tells_as(
+                200,
+                "One result a line.",
+                &["application/json", "application/x-ndjson"],
+                Some(SchemaGenerator::subschema_for::<BulkResults>),
+            );
+    routes.line(bulk, allocate_bulk)
+}
+
+async fn allocate_bulk(ask: Ask) -> Answered {
+    let lines = match ask.form {
+        Form::Json => array(&ask)?,
+        Form::Ndjson => one_each(&ask)?,
+    };
+    let meta = ask.meta()?;
+    let mut commands = lines.into_iter().enumerate().map(|(at, line)| (line, part(&meta, at)));
+    let mut results = Vec::new();
+    // The first line carries the key itself: a key that was used for something else ends it there.
+    let first: Vec<_> = commands.by_ref().take(1).collect();
+    for ended in ask.send_many(first, Problem::from).await {
+        match ended {
+            Err(problem) if problem.is_of(&kinds::KEY_REUSED) => return Err(problem),
+            Err(problem) if problem.is_of(&kinds::BUSY) => return Err(problem),
+            ended => results.push(ended),
+        }
+    }
+    loop {
+        let chunk: Vec<_> = commands.by_ref().take(CHUNK).collect();
+        if chunk.is_empty() {
+            break;
+        }
+        results.extend(ask.send_many(chunk, Problem::from).await);
+    }
+    let is_replayed = results.iter().all(|it| match it {
+        Ok(done) => done.is_replayed(),
+        Err(problem) => problem.is_replayed(),
+    });
+    let results: Vec<BulkResult> = results.into_iter().map(told).collect();
+    Ok(mark(written(ask.form, &results), is_replayed))
+}
+
+fn told(ended: Result<Done<Placement>, Problem>) -> BulkResult {
+    let done = match ended {
+        Ok(done) => done,
+        Err(problem) => return BulkResult::Problem(problem.to_json()),
+    };
+    let status = match &done.answer.outcome {
+        outcome @ Outcome::OutOfStock { .. } => {
+            return BulkResult::Problem(out_of_stock(outcome).to_json());
+        }
+        _ if done.answer.existed => 200,
+        Outcome::Placed { .. } => 201,
+        Outcome::Short { .. } => 202,
+    };
+    let status = done.status(status);
+    BulkResult::Done { status, outcome: done.answer.outcome }
+}
+
+fn written(form: Form, results: &[BulkResult]) -> Response {
+    if form == Form::Json {
+        return answer::json(200, &results);
+    }
+    let mut lines = Vec::new();
+    for result in results {
+        serde_json::to_writer(&mut lines, result).expect("results are plain data");
+        lines.push(b'\n');
+    }
+    answer::bytes(200, "application/x-ndjson", lines)
+}
+
+/// What is said about one line: its key is a part of the request's.
+fn part(meta: &Meta, at: usize) -> Meta {
+    let key = |whole: &Idempotency| if at == 0 { whole.clone() } else { whole.part(at) };
+    Meta { idempotency: meta.idempotency.as_ref().map(key), ..meta.clone() }
+}
+
+fn array(ask: &Ask) -> Result<Vec<Allocate>, Problem> {
+    let lines: Vec<Object<Allocate>> = json::read(&ask.body, "")?;
+    counted(lines.len(), ask)?;
+    Ok(lines.into_iter().map(|line| line.0).collect())
+}
+
+fn one_each(ask: &Ask) -> Result<Vec<Allocate>, Problem> {
+    let lines = ask.body.split(|byte| *byte == b'\n');
+    let lines = lines.filter(|line| !line.trim_ascii().is_empty());
+    let read = lines.enumerate().map(|(at, line)| {
+        let line = json::read::<Object<Allocate>>(line, &format!("[{at}]"))?;
+        Ok(line.0)
+    });
+    let lines = read.collect::<Result<Vec<_>, Problem>>()?;
+    counted(lines.len(), ask)?;
+    Ok(lines)
+}
+
+fn counted(lines: usize, ask: &Ask) -> Result<(), Problem> {
+    let max = ask.app.settings.bulk_lines_max;
+    match lines {
+        0 => Err(Problem::input("body", "there must be at least one line")),
+        more if more > max => {
+            let detail = format!("there may be at most {max} lines, not {more}");
+            Err(Problem::new(&kinds::BODY_TOO_LARGE, detail).at("body"))
+        }
+        _ => Ok(()),
+    }
+}

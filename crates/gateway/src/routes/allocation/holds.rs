@@ -1,0 +1,98 @@
+//! Holds: made, confirmed and released.
+
+use std::collections::BTreeSet;
+
+use earmark_contracts::allocation::{
+    ConfirmHold, HOLD_LINES_MAX, HOLD_TTL_S_MAX, Held, Hold, HoldLine, HoldRefused, ReleaseHold,
+};
+use earmark_contracts::values::OrderId;
+use earmark_kernel::Command;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::answer::Answered;
+use crate::ask::Ask;
+use crate::json::Object;
+use crate::openapi::{BodyRule, Operation};
+use crate::problem::{Problem, kinds};
+use crate::routes::Routes;
+
+/// A [`Hold`] whose lines are read strictly.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HoldAsked {
+    order_id: OrderId,
+    lines: Vec<Object<HoldLine>>,
+    ttl_s: u32,
+}
+
+/// There is nothing to say.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct NothingMore {}
+
+pub(crate) fn draw(routes: Routes) -> Routes {
+    let hold = Operation::post("/v1/holds", "hold", "Hold stock for an order")
+        .about("All lines or none: if one cannot be held, those that were are released.")
+        .takes::<Hold>(BodyRule::Object)
+        .tells::<Held>(201, "Each line with its batch.")
+        .tells::<Held>(200, "What a dry run would do.")
+        .fails(&[&kinds::UNKNOWN_SKU, &kinds::OUT_OF_STOCK, &kinds::LINE_EXISTS]);
+    let confirm = Operation::post("/v1/holds/{order_id}/confirm", "confirm_hold", "Confirm a hold");
+    let confirm = of_hold(confirm)
+        .about("The lines become ordinary ones, each where it is.")
+        .takes::<NothingMore>(BodyRule::OptionalObject)
+        .fails(&[&kinds::HOLD_EXPIRED]);
+    let release = Operation::delete("/v1/holds/{order_id}", "release_hold", "Release a hold");
+    let release = of_hold(release).about("The lines give their places back.");
+    routes
+        .line(hold, make)
+        .line(confirm, |ask| async move {
+            ask.object_or_nothing::<NothingMore>()?;
+            let order_id = ask.path("order_id")?;
+            held(ask, ConfirmHold { order_id }, 200).await
+        })
+        .line(release, |ask| async move {
+            let order_id = ask.path("order_id")?;
+            held(ask, ReleaseHold { order_id }, 200).await
+        })
+}
+
+fn of_hold(operation: Operation) -> Operation {
+    operation
+        .path::<OrderId>("order_id", "The order.")
+        .tells::<Held>(200, "The lines as they are now.")
+        .fails(&[&kinds::UNKNOWN_HOLD, &kinds::HOLD_EXPIRED])
+}
+
+async fn make(ask: Ask) -> Answered {
+    let asked: HoldAsked = ask.object()?;
+    if !(1..=HOLD_LINES_MAX).contains(&asked.lines.len()) {
+        let detail = format!("lines must be 1 to {HOLD_LINES_MAX}");
+        return Err(Problem::input("lines", detail));
+    }
+    if !(1..=HOLD_TTL_S_MAX).contains(&asked.ttl_s) {
+        let detail = format!("ttl_s must be a whole number from 1 to {HOLD_TTL_S_MAX}");
+        return Err(Problem::input("ttl_s", detail));
+    }
+    let lines: Vec<HoldLine> = asked.lines.into_iter().map(|it| it.0).collect();
+    let mut seen = BTreeSet::new();
+    for (at, line) in lines.iter().enumerate() {
+        let id = line.line_id.as_ref().map_or(&line.sku.0, |it| &it.0);
+        if !seen.insert(id) {
+            let detail = format!("the line {id} stands there twice");
+            return Err(Problem::input(format!("lines[{at}].line_id"), detail));
+        }
+    }
+    let hold = Hold { order_id: asked.order_id, lines, ttl_s: asked.ttl_s };
+    held(ask, hold, 201).await
+}
+
+async fn held<C>(ask: Ask, command: C, status: u16) -> Answered
+where
+    C: Command<Answer = Held, Refusal = HoldRefused>,
+{
+    let done = ask.send(command).await?;
+    let body = done.answer.clone();
+    Ok(done.json(status, &body))
+}

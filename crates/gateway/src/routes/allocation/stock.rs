@@ -1,0 +1,122 @@
+//! Stock: what there is of each SKU, in sums, in batches, and as it came to be.
+
+use earmark_contracts::allocation::{
+    GetStock, ListStock, StockDetail, StockHappening, StockHistory, StockLevel,
+};
+use earmark_contracts::values::Sku;
+use schemars::{JsonSchema, json_schema};
+use serde::Serialize;
+use serde::de::IntoDeserializer;
+
+use crate::answer::{self, Answered};
+use crate::ask::Ask;
+use crate::cursor;
+use crate::openapi::{Operation, Place};
+use crate::problem::{Problem, kinds};
+use crate::routes::Routes;
+
+const LIMIT_MAX: u64 = 1_000;
+const LIMIT: u64 = 100;
+
+/// A page of stocks.
+#[derive(JsonSchema, Serialize)]
+struct StockPage {
+    /// In order of SKU.
+    items: Vec<StockLevel>,
+    /// Give it as `after` for the next page; null: there is none.
+    next: Option<String>,
+}
+
+/// A page of what happened.
+#[derive(JsonSchema, Serialize)]
+struct HistoryPage {
+    /// Oldest first.
+    items: Vec<StockHappening>,
+    /// Give it as `after` for the next page; null: there is none yet.
+    next: Option<String>,
+}
+
+pub(crate) fn draw(routes: Routes) -> Routes {
+    let list = paged(Operation::get("/v1/stock", "list_stock", "The stock of all SKUs"))
+        .tells::<StockPage>(200, "A page, in order of SKU.");
+    let get = of_sku(Operation::get("/v1/stock/{sku}", "get_stock", "The stock of a SKU"))
+        .tells::<StockDetail>(200, "Its sums, its batches and the lines that wait.")
+        .asks_views();
+    let history = Operation::get("/v1/stock/{sku}/history", "get_stock_history", "What happened");
+    let history = paged(of_sku(history))
+        .about("Oldest first, each with the batch before and after, and its cause.")
+        .tells::<HistoryPage>(200, "A page, oldest first.");
+    routes.line(list, list_stock).line(get, get_stock).line(history, stock_history)
+}
+
+fn of_sku(operation: Operation) -> Operation {
+    operation.path::<Sku>("sku", "The SKU.").fails(&[&kinds::UNKNOWN_SKU])
+}
+
+fn paged(operation: Operation) -> Operation {
+    operation
+        .with(
+            Place::Query,
+            "after",
+            |_| json_schema!({ "type": "string", "pattern": "^([0-9a-f][0-9a-f])+$" }),
+            "The `next` of the page before; not to be read or made.",
+        )
+        .with(
+            Place::Query,
+            "limit",
+            |_| {
+                json_schema!({ "type": "integer", "minimum": 1, "maximum": LIMIT_MAX,
+                    "default": LIMIT })
+            },
+            "At most so many.",
+        )
+        .asks_views()
+}
+
+fn limit(ask: &Ask) -> Result<usize, Problem> {
+    let limit = ask.number("limit", LIMIT, 1..=LIMIT_MAX)?;
+    Ok(usize::try_from(limit).expect("at most a thousand"))
+}
+
+async fn list_stock(ask: Ask) -> Answered {
+    let limit = limit(&ask)?;
+    let after = ask.raw("after").map(cursor::read).transpose()?;
+    let sku = |place: String| {
+        let place: serde::de::value::StringDeserializer<serde::de::value::Error> =
+            place.into_deserializer();
+        serde::Deserialize::deserialize(place).map_err(|_| cursor::no_cursor())
+    };
+    let mut items =
+        ask.app.bus.ask(ListStock { after: after.map(sku).transpose()?, limit: limit + 1 })?;
+    let is_more = items.len() > limit;
+    items.truncate(limit);
+    let next = items.last().filter(|_| is_more).map(|last| cursor::write(&last.sku.0));
+    Ok(answer::json(200, &StockPage { items, next }))
+}
+
+async fn get_stock(ask: Ask) -> Answered {
+    let sku: Sku = ask.path("sku")?;
+    let stock = ask.app.bus.ask(GetStock { sku: sku.clone() })?;
+    let stock = stock.ok_or_else(|| unknown(sku))?;
+    Ok(answer::json(200, &stock))
+}
+
+async fn stock_history(ask: Ask) -> Answered {
+    let sku: Sku = ask.path("sku")?;
+    let limit = limit(&ask)?;
+    let after = match ask.raw("after").map(cursor::read).transpose()? {
+        None => 0,
+        Some(place) => place.parse().map_err(|_| cursor::no_cursor())?,
+    };
+    let happened = ask.app.bus.ask(StockHistory { sku: sku.clone(), after, limit: limit + 1 })?;
+    let mut items = happened.ok_or_else(|| unknown(sku))?;
+    let is_more = items.len() > limit;
+    items.truncate(limit);
+    let next = items.last().filter(|_| is_more);
+    let next = next.map(|last| cursor::write(&last.sequence.to_string()));
+    Ok(answer::json(200, &HistoryPage { items, next }))
+}
+
+fn unknown(sku: Sku) -> Problem {
+    earmark_contracts::allocation::AllocateRefused::UnknownSku { sku }.into()
+}

@@ -1,0 +1,95 @@
+//! How the server is: alive, ready, and in figures.
+
+use earmark_kernel::PartitionStatus;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::Routes;
+use crate::answer::{self, Answered};
+use crate::ask::Ask;
+use crate::openapi::Operation;
+use crate::problem::{Problem, kinds};
+
+/// The server is there.
+#[derive(JsonSchema, Serialize)]
+struct Alive {
+    /// Always `ok`.
+    status: &'static str,
+    /// The version of the program.
+    version: &'static str,
+    /// The partitions of its services.
+    services: Vec<PartitionAlive>,
+}
+
+/// A partition of a service.
+#[derive(JsonSchema, Serialize)]
+struct PartitionAlive {
+    /// The service.
+    service: &'static str,
+    /// The partition, counted from 0.
+    partition: usize,
+    /// Commands that wait.
+    queue_commands: usize,
+    /// Events that its views have not seen yet.
+    view_lag_events: u64,
+}
+
+impl From<PartitionStatus> for PartitionAlive {
+    fn from(status: PartitionStatus) -> Self {
+        Self {
+            service: status.service,
+            partition: status.partition,
+            queue_commands: status.queued,
+            view_lag_events: status.head.saturating_sub(status.applied),
+        }
+    }
+}
+
+pub(crate) fn draw(routes: Routes) -> Routes {
+    let alive =
+        Operation::get("/healthz", "healthz", "Is the server alive?").tells::<Alive>(200, "It is.");
+    let ready = Operation::get("/readyz", "readyz", "Is the server ready?")
+        .tells::<Alive>(200, "Its writers write, and its views are within reach.")
+        .fails(&[&kinds::NOT_READY]);
+    let metrics = Operation::get("/metrics", "metrics", "Figures for Prometheus").tells_as(
+        200,
+        "The text format of Prometheus.",
+        &["text/plain"],
+        None,
+    );
+    routes
+        .group("Server")
+        .line(alive, |ask| async move { Ok(healthy(&ask)) })
+        .line(ready, is_ready)
+        .line(metrics, |ask: Ask| async move {
+            let figures = ask.app.metrics.render(&ask.app.bus);
+            Ok(answer::bytes(200, "text/plain; version=0.0.4; charset=utf-8", figures))
+        })
+}
+
+fn healthy(ask: &Ask) -> axum::response::Response {
+    let partitions = ask.app.bus.status();
+    let alive = Alive {
+        status: "ok",
+        version: env!("CARGO_PKG_VERSION"),
+        services: partitions.into_iter().map(PartitionAlive::from).collect(),
+    };
+    answer::json(200, &alive)
+}
+
+async fn is_ready(ask: Ask) -> Answered {
+    let lag_max = ask.app.settings.view_lag_max;
+    for it in ask.app.bus.status() {
+        let (service, partition) = (it.service, it.partition);
+        let lag = it.head.saturating_sub(it.applied);
+        let why = match it.halted {
+            Some(why) => format!("{service}/{partition} writes nothing more: {why}"),
+            None if lag > lag_max => {
+                format!("the views of {service}/{partition} lag by {lag} events")
+            }
+            None => continue,
+        };
+        return Err(Problem::new(&kinds::NOT_READY, why));
+    }
+    Ok(healthy(&ask))
+}

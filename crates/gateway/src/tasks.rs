@@ -1,0 +1,113 @@
+//! Work that outlives the one who asked for it: the seam through which tasks come in.
+
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::{AbortHandle, JoinError, JoinHandle};
+
+/// Starts tasks, and knows when all of them have ended.
+#[derive(Clone)]
+pub(crate) struct Tasks {
+    /// Every task holds a clone; when all are gone, the receiver sees the end.
+    alive: Arc<mpsc::Sender<()>>,
+}
+
+impl Tasks {
+    pub(crate) fn new() -> (Self, AllEnded) {
+        let (alive, ended) = mpsc::channel(1);
+        let alive = Arc::new(alive);
+        (Self { alive }, AllEnded(ended))
+    }
+
+    /// Starts what goes on to its end, whether somebody waits for it or not.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the seam through which the edge starts tasks"
+    )]
+    pub(crate) fn detach<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        let alive = Arc::clone(&self.alive);
+        tokio::spawn(async move {
+            let ended = work.await;
+            drop(alive);
+            ended
+        })
+    }
+
+    /// Starts what ends when nobody waits for it any more.
+    pub(crate) fn attend<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Attended<T> {
+        let task = self.detach(work);
+        let abort = Aborts(task.abort_handle());
+        Attended { task, _abort: abort }
+    }
+
+    /// Runs what may block on a thread that may.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the seam through which the edge starts tasks"
+    )]
+    pub(crate) fn block<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> JoinHandle<T> {
+        tokio::task::spawn_blocking(work)
+    }
+}
+
+/// Sees the end of all tasks, once [`Tasks`] itself and its clones are gone.
+pub(crate) struct AllEnded(mpsc::Receiver<()>);
+
+impl AllEnded {
+    pub(crate) async fn wait(&mut self) {
+        while self.0.recv().await.is_some() {}
+    }
+}
+
+/// A task that is cut off when this is dropped.
+pub(crate) struct Attended<T> {
+    task: JoinHandle<T>,
+    _abort: Aborts,
+}
+
+impl<T> Future for Attended<T> {
+    type Output = Result<T, JoinError>;
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.task).poll(context)
+    }
+}
+
+struct Aborts(AbortHandle);
+
+impl Drop for Aborts {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Does a work to its end, unless the stop comes first.
+pub(crate) async fn unless<T>(
+    mut stop: watch::Receiver<bool>,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    let (mut stop, mut work) = (pin!(stop.wait_for(|stop| *stop)), pin!(work));
+    std::future::poll_fn(|context| {
+        if let Poll::Ready(done) = work.as_mut().poll(context) {
+            return Poll::Ready(Some(done));
+        }
+        stop.as_mut().poll(context).map(|_| None)
+    })
+    .await
+}
+
+/// Waits without doing anything.
+pub(crate) async fn rest(time: Duration) {
+    let _ = tokio::time::timeout(time, std::future::pending::<()>()).await;
+}
