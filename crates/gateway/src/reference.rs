@@ -1,11 +1,256 @@
 //! The reference to read: one page made of the OpenAPI document, with nothing loaded from elsewhere.
 
-pub(crate) fn page(_: &serde_json::Value) -> String {
-    String::new()
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use crate::problem::{Kind, kinds};
+
+const STYLE: &str = include_str!("reference.css");
+const METHODS: [&str; 4] = ["get", "post", "patch", "delete"];
+
+/// The whole document as a page.
+pub(crate) fn page(document: &Value) -> String {
+    let mut nav = String::new();
+    let mut main = format!(
+        "<h1>Earmark</h1><p class=lead>Version {}. {} The same as data: \
+         <a href=\"/openapi.json\">OpenAPI 3.1</a>.</p><p>{}</p>",
+        text(&document["info"]["version"]),
+        text(&document["info"]["summary"]),
+        marked(document["info"]["description"].as_str().unwrap_or_default()),
+    );
+    for tag in elements(&document["tags"]) {
+        let name = tag["name"].as_str().unwrap_or_default();
+        put(&mut nav, &format!("<h3>{}</h3>", escaped(name)));
+        let about = text(&tag["description"]);
+        put(&mut main, &format!("<h2>{}</h2><p class=lead>{about}</p>", escaped(name)));
+        for (path, method, operation) in operations(document) {
+            if operation["tags"][0] == tag["name"] {
+                let id = text(&operation["operationId"]);
+                let summary = text(&operation["summary"]);
+                put(&mut nav, &format!("<a href=\"#{id}\">{summary}</a>"));
+                write_operation(&mut main, path, method, operation);
+            }
+        }
+    }
+    put(&mut nav, "<h3>Shapes</h3>");
+    put(&mut main, "<h2>Shapes</h2><p class=lead>What stands in bodies and answers.</p>");
+    for (name, schema) in members(&document["components"]["schemas"]) {
+        let name = escaped(name);
+        put(&mut nav, &format!("<a href=\"#shape-{name}\">{name}</a>"));
+        put(&mut main, &format!("<section class=operation id=\"shape-{name}\"><h3>{name}</h3>"));
+        put(&mut main, &format!("<p>{}</p>", marked(described(schema))));
+        write_fields(&mut main, schema);
+        put(&mut main, "</section>");
+    }
+    let body = format!("<div class=page><nav>{nav}</nav><main>{main}</main></div>");
+    html("Earmark: reference", &body)
 }
+
+/// The kinds of problems.
 pub(crate) fn problems() -> String {
-    String::new()
+    let mut rows = String::new();
+    for kind in kinds::ALL {
+        let (uri, name, title) = (kind.uri(), kind.name, kind.title);
+        let row = format!(
+            "<tr><td>{}</td><td><a href=\"{uri}\"><code>{name}</code></a></td><td>{title}</td></tr>",
+            kind.status
+        );
+        put(&mut rows, &row);
+    }
+    let body = format!(
+        "<main class=alone><h1>Problems</h1><p class=lead>How a request can end other than well \
+         (RFC 9457). <a href=\"/docs\">Reference</a></p><table>{rows}</table></main>"
+    );
+    html("Earmark: problems", &body)
 }
-pub(crate) fn problem(_: &crate::problem::Kind) -> String {
-    String::new()
+
+/// One kind of problem.
+pub(crate) fn problem(kind: &Kind) -> String {
+    let title = escaped(kind.title);
+    let body = format!(
+        "<main class=alone><h1>{title}</h1><p class=lead><code>{}</code>, usually with status {}\
+         </p><p>{}</p><p><a href=\"/problems\">All problems</a> · <a href=\"/docs\">Reference</a>\
+         </p></main>",
+        kind.uri(),
+        kind.status,
+        marked(kind.about)
+    );
+    html(&format!("Earmark: {title}"), &body)
+}
+
+fn html(title: &str, body: &str) -> String {
+    format!(
+        "<!doctype html><html lang=en><head><meta charset=utf-8>\
+         <meta name=viewport content=\"width=device-width,initial-scale=1\">\
+         <title>{title}</title><style>{STYLE}</style></head><body>{body}</body></html>\n"
+    )
+}
+
+fn operations(document: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
+    members(&document["paths"]).flat_map(|(path, item)| {
+        let of_method = move |method| Some((path, method, item.get(method)?));
+        METHODS.into_iter().filter_map(of_method)
+    })
+}
+
+fn write_operation(page: &mut String, path: &str, method: &str, operation: &Value) {
+    let id = text(&operation["operationId"]);
+    let heading = format!(
+        "<section class=operation id=\"{id}\"><h3><span class=\"method {method}\">{}</span>\
+         <span class=path>{}</span></h3><p><strong>{}.</strong> {}</p>",
+        method.to_uppercase(),
+        escaped(path),
+        text(&operation["summary"]),
+        marked(operation["description"].as_str().unwrap_or_default()),
+    );
+    put(page, &heading);
+    let parameters = elements(&operation["parameters"]);
+    if !parameters.is_empty() {
+        put(page, "<h4>Parameters</h4><table>");
+        for it in parameters {
+            let must = it["required"] == true;
+            let kind = format!("{}, in {}", shape(&it["schema"]), text(&it["in"]));
+            write_row(page, &text(&it["name"]), must, &kind, &text(&it["description"]));
+        }
+        put(page, "</table>");
+    }
+    let body = &operation["requestBody"]["content"]["application/json"]["schema"];
+    if !body.is_null() {
+        put(page, &format!("<h4>Body</h4><p>{}</p>", shape(body)));
+    }
+    put(page, "<h4>Answers</h4><table>");
+    for (status, answer) in members(&operation["responses"]) {
+        let is_problem = answer["content"].get(crate::problem::PROBLEM_JSON).is_some();
+        let mut contents = members(&answer["content"]);
+        let kind = match contents.next() {
+            _ if is_problem => "<a href=\"#shape-Problem\">Problem</a>".to_owned(),
+            Some((_, content)) => shape(&content["schema"]),
+            None => "no body".to_owned(),
+        };
+        let about = marked(answer["description"].as_str().unwrap_or_default());
+        write_row(page, &escaped(status), false, &kind, &about);
+    }
+    put(page, "</table></section>");
+}
+
+/// The fields of a shape; of one that is one of several, those of each.
+fn write_fields(page: &mut String, schema: &Value) {
+    let alternatives = ["oneOf", "anyOf"].iter().flat_map(|name| elements(&schema[name]));
+    for alternative in alternatives {
+        put(page, &format!("<h4>{}</h4>", marked(described(alternative))));
+        write_fields(page, alternative);
+    }
+    for part in elements(&schema["allOf"]) {
+        put(page, &format!("<p>{}</p>", shape(part)));
+    }
+    if let Some(reference) = schema["$ref"].as_str() {
+        put(page, &format!("<p>With the fields of {}.</p>", link(reference)));
+    }
+    let mut fields = members(&schema["properties"]).peekable();
+    if fields.peek().is_none() {
+        let is_plain = schema.get("enum").or(schema.get("const")).is_some();
+        if is_plain {
+            put(page, &format!("<p>{}</p>", shape(schema)));
+        }
+        return;
+    }
+    put(page, "<table>");
+    for (name, field) in fields {
+        let must = elements(&schema["required"]).iter().any(|it| it == name);
+        let about = marked(described(field));
+        write_row(page, &escaped(name), must, &shape(field), &about);
+    }
+    put(page, "</table>");
+}
+
+fn write_row(page: &mut String, name: &str, must: bool, kind: &str, about: &str) {
+    let must = if must { "<span class=must>required</span>" } else { "" };
+    let row = format!(
+        "<tr><td><code>{name}</code>{must}</td><td class=kind>{kind}</td><td>{about}</td></tr>"
+    );
+    put(page, &row);
+}
+
+/// A schema in a few words.
+fn shape(schema: &Value) -> String {
+    if let Some(reference) = schema["$ref"].as_str() {
+        return link(reference);
+    }
+    if let Some(value) = schema.get("const") {
+        return format!("<code>{}</code>", text(value));
+    }
+    if let Some(values) = schema["enum"].as_array() {
+        let values: Vec<_> = values.iter().map(|it| format!("<code>{}</code>", text(it))).collect();
+        return values.join(" | ");
+    }
+    for (name, between) in [("oneOf", " or "), ("anyOf", " or "), ("allOf", " and ")] {
+        if let Some(parts) = schema[name].as_array() {
+            let parts: Vec<_> = parts.iter().map(shape).collect();
+            return parts.join(between);
+        }
+    }
+    let kind = match &schema["type"] {
+        Value::Array(kinds) => kinds.iter().map(text).collect::<Vec<_>>().join(" or "),
+        kind => text(kind),
+    };
+    if schema["type"] == "array" {
+        return format!("list of {}", shape(&schema["items"]));
+    }
+    let bound = |name: &str, words: &str| {
+        let bound = schema.get(name)?;
+        Some(format!("{words} {}", text(bound)))
+    };
+    let bounds = [
+        schema.get("format").map(text).filter(|it| !it.starts_with("uint")),
+        bound("minimum", "from"),
+        bound("maximum", "to"),
+        bound("minLength", "from length"),
+        bound("maxLength", "to length"),
+        bound("default", "else"),
+    ];
+    let bounds: Vec<_> = bounds.into_iter().flatten().filter(|it| !it.ends_with(' ')).collect();
+    [vec![kind], bounds].concat().join(", ")
+}
+
+fn link(reference: &str) -> String {
+    let name = escaped(reference.rsplit('/').next().unwrap_or(reference));
+    format!("<a href=\"#shape-{name}\">{name}</a>")
+}
+
+fn described(schema: &Value) -> &str {
+    schema["description"].as_str().unwrap_or_default()
+}
+
+fn elements(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn members(value: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    value.as_object().into_iter().flatten().map(|(name, value)| (name.as_str(), value))
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => escaped(text),
+        other => escaped(&other.to_string()),
+    }
+}
+
+/// Text with what stands between backticks as code.
+fn marked(text: &str) -> String {
+    let parts = text.split('`').enumerate().map(|(at, part)| match at % 2 {
+        0 => escaped(part),
+        _ => format!("<code>{}</code>", escaped(part)),
+    });
+    parts.collect()
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+fn put(page: &mut String, part: &str) {
+    page.write_str(part).expect("a string takes everything");
 }

@@ -1,1 +1,126 @@
 //! A whole house for a test: allocation on a store in memory, behind an edge on a socket.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use earmark_gateway::{Gateway, Settings};
+use earmark_kernel::clock::VirtualClock;
+use earmark_kernel::ids::SeededIds;
+use earmark_kernel::runtime::Runtime;
+use earmark_kernel::{Bus, Limits, Now, Opening, Stores};
+use earmark_services::allocation;
+use earmark_stores::memory::{MemoryLog, MemoryRows};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::client::{Client, Reply};
+
+/// 2026-01-01T00:00:00Z.
+const NEW_YEAR: Now = Now(1_767_225_600_000);
+
+/// A house that is open.
+pub struct House {
+    pub addr: SocketAddr,
+    pub bus: Bus,
+    pub clock: Arc<VirtualClock>,
+    pub log: MemoryLog,
+    runtime: Option<Runtime>,
+    stop: Option<oneshot::Sender<()>>,
+    serving: JoinHandle<bool>,
+}
+
+impl House {
+    /// With the limits of production.
+    pub async fn open() -> Self {
+        Self::with(Settings::default()).await
+    }
+
+    /// With limits of the test's own.
+    pub async fn with(settings: Settings) -> Self {
+        Self::with_limits(settings, Limits::default()).await
+    }
+
+    pub async fn with_limits(settings: Settings, limits: Limits) -> Self {
+        let mut house = Self::asleep(settings, limits).await;
+        house.wake();
+        house
+    }
+
+    /// A house whose writers do not write yet.
+    pub async fn asleep(settings: Settings, limits: Limits) -> Self {
+        let log = MemoryLog::new("0198c0de-0000-7000-8000-000000000001");
+        let stores = Stores { log: Arc::new(log.clone()), rows: Arc::new(MemoryRows::new()) };
+        let clock = Arc::new(VirtualClock::at(NEW_YEAR));
+        let opening = Opening { service: allocation::service(), stores: vec![stores] };
+        let shared: Arc<dyn earmark_kernel::clock::Clock> = Arc::<VirtualClock>::clone(&clock);
+        let ids = Arc::new(SeededIds::new(1));
+        let bus = Bus::open(vec![opening], shared, ids, limits).unwrap();
+        let gateway = Gateway::builder(bus.clone(), settings);
+        let bound = gateway.bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let addr = bound.local_addr;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let serving = start(bound.serve(async {
+            let _ = stopped.await;
+        }));
+        Self { addr, bus, clock, log, runtime: None, stop: Some(stop), serving }
+    }
+
+    /// The writers begin to write.
+    pub fn wake(&mut self) {
+        self.runtime = Some(Runtime::start(&self.bus).unwrap());
+    }
+
+    /// Waits until so many commands wait for the writer.
+    pub async fn queued(&self, commands: usize) {
+        while self.bus.status()[0].queued < commands {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Lets time pass.
+    pub fn pass_s(&self, seconds: i64) {
+        self.clock.set(self.bus.now().plus_ms(seconds * 1_000));
+    }
+
+    pub async fn client(&self) -> Client {
+        Client::connect(self.addr).await
+    }
+
+    /// One request on a connection of its own.
+    pub async fn ask(&self, head: &str, body: &str) -> Reply {
+        self.client().await.ask(head, body).await
+    }
+
+    pub async fn get(&self, target: &str) -> Reply {
+        self.ask(&format!("GET {target}"), "").await
+    }
+
+    pub async fn post(&self, target: &str, body: &str) -> Reply {
+        self.ask(&format!("POST {target}"), body).await
+    }
+
+    /// A batch of 10 in the warehouse.
+    pub async fn batch(&self, reference: &str, sku: &str, quantity: u32) {
+        let body = format!(r#"{{"reference":"{reference}","sku":"{sku}","quantity":{quantity}}}"#);
+        assert_eq!(self.post("/v1/batches", &body).await.status, 201);
+    }
+
+    /// Begins to stop; says later whether every request in flight was ended.
+    pub fn stop(&mut self) {
+        self.stop.take().expect("stopped once").send(()).unwrap();
+    }
+
+    pub async fn stopped(self) -> bool {
+        let ended = self.serving.await.unwrap();
+        if let Some(runtime) = self.runtime {
+            runtime.stop();
+        }
+        ended
+    }
+}
+
+/// Starts what a test does beside itself.
+#[expect(clippy::disallowed_methods, reason = "tests do things at the same time")]
+pub fn start<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+    tokio::spawn(work)
+}

@@ -1,0 +1,107 @@
+//! Batches over HTTP.
+
+use insta::assert_snapshot;
+
+use crate::house::House;
+
+const LAMPS: &str = r#"{"reference":"b1","sku":"LAMP","quantity":10}"#;
+
+#[tokio::test]
+async fn a_batch_is_created_once_and_looked_at() {
+    let house = House::open().await;
+    assert_snapshot!(house.post("/v1/batches", LAMPS).await, @"");
+    assert_snapshot!(house.post("/v1/batches", LAMPS).await, @"");
+    let other = r#"{"reference":"b1","sku":"LAMP","quantity":11}"#;
+    assert_snapshot!(house.post("/v1/batches", other).await, @"");
+    assert_snapshot!(house.get("/v1/batches/b1").await, @"");
+    assert_snapshot!(house.get("/v1/batches/nope").await, @"");
+}
+
+#[tokio::test]
+async fn a_reference_may_hold_what_a_path_must_escape() {
+    let house = House::open().await;
+    let batch = r#"{"reference":"20 % / été?","sku":"A/B","quantity":1}"#;
+    let created = house.post("/v1/batches", batch).await;
+    let location = created.header("location").unwrap();
+    assert_eq!(location, "/v1/batches/20%20%25%20%2F%20%C3%A9t%C3%A9%3F");
+    assert_eq!(house.get(location).await.json()["reference"], "20 % / été?");
+    assert_eq!(house.get("/v1/stock/A%2FB").await.json()["available"], 1);
+}
+
+#[tokio::test]
+async fn a_batch_that_is_known_is_not_sent_again() {
+    let house = House::open().await;
+    house.batch("b1", "LAMP", 10).await;
+    let known = house.get("/v1/batches/b1\nIf-None-Match: \"b0\", W/\"b1\"").await;
+    assert_snapshot!(known, @"");
+    let unknown = house.get("/v1/batches/b1\nIf-None-Match: \"b2\"").await;
+    assert_eq!((unknown.status, unknown.header("cache-control")), (200, Some("no-cache")));
+}
+
+#[tokio::test]
+async fn a_smaller_batch_moves_its_lines_as_the_dry_run_said() {
+    let house = House::open().await;
+    house.batch("b1", "LAMP", 10).await;
+    house.batch("b2", "LAMP", 5).await;
+    house.post("/v1/allocations", r#"{"order_id":"o1","sku":"LAMP","quantity":4}"#).await;
+    let change = r#"{"quantity":2,"reason":"water damage"}"#;
+    let rehearsed = house.ask("PATCH /v1/batches/b1?dry_run=true", change).await;
+    assert_snapshot!(rehearsed, @r#"
+    200 OK
+    content-type: application/json
+    {"batch":{"reference":"b1","sku":"LAMP","purchased_quantity":2,"allocated_quantity":0,"held_quantity":0,"available_quantity":2,"eta":null,"expires":null,"state":"in_warehouse","version":4},"moved":[{"order_id":"o1","line_id":"LAMP","from":"b1","to":"b2"}],"plan":"plan-3","dry_run":true,"events":[{"type":"allocation.batch_quantity_changed","data":{"batch":"b1","from":10,"to":2,"reason":"water damage"}},{"type":"allocation.deallocated","data":{"order_id":"o1","line_id":"LAMP","quantity":4,"batch":"b1","reason":"the batch shrank"}},{"type":"allocation.allocated","data":{"order_id":"o1","line_id":"LAMP","quantity":4,"batch":"b2","day":"2026-01-01","promised":"2026-01-01","priority":5,"passed_over":[{"batch":"b1","why":"too_small","available":2}],"again":true}}]}
+    "#);
+    let plan = rehearsed.json()["plan"].as_str().unwrap().to_owned();
+    let changed = house.ask(&format!("PATCH /v1/batches/b1\nIf-Match: \"{plan}\""), change).await;
+    assert_snapshot!(changed, @r#"
+    200 OK
+    content-type: application/json
+    etag: "b4"
+    {"batch":{"reference":"b1","sku":"LAMP","purchased_quantity":2,"allocated_quantity":0,"held_quantity":0,"available_quantity":2,"eta":null,"expires":null,"state":"in_warehouse","version":4},"moved":[{"order_id":"o1","line_id":"LAMP","from":"b1","to":"b2"}],"plan":"plan-3"}
+    "#);
+    let again = house.ask(&format!("PATCH /v1/batches/b1\nIf-Match: \"{plan}\""), change).await;
+    assert_snapshot!(again, @r#"
+    412 Precondition Failed
+    content-type: application/problem+json
+    {"type":"/problems/changed","title":"Changed meanwhile","status":412,"detail":"the batch b1 has changed meanwhile","message":"the batch b1 has changed meanwhile","outcome":"none","field":"If-Match","etag":"\"b4\"","reference":"b1"}
+    "#);
+}
+
+#[tokio::test]
+async fn if_match_is_a_list_of_tags_or_a_star() {
+    let house = House::open().await;
+    house.batch("b1", "LAMP", 10).await;
+    let change = r#"{"quantity":12,"reason":"recount"}"#;
+    let stale = house.ask("PATCH /v1/batches/b1\nIf-Match: \"b7\"", change).await;
+    assert_snapshot!(stale, @"");
+    let listed = house.ask("PATCH /v1/batches/b1\nIf-Match: \"b7\", \"b1\"", change).await;
+    assert_eq!((listed.status, listed.header("etag")), (200, Some("\"b2\"")));
+    let starred = house.ask("PATCH /v1/batches/b1\nIf-Match: *", change).await;
+    assert_eq!(starred.status, 200);
+    let bad = house.ask("PATCH /v1/batches/b1\nIf-Match: b1", change).await;
+    assert_snapshot!(bad, @"");
+}
+
+#[tokio::test]
+async fn a_date_given_as_null_means_that_the_batch_has_arrived() {
+    let house = House::open().await;
+    let incoming = r#"{"reference":"b1","sku":"LAMP","quantity":10,"eta":"2026-02-01"}"#;
+    house.post("/v1/batches", incoming).await;
+    let later = house.ask("PATCH /v1/batches/b1", r#"{"eta":"2026-03-01","reason":"slipped"}"#);
+    assert_eq!(later.await.json()["batch"]["eta"], "2026-03-01");
+    let kept = house.ask("PATCH /v1/batches/b1", r#"{"quantity":9,"reason":"recount"}"#).await;
+    assert_eq!(kept.json()["batch"]["eta"], "2026-03-01");
+    let arrived = house.ask("PATCH /v1/batches/b1", r#"{"eta":null,"reason":"here"}"#).await;
+    assert_eq!(arrived.json()["batch"]["state"], "in_warehouse");
+}
+
+#[tokio::test]
+async fn a_closed_batch_does_not_change_any_more() {
+    let house = House::open().await;
+    house.batch("b1", "LAMP", 10).await;
+    assert_snapshot!(house.post("/v1/batches/b1/close", "").await, @"");
+    let change = r#"{"quantity":12,"reason":"recount"}"#;
+    assert_snapshot!(house.ask("PATCH /v1/batches/b1", change).await, @"");
+    let reason = r#"{"reason":"sold"}"#;
+    assert_eq!(house.post("/v1/batches/nope/close", reason).await.status, 404);
+}

@@ -1,0 +1,79 @@
+//! The book's end-to-end behaviour.
+
+use insta::assert_snapshot;
+
+use crate::house::House;
+
+#[tokio::test]
+async fn a_batch_is_added_and_a_line_goes_to_the_earliest() {
+    let house = House::open().await;
+    let later = r#"{"ref":"later","sku":"LAMP","qty":100,"eta":"2011-01-02"}"#;
+    assert_snapshot!(house.post("/add_batch", later).await, @"");
+    let early = r#"{"ref":"early","sku":"LAMP","qty":100,"eta":"2011-01-01T10:00:00"}"#;
+    assert_snapshot!(house.post("/add_batch", early).await, @"");
+    let other = r#"{"ref":"other","sku":"CHAIR","qty":100,"eta":null}"#;
+    assert_snapshot!(house.post("/add_batch", other).await, @"");
+    let line = r#"{"orderid":"o1","sku":"LAMP","qty":3}"#;
+    assert_snapshot!(house.post("/allocate", line).await, @"");
+    assert_snapshot!(house.post("/allocate", line).await, @"");
+    assert_snapshot!(house.get("/allocations/o1").await, @"");
+}
+
+#[tokio::test]
+async fn an_unknown_sku_is_refused_in_the_books_words() {
+    let house = House::open().await;
+    let line = r#"{"orderid":"o1","sku":"NO SUCH","qty":20}"#;
+    assert_snapshot!(house.post("/allocate", line).await, @"");
+    assert_snapshot!(house.get("/allocations/o1").await, @"");
+}
+
+#[tokio::test]
+async fn without_stock_there_is_no_batch_reference() {
+    let house = House::open().await;
+    house.batch("b1", "LAMP", 10).await;
+    let line = r#"{"orderid":"o1","sku":"LAMP","qty":11}"#;
+    assert_snapshot!(house.post("/allocate", line).await, @r#"
+    201 Created
+    content-type: application/json
+    {"batchref":null}
+    "#);
+    assert_snapshot!(house.get("/allocations/o1").await, @r#"
+    404 Not Found
+    content-type: application/problem+json
+    {"type":"/problems/unknown-order","title":"Unknown order","status":404,"detail":"there are no allocations for order o1","message":"there are no allocations for order o1","outcome":"none","field":"order_id"}
+    "#);
+}
+
+#[tokio::test]
+async fn what_differs_is_named_as_the_book_names_it() {
+    let house = House::open().await;
+    house.post("/add_batch", r#"{"ref":"b1","sku":"LAMP","qty":10}"#).await;
+    assert_snapshot!(
+        house.post("/add_batch", r#"{"ref":"b1","sku":"LAMP","qty":11}"#).await,
+        @r#"
+    409 Conflict
+    content-type: application/problem+json
+    {"type":"/problems/batch-exists","title":"Batch exists","status":409,"detail":"another batch has the reference b1: quantity differs","message":"another batch has the reference b1: quantity differs","outcome":"none","field":"qty","reference":"b1"}
+    "#
+    );
+    house.post("/allocate", r#"{"orderid":"o1","sku":"LAMP","qty":1}"#).await;
+    assert_snapshot!(
+        house.post("/allocate", r#"{"orderid":"o1","sku":"LAMP","qty":2}"#).await,
+        @r#"
+    409 Conflict
+    content-type: application/problem+json
+    {"type":"/problems/line-exists","title":"Line exists","status":409,"detail":"the line LAMP of order o1 was accepted before and differs: quantity","message":"the line LAMP of order o1 was accepted before and differs: quantity","outcome":"none","field":"qty","line_id":"LAMP","order_id":"o1"}
+    "#
+    );
+}
+
+#[tokio::test]
+async fn a_dry_run_of_the_books_routes_keeps_nothing() {
+    let house = House::open().await;
+    let batch = r#"{"ref":"b1","sku":"LAMP","qty":10}"#;
+    assert_snapshot!(house.post("/add_batch?dry_run=true", batch).await, @"");
+    house.post("/add_batch", batch).await;
+    let line = r#"{"orderid":"o1","sku":"LAMP","qty":2}"#;
+    assert_snapshot!(house.post("/allocate?dry_run=true", line).await, @"");
+    assert_eq!(house.get("/allocations/o1").await.status, 404);
+}

@@ -1,0 +1,95 @@
+//! Many lines at once.
+
+use earmark_gateway::Settings;
+use insta::assert_snapshot;
+
+use crate::house::House;
+
+const BULK: &str = "POST /v1/allocations/bulk";
+const NDJSON: &str = "POST /v1/allocations/bulk\nContent-Type: application/x-ndjson";
+
+fn line(order: usize, sku: &str) -> String {
+    format!(r#"{{"order_id":"o{order}","sku":"{sku}","quantity":1}}"#)
+}
+
+fn lines(count: usize) -> String {
+    let lines: Vec<_> = (0..count).map(|order| line(order, "LAMP")).collect();
+    format!("[{}]", lines.join(","))
+}
+
+#[tokio::test]
+async fn each_line_has_its_own_result_in_order() {
+    let house = House::open().await;
+    house.batch("b1", "LAMP", 1).await;
+    let lines = [line(1, "LAMP"), line(2, "LAMP"), line(3, "NOPE"), line(1, "LAMP")];
+    assert_snapshot!(house.ask(BULK, &format!("[{}]", lines.join(","))).await, @r#"
+    200 OK
+    content-type: application/json
+    [{"status":201,"outcome":"placed","order_id":"o1","line_id":"LAMP","sku":"LAMP","quantity":1,"state":"placed","batch":"b1","promised":"2026-01-01","need_by":null,"priority":5,"shipped_quantity":0,"returned_quantity":0,"held_until_ms":null,"explanation":{"chosen":"b1","because":"the first batch in the warehouse that takes the whole line","passed_over":[],"exhausted":1}},{"available":0,"detail":"1 units of LAMP are not to be had: one batch could give at most 0","earliest":null,"field":"quantity","message":"1 units of LAMP are not to be had: one batch could give at most 0","outcome":"none","requested":1,"sku":"LAMP","status":409,"title":"Out of stock","type":"/problems/out-of-stock"},{"detail":"Invalid sku NOPE","field":"sku","message":"Invalid sku NOPE","outcome":"none","sku":"NOPE","status":404,"title":"Unknown SKU","type":"/problems/unknown-sku"},{"status":200,"outcome":"placed","order_id":"o1","line_id":"LAMP","sku":"LAMP","quantity":1,"state":"placed","batch":"b1","promised":"2026-01-01","need_by":null,"priority":5,"shipped_quantity":0,"returned_quantity":0,"held_until_ms":null,"explanation":{"chosen":"b1","because":"the first batch in the warehouse that takes the whole line","passed_over":[],"exhausted":1}}]
+    "#);
+    let waiting = line(4, "LAMP").replace("}", r#","short":"queue"}"#);
+    let lines = format!("{}\n\n{waiting}\n", line(1, "LAMP"));
+    assert_snapshot!(house.ask(NDJSON, &lines).await, @r#"
+    200 OK
+    content-type: application/x-ndjson
+    {"status":200,"outcome":"placed","order_id":"o1","line_id":"LAMP","sku":"LAMP","quantity":1,"state":"placed","batch":"b1","promised":"2026-01-01","need_by":null,"priority":5,"shipped_quantity":0,"returned_quantity":0,"held_until_ms":null,"explanation":{"chosen":"b1","because":"the first batch in the warehouse that takes the whole line","passed_over":[],"exhausted":1}}
+    {"status":202,"outcome":"short","order_id":"o4","line_id":"LAMP","sku":"LAMP","quantity":1,"state":"short","batch":null,"promised":null,"need_by":null,"priority":5,"shipped_quantity":0,"returned_quantity":0,"held_until_ms":null,"earliest":null}
+    "#);
+}
+
+#[tokio::test]
+async fn if_one_line_cannot_be_read_nothing_is_done() {
+    let house = House::open().await;
+    house.batch("b1", "LAMP", 10).await;
+    let lines = [line(1, "LAMP"), line(2, "LAMP").replace(":1}", ":0}")];
+    assert_snapshot!(house.ask(BULK, &format!("[{}]", lines.join(","))).await, @"");
+    assert_snapshot!(house.ask(NDJSON, &lines.join("\n")).await, @"");
+    let broken = format!("{}\n{{\"order_id\"", line(1, "LAMP"));
+    assert_snapshot!(house.ask(NDJSON, &broken).await, @"");
+    assert_eq!(house.ask(BULK, "[]").await.status, 400);
+    assert_eq!(house.ask(BULK, "{}").await.json()["field"], "body");
+    assert_eq!(house.get("/v1/orders/o1/allocations").await.status, 404);
+}
+
+#[tokio::test]
+async fn ten_thousand_lines_and_not_one_more() {
+    let house = House::open().await;
+    house.batch("b1", "LAMP", 20_000).await;
+    let answers = house.ask(BULK, &lines(10_000)).await.json();
+    let answers = answers.as_array().unwrap();
+    assert_eq!(answers.len(), 10_000);
+    assert!(answers.iter().all(|it| it["status"] == 201));
+    assert_eq!(answers[9_999]["order_id"], "o9999");
+    assert_eq!(house.ask(BULK, &lines(10_001)).await.status, 413);
+}
+
+#[tokio::test]
+async fn the_same_key_gives_the_same_bytes_and_another_body_is_refused_whole() {
+    let house = House::open().await;
+    house.batch("b1", "LAMP", 5_000).await;
+    let keyed = format!("{BULK}\nIdempotency-Key: k1");
+    let first = house.ask(&keyed, &lines(2_500)).await;
+    let again = house.ask(&keyed, &lines(2_500)).await;
+    assert_eq!(first.header("idempotent-replayed"), None);
+    assert_eq!(again.header("idempotent-replayed"), Some("true"));
+    assert!(first.body == again.body);
+    assert_snapshot!(house.ask(&keyed, &lines(3_000)).await, @"");
+    assert_eq!(house.get("/v1/orders/o2999/allocations").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_dry_run_of_many_keeps_nothing() {
+    let house = House::open().await;
+    house.batch("b1", "LAMP", 10).await;
+    let reply = house.ask("POST /v1/allocations/bulk?dry_run=true", &lines(3)).await;
+    assert_eq!(reply.json()[2]["status"], 200);
+    assert_eq!(house.get("/v1/stock/LAMP").await.json()["allocated"], 0);
+}
+
+#[tokio::test]
+async fn a_bulk_body_has_a_limit_of_its_own() {
+    let settings = Settings { body_bytes_max: 10, ..Settings::default() };
+    let house = House::with(Settings { bulk_bytes_max: 100, ..settings }).await;
+    assert_eq!(house.ask(BULK, &format!("[{}]", line(1, "NOPE"))).await.status, 200);
+    assert_eq!(house.ask(BULK, &lines(3)).await.status, 413);
+}

@@ -1,0 +1,150 @@
+//! A client that says exactly what a test wants said, byte for byte, and shows what came back.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// A connection.
+pub struct Client {
+    stream: TcpStream,
+    unread: Vec<u8>,
+}
+
+/// What came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    pub status: u16,
+    pub reason: String,
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+/// Header fields that are the same on every answer, or differ from run to run.
+const UNTOLD: [&str; 8] = [
+    "content-length",
+    "date",
+    "x-content-type-options",
+    "cache-control",
+    "referrer-policy",
+    "x-frame-options",
+    "content-security-policy",
+    "transfer-encoding",
+];
+
+impl Client {
+    pub async fn connect(addr: SocketAddr) -> Self {
+        Self { stream: TcpStream::connect(addr).await.unwrap(), unread: Vec::new() }
+    }
+
+    /// Sends bytes as they are.
+    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.write_all(bytes.as_ref()).await.unwrap();
+    }
+
+    /// Sends bytes, unless the server has had enough.
+    pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+        self.stream.write_all(bytes.as_ref()).await.is_ok()
+    }
+
+    /// Sends a request and reads its answer: `METHOD target`, then header lines.
+    pub async fn ask(&mut self, head: &str, body: &str) -> Reply {
+        self.send(request(head, body)).await;
+        self.read().await.expect("an answer")
+    }
+
+    /// Reads one answer; none when the server ends the connection instead.
+    pub async fn read(&mut self) -> Option<Reply> {
+        let end = loop {
+            if let Some(at) = find(&self.unread, b"\r\n\r\n") {
+                break at;
+            }
+            if !self.more().await {
+                return None;
+            }
+        };
+        let head = String::from_utf8(self.unread.drain(..end + 4).collect()).unwrap();
+        let mut lines = head.trim_end().split("\r\n");
+        let mut status_line = lines.next().unwrap().splitn(3, ' ').skip(1);
+        let status: u16 = status_line.next().unwrap().parse().unwrap();
+        let reason = status_line.next().unwrap_or_default().to_owned();
+        let headers: Vec<(String, String)> = lines
+            .map(|line| line.split_once(": ").unwrap())
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+            .collect();
+        let length = headers.iter().find(|(name, _)| name == "content-length");
+        let length: usize = length.map_or(0, |(_, value)| value.parse().unwrap());
+        while self.unread.len() < length && self.more().await {}
+        let body = String::from_utf8(self.unread.drain(..length).collect()).unwrap();
+        Some(Reply { status, reason, headers, body })
+    }
+
+    /// Says that nothing more will be sent.
+    pub async fn finish(&mut self) {
+        let _ = self.stream.shutdown().await;
+    }
+
+    /// Whether the server has ended the connection; what it still sends is thrown away.
+    pub async fn is_ended(&mut self) -> bool {
+        while self.more().await {}
+        true
+    }
+
+    async fn more(&mut self) -> bool {
+        let mut bytes = [0; 16 * 1024];
+        match self.stream.read(&mut bytes).await {
+            Ok(0) | Err(_) => false,
+            Ok(read) => {
+                self.unread.extend_from_slice(&bytes[..read]);
+                true
+            }
+        }
+    }
+}
+
+/// A request: `METHOD target`, then header lines; a body is JSON unless they say otherwise.
+pub fn request(head: &str, body: &str) -> String {
+    let (line, headers) = head.split_once('\n').unwrap_or((head, ""));
+    let mut request = format!("{line} HTTP/1.1\r\nHost: test\r\n");
+    for header in headers.lines() {
+        request += &format!("{header}\r\n");
+    }
+    if !body.is_empty() {
+        if !headers.to_ascii_lowercase().contains("content-type:") {
+            request += "Content-Type: application/json\r\n";
+        }
+        request += &format!("Content-Length: {}\r\n", body.len());
+    } else if line.starts_with("POST") || line.starts_with("PATCH") {
+        request += "Content-Length: 0\r\n";
+    }
+    request + "\r\n" + body
+}
+
+fn find(bytes: &[u8], part: &[u8]) -> Option<usize> {
+    bytes.windows(part.len()).position(|window| window == part)
+}
+
+impl Reply {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// A member of the JSON body, as JSON.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.body))
+    }
+}
+
+impl fmt::Display for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} {}", self.status, self.reason)?;
+        for (name, value) in &self.headers {
+            if !UNTOLD.contains(&name.as_str()) {
+                writeln!(f, "{name}: {value}")?;
+            }
+        }
+        write!(f, "{}", self.body)
+    }
+}

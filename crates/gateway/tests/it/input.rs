@@ -1,0 +1,180 @@
+//! Hostile and mistaken input: refused with the right status and the field's name.
+
+use insta::assert_snapshot;
+
+use crate::client::{Reply, request};
+use crate::house::House;
+
+async fn field(house: &House, body: &str) -> (u16, String) {
+    let reply = house.post("/v1/batches", body).await;
+    named(&reply)
+}
+
+fn named(reply: &Reply) -> (u16, String) {
+    assert_eq!(reply.header("content-type"), Some("application/problem+json"), "{reply}");
+    let json = reply.json();
+    assert_eq!(json["outcome"], "none");
+    assert_eq!(json["detail"], json["message"]);
+    (reply.status, json["field"].as_str().unwrap_or_default().to_owned())
+}
+
+#[tokio::test]
+async fn each_fault_of_a_body_is_named() {
+    let house = House::open().await;
+    assert_snapshot!(house.post("/v1/batches", r#"{"reference":"b","sku":"A"}"#).await, @"");
+    let unknown = r#"{"reference":"b","sku":"A","quantity":1,"colour":"red"}"#;
+    assert_snapshot!(house.post("/v1/batches", unknown).await, @"");
+    let twice = r#"{"reference":"b","sku":"A","sku":"A","quantity":1}"#;
+    assert_snapshot!(house.post("/v1/batches", twice).await, @"");
+    let zero = r#"{"reference":"b","sku":"A","quantity":0}"#;
+    assert_snapshot!(house.post("/v1/batches", zero).await, @"");
+    assert_snapshot!(house.post("/v1/batches", r#"{"reference":"b","#).await, @"");
+    assert_snapshot!(house.post("/v1/batches", r#"["b","A",1]"#).await, @"");
+    let deep = format!(r#"{{"reference":{}"#, "[".repeat(10_000));
+    assert_snapshot!(house.post("/v1/batches", &deep).await, @"");
+}
+
+#[tokio::test]
+async fn numbers_are_whole_and_within_bounds() {
+    let house = House::open().await;
+    let bad = [
+        "1e400",
+        "-0",
+        "0",
+        "-1",
+        "1.5",
+        "1.0",
+        "9007199254740993",
+        "9223372036854775808",
+        "true",
+        "18446744073709551616",
+        "1000000001",
+        "\"1\"",
+        "null",
+        "[]",
+        "{}",
+    ];
+    for quantity in bad {
+        let body = format!(r#"{{"reference":"b","sku":"A","quantity":{quantity}}}"#);
+        assert_eq!(field(&house, &body).await, (400, "quantity".into()), "{quantity}");
+    }
+    for quantity in ["01", "+1", "1.", "0x1", "NaN", "1_000"] {
+        let body = format!(r#"{{"reference":"b","sku":"A","quantity":{quantity}}}"#);
+        assert_eq!(field(&house, &body).await.0, 400, "{quantity}");
+    }
+    let most = r#"{"reference":"b","sku":"A","quantity":1000000000}"#;
+    assert_eq!(house.post("/v1/batches", most).await.status, 201);
+}
+
+#[tokio::test]
+async fn texts_are_whole_and_within_bounds() {
+    let house = House::open().await;
+    let long = "é".repeat(65);
+    let bad = [
+        "",
+        " ",
+        " A",
+        "A ",
+        "A\\u0000",
+        "\\u0000",
+        "A\\nB",
+        "A\\u009fB",
+        "A\\u00a0",
+        "\\ud800",
+        "\\udc00A",
+        "\\ud800A",
+        &long,
+    ];
+    for sku in bad {
+        let body = format!(r#"{{"reference":"b","sku":"{sku}","quantity":1}}"#);
+        assert_eq!(field(&house, &body).await, (400, "sku".into()), "{sku}");
+    }
+    let mut raw = request("POST /v1/batches", r#"{"reference":"b","sku":"A?","quantity":1}"#);
+    raw = raw.replace('?', "\u{1}");
+    let mut raw = raw.into_bytes();
+    let at = raw.iter().position(|byte| *byte == 1).unwrap();
+    raw[at] = 0xff;
+    let mut client = house.client().await;
+    client.send(&raw).await;
+    assert_eq!(client.read().await.unwrap().status, 400);
+}
+
+#[tokio::test]
+async fn a_text_is_the_same_however_its_accents_are_written() {
+    let house = House::open().await;
+    let nfd = "e\u{301}".repeat(64);
+    let nfc = "é".repeat(64);
+    let body = format!(r#"{{"reference":"b","sku":"{nfd}","quantity":1}}"#);
+    assert_eq!(house.post("/v1/batches", &body).await.json()["batch"]["sku"], nfc.as_str());
+    let target = format!("/v1/stock/{}", "e%CC%81".repeat(64));
+    assert_eq!(house.get(&target).await.json()["sku"], nfc.as_str());
+    for odd in ["A\u{202e}B", "A\u{200b}B", "BANK CHARGES", "A/B", "%41", "..", "💡"] {
+        let body = format!(r#"{{"reference":"r {odd}","sku":"{odd}","quantity":1}}"#);
+        assert_eq!(house.post("/v1/batches", &body).await.status, 201, "{odd}");
+    }
+}
+
+#[tokio::test]
+async fn days_are_days() {
+    let house = House::open().await;
+    for bad in ["\"2026-02-30\"", "\"tomorrow\"", "20260101", "\"\"", "\"2026-1-1\""] {
+        let body = format!(r#"{{"reference":"b","sku":"A","quantity":1,"eta":{bad}}}"#);
+        assert_eq!(field(&house, &body).await, (400, "eta".into()), "{bad}");
+    }
+    let forms = ["2026-02-01", "2026-02-01T23:59:59", "2026-02-01T23:59:59Z", "2026-02-01 10:00"];
+    for (at, good) in forms.into_iter().enumerate() {
+        let body = format!(r#"{{"ref":"b{at}","sku":"A","qty":1,"eta":"{good}"}}"#);
+        assert_eq!(house.post("/add_batch", &body).await.status, 201, "{good}");
+    }
+}
+
+#[tokio::test]
+async fn parameters_are_read_strictly() {
+    let house = House::open().await;
+    let target = |target: &'static str| async {
+        let reply = house.get(target).await;
+        named(&reply)
+    };
+    assert_snapshot!(house.get("/v1/stock?colour=red").await, @"");
+    assert_eq!(target("/v1/stock?limit=1&limit=2").await, (400, "limit".into()));
+    assert_eq!(target("/v1/stock?limit=%31%").await, (400, "limit".into()));
+    assert_eq!(target("/v1/stock?limit=").await, (400, "limit".into()));
+    assert_eq!(target("/v1/stock?limit=+1").await, (400, "limit".into()));
+    assert_eq!(target("/v1/stock?limit=99999999999999999999").await, (400, "limit".into()));
+    assert_eq!(target("/v1/stock?%FF=1").await, (400, "query".into()));
+    assert_eq!(target("/v1/stock/%FF").await, (400, "path".into()));
+    assert_eq!(target("/v1/stock/%00").await, (400, "sku".into()));
+    assert_eq!(target("/v1/stock/%20A").await, (400, "sku".into()));
+    assert_eq!(target("/v1/allocations/o1/l1?sku=").await, (400, "sku".into()));
+}
+
+#[tokio::test]
+async fn only_json_is_read() {
+    let house = House::open().await;
+    let batch = r#"{"reference":"b","sku":"A","quantity":1}"#;
+    let post = |header: &'static str| format!("POST /v1/batches\n{header}");
+    assert_snapshot!(house.ask(&post("Content-Type: text/plain"), batch).await, @"");
+    let other = house.ask(&post("Content-Type: application/json; charset=latin1"), batch).await;
+    assert_eq!(named(&other), (415, "Content-Type".into()));
+    let lines = house.ask(&post("Content-Type: application/x-ndjson"), batch).await;
+    assert_eq!(named(&lines), (415, "Content-Type".into()));
+    let zipped = "Content-Type: application/json\nContent-Encoding: gzip";
+    let zipped = house.ask(&post(zipped), batch).await;
+    assert_eq!(named(&zipped), (415, "Content-Encoding".into()));
+    let empty = house.post("/v1/batches", "").await;
+    assert_eq!(named(&empty), (415, "Content-Type".into()));
+    let empty = house.ask(&post("Content-Type: application/json"), "").await;
+    assert_eq!(named(&empty), (400, "body".into()));
+    let utf8 = post("Content-Type: Application/JSON; charset=\"UTF-8\"");
+    assert_eq!(house.ask(&utf8, batch).await.status, 201);
+}
+
+#[tokio::test]
+async fn addresses_and_methods_that_are_not_there_are_named() {
+    let house = House::open().await;
+    assert_snapshot!(house.get("/v2/nothing").await, @"");
+    assert_snapshot!(house.ask("PUT /v1/batches/b1", "").await, @"");
+    assert_snapshot!(house.ask("DELETE /add_batch", "").await, @"");
+    assert_eq!(house.get("/v1/stock/").await.status, 404);
+    assert_eq!(house.ask("BREW /v1/stock", "").await.status, 405);
+}

@@ -1,0 +1,59 @@
+//! Who may ask.
+
+use earmark_gateway::{BindError, Gateway, Secret, Security, Settings};
+use insta::assert_snapshot;
+
+use crate::house::House;
+
+fn locked() -> Settings {
+    let keys = vec![Secret::new("old-key").unwrap(), Secret::new("new-key").unwrap()];
+    Settings { security: Security { keys }, ..Settings::default() }
+}
+
+#[tokio::test]
+async fn without_a_key_only_the_probes_answer() {
+    let house = House::with(locked()).await;
+    assert_snapshot!(house.get("/v1/stock").await, @r#"
+    401 Unauthorized
+    content-type: application/problem+json
+    www-authenticate: Bearer
+    {"type":"/problems/unauthorized","title":"A key is needed","status":401,"detail":"give one of the keys: Authorization: Bearer <key>","message":"give one of the keys: Authorization: Bearer <key>","outcome":"none","field":"Authorization"}
+    "#);
+    for target in
+        ["/openapi.json", "/docs", "/metrics", "/problems/busy", "/nothing", "/allocations/o1"]
+    {
+        assert_eq!(house.get(target).await.status, 401, "{target}");
+    }
+    for wrong in ["Bearer other", "Bearer", "Basic old-key", "old-key", "Bearer old-key2", "é"] {
+        let reply = house.get(&format!("/v1/stock\nAuthorization: {wrong}")).await;
+        assert_eq!(reply.status, 401, "{wrong}");
+    }
+    assert_eq!(house.get("/healthz").await.status, 200);
+    assert_eq!(house.get("/readyz").await.status, 200);
+}
+
+#[tokio::test]
+async fn any_of_the_keys_opens() {
+    let house = House::with(locked()).await;
+    for right in ["Bearer old-key", "bearer new-key"] {
+        let reply = house.get(&format!("/v1/stock\nAuthorization: {right}")).await;
+        assert_eq!(reply.status, 200, "{right}");
+    }
+    let document = house.get("/openapi.json\nAuthorization: Bearer old-key").await.json();
+    assert_eq!(document["components"]["securitySchemes"]["key"]["scheme"], "bearer");
+    assert!(document["paths"]["/v1/stock"]["get"]["responses"]["401"].is_object());
+    assert!(document["paths"]["/healthz"]["get"]["responses"]["401"].is_null());
+}
+
+#[tokio::test]
+async fn other_machines_are_not_let_in_without_keys() {
+    let house = House::open().await;
+    let open = "0.0.0.0:0".parse().unwrap();
+    let bound = Gateway::builder(house.bus.clone(), Settings::default()).bind(open).await;
+    let Err(error @ BindError::NoKeys(_)) = bound else {
+        panic!("it listens");
+    };
+    assert_snapshot!(error, @"0.0.0.0:0 can be reached from other machines: set keys, or listen on 127.0.0.1 or [::1]");
+    let bound = Gateway::builder(house.bus.clone(), locked()).bind(open).await;
+    assert!(bound.is_ok());
+}

@@ -1,0 +1,158 @@
+//! Limits of size and time, lowered so that a test reaches them.
+
+use std::time::Duration;
+
+use earmark_gateway::Settings;
+use insta::assert_snapshot;
+
+use crate::client::request;
+use crate::house::House;
+
+const SHORT: Duration = Duration::from_millis(100);
+
+fn batch_of(bytes: usize) -> String {
+    let batch = r#"{"reference":"b","sku":"A","quantity":1}"#;
+    format!("{batch}{}", " ".repeat(bytes - batch.len()))
+}
+
+#[tokio::test]
+async fn a_body_may_be_as_large_as_the_limit_and_no_larger() {
+    let house = House::open().await;
+    assert_eq!(house.post("/v1/batches", &batch_of(256 * 1024)).await.status, 201);
+    assert_snapshot!(house.post("/v1/batches", &batch_of(256 * 1024 + 1)).await, @r#"
+    413 Payload Too Large
+    content-type: application/problem+json
+    connection: close
+    {"type":"/problems/body-too-large","title":"Body too large","status":413,"detail":"the body may have at most 262144 bytes","message":"the body may have at most 262144 bytes","outcome":"none","field":"body"}
+    "#);
+}
+
+#[tokio::test]
+async fn a_chunked_body_without_an_end_is_cut_off() {
+    let house = House::open().await;
+    let mut client = house.client().await;
+    let head = "POST /v1/batches HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n\
+        Transfer-Encoding: chunked\r\n\r\n";
+    client.send(head).await;
+    let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x10000));
+    for _ in 0..64 {
+        if !client.try_send(&chunk).await {
+            break;
+        }
+    }
+    assert_eq!(client.read().await.unwrap().status, 413);
+    assert!(client.is_ended().await);
+}
+
+#[tokio::test]
+async fn a_header_has_limits() {
+    let house = House::open().await;
+    let fields = "X-A: b\n".repeat(101);
+    assert_snapshot!(house.ask(&format!("GET /healthz\n{fields}"), "").await, @r#"
+    431 Request Header Fields Too Large
+    content-type: application/problem+json
+    connection: close
+    {"type":"/problems/header-too-large","title":"Header too large","status":431,"detail":"a header may have at most 100 fields and 16384 bytes","message":"a header may have at most 100 fields and 16384 bytes","outcome":"none"}
+    "#);
+    let long = "a".repeat(16 * 1024);
+    assert_eq!(house.ask(&format!("GET /healthz\nX-A: {long}"), "").await.status, 431);
+    assert_eq!(house.get(&format!("/v1/stock/{long}")).await.status, 431);
+    let mut client = house.client().await;
+    client.try_send(format!("GET /healthz HTTP/1.1\r\nX-A: {}", "a".repeat(300_000))).await;
+    assert_eq!(client.read().await.map(|reply| reply.status), Some(431));
+}
+
+#[tokio::test]
+async fn a_header_that_comes_too_slowly_is_told_so() {
+    let house = House::with(Settings { header_timeout: SHORT, ..Settings::default() }).await;
+    let mut client = house.client().await;
+    assert_eq!(client.ask("GET /healthz", "").await.status, 200);
+    client.send("GET /heal").await;
+    assert_snapshot!(client.read().await.unwrap(), @r#"
+    408 Request Timeout
+    content-type: application/problem+json
+    connection: close
+    {"type":"/problems/request-timeout","title":"The request came too slowly","status":408,"detail":"the header did not arrive in time","message":"the header did not arrive in time","outcome":"none"}
+    "#);
+    assert!(client.is_ended().await);
+}
+
+#[tokio::test]
+async fn a_header_in_pieces_does_not_get_more_time() {
+    let house = House::with(Settings { header_timeout: SHORT, ..Settings::default() }).await;
+    let mut client = house.client().await;
+    client.send("GET /healthz HTTP/1.1\r\n").await;
+    while client.try_send("X-A: b\r\n").await {
+        if let Ok(reply) = tokio::time::timeout(SHORT / 10, client.read()).await {
+            assert_eq!(reply.unwrap().status, 408);
+            return;
+        }
+    }
+    panic!("cut off without a word");
+}
+
+#[tokio::test]
+async fn a_connection_that_says_nothing_is_ended_without_a_word() {
+    let house = House::with(Settings { idle_timeout: SHORT, ..Settings::default() }).await;
+    let mut silent = house.client().await;
+    assert!(silent.read().await.is_none());
+    let mut used = house.client().await;
+    assert_eq!(used.ask("GET /healthz", "").await.status, 200);
+    assert!(used.read().await.is_none());
+}
+
+#[tokio::test]
+async fn a_body_that_comes_too_slowly_is_told_so() {
+    let slow = Settings { body_idle_timeout: SHORT, ..Settings::default() };
+    let house = House::with(slow).await;
+    let mut client = house.client().await;
+    let whole = request("POST /v1/batches", &batch_of(200));
+    client.send(&whole[..whole.len() - 10]).await;
+    assert_snapshot!(client.read().await.unwrap(), @r#"
+    408 Request Timeout
+    content-type: application/problem+json
+    connection: close
+    {"type":"/problems/request-timeout","title":"The request came too slowly","status":408,"detail":"the body did not arrive in time","message":"the body did not arrive in time","outcome":"none","field":"body"}
+    "#);
+    assert!(client.is_ended().await);
+}
+
+#[tokio::test]
+async fn a_body_in_pieces_does_not_get_more_time() {
+    let house = House::with(Settings { body_timeout: SHORT, ..Settings::default() }).await;
+    let mut client = house.client().await;
+    client.send(&request("POST /v1/batches", &batch_of(100_000))[..1_000]).await;
+    while client.try_send(" ").await {
+        if let Ok(reply) = tokio::time::timeout(SHORT / 10, client.read()).await {
+            assert_eq!(reply.unwrap().status, 408);
+            return;
+        }
+    }
+    panic!("cut off without a word");
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limit_wait_for_their_turn() {
+    let house = House::with(Settings { connections_max: 1, ..Settings::default() }).await;
+    let mut first = house.client().await;
+    assert_eq!(first.ask("GET /healthz", "").await.status, 200);
+    let mut second = house.client().await;
+    second.send(request("GET /healthz", "")).await;
+    assert!(tokio::time::timeout(SHORT, second.read()).await.is_err());
+    drop(first);
+    assert_eq!(second.read().await.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn slow_clients_do_not_hold_up_others() {
+    let house = House::open().await;
+    let mut slow = Vec::new();
+    for at in 0..200 {
+        let mut client = house.client().await;
+        let whole = request("POST /v1/batches", &batch_of(100));
+        client.send(&whole[..if at % 2 == 0 { 10 } else { whole.len() - 10 }]).await;
+        slow.push(client);
+    }
+    house.batch("b1", "LAMP", 10).await;
+    assert_eq!(house.get("/v1/stock/LAMP").await.status, 200);
+}

@@ -1,0 +1,129 @@
+//! Lines, shipments and returns over HTTP.
+
+use insta::assert_snapshot;
+
+use crate::house::House;
+
+const LINE: &str = r#"{"order_id":"o1","sku":"LAMP","quantity":4}"#;
+
+#[tokio::test]
+async fn a_line_is_placed_once_and_told_why() {
+    let house = House::open().await;
+    house.batch("small", "LAMP", 3).await;
+    house.batch("large", "LAMP", 10).await;
+    assert_snapshot!(house.post("/v1/allocations", LINE).await, @"");
+    assert_snapshot!(house.post("/v1/allocations", LINE).await, @"");
+    let other = r#"{"order_id":"o1","sku":"LAMP","quantity":5}"#;
+    assert_snapshot!(house.post("/v1/allocations", other).await, @"");
+    assert_snapshot!(house.get("/v1/allocations/o1/LAMP").await, @"");
+    assert_snapshot!(house.get("/v1/allocations/o1/LAMP/explain").await, @"");
+    assert_snapshot!(house.get("/v1/orders/o1/allocations").await, @"");
+}
+
+#[tokio::test]
+async fn without_stock_a_line_is_refused_or_waits() {
+    let house = House::open().await;
+    assert_snapshot!(house.post("/v1/allocations", LINE).await, @r#"
+    404 Not Found
+    content-type: application/problem+json
+    {"type":"/problems/unknown-sku","title":"Unknown SKU","status":404,"detail":"Invalid sku LAMP","message":"Invalid sku LAMP","outcome":"none","field":"sku","sku":"LAMP"}
+    "#);
+    house.batch("b1", "LAMP", 3).await;
+    assert_snapshot!(house.post("/v1/allocations", LINE).await, @r#"
+    409 Conflict
+    content-type: application/problem+json
+    {"type":"/problems/out-of-stock","title":"Out of stock","status":409,"detail":"4 units of LAMP are not to be had: one batch could give at most 3","message":"4 units of LAMP are not to be had: one batch could give at most 3","outcome":"none","field":"quantity","available":3,"earliest":null,"requested":4,"sku":"LAMP"}
+    "#);
+    let patient = r#"{"order_id":"o1","sku":"LAMP","quantity":4,"short":"queue"}"#;
+    assert_snapshot!(house.post("/v1/allocations", patient).await, @r#"
+    202 Accepted
+    content-type: application/json
+    {"outcome":"short","order_id":"o1","line_id":"LAMP","sku":"LAMP","quantity":4,"state":"short","batch":null,"promised":null,"need_by":null,"priority":5,"shipped_quantity":0,"returned_quantity":0,"held_until_ms":null,"earliest":null}
+    "#);
+    house.batch("b2", "LAMP", 30).await;
+    assert_eq!(house.get("/v1/allocations/o1/LAMP").await.json()["batch"], "b2");
+}
+
+#[tokio::test]
+async fn a_dry_run_says_what_would_be_recorded() {
+    let house = House::open().await;
+    house.batch("b1", "LAMP", 10).await;
+    assert_snapshot!(house.post("/v1/allocations?dry_run=true", LINE).await, @"");
+    assert_eq!(house.get("/v1/allocations/o1/LAMP").await.status, 404);
+    let strange = house.post("/v1/allocations?dry_run=yes", LINE).await;
+    assert_snapshot!(strange, @"");
+}
+
+#[tokio::test]
+async fn a_released_line_gives_its_place_back() {
+    let house = House::open().await;
+    house.batch("b1", "LAMP", 10).await;
+    house.post("/v1/allocations", LINE).await;
+    let released = house.ask("DELETE /v1/allocations/o1/LAMP?reason=changed%20my+mind", "").await;
+    assert_snapshot!(released, @r#"
+    200 OK
+    content-type: application/json
+    {"line":{"order_id":"o1","line_id":"LAMP","sku":"LAMP","quantity":4,"state":"released","batch":null,"promised":null,"need_by":null,"priority":5,"shipped_quantity":0,"returned_quantity":0,"held_until_ms":null},"moved":[]}
+    "#);
+    assert_snapshot!(house.get("/v1/allocations/o1/LAMP").await, @r#"
+    404 Not Found
+    content-type: application/problem+json
+    {"type":"/problems/unknown-line","title":"Unknown line","status":404,"detail":"there is no line LAMP in order o1","message":"there is no line LAMP in order o1","outcome":"none","field":"line_id","line_id":"LAMP","order_id":"o1"}
+    "#);
+    assert_snapshot!(house.get("/v1/orders/o1/allocations").await, @r#"
+    404 Not Found
+    content-type: application/problem+json
+    {"type":"/problems/unknown-order","title":"Unknown order","status":404,"detail":"order o1 has no lines","message":"order o1 has no lines","outcome":"none","field":"order_id"}
+    "#);
+    assert_snapshot!(house.ask("DELETE /v1/allocations/o1/nope", "").await, @r#"
+    404 Not Found
+    content-type: application/problem+json
+    {"type":"/problems/unknown-line","title":"Unknown line","status":404,"detail":"there is no line nope in order o1","message":"there is no line nope in order o1","outcome":"none","field":"line_id","line_id":"nope","order_id":"o1"}
+    "#);
+}
+
+#[tokio::test]
+async fn a_line_id_used_for_two_skus_needs_the_sku() {
+    let house = House::open().await;
+    house.batch("b1", "LAMP", 10).await;
+    house.batch("b2", "CHAIR", 10).await;
+    for sku in ["LAMP", "CHAIR"] {
+        let line = format!(r#"{{"order_id":"o1","line_id":"1","sku":"{sku}","quantity":1}}"#);
+        assert_eq!(house.post("/v1/allocations", &line).await.status, 201);
+    }
+    assert_snapshot!(house.get("/v1/allocations/o1/1").await, @"");
+    assert_eq!(house.get("/v1/allocations/o1/1?sku=CHAIR").await.json()["batch"], "b2");
+    assert_eq!(house.get("/v1/allocations/o1/1/explain").await.status, 409);
+    let shipped = house.post("/v1/shipments", r#"{"order_id":"o1","line_id":"1"}"#).await;
+    assert_eq!(shipped.status, 409);
+}
+
+#[tokio::test]
+async fn goods_leave_and_come_back() {
+    let house = House::open().await;
+    house.batch("b1", "LAMP", 10).await;
+    house.post("/v1/allocations", LINE).await;
+    let some = r#"{"order_id":"o1","line_id":"LAMP","quantity":1}"#;
+    assert_snapshot!(house.post("/v1/shipments", some).await, @"");
+    let too_many = r#"{"order_id":"o1","line_id":"LAMP","quantity":4}"#;
+    assert_snapshot!(house.post("/v1/shipments", too_many).await, @"");
+    let back = r#"{"order_id":"o1","line_id":"LAMP","quantity":1,"disposition":"restock"}"#;
+    assert_snapshot!(house.post("/v1/returns", back).await, @"");
+    let lost = r#"{"order_id":"o1","line_id":"LAMP","quantity":9,"disposition":"write_off"}"#;
+    assert_snapshot!(house.post("/v1/returns", lost).await, @"");
+    let nowhere =
+        r#"{"order_id":"o1","line_id":"LAMP","quantity":1,"disposition":"restock","batch":"b9"}"#;
+    assert_eq!(house.post("/v1/returns", nowhere).await.status, 409);
+}
+
+#[tokio::test]
+async fn what_has_not_arrived_cannot_leave() {
+    let house = House::open().await;
+    let incoming = r#"{"reference":"b1","sku":"LAMP","quantity":10,"eta":"2026-02-01"}"#;
+    house.post("/v1/batches", incoming).await;
+    house.post("/v1/allocations", LINE).await;
+    let ship = r#"{"order_id":"o1","line_id":"LAMP"}"#;
+    assert_snapshot!(house.post("/v1/shipments", ship).await, @"");
+    let hurried = r#"{"order_id":"o2","sku":"LAMP","quantity":1,"need_by":"2026-01-15"}"#;
+    assert_snapshot!(house.post("/v1/allocations", hurried).await, @"");
+}

@@ -1,0 +1,84 @@
+//! When commands fail, and when nobody waits for them any more.
+
+use earmark_gateway::Settings;
+use earmark_kernel::Limits;
+use earmark_stores::memory::AppendFault;
+use insta::assert_snapshot;
+
+use crate::client::request;
+use crate::house::House;
+
+const LINE: &str = r#"{"order_id":"o1","sku":"LAMP","quantity":4}"#;
+
+#[tokio::test]
+async fn a_full_queue_sends_back_before_any_work() {
+    let limits = Limits { queue_commands: 1, ..Limits::default() };
+    let mut house = House::asleep(Settings::default(), limits).await;
+    let mut first = house.client().await;
+    first.send(request("POST /v1/allocations", LINE)).await;
+    house.queued(1).await;
+    assert_snapshot!(house.post("/v1/allocations", LINE).await, @"");
+    let many = "POST /v1/allocations/bulk";
+    assert_eq!(house.ask(many, &format!("[{LINE}]")).await.status, 503);
+    house.wake();
+    assert_eq!(first.read().await.unwrap().status, 404);
+}
+
+#[tokio::test]
+async fn a_command_goes_on_when_its_client_has_hung_up() {
+    let mut house = House::asleep(Settings::default(), Limits::default()).await;
+    let mut client = house.client().await;
+    client.send(request("POST /v1/allocations", LINE)).await;
+    house.queued(1).await;
+    drop(client);
+    let mut again = house.client().await;
+    again.send(request("POST /v1/allocations", LINE)).await;
+    house.queued(2).await;
+    house.wake();
+    assert_eq!(again.read().await.unwrap().status, 404);
+}
+
+#[tokio::test]
+async fn half_a_request_does_nothing() {
+    let house = House::open().await;
+    house.batch("b1", "LAMP", 4).await;
+    let whole = request("POST /v1/allocations", LINE);
+    for end in [1, 20, whole.len() / 2, whole.len() - 1] {
+        let mut client = house.client().await;
+        client.send(&whole[..end]).await;
+    }
+    assert_eq!(house.get("/v1/stock/LAMP").await.json()["allocated"], 0);
+}
+
+#[tokio::test]
+async fn what_the_storage_does_is_told() {
+    let house = House::open().await;
+    house.batch("b1", "LAMP", 100).await;
+    let faults = house.log.faults();
+    faults.next_append(AppendFault::Full);
+    assert_snapshot!(house.post("/v1/allocations", LINE).await, @"");
+    faults.next_append(AppendFault::Failed);
+    assert_snapshot!(house.post("/v1/allocations", LINE).await, @"");
+    assert_eq!(house.get("/readyz").await.status, 200);
+    faults.next_append(AppendFault::UnknownWritten);
+    assert_snapshot!(house.post("/v1/allocations", LINE).await, @"");
+    assert_snapshot!(house.post("/v1/allocations", LINE).await, @"");
+    assert_snapshot!(house.get("/readyz").await, @"");
+    assert_eq!(house.get("/healthz").await.status, 200);
+}
+
+#[tokio::test]
+async fn requests_in_flight_are_ended_before_the_server_stops() {
+    let mut house = House::asleep(Settings::default(), Limits::default()).await;
+    let mut client = house.client().await;
+    client.send(request("POST /v1/allocations", LINE)).await;
+    house.queued(1).await;
+    let mut idle = house.client().await;
+    assert_eq!(idle.ask("GET /healthz", "").await.status, 200);
+    house.stop();
+    assert!(idle.is_ended().await);
+    house.wake();
+    let reply = client.read().await.unwrap();
+    assert_eq!((reply.status, reply.header("connection")), (404, Some("close")));
+    assert!(house.stopped().await);
+}

@@ -1,0 +1,66 @@
+//! How the server is, and what it says of itself.
+
+use insta::assert_snapshot;
+
+use crate::house::House;
+
+#[tokio::test]
+async fn probes_name_the_services() {
+    let house = House::open().await;
+    assert_snapshot!(house.get("/healthz").await, @"");
+    assert_snapshot!(house.get("/readyz").await, @"");
+    assert_eq!(house.ask("HEAD /healthz", "").await.body, "");
+}
+
+#[tokio::test]
+async fn metrics_tell_requests_queue_and_views() {
+    let house = House::open().await;
+    house.batch("b1", "LAMP", 1).await;
+    house.get("/v1/stock/LAMP").await;
+    let reply = house.get("/metrics").await;
+    assert_eq!(reply.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    let told = [
+        "earmark_http_requests_total{route=\"/v1/stock/{sku}\",method=\"GET\",status=\"200\"}",
+        "earmark_http_request_seconds_bucket{route=\"/v1/batches\",le=\"",
+        "earmark_queue_commands{service=\"allocation\",partition=\"0\"}",
+        "earmark_view_lag_events{service=\"allocation\",partition=\"0\"}",
+        "earmark_commit_seconds_bucket{service=\"allocation\",le=\"",
+        "earmark_group_commands_bucket{service=\"allocation\",le=\"",
+    ];
+    for told in told {
+        assert!(reply.body.contains(told), "{told} is not in\n{}", reply.body);
+    }
+}
+
+#[tokio::test]
+async fn every_answer_is_protected() {
+    let house = House::open().await;
+    for target in ["/healthz", "/docs", "/nothing", "/v1/stock"] {
+        let reply = house.get(target).await;
+        assert_eq!(reply.header("x-content-type-options"), Some("nosniff"), "{target}");
+        assert_eq!(reply.header("cache-control"), Some("no-store"), "{target}");
+        assert_eq!(reply.header("referrer-policy"), Some("no-referrer"), "{target}");
+        assert_eq!(reply.header("x-frame-options"), Some("DENY"), "{target}");
+        assert!(reply.header("content-security-policy").is_some(), "{target}");
+        assert!(reply.header("access-control-allow-origin").is_none(), "{target}");
+    }
+}
+
+#[tokio::test]
+async fn every_kind_of_problem_has_its_page() {
+    let house = House::open().await;
+    let all = house.get("/problems").await;
+    let mut kinds = all.body.split("href=\"/problems/").skip(1).peekable();
+    assert!(kinds.peek().is_some());
+    for kind in kinds {
+        let name = kind.split('"').next().unwrap();
+        let page = house.get(&format!("/problems/{name}")).await;
+        assert_eq!(page.status, 200, "{name}");
+        assert!(page.body.contains(&format!("<code>/problems/{name}</code>")));
+    }
+    assert_snapshot!(house.get("/problems/nope").await, @r#"
+    404 Not Found
+    content-type: application/problem+json
+    {"type":"/problems/not-found","title":"Not found","status":404,"detail":"there is no kind of problem called \"nope\"","message":"there is no kind of problem called \"nope\"","outcome":"none","field":"name"}
+    "#);
+}
