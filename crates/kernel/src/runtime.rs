@@ -92,18 +92,20 @@ fn write(partition: &Partition) {
 
 fn follow(partition: &Partition, stop: &watch::Receiver<bool>) {
     let follower = &partition.follower;
-    let mut settled = crate::clock::Stopwatch::start();
+    let mut tried = crate::clock::Stopwatch::start();
+    let mut well = true;
     while !*stop.borrow() {
         follower.wait(SETTLE_EVERY / 4);
+        let long = tried.seconds() > SETTLE_EVERY.as_secs_f64() && follower.unsettled() > 0;
         let followed = follower.catch_up().and_then(|()| {
-            let many = follower.unsettled() > SETTLE_AFTER_EVENTS;
-            let long = settled.seconds() > SETTLE_EVERY.as_secs_f64();
-            if many || (long && follower.unsettled() > 0) {
-                settled = crate::clock::Stopwatch::start();
+            // What failed is tried again, but not with every commit.
+            if long || (well && follower.unsettled() > SETTLE_AFTER_EVENTS) {
+                tried = crate::clock::Stopwatch::start();
                 follower.settle()?;
             }
             Ok(())
         });
+        well = followed.is_ok();
         if let Err(error) = followed {
             tracing::warn!(%error, "the views cannot follow the log");
         }
