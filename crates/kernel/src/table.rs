@@ -77,7 +77,7 @@ impl<R: Wire> Table<R> {
         limit: usize,
     ) -> Result<Vec<(Key, R)>, StoreError> {
         let mut from = after.map_or_else(|| prefix.to_owned(), successor);
-        let below = (!prefix.is_empty()).then(|| format!("{prefix}\u{10ffff}"));
+        let below = beyond(prefix);
         let mut found = Vec::new();
         loop {
             let page = self.step(&from, below.as_deref(), limit.max(16))?;
@@ -137,6 +137,18 @@ struct Page<R> {
 /// The least key above `key`; keys hold no NUL.
 fn successor(key: &str) -> String {
     format!("{key}\u{1}")
+}
+
+/// The least text above all that begin with `prefix`; `None`: there is none.
+fn beyond(prefix: &str) -> Option<String> {
+    let mut rest = prefix.to_owned();
+    while let Some(last) = rest.pop() {
+        if let Some(next) = (last..=char::MAX).nth(1) {
+            rest.push(next);
+            return Some(rest);
+        }
+    }
+    None
 }
 
 fn parse<R: Wire>(table: &str, key: &str, text: &str) -> Result<R, StoreError> {
