@@ -1,8 +1,11 @@
 //! Holds: places for a while, for all lines of an order or none.
 
+use std::collections::BTreeSet;
+
 use earmark_kernel::Command;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
 use super::lines::LineState;
@@ -15,8 +18,12 @@ pub struct Hold {
     /// The order.
     pub order_id: OrderId,
     /// Its lines, 1 to [`HOLD_LINES_MAX`], each line id once.
+    #[serde(deserialize_with = "some_lines")]
+    #[schemars(length(min = 1, max = HOLD_LINES_MAX))]
     pub lines: Vec<HoldLine>,
     /// For how long, seconds, 1 to [`HOLD_TTL_S_MAX`].
+    #[serde(deserialize_with = "some_time")]
+    #[schemars(range(min = 1, max = HOLD_TTL_S_MAX))]
     pub ttl_s: u32,
 }
 
@@ -25,6 +32,26 @@ pub const HOLD_LINES_MAX: usize = 1_000;
 
 /// A hold lasts at most so long: 30 days.
 pub const HOLD_TTL_S_MAX: u32 = 30 * 86_400;
+
+fn some_lines<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<HoldLine>, D::Error> {
+    let lines = Vec::<HoldLine>::deserialize(deserializer)?;
+    if lines.is_empty() || lines.len() > HOLD_LINES_MAX {
+        let count = lines.len();
+        return Err(D::Error::custom(format!("must be 1 to {HOLD_LINES_MAX} lines, not {count}")));
+    }
+    let mut ids = BTreeSet::new();
+    match lines.iter().map(HoldLine::line).find(|line| !ids.insert(line.clone())) {
+        Some(twice) => Err(D::Error::custom(format!("has the line {} twice", twice.0))),
+        None => Ok(lines),
+    }
+}
+
+fn some_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let wrong = || D::Error::custom(format!("must be a whole number from 1 to {HOLD_TTL_S_MAX}"));
+    let ttl_s = u64::deserialize(deserializer).map_err(|_| wrong())?;
+    let ttl_s = u32::try_from(ttl_s).ok().filter(|it| (1..=HOLD_TTL_S_MAX).contains(it));
+    ttl_s.ok_or_else(wrong)
+}
 
 /// A line to be held.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -37,6 +64,14 @@ pub struct HoldLine {
     pub sku: Sku,
     /// How many units.
     pub quantity: Quantity,
+}
+
+impl HoldLine {
+    /// The line's id: the one named, or the SKU.
+    #[must_use]
+    pub fn line(&self) -> LineId {
+        self.line_id.clone().unwrap_or_else(|| LineId(self.sku.0.clone()))
+    }
 }
 
 /// The held (or confirmed, or released) lines of an order.
