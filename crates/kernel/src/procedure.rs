@@ -133,6 +133,12 @@ impl Caller {
         self.meta.dry_run
     }
 
+    /// Whether asking again replays the steps that were decided: the caller gave a key.
+    #[must_use]
+    pub fn replays(&self) -> bool {
+        self.meta.idempotency.is_some()
+    }
+
     /// The moment to decide by.
     #[must_use]
     pub fn now(&self) -> Now {

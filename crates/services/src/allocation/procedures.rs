@@ -4,7 +4,7 @@ use earmark_contracts::allocation::{
     AllocateRefused, BatchCreated, BatchRefused, ConfirmHold, CreateBatch, GetLines, Held, Hold,
     HoldRefused, LinePhase, LineState, Outcome, ReleaseHold,
 };
-use earmark_contracts::values::{LineId, OrderId};
+use earmark_contracts::values::OrderId;
 use earmark_kernel::{Caller, Failure, NotDone};
 
 use super::steps::{AddBatch, ClaimReference, ConfirmOne, HoldOne, ReleaseOne};
@@ -23,14 +23,14 @@ pub(super) async fn create_batch(
 /// Every line is held, one after another; if one cannot be, those held now are released.
 pub(super) async fn hold(caller: Caller, command: Hold) -> Result<Held, NotDone<HoldRefused>> {
     let Hold { order_id, lines, ttl_s } = command;
-    for (place, line) in ended(&caller, &order_id)?.into_iter().enumerate() {
-        release(&caller, format!("forget/{place}"), &line).await?;
+    for line in ended(&caller, &order_id)? {
+        release(&caller, "forget", &line).await?;
     }
     let (mut held, mut fresh) = (Vec::new(), Vec::new());
     for (place, line) in lines.into_iter().enumerate() {
         let one = HoldOne {
             order_id: order_id.clone(),
-            line_id: line.line_id.unwrap_or_else(|| LineId(line.sku.0.clone())),
+            line_id: line.line(),
             sku: line.sku,
             quantity: line.quantity,
             ttl_s,
@@ -68,17 +68,20 @@ pub(super) async fn hold(caller: Caller, command: Hold) -> Result<Held, NotDone<
 }
 
 /// Releases what was held now. What cannot be released ends by itself, but then the outcome is
-/// not known.
+/// not known. A caller with a key asks again and gets the rest: what was held must then still be so.
 async fn undo(
     caller: &Caller,
     fresh: &[LineState],
     not_held: NotDone<HoldRefused>,
 ) -> NotDone<HoldRefused> {
-    if caller.dry_run() {
+    if caller.dry_run() || fresh.is_empty() {
         return not_held;
     }
-    for (place, line) in fresh.iter().enumerate() {
-        if let Err(why) = release(caller, format!("undo/{place}"), line).await {
+    if let (NotDone::Failed(why), true) = (&not_held, caller.replays()) {
+        return NotDone::Unknown(format!("not all lines were held yet: {why}"));
+    }
+    for line in fresh {
+        if let Err(why) = release(caller, "undo", line).await {
             let line = &line.line_id.0;
             return NotDone::Unknown(format!("the line {line} may be held until it ends: {why}"));
         }
@@ -86,7 +89,8 @@ async fn undo(
     not_held
 }
 
-async fn release(caller: &Caller, step: String, line: &LineState) -> Result<LineState, Failure> {
+async fn release(caller: &Caller, why: &str, line: &LineState) -> Result<LineState, Failure> {
+    let step = format!("{why}/{}/{}", line.line_id.0, line.sku.0);
     let (order_id, line_id) = (line.order_id.clone(), line.line_id.clone());
     let one = ReleaseOne { order_id, line_id, sku: line.sku.clone() };
     match caller.send(step, one).await {
@@ -143,8 +147,7 @@ pub(super) async fn release_hold(
     let order_id = command.order_id;
     let mut lines = Vec::new();
     for line in lines_in(&caller, &order_id, &[LinePhase::Held, LinePhase::HoldEnded])? {
-        let step = format!("release/{}/{}", line.line_id.0, line.sku.0);
-        lines.push(release(&caller, step, &line).await?);
+        lines.push(release(&caller, "release", &line).await?);
     }
     if lines.is_empty() {
         return Err(NotDone::Refused(HoldRefused::UnknownHold { order_id }));
