@@ -22,6 +22,8 @@ pub const PRIORITY_MAX: u8 = 9;
 /// The first day that moments are counted from.
 pub const EPOCH: Date = Date::constant(1970, 1, 1);
 
+const MS_PER_DAY: i64 = 86_400_000;
+
 /// Why a value is not one.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum InvalidValue {
@@ -296,6 +298,13 @@ impl Day {
         let days = jiff::Span::new().try_days(now.days_since_epoch());
         let day = days.and_then(|days| EPOCH.checked_add(days));
         Self(day.unwrap_or(if now.0 < 0 { Date::MIN } else { Date::MAX }))
+    }
+
+    /// The first moment of the day, UTC.
+    #[must_use]
+    pub fn begin(self) -> Now {
+        let days = (self.0 - EPOCH).get_days();
+        Now(i64::from(days) * MS_PER_DAY)
     }
 }
 

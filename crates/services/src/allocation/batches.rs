@@ -88,14 +88,17 @@ pub(super) fn change_batch(
         let from = figures.eta;
         let batch = batch.clone();
         stock.record(StockEvent::BatchEtaChanged(BatchEtaChanged { batch, from, to, day, reason }));
+        stock.follow();
     }
     if let Some(to) = command.quantity.map(|it| it.units()).filter(|to| *to != figures.purchased) {
         let (from, reason) = (figures.purchased, kept(&command.reason));
         let changed = BatchQuantityChanged { batch: batch.clone(), from, to, reason };
         stock.record(StockEvent::BatchQuantityChanged(changed));
         take_off_losers(stock, &batch);
+        stock.follow();
+        // What whole lines have left free goes to others only when all losers had their turn.
+        fill(stock, &batch, now);
     }
-    stock.follow();
     Ok(changed(stock, &batch, plan))
 }
 
@@ -112,23 +115,33 @@ pub(super) fn close_batch(
     Ok(changed(stock, &command.reference, plan))
 }
 
-/// What runs before every command: holds that are over end, batches whose day has come expire.
+/// What runs before every command: holds that are over end, batches whose day has come expire, one
+/// after another as if each had been looked at in time.
 pub(super) fn lapse(stock: &mut Recorder<Stock>, now: Now) {
-    while let Some((_, key)) = stock.next_hold_end().filter(|(until, _)| *until <= now) {
-        let key = key.clone();
-        let line = stock.line(&key).expect("a hold is a line");
-        let (quantity, batch) = (line.open(), line.batch().cloned());
-        let reason = "it was not confirmed in time".to_owned();
-        stock.record(StockEvent::HoldEnded(HoldEnded { line: key, quantity, batch, reason }));
+    loop {
+        let hold = stock.next_hold_end().filter(|(until, _)| *until <= now);
+        let expiry = stock.next_expiry().map(|(day, batch)| (day.begin(), batch));
+        let expiry = expiry.filter(|(begin, _)| *begin <= now);
+        match (hold, expiry) {
+            (None, None) => return,
+            (Some((_, key)), None) => end_hold(stock, &key.clone()),
+            (Some((until, key)), Some((begin, _))) if *until <= begin => {
+                end_hold(stock, &key.clone());
+            }
+            (_, Some((_, batch))) => {
+                let reference = batch.figures.reference.clone();
+                withdraw(stock, &reference, true, "it has expired");
+            }
+        }
+        stock.follow();
     }
-    if stock.next_expiry().is_none() {
-        return;
-    }
-    let today = Day::of(now);
-    while let Some((_, batch)) = stock.next_expiry().filter(|(day, _)| *day <= today) {
-        let reference = batch.figures.reference.clone();
-        withdraw(stock, &reference, true, "it has expired");
-    }
+}
+
+fn end_hold(stock: &mut Recorder<Stock>, key: &LineKey) {
+    let line = stock.line(key).expect("a hold is a line");
+    let (quantity, batch) = (line.open(), line.batch().cloned());
+    let (line, reason) = (key.clone(), "it was not confirmed in time".to_owned());
+    stock.record(StockEvent::HoldEnded(HoldEnded { line, quantity, batch, reason }));
 }
 
 fn withdraw(stock: &mut Recorder<Stock>, batch: &BatchReference, expired: bool, reason: &str) {
@@ -189,7 +202,6 @@ pub(super) fn reallocate(stock: &mut Recorder<Stock>, fact: &Deallocated, now: N
             stock.record(StockEvent::OutOfStock(OutOfStock { sku, line, quantity, queued }));
         }
     }
-    fill(stock, &fact.batch, now);
 }
 
 /// A new batch goes to the lines that wait.

@@ -54,7 +54,7 @@ pub fn service() -> Service {
         .handles(batches::add_batch, &[BATCH_CREATED])
         .handles(
             batches::change_batch,
-            &[BATCH_QUANTITY_CHANGED, BATCH_ETA_CHANGED, DEALLOCATED],
+            &[BATCH_QUANTITY_CHANGED, BATCH_ETA_CHANGED, DEALLOCATED, ALLOCATED],
         )
         .locates(queries::sku_of_changed)
         .handles(batches::close_batch, &[BATCH_CLOSED, DEALLOCATED])
