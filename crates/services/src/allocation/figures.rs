@@ -132,6 +132,9 @@ pub struct Line {
     /// Units that left.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub shipped: u32,
+    /// The batch that units left last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shipped_from: Option<BatchReference>,
     /// Units that came back.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub returned: u32,
@@ -191,8 +194,17 @@ impl Line {
             _ => return None,
         };
         let place = Place::Short { held_until: None };
-        let (shipped, returned, passed_over) = (0, 0, Vec::new());
-        Some(Self { number, quantity, shipped, returned, need_by, priority, place, passed_over })
+        Some(Self {
+            number,
+            quantity,
+            shipped: 0,
+            shipped_from: None,
+            returned: 0,
+            need_by,
+            priority,
+            place,
+            passed_over: Vec::new(),
+        })
     }
 
     /// Units that have not left.
@@ -220,13 +232,13 @@ impl Line {
                 self.place = Place::Short { held_until };
             }
             StockEvent::Queued(_) => self.place = Place::Short { held_until: None },
-            StockEvent::Released(it) => {
-                self.place = match (self.shipped, it.batch.clone()) {
-                    (0, _) | (_, None) => Place::Released,
-                    (_, Some(batch)) => Place::Shipped { batch },
-                };
-                self.quantity = if self.shipped > 0 { self.shipped } else { self.quantity };
-            }
+            StockEvent::Released(_) => match self.shipped_from.clone() {
+                None => self.place = Place::Released,
+                Some(batch) => {
+                    self.place = Place::Shipped { batch };
+                    self.quantity = self.shipped;
+                }
+            },
             StockEvent::HoldConfirmed(_) => {
                 if let Place::In { held_until, .. } = &mut self.place {
                     *held_until = None;
@@ -235,6 +247,7 @@ impl Line {
             StockEvent::HoldEnded(_) => self.place = Place::HoldEnded,
             StockEvent::Shipped(it) => {
                 self.shipped += it.quantity;
+                self.shipped_from = Some(it.batch.clone());
                 if it.finished {
                     self.place = Place::Shipped { batch: it.batch.clone() };
                 }

@@ -269,7 +269,8 @@ pub(super) fn take_back(
         Disposition::WriteOff => None,
         Disposition::Restock => {
             let unknown = || unknown_line(&key);
-            let batch = command.batch.or_else(|| line.batch().cloned()).ok_or_else(unknown)?;
+            let from = || line.shipped_from.clone();
+            let batch = command.batch.or_else(from).ok_or_else(unknown)?;
             let figures = stock.figures(&batch);
             let figures =
                 figures.ok_or_else(|| LineRefused::UnknownBatch { batch: batch.clone() })?;

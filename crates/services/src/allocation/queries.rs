@@ -130,16 +130,22 @@ pub(super) fn list_stock(
     query: ListStock,
 ) -> Result<Vec<StockLevel>, StoreError> {
     let mut levels = Vec::new();
-    let mut after = query.after.map(|sku| row_key(&[&sku.0, "\u{10ffff}"]));
+    let mut after = query.after.as_ref().map(rows_end);
     while levels.len() < query.limit {
         let next = reading.scan::<Batches>("", after.as_deref(), 1)?;
         let Some((key, _)) = next.first() else { break };
         let sku = key.split('\u{1f}').next().unwrap_or_default();
         let sku = super::views::sku_of_key(sku)?;
-        after = Some(row_key(&[&sku.0, "\u{10ffff}"]));
+        after = Some(rows_end(&sku));
         levels.push(level(reading, &sku)?.0);
     }
     Ok(levels)
+}
+
+/// Comes after all rows of a SKU and before those of the next: no SKU ends with a blank, and nothing
+/// in a name comes before one.
+fn rows_end(sku: &Sku) -> Key {
+    row_key(&[&format!("{} ", sku.0)])
 }
 
 /// The sums of a SKU, its batches and its short lines.

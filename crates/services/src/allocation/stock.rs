@@ -173,7 +173,9 @@ impl Stock {
         if matches!(event, StockEvent::OutOfStock(_)) {
             return;
         }
-        let known = self.lines.get_mut(key).filter(|line| !line.ended());
+        // A new line may take the id of one that has ended; what is released is there.
+        let released = matches!(event, StockEvent::Released(_));
+        let known = self.lines.get_mut(key).filter(|line| released || !line.ended());
         let line = match known {
             Some(line) => {
                 let before = line.clone();

@@ -96,14 +96,12 @@ impl View for Lines {
         };
         let key = row_key(&[&line_key.order_id.0, &line_key.line_id.0, heard.key]);
         let decides = match heard.event {
-            StockEvent::OutOfStock(_) => return Ok(()),
+            StockEvent::OutOfStock(it) if !it.queued => return Ok(()),
             StockEvent::Allocated(it) if !it.again => return accept(rows, heard, key),
             StockEvent::Queued(_) => return accept(rows, heard, key),
-            StockEvent::Released(it) if it.batch.is_none() || it.held => {
-                rows.delete(key);
-                return Ok(());
+            StockEvent::Allocated(_) | StockEvent::Deallocated(_) | StockEvent::OutOfStock(_) => {
+                true
             }
-            StockEvent::Allocated(_) | StockEvent::Deallocated(_) => true,
             _ => false,
         };
         rows.update(&key, |row| {
