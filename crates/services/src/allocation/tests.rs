@@ -1,10 +1,19 @@
-//! Tests of the service through its bus.
+//! Tests of the service through its bus: the world they play in, and a file for each matter.
 
+mod batches;
+mod explaining;
+mod holds;
+mod lines;
+mod placing;
+mod questions;
+mod replanning;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use earmark_contracts::allocation::{
-    Allocate, ChangeBatch, CreateBatch, GetBatch, GetLines, LinePhase, Outcome, Placement,
-    WhenShort,
+    Allocate, BatchChanged, BatchState, ChangeBatch, CloseBatch, CreateBatch, Deallocate, GetBatch,
+    GetLines, GetStock, LineState, MovedLine, Outcome, Placement, WhenShort,
 };
 use earmark_contracts::values::{
     BatchReference, Day, Level, LineId, OrderId, Priority, Quantity, Sku, Text,
@@ -12,25 +21,41 @@ use earmark_contracts::values::{
 use earmark_kernel::clock::VirtualClock;
 use earmark_kernel::ids::SeededIds;
 use earmark_kernel::runtime::drive;
-use earmark_kernel::{Bus, Command, Limits, NotDone, Now, Opening, Stores};
+use earmark_kernel::{
+    Aggregate, Bus, Command, Event, Limits, Meta, NotDone, Now, Opening, Reply, Stores,
+};
 use earmark_stores::memory::{MemoryLog, MemoryRows};
+use serde::Deserialize;
+
+use super::placing::{Wish, obstacle};
+use super::stock::Stock;
+use super::{LineKey, Place, StockEvent};
 
 /// A bus with the service on a memory store, at noon of 2 January 2011.
 pub(super) struct World {
     pub(super) bus: Bus,
     pub(super) clock: Arc<VirtualClock>,
-    log: MemoryLog,
-    rows: MemoryRows,
+    pub(super) log: MemoryLog,
+    pub(super) rows: MemoryRows,
 }
 
 pub(super) const NOON: Now = Now(1_293_969_600_000);
+pub(super) const HOUR_MS: i64 = 3_600_000;
+
+/// An event of a stock as the log has it.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub(super) seq: u64,
+    pub(super) sku: String,
+    pub(super) event: StockEvent,
+}
 
 impl World {
     pub(super) fn new() -> Self {
         Self::on(MemoryLog::new("0190a0b0-0000-7000-8000-000000000000"), MemoryRows::new(), NOON)
     }
 
-    fn on(log: MemoryLog, rows: MemoryRows, now: Now) -> Self {
+    pub(super) fn on(log: MemoryLog, rows: MemoryRows, now: Now) -> Self {
         let clock = Arc::new(VirtualClock::at(now));
         let stores = Stores { log: Arc::new(log.clone()), rows: Arc::new(rows.clone()) };
         let opening = Opening { service: super::service(), stores: vec![stores] };
@@ -52,40 +77,168 @@ impl World {
         drive(&self.bus, self.bus.send(command))
     }
 
+    pub(super) fn send_as<C: Command>(&self, command: C, meta: Meta) -> Reply<C> {
+        drive(&self.bus, self.bus.send_as(command, meta))
+    }
+
+    /// What a command would do: its reply, and the events' wire names.
+    pub(super) fn rehearse<C: Command>(&self, command: C) -> (Reply<C>, Vec<String>) {
+        let reply = self.send_as(command, Meta { dry_run: true, ..Meta::default() });
+        #[derive(Deserialize)]
+        struct Named {
+            r#type: String,
+        }
+        let name = |json: &str| serde_json::from_str::<Named>(json).unwrap().r#type;
+        let names = reply.events.iter().map(|event| name(event.get())).collect();
+        (reply, names)
+    }
+
+    pub(super) fn refused<C: Command>(&self, command: C) -> C::Refusal {
+        match self.send(command) {
+            Err(NotDone::Refused(refusal)) => refusal,
+            other => panic!("not refused: {other:?}"),
+        }
+    }
+
+    /// Time passes.
+    pub(super) fn pass_hours(&self, hours: i64) {
+        self.clock.set(self.bus.now().plus_ms(hours * HOUR_MS));
+    }
+
+    pub(super) fn sweep(&self) -> usize {
+        drive(&self.bus, self.bus.sweep()).unwrap()
+    }
+
     pub(super) fn batch(&self, reference: &str, sku_name: &str, quantity: u64, eta: Option<&str>) {
-        let created = CreateBatch {
-            reference: reference_of(reference),
-            sku: sku(sku_name),
-            quantity: Quantity::new(quantity).unwrap(),
-            eta: eta.map(day),
-            expires: None,
-        };
-        self.send(created).unwrap();
+        self.send(batch(reference, sku_name, quantity, eta)).unwrap();
     }
 
     pub(super) fn allocate(&self, order: &str, sku_name: &str, quantity: u64) -> Placement {
         self.send(line(order, sku_name, quantity)).unwrap()
     }
 
-    pub(super) fn shrink(&self, reference: &str, quantity: u64) {
-        let change = ChangeBatch {
-            reference: reference_of(reference),
-            quantity: Some(Level::new(quantity).unwrap()),
-            eta: None,
-            reason: "water damage".into(),
-            if_match: Vec::new(),
-        };
-        self.send(change).unwrap();
+    /// A line that waits when there is no stock.
+    pub(super) fn queue(&self, order: &str, sku_name: &str, quantity: u64) -> Placement {
+        self.send(Allocate { short: WhenShort::Queue, ..line(order, sku_name, quantity) }).unwrap()
+    }
+
+    pub(super) fn resize(&self, reference: &str, quantity: u64) -> BatchChanged {
+        let quantity = Some(Level::new(quantity).unwrap());
+        self.send(ChangeBatch { quantity, ..change(reference) }).unwrap()
+    }
+
+    pub(super) fn slip(&self, reference: &str, eta: Option<&str>) -> BatchChanged {
+        self.send(ChangeBatch { eta: Some(eta.map(day)), ..change(reference) }).unwrap()
+    }
+
+    pub(super) fn deallocate(&self, order: &str, line: &str) -> Vec<[String; 3]> {
+        moves(&self.send(deallocate(order, line)).unwrap().moved)
     }
 
     /// Where the lines of an order are: their batches, or their phase.
     pub(super) fn places(&self, order: &str) -> Vec<String> {
-        let lines = self.bus.ask(GetLines { order_id: order_id(order), line_id: None }).unwrap();
-        let place = |line: earmark_contracts::allocation::LineState| {
+        let place = |line: LineState| {
             line.batch.map_or_else(|| format!("{:?}", line.state), |batch| batch.0.to_string())
         };
-        lines.into_iter().map(place).collect()
+        self.lines(order).into_iter().map(place).collect()
     }
+
+    pub(super) fn lines(&self, order: &str) -> Vec<LineState> {
+        self.bus.ask(GetLines { order_id: order_id(order), line_id: None }).unwrap()
+    }
+
+    pub(super) fn state(&self, reference: &str) -> BatchState {
+        self.bus.ask(GetBatch { reference: reference_of(reference) }).unwrap().unwrap()
+    }
+
+    /// Purchased, allocated, held, available.
+    pub(super) fn figures(&self, reference: &str) -> [u32; 4] {
+        let it = self.state(reference);
+        [it.purchased_quantity, it.allocated_quantity, it.held_quantity, it.available_quantity]
+    }
+
+    /// The number of the last event.
+    pub(super) fn head(&self) -> u64 {
+        self.bus.status()[0].head
+    }
+
+    /// What happened to stocks after an event, read from the log.
+    pub(super) fn told(&self, after: u64) -> Vec<Told> {
+        #[derive(Deserialize)]
+        struct Envelope {
+            of: String,
+            key: String,
+        }
+        let mut told = Vec::new();
+        for record in self.bus.records("allocation", 0, after, u64::MAX).unwrap() {
+            let events: Vec<Box<serde_json::value::RawValue>> =
+                serde_json::from_str(&record.events).unwrap();
+            for (seq, json) in (record.first_seq..).zip(events) {
+                let Envelope { of, key: sku } = serde_json::from_str(json.get()).unwrap();
+                if of == "stock" && seq > after {
+                    told.push(Told { seq, sku, event: serde_json::from_str(json.get()).unwrap() });
+                }
+            }
+        }
+        told
+    }
+
+    /// The names of what happened to stocks after an event, without the service's.
+    pub(super) fn names(&self, after: u64) -> Vec<&'static str> {
+        let name = |it: Told| it.event.name().trim_start_matches("allocation.");
+        self.told(after).into_iter().map(name).collect()
+    }
+
+    /// The stocks as the log has them.
+    pub(super) fn stocks(&self) -> BTreeMap<String, Stock> {
+        let mut stocks: BTreeMap<String, Stock> = BTreeMap::new();
+        for told in self.told(0) {
+            stocks.entry(told.sku).or_default().evolve(&told.event);
+        }
+        stocks
+    }
+
+    /// Everything that must hold does, the views say what the stocks are, and nothing waits that
+    /// could be placed.
+    pub(super) fn check(&self) {
+        self.bus.verify("allocation", |_, _| {}).unwrap();
+        let mut lines = 0;
+        for (name, stock) in self.stocks() {
+            stock.check().unwrap();
+            for figures in stock.all_figures() {
+                assert_eq!(self.state(&figures.reference.0), figures.state(&sku(&name)));
+            }
+            for (key, line) in stock.all_lines() {
+                let figures = line.batch().and_then(|batch| stock.figures(batch));
+                let state = line.state(key, &sku(&name), figures);
+                assert!(self.lines(&key.order_id.0).contains(&state), "{state:?}");
+                lines += 1;
+            }
+            self.check_short(&name, &stock);
+        }
+        let orders: BTreeSet<_> = self.told(0).into_iter().filter_map(order_of).collect();
+        let rows: usize = orders.iter().map(|order| self.lines(order).len()).sum();
+        assert_eq!(rows, lines, "the views have lines that the stocks have not");
+    }
+
+    fn check_short(&self, name: &str, stock: &Stock) {
+        let today = Day::of(self.bus.now());
+        let mut short = 0;
+        for (key, line) in stock.all_lines() {
+            let Place::Short { .. } = line.place else { continue };
+            let (quantity, need_by) = (line.open(), line.need_by);
+            short += u64::from(quantity);
+            let wish = Wish { quantity, need_by, today };
+            let free = stock.all_figures().find(|it| obstacle(it, wish).is_none());
+            assert!(free.is_none(), "{key:?} of {name} waits and fits {free:?}");
+        }
+        let level = self.bus.ask(GetStock { sku: sku(name) }).unwrap().unwrap().level;
+        assert_eq!(level.short, short);
+    }
+}
+
+fn order_of(told: Told) -> Option<String> {
+    told.event.line().map(|(key, _)| key.order_id.0.to_string())
 }
 
 pub(super) fn sku(name: &str) -> Sku {
@@ -103,81 +256,73 @@ pub(super) fn line_id(name: &str) -> LineId {
 pub(super) fn day(text: &str) -> Day {
     Day::parse(text).unwrap()
 }
+pub(super) fn units(quantity: u64) -> Quantity {
+    Quantity::new(quantity).unwrap()
+}
+pub(super) fn priority(level: u64) -> Priority {
+    Priority::new(level).unwrap()
+}
+pub(super) fn key(order: &str, line: &str) -> LineKey {
+    LineKey { order_id: order_id(order), line_id: line_id(line) }
+}
+
+pub(super) fn batch(
+    reference: &str,
+    sku_name: &str,
+    quantity: u64,
+    eta: Option<&str>,
+) -> CreateBatch {
+    CreateBatch {
+        reference: reference_of(reference),
+        sku: sku(sku_name),
+        quantity: units(quantity),
+        eta: eta.map(day),
+        expires: None,
+    }
+}
+
 pub(super) fn line(order: &str, sku_name: &str, quantity: u64) -> Allocate {
     Allocate {
         order_id: order_id(order),
         line_id: None,
         sku: sku(sku_name),
-        quantity: Quantity::new(quantity).unwrap(),
+        quantity: units(quantity),
         need_by: None,
         priority: Priority::default(),
         short: WhenShort::Reject,
     }
 }
 
-fn batch_of(placement: &Placement) -> Option<&str> {
+pub(super) fn change(reference: &str) -> ChangeBatch {
+    ChangeBatch {
+        reference: reference_of(reference),
+        quantity: None,
+        eta: None,
+        reason: "water damage".into(),
+        if_match: Vec::new(),
+    }
+}
+
+pub(super) fn close(reference: &str) -> CloseBatch {
+    let (reference, reason) = (reference_of(reference), "mould".into());
+    CloseBatch { reference, reason, if_match: Vec::new() }
+}
+
+pub(super) fn deallocate(order: &str, line: &str) -> Deallocate {
+    let (order_id, line_id) = (order_id(order), line_id(line));
+    Deallocate { order_id, line_id, sku: None, reason: "cancelled".into() }
+}
+
+/// The batch of a placed line, or nothing.
+pub(super) fn batch_of(placement: &Placement) -> Option<&str> {
     match &placement.outcome {
         Outcome::Placed { line, .. } => line.batch.as_ref().map(|batch| &*batch.0),
         _ => None,
     }
 }
 
-#[test]
-fn the_warehouse_is_preferred_to_what_is_on_its_way() {
-    let world = World::new();
-    world.batch("later", "CLOCK", 100, Some("2011-02-01"));
-    world.batch("soon", "CLOCK", 100, Some("2011-01-10"));
-    world.batch("here", "CLOCK", 10, None);
-    assert_eq!(batch_of(&world.allocate("o1", "CLOCK", 10)), Some("here"));
-    assert_eq!(batch_of(&world.allocate("o2", "CLOCK", 10)), Some("soon"));
-    assert_eq!(batch_of(&world.allocate("o3", "CLOCK", 91)), Some("later"));
-    assert_eq!(batch_of(&world.allocate("o4", "CLOCK", 91)), None);
-}
-
-#[test]
-fn a_batch_that_shrinks_gives_its_latest_lines_to_others() {
-    let world = World::new();
-    world.batch("b1", "VASE", 50, None);
-    world.batch("b2", "VASE", 50, Some("2011-01-10"));
-    world.allocate("o1", "VASE", 20);
-    world.allocate("o2", "VASE", 20);
-    world.shrink("b1", 25);
-    assert_eq!(world.places("o1"), ["b1"]);
-    assert_eq!(world.places("o2"), ["b2"]);
-    let b1 = world.bus.ask(GetBatch { reference: reference_of("b1") }).unwrap().unwrap();
-    assert_eq!((b1.available_quantity, b1.allocated_quantity), (5, 20));
-}
-
-#[test]
-fn a_line_that_lost_its_place_waits_and_is_placed_when_stock_comes() {
-    let world = World::new();
-    world.batch("b1", "LAMP", 30, None);
-    world.allocate("o1", "LAMP", 20);
-    world.shrink("b1", 10);
-    assert_eq!(world.places("o1"), ["Short"]);
-    world.batch("b2", "LAMP", 30, None);
-    assert_eq!(world.places("o1"), ["b2"]);
-    world.bus.verify("allocation", |_, _| {}).unwrap();
-}
-
-#[test]
-fn what_was_answered_is_there_after_a_restart() {
-    for settled in [false, true] {
-        let world = World::new();
-        world.batch("b1", "LAMP", 30, None);
-        world.allocate("o1", "LAMP", 20);
-        let world = world.restarted(settled);
-        assert_eq!(world.places("o1"), ["b1"]);
-        assert_eq!(batch_of(&world.allocate("o2", "LAMP", 11)), None);
-        assert!(world.allocate("o1", "LAMP", 20).existed);
-        world.bus.verify("allocation", |_, _| {}).unwrap();
-        assert_eq!(
-            world
-                .bus
-                .ask(GetLines { order_id: order_id("o1"), line_id: Some(line_id("LAMP")) })
-                .unwrap()[0]
-                .state,
-            LinePhase::Placed
-        );
-    }
+/// Which lines moved: order, from, to.
+pub(super) fn moves(moved: &[MovedLine]) -> Vec<[String; 3]> {
+    let name = |it: &Option<BatchReference>| it.as_ref().map_or("-".into(), |it| it.0.to_string());
+    moved.iter().map(|it| [it.order_id.0.to_string(), name(&it.from), name(&it.to)]).collect()
 }
