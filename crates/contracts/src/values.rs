@@ -282,6 +282,9 @@ impl JsonSchema for Priority {
 pub struct Day(pub Date);
 
 impl Day {
+    /// The last day of the calendar.
+    pub const LAST: Self = Self(Date::MAX);
+
     /// Reads a date, or the date of a date with a time.
     ///
     /// # Errors

@@ -147,7 +147,7 @@ fn end_hold(stock: &mut Recorder<Stock>, key: &LineKey) {
 fn withdraw(stock: &mut Recorder<Stock>, batch: &BatchReference, expired: bool, reason: &str) {
     let closed = BatchClosed { batch: batch.clone(), expired, reason: kept(reason) };
     stock.record(StockEvent::BatchClosed(closed));
-    let lines = stock.batch(batch).into_iter().flat_map(|it| it.lines.iter());
+    let lines = stock.batch(batch).into_iter().flat_map(|it| it.lines.all());
     let keys: Vec<LineKey> = lines.map(|entry| entry.key.clone()).collect();
     let why = if expired { "the batch has expired" } else { "the batch was closed" };
     keys.iter().for_each(|key| take_off(stock, key, why));
@@ -158,12 +158,11 @@ fn withdraw(stock: &mut Recorder<Stock>, batch: &BatchReference, expired: bool, 
 fn take_off_losers(stock: &mut Recorder<Stock>, batch: &BatchReference) {
     let Some(it) = stock.batch(batch) else { return };
     let mut missing = it.figures.allocated.saturating_sub(it.figures.purchased);
-    let mut losers = Vec::new();
-    for entry in it.lines.iter().rev() {
-        if missing == 0 {
-            break;
-        }
+    let (mut losers, mut after) = (Vec::new(), None);
+    while missing > 0 {
+        let Some(entry) = it.lines.loses_after(after) else { break };
         missing = missing.saturating_sub(entry.quantity);
+        after = Some(entry.rank);
         losers.push(entry.key.clone());
     }
     losers.iter().rev().for_each(|key| take_off(stock, key, "the batch shrank"));

@@ -15,6 +15,7 @@ mod reference;
 mod steps;
 mod stock;
 mod timers;
+mod tree;
 mod views;
 
 #[cfg(test)]

@@ -206,7 +206,7 @@ impl Stock {
             return;
         };
         let (rank, quantity) = (rank(line), line.open());
-        ranking.insert(Entry { rank, quantity, need_by: line.need_by, key: key.clone() });
+        ranking.insert(line.need_by, Entry { rank, quantity, key: key.clone() });
         if let Place::In { held_until: Some(until), .. } = line.place {
             self.holds.insert((until, key.clone()));
         }
@@ -214,7 +214,7 @@ impl Stock {
 
     fn unrank(&mut self, key: &LineKey, line: &Line) {
         if let Some(ranking) = self.ranking(&line.place) {
-            ranking.remove(rank(line));
+            ranking.remove(line.need_by, rank(line));
         }
         if let Place::In { held_until: Some(until), .. } = line.place {
             self.holds.remove(&(until, key.clone()));

@@ -1,12 +1,16 @@
 //! Tests of the service through its bus: the world they play in, and a file for each matter.
 
 mod batches;
+mod book;
 mod explaining;
 mod holds;
+mod invariants;
 mod lines;
 mod placing;
 mod questions;
+mod ranking;
 mod replanning;
+mod script;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

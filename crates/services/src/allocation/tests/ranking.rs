@@ -1,0 +1,127 @@
+//! The ranking equals a sorted list, whatever is done to it.
+
+use earmark_contracts::values::Day;
+use proptest::prelude::*;
+
+use super::super::ranking::{Entry, Fit, Rank, Ranking};
+use super::key;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Insert {
+        rank: (bool, u8),
+        quantity: u32,
+        need_by: Option<u8>,
+    },
+    /// The line at this place, counted round and round.
+    Remove(usize),
+    Find {
+        available: u32,
+        day: u8,
+        too_late: Option<u8>,
+    },
+    /// Keep a copy as it is now.
+    Copy,
+}
+
+fn day(number: u8) -> Day {
+    Day(jan(number))
+}
+
+fn jan(number: u8) -> jiff::civil::Date {
+    jiff::civil::date(2011, 1, 1 + i8::try_from(number % 8).unwrap())
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let insert = ((any::<bool>(), 0..3u8), 1..40u32, proptest::option::of(0..8u8));
+    let insert =
+        insert.prop_map(|(rank, quantity, need_by)| Step::Insert { rank, quantity, need_by });
+    let find = (0..45u32, 0..8u8, proptest::option::of(0..8u8));
+    let find = find.prop_map(|(available, day, too_late)| Step::Find { available, day, too_late });
+    prop_oneof![
+        6 => insert,
+        3 => any::<usize>().prop_map(Step::Remove),
+        1 => find,
+        1 => Just(Step::Copy),
+    ]
+}
+
+/// What the ranking must equal: entries in order, each with its need-by day.
+type Plain = Vec<(Option<Day>, Entry)>;
+
+fn find<'a>(plain: &'a Plain, fit: &Fit) -> Option<&'a Entry> {
+    let fits = |(need_by, entry): &&(Option<Day>, Entry)| {
+        let too_late = |late| need_by.is_some_and(|need_by| need_by < late);
+        entry.quantity <= fit.available
+            && need_by.is_none_or(|need_by| need_by >= fit.day)
+            && fit.too_late.is_none_or(too_late)
+    };
+    plain.iter().find(fits).map(|(_, entry)| entry)
+}
+
+fn equal(ranking: &Ranking, plain: &Plain) {
+    let all: Vec<&Entry> = plain.iter().map(|(_, entry)| entry).collect();
+    assert_eq!(ranking.all(), all);
+    let (mut losing, mut after) = (Vec::new(), None);
+    while let Some(entry) = ranking.loses_after(after) {
+        after = Some(entry.rank);
+        losing.push(entry);
+    }
+    losing.reverse();
+    assert_eq!(losing, all);
+}
+
+fn play(steps: Vec<Step>) {
+    let (mut ranking, mut plain) = (Ranking::default(), Plain::new());
+    let mut copies = Vec::new();
+    for (number, step) in (0..).zip(steps) {
+        match step {
+            Step::Insert { rank: (held, unimportance), quantity, need_by } => {
+                let rank = Rank { held, unimportance, number };
+                let need_by = need_by.map(day);
+                let entry = Entry { rank, quantity, key: key("o", &number.to_string()) };
+                let at = plain.partition_point(|(_, it)| it.rank < rank);
+                ranking.insert(need_by, entry.clone());
+                plain.insert(at, (need_by, entry));
+            }
+            Step::Remove(place) if !plain.is_empty() => {
+                let (need_by, entry) = plain.remove(place % plain.len());
+                assert_eq!(ranking.remove(need_by, entry.rank), Some(entry.clone()));
+                assert_eq!(ranking.remove(need_by, entry.rank), None, "it is gone");
+            }
+            Step::Remove(_) => {}
+            Step::Find { available, day: number, too_late } => {
+                let fit = Fit { available, day: day(number), too_late: too_late.map(day) };
+                assert_eq!(ranking.first_fit(&fit), find(&plain, &fit));
+            }
+            Step::Copy => copies.push((ranking.clone(), plain.clone())),
+        }
+    }
+    copies.truncate(3);
+    copies.push((ranking, plain));
+    copies.iter().for_each(|(ranking, plain)| equal(ranking, plain));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn a_ranking_equals_a_sorted_list(steps in proptest::collection::vec(step(), 0..600)) {
+        play(steps);
+    }
+}
+
+#[test]
+fn a_large_ranking_grows_and_shrinks_away() {
+    let insert = |number: u32| Step::Insert {
+        rank: (false, u8::try_from(number % 3).unwrap()),
+        quantity: 1 + number % 97,
+        need_by: None,
+    };
+    let mut steps: Vec<Step> = (0..5_000).map(insert).collect();
+    steps.push(Step::Copy);
+    steps.extend((0..4_990).map(|number| Step::Remove(number * 7_919)));
+    let found = |available| Step::Find { available, day: 0, too_late: None };
+    steps.extend((0..100).map(found));
+    play(steps);
+}
