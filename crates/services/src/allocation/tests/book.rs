@@ -1,0 +1,208 @@
+//! The book's rules, written down plainly (Architecture Patterns with Python, chapters 1 to 11), and
+//! that the service equals them for the book's commands.
+
+use earmark_contracts::allocation::{Outcome, Placement};
+use earmark_contracts::values::Day;
+use proptest::prelude::*;
+
+use super::{StockEvent, World, batch_of, day};
+
+/// A line of an order; its order names it.
+#[derive(Clone, Debug, PartialEq)]
+struct OrderLine {
+    order: String,
+    quantity: u32,
+}
+
+struct Batch {
+    reference: String,
+    eta: Option<Day>,
+    purchased: u32,
+    allocations: Vec<OrderLine>,
+}
+
+impl Batch {
+    fn available(&self) -> i64 {
+        let allocated: u32 = self.allocations.iter().map(|line| line.quantity).sum();
+        i64::from(self.purchased) - i64::from(allocated)
+    }
+
+    fn can_allocate(&self, line: &OrderLine) -> bool {
+        self.available() >= i64::from(line.quantity)
+    }
+}
+
+/// The events of the book: allocated, deallocated (order, quantity, batch), out of stock.
+#[derive(Clone, Debug, PartialEq)]
+enum Happened {
+    Allocated(String, u32, String),
+    Deallocated(String, u32, String),
+    OutOfStock,
+}
+
+#[derive(Default)]
+struct Product {
+    batches: Vec<Batch>,
+    /// Our improvement: lines that lost their place and found no other, in the order of acceptance.
+    short: Vec<OrderLine>,
+    /// In which order lines were accepted: who loses first is declared, where the book says nothing.
+    accepted: Vec<OrderLine>,
+    events: Vec<Happened>,
+}
+
+impl Product {
+    fn create_batch(&mut self, reference: String, quantity: u32, eta: Option<Day>) {
+        let allocations = Vec::new();
+        self.batches.push(Batch { reference, eta, purchased: quantity, allocations });
+        self.place_short();
+    }
+
+    fn place(&mut self, line: &OrderLine) -> Option<String> {
+        let mut sorted: Vec<&mut Batch> = self.batches.iter_mut().collect();
+        sorted.sort_by_key(|batch| batch.eta); // None comes first; the order of creation stays
+        let batch = sorted.into_iter().find(|batch| batch.can_allocate(line))?;
+        batch.allocations.push(line.clone());
+        let (order, batch) = (line.order.clone(), batch.reference.clone());
+        self.events.push(Happened::Allocated(order, line.quantity, batch.clone()));
+        Some(batch)
+    }
+
+    fn allocate(&mut self, line: &OrderLine) -> Option<String> {
+        if self.accepted.contains(line) {
+            let holds = |batch: &&Batch| batch.allocations.contains(line);
+            return self.batches.iter().find(holds).map(|batch| batch.reference.clone());
+        }
+        let placed = self.place(line);
+        match placed {
+            Some(_) => self.accepted.push(line.clone()),
+            None => self.events.push(Happened::OutOfStock),
+        }
+        placed
+    }
+
+    fn change_batch_quantity(&mut self, reference: &str, quantity: u32) {
+        let accepted = self.accepted.clone();
+        let age = |line: &OrderLine| accepted.iter().position(|it| it == line);
+        let batch = self.batches.iter_mut().find(|batch| batch.reference == reference);
+        let batch = batch.expect("only batches that are there are changed");
+        batch.purchased = quantity;
+        let mut lost = Vec::new();
+        while batch.available() < 0 {
+            batch.allocations.sort_by_key(age);
+            lost.extend(batch.allocations.pop());
+        }
+        lost.sort_by_key(age);
+        for OrderLine { order, quantity } in &lost {
+            let deallocated = (order.clone(), *quantity, reference.to_owned());
+            self.events.push(Happened::Deallocated(deallocated.0, deallocated.1, deallocated.2));
+        }
+        for line in lost {
+            if self.place(&line).is_none() {
+                self.events.push(Happened::OutOfStock);
+                self.short.push(line);
+            }
+        }
+        self.short.sort_by_key(age);
+        self.place_short();
+    }
+
+    fn place_short(&mut self) {
+        for line in std::mem::take(&mut self.short) {
+            if self.place(&line).is_none() {
+                self.short.push(line);
+            }
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum BookCommand {
+    CreateBatch { quantity: u32, eta: Option<i8> },
+    Allocate { order: usize, quantity: u32 },
+    ChangeBatchQuantity { batch: usize, quantity: u32 },
+}
+
+fn command() -> impl Strategy<Value = BookCommand> {
+    use BookCommand::{Allocate, ChangeBatchQuantity, CreateBatch};
+    prop_oneof![
+        1 => (1..60u32, proptest::option::of(1..20i8))
+            .prop_map(|(quantity, eta)| CreateBatch { quantity, eta }),
+        4 => (0..40usize, 1..12u32).prop_map(|(order, quantity)| Allocate { order, quantity }),
+        2 => (any::<usize>(), 0..60u32)
+            .prop_map(|(batch, quantity)| ChangeBatchQuantity { batch, quantity }),
+    ]
+}
+
+fn answered(placement: &Placement) -> Option<String> {
+    let placed = matches!(placement.outcome, Outcome::Placed { .. });
+    placed.then(|| batch_of(placement).expect("it is placed").to_owned())
+}
+
+/// The events of the service that the book knows.
+fn happened(world: &World, after: u64) -> Vec<Happened> {
+    let told = world.told(after).into_iter();
+    let known = told.filter_map(|told| match told.event {
+        StockEvent::Allocated(it) => {
+            let order = it.line.order_id.0.to_string();
+            Some(Happened::Allocated(order, it.quantity, it.batch.0.to_string()))
+        }
+        StockEvent::Deallocated(it) => {
+            let order = it.line.order_id.0.to_string();
+            Some(Happened::Deallocated(order, it.quantity, it.batch.0.to_string()))
+        }
+        StockEvent::OutOfStock(_) => Some(Happened::OutOfStock),
+        _ => None,
+    });
+    known.collect()
+}
+
+fn play(commands: &[BookCommand]) {
+    let (world, mut book) = (World::new(), Product::default());
+    // A quantity belongs to an order, so that asking again is asking for the same.
+    let mut quantities = std::collections::BTreeMap::new();
+    for command in commands {
+        let head = world.head();
+        book.events.clear();
+        match *command {
+            BookCommand::CreateBatch { quantity, eta } => {
+                let reference = format!("b{}", book.batches.len());
+                let eta = eta.map(|it| format!("2011-02-{it:02}"));
+                world.batch(&reference, "LAMP", quantity.into(), eta.as_deref());
+                book.create_batch(reference, quantity, eta.as_deref().map(day));
+            }
+            BookCommand::Allocate { order, quantity } if !book.batches.is_empty() => {
+                let quantity = *quantities.entry(order).or_insert(quantity);
+                let order = format!("o{order}");
+                let answer = answered(&world.allocate(&order, "LAMP", quantity.into()));
+                assert_eq!(answer, book.allocate(&OrderLine { order, quantity }));
+            }
+            BookCommand::ChangeBatchQuantity { batch, quantity } if !book.batches.is_empty() => {
+                let reference = book.batches[batch % book.batches.len()].reference.clone();
+                world.resize(&reference, quantity.into());
+                book.change_batch_quantity(&reference, quantity);
+            }
+            _ => continue,
+        }
+        assert_eq!(happened(&world, head), book.events, "after {command:?}");
+        for batch in &book.batches {
+            let figures = world.figures(&batch.reference);
+            assert_eq!(i64::from(figures[3]), batch.available(), "{}", batch.reference);
+        }
+    }
+    for batch in &book.batches {
+        for line in &batch.allocations {
+            assert_eq!(world.places(&line.order), [batch.reference.clone()]);
+        }
+    }
+    book.short.iter().for_each(|line| assert_eq!(world.places(&line.order), ["Short"]));
+    world.check();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn the_service_equals_the_book(commands in proptest::collection::vec(command(), 0..60)) {
+        play(&commands);
+    }
+}
