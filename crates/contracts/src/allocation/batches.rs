@@ -26,7 +26,7 @@ pub struct CreateBatch {
 }
 
 /// A batch is there, new or as it was.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BatchCreated {
     /// The same batch had been created before; nothing changed.
     pub existed: bool,
@@ -144,7 +144,7 @@ pub struct CloseBatch {
 }
 
 /// Why something is not done to a batch.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Error)]
 #[serde(tag = "refusal", rename_all = "snake_case")]
 pub enum BatchRefused {
     /// No batch has this reference.

@@ -84,7 +84,7 @@ pub struct Held {
 }
 
 /// Why a hold is not made, confirmed or released.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Error)]
 #[serde(tag = "refusal", rename_all = "snake_case")]
 pub enum HoldRefused {
     /// No batch of this SKU was ever created; nothing is held.

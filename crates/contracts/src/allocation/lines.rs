@@ -52,7 +52,7 @@ impl Allocate {
 }
 
 /// What came of an [`Allocate`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Placement {
     /// The line had been accepted before; nothing changed.
     pub existed: bool,
@@ -193,7 +193,7 @@ pub enum Why {
 }
 
 /// Why an [`Allocate`] (or a hold) is refused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Error)]
 #[serde(tag = "refusal", rename_all = "snake_case")]
 pub enum AllocateRefused {
     /// No batch of this SKU was ever created.
@@ -241,7 +241,7 @@ pub struct LineReleased {
 }
 
 /// Why something is not done to a line.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Error)]
 #[serde(tag = "refusal", rename_all = "snake_case")]
 pub enum LineRefused {
     /// There is no such line.

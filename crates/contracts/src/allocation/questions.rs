@@ -9,7 +9,7 @@ use super::lines::{Explanation, LineRefused, LineState};
 use crate::values::{BatchReference, Day, LineId, OrderId, Priority, Sku};
 
 /// A batch by its reference.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, JsonSchema)]
 pub struct GetBatch {
     /// The reference.
     pub reference: BatchReference,
@@ -17,7 +17,7 @@ pub struct GetBatch {
 
 /// The lines of an order, all of them or those with one line id; lines that were released are left
 /// out. In order of line id.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, JsonSchema)]
 pub struct GetLines {
     /// The order.
     pub order_id: OrderId,
@@ -26,7 +26,7 @@ pub struct GetLines {
 }
 
 /// Why a line is where it is: all batches as they were when it was last placed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, JsonSchema)]
 pub struct ExplainLine {
     /// The order.
     pub order_id: OrderId,
@@ -50,7 +50,7 @@ pub struct ExplainedLine {
 }
 
 /// The stock of SKUs, in order of SKU.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, JsonSchema)]
 pub struct ListStock {
     /// Only SKUs after this one.
     pub after: Option<Sku>,
@@ -80,7 +80,7 @@ pub struct StockLevel {
 }
 
 /// The stock of one SKU with its batches and its short lines.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, JsonSchema)]
 pub struct GetStock {
     /// The SKU.
     pub sku: Sku,
@@ -117,7 +117,7 @@ pub struct ShortLine {
 }
 
 /// What happened to the stock of a SKU, oldest first.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, JsonSchema)]
 pub struct StockHistory {
     /// The SKU.
     pub sku: Sku,
