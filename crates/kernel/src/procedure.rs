@@ -105,7 +105,8 @@ impl Caller {
         command: C,
     ) -> Result<C::Answer, NotDone<C::Refusal>> {
         let meta = Meta {
-            command_id: uuid::Uuid::nil(),
+            // What its steps record was caused by the whole.
+            command_id: self.meta.command_id,
             correlation: self.meta.correlation.clone(),
             idempotency: self.meta.idempotency.as_ref().map(|it| it.part(step)),
             dry_run: self.meta.dry_run,
