@@ -24,6 +24,12 @@ pub use settings::Settings;
 /// of the write-ahead log could lose commits.
 pub const SQLITE_VERSION_MIN: i32 = 3_051_003;
 
+/// The version of SQLite that is built into the program, say `3.53.0`.
+#[must_use]
+pub fn sqlite_version() -> &'static str {
+    rusqlite::version()
+}
+
 /// Opens the two stores of one partition of one service.
 #[derive(Debug)]
 pub struct SqliteStore;
