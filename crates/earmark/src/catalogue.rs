@@ -1,0 +1,129 @@
+//! Every message that others may send or hear, with the shape of its fields.
+
+use earmark_contracts::allocation;
+use earmark_kernel::{Command, PublicEvent, Query};
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
+use serde::Serialize;
+
+/// What a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    Command,
+    Query,
+    Event,
+}
+
+/// A message with the shape of what it says and what is said to it, as JSON Schema.
+#[derive(Debug, Serialize)]
+pub struct Message {
+    pub name: &'static str,
+    pub kind: Kind,
+    pub fields: Schema,
+    pub answer: Option<Schema>,
+    pub refusals: Option<Schema>,
+}
+
+/// Every message: a new one is one line here.
+pub fn messages() -> Vec<Message> {
+    vec![
+        command::<allocation::CreateBatch>(),
+        command::<allocation::ChangeBatch>(),
+        command::<allocation::CloseBatch>(),
+        command::<allocation::Allocate>(),
+        command::<allocation::Deallocate>(),
+        command::<allocation::Hold>(),
+        command::<allocation::ConfirmHold>(),
+        command::<allocation::ReleaseHold>(),
+        command::<allocation::Ship>(),
+        command::<allocation::Return>(),
+        query::<allocation::GetBatch>(),
+        query::<allocation::GetLines>(),
+        query::<allocation::ExplainLine>(),
+        query::<allocation::ListStock>(),
+        query::<allocation::GetStock>(),
+        query::<allocation::StockHistory>(),
+        event::<allocation::LineAllocated>(),
+        event::<allocation::LineDeallocated>(),
+        event::<allocation::OutOfStock>(),
+        event::<allocation::LineShipped>(),
+        event::<allocation::BatchQuantityChanged>(),
+    ]
+}
+
+fn command<C>() -> Message
+where
+    C: Command + JsonSchema,
+    C::Answer: JsonSchema,
+    C::Refusal: JsonSchema,
+{
+    Message {
+        name: C::NAME,
+        kind: Kind::Command,
+        fields: schema::<C>(),
+        answer: Some(schema::<C::Answer>()),
+        refusals: Some(schema::<C::Refusal>()),
+    }
+}
+
+fn query<Q: Query + JsonSchema>() -> Message
+where
+    Q::Answer: JsonSchema,
+{
+    Message {
+        name: Q::NAME,
+        kind: Kind::Query,
+        fields: schema::<Q>(),
+        answer: Some(schema::<Q::Answer>()),
+        refusals: None,
+    }
+}
+
+fn event<E: PublicEvent + JsonSchema>() -> Message {
+    Message {
+        name: E::NAME,
+        kind: Kind::Event,
+        fields: schema::<E>(),
+        answer: None,
+        refusals: None,
+    }
+}
+
+/// A schema that stands by itself.
+fn schema<T: JsonSchema>() -> Schema {
+    let settings = SchemaSettings::draft2020_12().with(|it| it.inline_subschemas = true);
+    settings.into_generator().into_root_schema_for::<T>()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Steps of procedures: nobody but the service itself can say them.
+    const STEPS: [&str; 5] = [
+        "allocation.add_batch",
+        "allocation.claim_reference",
+        "allocation.confirm_one",
+        "allocation.hold_one",
+        "allocation.release_one",
+    ];
+
+    #[test]
+    fn the_catalogue_has_what_the_services_take_answer_and_tell() {
+        let flows = crate::wiring::services().into_iter().map(|it| it.flow());
+        let edges = flows.flat_map(|flow| flow.edges);
+        let named: BTreeSet<String> = edges
+            .filter_map(|edge| match edge.verb {
+                "handles" | "conducts" | "answers" => Some(edge.from),
+                "publishes" => Some(edge.to),
+                _ => None,
+            })
+            .filter(|name| !STEPS.contains(&name.as_str()))
+            .collect();
+        let listed: BTreeSet<String> = messages().iter().map(|it| it.name.to_owned()).collect();
+        assert_eq!(named, listed);
+    }
+}

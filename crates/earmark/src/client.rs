@@ -1,0 +1,108 @@
+//! A server asked over HTTP, for the commands that can do without the data folder.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use reqwest::{RequestBuilder, StatusCode, Url};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::problem::Problem;
+
+/// Longer than the server lets any question wait.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A server.
+pub struct Client {
+    http: reqwest::Client,
+    base: Url,
+    key: Option<String>,
+}
+
+impl Client {
+    /// The server at an address; the key is the first line of the file.
+    pub fn of(address: &str, key_file: Option<&Path>) -> Result<Self, Problem> {
+        let base = Url::parse(address).ok().filter(|url| url.scheme() == "http");
+        let base = base.ok_or_else(|| {
+            Problem::usage(format!("{address:?} is not the address of a server"))
+                .advise("Say it like http://127.0.0.1:5005.")
+        })?;
+        let key = key_file.map(first_line).transpose()?;
+        let http = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build();
+        Ok(Self { http: http.map_err(Problem::new)?, base, key })
+    }
+
+    /// Asks.
+    pub async fn get<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+    ) -> Result<T, Problem> {
+        self.ask(self.http.get(self.url(path)).query(query)).await
+    }
+
+    /// Sends a command.
+    pub async fn post<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        body: &impl Serialize,
+    ) -> Result<T, Problem> {
+        self.ask(self.http.post(self.url(path)).json(body)).await
+    }
+
+    fn url(&self, path: &[&str]) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        url
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Problem> {
+        let request = match &self.key {
+            Some(key) => request.bearer_auth(key),
+            None => request,
+        };
+        let unheard = |error: reqwest::Error| {
+            Problem::new(format!("no answer from {}: {}", self.base, innermost(&error)))
+                .advise("Is the server up? `earmark serve` starts one.")
+        };
+        let answer = request.send().await.map_err(unheard)?;
+        let status = answer.status();
+        let body = answer.bytes().await.map_err(unheard)?;
+        if status.is_success() {
+            return serde_json::from_slice(&body).map_err(|error| {
+                Problem::new(format!("the answer of {} is not understood: {error}", self.base))
+                    .advise("Are the program and the server of the same version?")
+            });
+        }
+        Err(refused(status, &body))
+    }
+}
+
+fn refused(status: StatusCode, body: &[u8]) -> Problem {
+    let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let text = body["detail"].as_str().or_else(|| body["title"].as_str());
+    let problem = match text {
+        Some(text) => Problem::new(text),
+        None => Problem::new(format!("the server answered {status}")),
+    };
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            problem.advise("Name the file that holds the key with --api-key-file.")
+        }
+        StatusCode::SERVICE_UNAVAILABLE => problem.advise("Try again in a moment."),
+        _ => problem,
+    }
+}
+
+fn first_line(path: &Path) -> Result<String, Problem> {
+    let text = fs::read_to_string(path)
+        .map_err(|error| Problem::new(format!("cannot read {}: {error}", path.display())))?;
+    Ok(text.lines().next().unwrap_or_default().trim().to_owned())
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), innermost)
+}

@@ -1,0 +1,133 @@
+//! `earmark allocate`: stock promised to one line.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use earmark_contracts::allocation::{Allocate as Command, Outcome, WhenShort};
+use earmark_contracts::values::{Day, InvalidValue, LineId, OrderId, Priority, Quantity, Text};
+use earmark_kernel::{Meta, NotDone};
+
+use super::{block_on, stock::sku};
+use crate::cli::Source;
+use crate::client::Client;
+use crate::config::Settings;
+use crate::house::House;
+use crate::problem::Problem;
+use crate::screen;
+
+/// Promises stock to a line of an order. The same line again changes nothing. Ends with 1 if there
+/// is no stock for it and it does not wait.
+#[derive(Args, Debug)]
+pub struct Allocate {
+    /// The order
+    #[arg(long)]
+    order: String,
+    /// The line; where none is named, the SKU names it
+    #[arg(long)]
+    line: Option<String>,
+    /// What is wanted
+    #[arg(long)]
+    sku: String,
+    /// How many units, all from one batch
+    #[arg(long)]
+    quantity: u64,
+    /// The last day on which it is of use, say 2026-01-31
+    #[arg(long, value_name = "DAY")]
+    need_by: Option<String>,
+    /// How much it matters, 0 to 9
+    #[arg(long, default_value_t = 5)]
+    priority: u64,
+    /// Where there is no stock, let it wait
+    #[arg(long)]
+    queue: bool,
+    /// Tell what would come of it, and keep nothing
+    #[arg(long, conflicts_with = "server")]
+    dry_run: bool,
+    #[command(flatten)]
+    source: Source,
+    /// Tell what came of it as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Allocate {
+    pub fn run(self, settings: &Settings) -> Result<ExitCode, Problem> {
+        let command = self.command()?;
+        let outcome: Outcome = match self.source.client(settings)? {
+            Some(client) => block_on(send(&client, &command))?,
+            None => {
+                let house = House::open_existing(&settings.data(self.source.folder.data.as_ref()))?;
+                let meta = Meta { dry_run: self.dry_run, ..Meta::default() };
+                let reply = block_on(async { Ok(house.bus.send_as(command, meta).await) });
+                house.close();
+                reply?.ending.map_err(not_done)?.outcome
+            }
+        };
+        if self.json {
+            screen::json(&outcome)?;
+        } else {
+            screen::say(sentence(&outcome))?;
+        }
+        let is_lost = matches!(outcome, Outcome::OutOfStock { .. });
+        Ok(ExitCode::from(u8::from(is_lost)))
+    }
+
+    fn command(&self) -> Result<Command, Problem> {
+        let text = |what: &str, text: &str| Text::parse(text).map_err(|why| bad(what, text, &why));
+        let need_by = self.need_by.as_ref();
+        let need_by = need_by.map(|it| Day::parse(it).map_err(|why| bad("--need-by", it, &why)));
+        let line_id = self.line.as_ref().map(|it| text("--line", it).map(LineId)).transpose()?;
+        Ok(Command {
+            order_id: OrderId(text("--order", &self.order)?),
+            line_id,
+            sku: sku(&self.sku)?,
+            quantity: Quantity::new(self.quantity)
+                .map_err(|why| bad("--quantity", &self.quantity.to_string(), &why))?,
+            need_by: need_by.transpose()?,
+            priority: Priority::new(self.priority)
+                .map_err(|why| bad("--priority", &self.priority.to_string(), &why))?,
+            short: if self.queue { WhenShort::Queue } else { WhenShort::Reject },
+        })
+    }
+}
+
+async fn send(client: &Client, command: &Command) -> Result<Outcome, Problem> {
+    client.post(&["v1", "allocations"], command).await
+}
+
+fn bad(flag: &str, value: &str, why: &InvalidValue) -> Problem {
+    Problem::usage(format!("{flag} {value:?} {why}"))
+}
+
+fn not_done<R: std::fmt::Display>(not_done: NotDone<R>) -> Problem {
+    match not_done {
+        NotDone::Refused(refusal) => Problem::new(refusal),
+        NotDone::Failed(failure) => failure.into(),
+        NotDone::Unknown(why) => {
+            Problem::new(why).advise("Ask again: the same line is placed once.")
+        }
+    }
+}
+
+fn sentence(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Placed { line, explanation } => {
+            let batch = line.batch.as_ref().map_or("-", |batch| &batch.0);
+            let promised = line.promised.map(|day| format!(", promised for {day}"));
+            let promised = promised.unwrap_or_default();
+            format!("placed in {batch}{promised}: {}", explanation.because)
+        }
+        Outcome::Short { earliest, .. } => match earliest {
+            Some(day) => format!("waits for stock, which could come on {day}"),
+            None => "waits for stock".to_owned(),
+        },
+        Outcome::OutOfStock { sku, requested, available, earliest } => {
+            let later = earliest.map(|day| format!("; from {day} on there could be"));
+            let later = later.unwrap_or_default();
+            format!(
+                "out of stock: {requested} of {} are wanted, {available} can be had{later}",
+                sku.0
+            )
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! `earmark completions`: what a shell needs to complete the program's words.
+
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+use crate::cli::Cli;
+use crate::problem::Problem;
+use crate::screen;
+
+/// Prints completions, say for `earmark completions bash >
+/// ~/.local/share/bash-completion/completions/earmark`.
+#[derive(Args, Debug)]
+pub struct Completions {
+    /// Which shell
+    shell: Shell,
+}
+
+impl Completions {
+    pub fn run(self) -> Result<ExitCode, Problem> {
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut Cli::command(), "earmark", &mut script);
+        screen::print(&String::from_utf8(script).map_err(Problem::new)?)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,103 @@
+//! `earmark demo`: a first look, on a slice of real orders that is part of the program.
+
+use std::io::Cursor;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::verify::{sentence, verify};
+use super::{block_on, serve};
+use crate::cli::Folder;
+use crate::config::Settings;
+use crate::csv_file::CsvFile;
+use crate::house::House;
+use crate::problem::Problem;
+use crate::replay::orders::{Columns, Orders};
+use crate::replay::{Asked, replay};
+use crate::{screen, server};
+
+/// Orders from France in one year; demo/README.md says where they come from.
+const SLICE: &[u8] = include_bytes!("../../../../demo/online-retail-slice.csv.gz");
+const SEED: u64 = 1;
+
+/// Replays a slice of real orders, verifies the log, shows the figures, and leaves the server up.
+#[derive(Args, Debug)]
+pub struct Demo {
+    /// End when it is through, instead of serving
+    #[arg(long)]
+    exit: bool,
+    /// Where to listen [env: EARMARK_LISTEN] [default: 127.0.0.1:5005]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    #[command(flatten)]
+    folder: Folder,
+}
+
+impl Demo {
+    pub fn run(self, settings: &Settings) -> Result<ExitCode, Problem> {
+        let listen = settings.listen(self.listen.as_ref());
+        if !self.exit {
+            is_free(&listen)?;
+        }
+        let temporary = tempfile::Builder::new().prefix("earmark-demo-").tempdir()?;
+        let data = self.folder.data.clone().unwrap_or_else(|| temporary.path().to_owned());
+        let slice = CsvFile::read(Box::new(Cursor::new(SLICE)), "the demo's slice".into())?;
+        let orders = Orders::read(slice, &Columns::default(), u64::MAX)?;
+        screen::say("Orders from France, December 2010 to December 2011, replayed:")?;
+        let asked = Asked { data: &data, seed: SEED, resume: true, acks: None };
+        let (report, house) = block_on(replay(&orders, asked))?;
+        let checked = verify(&house.bus);
+        house.close();
+        screen::say(report.table())?;
+        for it in checked? {
+            screen::say(format!("verified {}", sentence(&it)))?;
+        }
+        if self.exit || report.oversold > 0 {
+            return Ok(report.exit_code());
+        }
+        let house = House::open(&data)?;
+        serve::serve(house, server::edge(None)?, &listen, |url| what_next(url, &data))
+    }
+}
+
+/// Looks before the work is done whether the port can be had after it.
+fn is_free(listen: &str) -> Result<(), Problem> {
+    let address = server::address(listen)?;
+    let bound = std::net::TcpListener::bind(address);
+    bound.map(drop).map_err(|error| {
+        Problem::new(format!("cannot listen on {address}: {error}")).advise(
+            "If another program listens there, stop it or name another address with --listen, say \
+             --listen 127.0.0.1:0 for any free port. Or end without serving: --exit.",
+        )
+    })
+}
+
+fn what_next(url: &str, data: &Path) -> Result<(), Problem> {
+    let data = data.display();
+    screen::say(format!(
+        "
+Try, from another terminal:
+
+  what there is of a SKU, its batches and the lines that wait
+    curl -s {url}/v1/stock/22423
+  an order with its lines, and why one of them is where it is
+    curl -s {url}/v1/orders/536370/allocations
+    curl -s {url}/v1/allocations/536370/1/explain
+  new stock, and a promise out of it
+    curl -s {url}/v1/batches -H 'content-type: application/json' \\
+      -d '{{\"reference\":\"demo-1\",\"sku\":\"CLOCK\",\"quantity\":20}}'
+    curl -s {url}/v1/allocations -H 'content-type: application/json' \\
+      -d '{{\"order_id\":\"demo\",\"sku\":\"CLOCK\",\"quantity\":12}}'
+  half of it turns out to be missing: what would move, and then do it
+    curl -s -X PATCH '{url}/v1/batches/demo-1?dry_run=true' \\
+      -H 'content-type: application/json' -d '{{\"quantity\":10,\"reason\":\"counted\"}}'
+    curl -s -X PATCH {url}/v1/batches/demo-1 \\
+      -H 'content-type: application/json' -d '{{\"quantity\":10,\"reason\":\"counted\"}}'
+  the same from the command line
+    earmark stock CLOCK --server {url}
+    earmark log --follow --server {url}
+
+All routes: {url}/docs   The data: {data}   Ctrl-C ends it."
+    ))
+}

@@ -1,0 +1,193 @@
+//! `earmark doctor`: is everything as it should be, and if not, what to do.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Args;
+use earmark_stores::sqlite::sqlite_version;
+use serde::Serialize;
+
+use crate::cli::Folder;
+use crate::config::Settings;
+use crate::house::{House, announced, holds_a_log, now_ms};
+use crate::problem::Problem;
+use crate::screen::{self, number};
+
+/// Less free space than this is worth a word, bytes.
+const SPACE_LOW: u64 = 1 << 30;
+/// Less free space than this stops commits soon, bytes.
+const SPACE_TOO_LOW: u64 = 64 << 20;
+/// No clock that is right shows less: 2026-01-01.
+const NOW_MS_MIN: i64 = 1_767_225_600_000;
+
+/// Looks at the data folder, the disk, the clock and the port; says what is wrong and what to do.
+/// Ends with 1 if something is wrong.
+#[derive(Args, Debug)]
+pub struct Doctor {
+    #[command(flatten)]
+    folder: Folder,
+    /// Where the server is to listen
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// Tell it as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Verdict {
+    Ok,
+    Warn,
+    Fail,
+}
+
+/// What was found about one thing.
+#[derive(Debug, Serialize)]
+struct Finding {
+    what: &'static str,
+    verdict: Verdict,
+    found: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    advice: Option<String>,
+}
+
+impl Finding {
+    fn of(what: &'static str, verdict: Verdict, found: impl Into<String>) -> Self {
+        Self { what, verdict, found: found.into(), advice: None }
+    }
+
+    fn advise(mut self, advice: impl Into<String>) -> Self {
+        self.advice = Some(advice.into());
+        self
+    }
+}
+
+impl Doctor {
+    pub fn run(self, settings: &Settings) -> Result<ExitCode, Problem> {
+        let data = settings.data(self.folder.data.as_ref());
+        let mut findings = vec![sqlite(), clock(), space(&data)];
+        findings.extend(folder(&data));
+        findings.push(port(&settings.listen(self.listen.as_ref())));
+        if self.json {
+            screen::json(&findings)?;
+        } else {
+            for it in &findings {
+                let verdict = match it.verdict {
+                    Verdict::Ok => "ok  ",
+                    Verdict::Warn => "warn",
+                    Verdict::Fail => "FAIL",
+                };
+                screen::say(format!("{verdict} {}: {}", it.what, it.found))?;
+                if let Some(advice) = &it.advice {
+                    screen::say(format!("     {advice}"))?;
+                }
+            }
+        }
+        let is_wrong = findings.iter().any(|it| it.verdict == Verdict::Fail);
+        Ok(ExitCode::from(u8::from(is_wrong)))
+    }
+}
+
+fn sqlite() -> Finding {
+    Finding::of("SQLite", Verdict::Ok, format!("{} is built in", sqlite_version()))
+}
+
+fn clock() -> Finding {
+    let now = now_ms();
+    let time = jiff::Timestamp::from_millisecond(now).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    if now < NOW_MS_MIN {
+        let finding = Finding::of("clock", Verdict::Fail, format!("it shows {time}"));
+        return finding.advise("Set the clock: promised dates and holds are reckoned by it.");
+    }
+    Finding::of("clock", Verdict::Ok, time.to_string())
+}
+
+fn space(data: &Path) -> Finding {
+    let there = data.ancestors().find(|it| it.exists()).filter(|it| !it.as_os_str().is_empty());
+    let there = there.unwrap_or(Path::new("."));
+    let free = match rustix::fs::statvfs(there) {
+        Ok(it) => it.f_bavail.saturating_mul(it.f_frsize),
+        Err(error) => {
+            let found = format!("cannot be told for {}: {error}", there.display());
+            return Finding::of("free space", Verdict::Warn, found);
+        }
+    };
+    let found = format!("{} MiB", number(free >> 20));
+    let advice = "Make room: when the disk is full, commands fail and reads go on.";
+    match free {
+        0..SPACE_TOO_LOW => Finding::of("free space", Verdict::Fail, found).advise(advice),
+        SPACE_TOO_LOW..SPACE_LOW => Finding::of("free space", Verdict::Warn, found).advise(advice),
+        _ => Finding::of("free space", Verdict::Ok, found),
+    }
+}
+
+fn folder(data: &Path) -> Vec<Finding> {
+    let name = data.display();
+    if !holds_a_log(data) {
+        let found = format!("{name} holds no data yet");
+        let finding = Finding::of("data folder", Verdict::Warn, found);
+        return vec![finding.advise("`earmark serve` and `earmark import` make it.")];
+    }
+    if let Some(url) = announced(data).filter(|_| House::is_taken(data)) {
+        let found = format!("a server has {name}: it is reached at {url}");
+        return vec![Finding::of("data folder", Verdict::Ok, found)];
+    }
+    let house = match House::open(data) {
+        Ok(house) => house,
+        Err(problem) => {
+            let finding = Finding::of("data folder", Verdict::Fail, problem.to_string());
+            return vec![match problem.advice() {
+                Some(advice) => finding.advise(advice),
+                None => finding,
+            }];
+        }
+    };
+    let found = format!("{name} is free; its stores opened with every setting as it must be");
+    let mut findings = vec![Finding::of("data folder", Verdict::Ok, found)];
+    for it in house.bus.status() {
+        let (service, head) = (it.service, number(it.head));
+        let found = format!("the log of {service} holds {head} events");
+        findings.push(Finding::of("log", Verdict::Ok, found));
+        let behind = it.head - it.settled;
+        let (verdict, found) = match behind {
+            0 => (Verdict::Ok, format!("those of {service} are settled")),
+            _ => (Verdict::Ok, format!("those of {service} settle {behind} events when it closes")),
+        };
+        findings.push(Finding::of("views", verdict, found));
+        if let Some(why) = it.halted {
+            findings.push(Finding::of("writer", Verdict::Fail, why));
+        }
+    }
+    findings.push(parked(&house));
+    house.close();
+    findings
+}
+
+fn parked(house: &House) -> Finding {
+    let services = crate::wiring::services();
+    let parked = services.iter().map(|it| house.bus.parked(it.flow().service, None, 1_000));
+    match parked.collect::<Result<Vec<_>, _>>() {
+        Err(failure) => Finding::of("parked messages", Verdict::Fail, failure.to_string()),
+        Ok(parked) if parked.iter().all(Vec::is_empty) => {
+            Finding::of("parked messages", Verdict::Ok, "none")
+        }
+        Ok(parked) => {
+            let count: usize = parked.iter().map(Vec::len).sum();
+            Finding::of("parked messages", Verdict::Warn, count.to_string())
+                .advise("`earmark parked` shows them, and sends them again.")
+        }
+    }
+}
+
+fn port(listen: &str) -> Finding {
+    match TcpListener::bind(listen) {
+        Ok(_) => Finding::of("port", Verdict::Ok, format!("{listen} is free")),
+        Err(error) => {
+            let found = format!("cannot listen on {listen}: {error}");
+            let finding = Finding::of("port", Verdict::Warn, found);
+            finding.advise("Is a server up already? Else name another address with --listen.")
+        }
+    }
+}

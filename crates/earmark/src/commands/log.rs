@@ -1,0 +1,171 @@
+//! `earmark log`: what happened, in the order in which it happened.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use earmark_kernel::Bus;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::block_on;
+use crate::cli::Source;
+use crate::client::Client;
+use crate::config::Settings;
+use crate::house::House;
+use crate::problem::Problem;
+use crate::screen;
+
+/// So many events are read at a time.
+const PAGE: u64 = 1_000;
+/// A server lets a reader wait so long for something new.
+const WAIT_S: u64 = 20;
+
+/// Shows every event of a service. A server is asked for the public ones, as CloudEvents.
+#[derive(Args, Debug)]
+pub struct Log {
+    /// Only what comes after this number
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    after: u64,
+    /// No more than so many
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+    /// Go on with what happens from now on
+    #[arg(long)]
+    follow: bool,
+    /// Whose log
+    #[arg(long, default_value = "allocation")]
+    service: String,
+    #[command(flatten)]
+    source: Source,
+    /// Tell them as JSON, a line each
+    #[arg(long)]
+    json: bool,
+}
+
+/// An event as it stands in the log.
+#[derive(Deserialize)]
+struct Stored<'a> {
+    #[serde(rename = "type")]
+    name: String,
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+    of: String,
+    key: String,
+    causation: String,
+    correlation: Option<String>,
+    at: Option<i64>,
+}
+
+/// An event as it is shown.
+#[derive(Serialize)]
+struct Shown<'a> {
+    sequence: u64,
+    at_ms: i64,
+    #[serde(rename = "type")]
+    name: String,
+    of: String,
+    key: String,
+    causation: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    correlation: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a RawValue>,
+}
+
+/// A public event as a server tells it.
+#[derive(Deserialize)]
+struct Public {
+    #[serde(rename = "type")]
+    name: String,
+    time: String,
+    sequence: String,
+    partitionkey: String,
+    data: Box<RawValue>,
+}
+
+impl Log {
+    pub fn run(self, settings: &Settings) -> Result<ExitCode, Problem> {
+        if let Some(client) = self.source.client(settings)? {
+            block_on(self.of_server(&client))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        if self.follow {
+            return Err(Problem::usage("--follow needs a server: a folder has one user at a time")
+                .advise("Say which with --server, as http://127.0.0.1:5005."));
+        }
+        let house = House::open_existing(&settings.data(self.source.folder.data.as_ref()))?;
+        let shown = self.of_folder(&house.bus);
+        house.close();
+        shown.map(|()| ExitCode::SUCCESS)
+    }
+
+    fn of_folder(&self, bus: &Bus) -> Result<(), Problem> {
+        let (mut after, mut left) = (self.after, self.limit.unwrap_or(u64::MAX));
+        while left > 0 {
+            let records = bus.records(&self.service, 0, after, PAGE)?;
+            if records.is_empty() {
+                break;
+            }
+            for record in records {
+                let unreadable = |error: serde_json::Error| {
+                    Problem::new(format!("record {} cannot be read: {error}", record.first_seq))
+                };
+                let events: Vec<Stored> =
+                    serde_json::from_str(&record.events).map_err(unreadable)?;
+                for (sequence, event) in (record.first_seq..).zip(events) {
+                    if sequence > after && left > 0 {
+                        self.show(sequence, record.at_ms, event)?;
+                        left -= 1;
+                    }
+                }
+                after = after.max(record.last_seq);
+            }
+        }
+        Ok(())
+    }
+
+    fn show(&self, sequence: u64, at_ms: i64, event: Stored) -> Result<(), Problem> {
+        let at_ms = event.at.unwrap_or(at_ms);
+        let Stored { name, data, of, key, causation, correlation, .. } = event;
+        if self.json {
+            let shown = Shown { sequence, at_ms, name, of, key, causation, correlation, data };
+            return screen::json_line(&shown);
+        }
+        let time = Timestamp::from_millisecond(at_ms).unwrap_or(Timestamp::UNIX_EPOCH);
+        let data = data.map_or("", RawValue::get);
+        screen::say(format!("{sequence:>8} {time} {name} {key} {data}"))
+    }
+
+    async fn of_server(&self, client: &Client) -> Result<(), Problem> {
+        let (mut after, mut left) = (self.after, self.limit.unwrap_or(u64::MAX));
+        while left > 0 {
+            let mut query =
+                vec![("after", after.to_string()), ("limit", left.min(PAGE).to_string())];
+            if self.follow {
+                query.push(("wait_s", WAIT_S.to_string()));
+            }
+            let path = ["v1", "feeds", &self.service, "0"];
+            let events: Vec<Box<RawValue>> = client.get(&path, &query).await?;
+            if events.is_empty() && !self.follow {
+                break;
+            }
+            for event in events {
+                after = self.show_public(&event)?;
+                left -= 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn show_public(&self, event: &RawValue) -> Result<u64, Problem> {
+        let public: Public = serde_json::from_str(event.get()).map_err(Problem::new)?;
+        if self.json {
+            screen::say(event.get())?;
+        } else {
+            let Public { name, time, sequence, partitionkey, data } = &public;
+            screen::say(format!("{sequence:>8} {time} {name} {partitionkey} {data}"))?;
+        }
+        public.sequence.parse().map_err(Problem::new)
+    }
+}

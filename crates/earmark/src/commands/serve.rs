@@ -1,0 +1,65 @@
+//! `earmark serve`: the server.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::cli::Folder;
+use crate::config::Settings;
+use crate::house::House;
+use crate::problem::Problem;
+use crate::screen;
+use crate::server::{self, Ended};
+
+/// Serves over HTTP until SIGTERM or Ctrl-C; what was begun is answered first. A second signal ends
+/// it at once.
+#[derive(Args, Debug)]
+pub struct Serve {
+    /// Where to listen; port 0 gives any free one [env: EARMARK_LISTEN] [default: 127.0.0.1:5005]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    #[command(flatten)]
+    folder: Folder,
+    /// A file of keys, one a line: callers must show one of them [env: EARMARK_API_KEY_FILE]
+    #[arg(long, value_name = "FILE")]
+    api_key_file: Option<PathBuf>,
+}
+
+impl Serve {
+    pub fn run(self, settings: &Settings) -> Result<ExitCode, Problem> {
+        let edge = server::edge(settings.api_key_file(self.api_key_file.as_ref()).as_deref())?;
+        let listen = settings.listen(self.listen.as_ref());
+        server::address(&listen)?;
+        let house = House::open(&settings.data(self.folder.data.as_ref()))?;
+        serve(house, edge, &listen, |_| Ok(()))
+    }
+}
+
+/// Serves from a house until it is told to stop; `ready` is told where.
+pub fn serve(
+    house: House,
+    edge: earmark_gateway::Settings,
+    listen: &str,
+    ready: impl FnOnce(&str) -> Result<(), Problem>,
+) -> Result<ExitCode, Problem> {
+    let ended = server::runtime()?.block_on(async {
+        let bound = server::bind(&house.bus, edge, listen).await?;
+        let url = format!("http://{}", bound.local_addr);
+        house.announce(&url);
+        screen::say(format!("listening on {url}"))?;
+        ready(&url)?;
+        server::serve(&house, bound).await
+    });
+    house.close();
+    match ended? {
+        Ended::Told => Ok(ExitCode::SUCCESS),
+        Ended::Halted(why) => {
+            let problem = Problem::new(format!("the server stopped by itself: {why}"));
+            Err(problem.advise(
+                "What was answered is kept. Look at the disk (`earmark doctor`), then start it \
+                 again: it begins from what the log says.",
+            ))
+        }
+    }
+}

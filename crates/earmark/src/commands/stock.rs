@@ -1,0 +1,175 @@
+//! `earmark stock`: what there is of each SKU.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use earmark_contracts::allocation::{BatchPhase, GetStock, ListStock, StockDetail, StockLevel};
+use earmark_contracts::values::{Day, Sku, Text};
+use serde::Deserialize;
+
+use super::block_on;
+use crate::cli::Source;
+use crate::client::Client;
+use crate::config::Settings;
+use crate::house::House;
+use crate::problem::Problem;
+use crate::screen::{self, number, table};
+
+/// So many SKUs are asked for at a time.
+const PAGE: usize = 1_000;
+
+/// Shows the stock of all SKUs, or of one with its batches and the lines that wait.
+#[derive(Args, Debug)]
+pub struct Stock {
+    /// Only this one, in full
+    sku: Option<String>,
+    #[command(flatten)]
+    source: Source,
+    /// Tell it as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// A page of stocks, as the server tells it.
+#[derive(Deserialize)]
+struct Page {
+    items: Vec<StockLevel>,
+    next: Option<String>,
+}
+
+impl Stock {
+    pub fn run(self, settings: &Settings) -> Result<ExitCode, Problem> {
+        match self.sku.as_deref().map(sku).transpose()? {
+            Some(sku) => self.one(&sku, settings),
+            None => self.all(settings),
+        }
+    }
+
+    fn one(&self, sku: &Sku, settings: &Settings) -> Result<ExitCode, Problem> {
+        let detail = match self.source.client(settings)? {
+            Some(client) => block_on(client.get(&["v1", "stock", &sku.0], &[]))?,
+            None => self.in_house(settings, |house| {
+                let asked = house.bus.ask(GetStock { sku: sku.clone() })?;
+                asked.ok_or_else(|| {
+                    Problem::new(format!("Invalid sku {}", sku.0))
+                        .advise("`earmark stock` lists the SKUs that there are.")
+                })
+            })?,
+        };
+        if self.json {
+            screen::json(&detail)?;
+        } else {
+            show(&detail)?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn all(&self, settings: &Settings) -> Result<ExitCode, Problem> {
+        let levels = match self.source.client(settings)? {
+            Some(client) => block_on(all_of(&client))?,
+            None => self.in_house(settings, |house| {
+                let mut levels: Vec<StockLevel> = Vec::new();
+                loop {
+                    let after = levels.last().map(|it| it.sku.clone());
+                    let page = house.bus.ask(ListStock { after, limit: PAGE })?;
+                    let is_last = page.len() < PAGE;
+                    levels.extend(page);
+                    if is_last {
+                        return Ok(levels);
+                    }
+                }
+            })?,
+        };
+        if self.json {
+            screen::json(&levels)?;
+        } else {
+            screen::say(levels_table(&levels))?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn in_house<T>(
+        &self,
+        settings: &Settings,
+        ask: impl FnOnce(&House) -> Result<T, Problem>,
+    ) -> Result<T, Problem> {
+        let house = House::open_existing(&settings.data(self.source.folder.data.as_ref()))?;
+        let answer = ask(&house);
+        house.close();
+        answer
+    }
+}
+
+/// Reads a SKU from the command line.
+pub fn sku(text: &str) -> Result<Sku, Problem> {
+    Text::parse(text).map(Sku).map_err(|why| Problem::usage(format!("the SKU {text:?} {why}")))
+}
+
+async fn all_of(client: &Client) -> Result<Vec<StockLevel>, Problem> {
+    let (mut levels, mut after) = (Vec::new(), None);
+    loop {
+        let mut query = vec![("limit", PAGE.to_string())];
+        query.extend(after.map(|after| ("after", after)));
+        let page: Page = client.get(&["v1", "stock"], &query).await?;
+        levels.extend(page.items);
+        after = page.next;
+        if after.is_none() {
+            return Ok(levels);
+        }
+    }
+}
+
+fn show(detail: &StockDetail) -> Result<(), Problem> {
+    screen::say(levels_table(std::slice::from_ref(&detail.level)))?;
+    let heading = ["batch", "state", "eta", "purchased", "allocated", "held", "available"];
+    let batches = detail.batches.iter().map(|it| {
+        let state = match it.state {
+            BatchPhase::InWarehouse => "in warehouse",
+            BatchPhase::Incoming => "incoming",
+            BatchPhase::Closed => "closed",
+            BatchPhase::Expired => "expired",
+        };
+        let units = |units: u32| number(u64::from(units));
+        vec![
+            it.reference.0.to_string(),
+            state.to_owned(),
+            day(it.eta),
+            units(it.purchased_quantity),
+            units(it.allocated_quantity),
+            units(it.held_quantity),
+            units(it.available_quantity),
+        ]
+    });
+    screen::say(table(&heading, &[3, 4, 5, 6], batches))?;
+    if detail.short_lines.is_empty() {
+        return Ok(());
+    }
+    let heading = ["waits: order", "line", "quantity", "need by", "priority"];
+    let lines = detail.short_lines.iter().map(|it| {
+        vec![
+            it.order_id.0.to_string(),
+            it.line_id.0.to_string(),
+            number(u64::from(it.quantity)),
+            day(it.need_by),
+            it.priority.level().to_string(),
+        ]
+    });
+    screen::say(table(&heading, &[2, 4], lines))
+}
+
+fn levels_table(levels: &[StockLevel]) -> comfy_table::Table {
+    let heading =
+        ["SKU", "on hand", "incoming", "allocated", "held", "available", "short", "next eta"];
+    let rows = levels.iter().map(|it| {
+        let units = [it.on_hand, it.incoming, it.allocated, it.held, it.available, it.short];
+        let mut row = vec![it.sku.0.to_string()];
+        row.extend(units.map(number));
+        row.push(day(it.next_eta));
+        row
+    });
+    table(&heading, &[1, 2, 3, 4, 5, 6], rows)
+}
+
+fn day(day: Option<Day>) -> String {
+    day.map_or_else(|| "-".to_owned(), |day| day.to_string())
+}

@@ -1,0 +1,147 @@
+//! CSV files, plain or gzipped: opened, with columns found by their names.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+use csv::{ByteRecord, Reader, ReaderBuilder};
+use flate2::bufread::MultiGzDecoder;
+use serde::Serialize;
+
+use crate::problem::Problem;
+
+/// The first two bytes of a gzip file (RFC 1952, section 2.3.1).
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+const BUFFER_BYTES: usize = 1 << 18;
+
+/// A row that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BadRow {
+    /// Where it begins in the file; the first line is 1.
+    pub line: u64,
+    /// Why.
+    pub reason: String,
+}
+
+/// A CSV file with a heading.
+pub struct CsvFile {
+    reader: Reader<Box<dyn Read>>,
+    heading: Vec<String>,
+    name: String,
+}
+
+impl CsvFile {
+    /// Opens a file by its path.
+    pub fn open(path: &Path) -> Result<Self, Problem> {
+        let name = path.display().to_string();
+        let file = File::open(path).map_err(|error| {
+            Problem::new(format!("cannot open {name}: {error}"))
+                .advise("Name a CSV file with a heading, plain or gzipped.")
+        })?;
+        Self::read(Box::new(file), name)
+    }
+
+    /// Reads a file that is already open.
+    pub fn read(file: Box<dyn Read>, name: String) -> Result<Self, Problem> {
+        let mut file = BufReader::with_capacity(BUFFER_BYTES, file);
+        let is_gzip = file.fill_buf()?.starts_with(&GZIP_MAGIC);
+        let plain: Box<dyn Read> =
+            if is_gzip { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
+        let mut builder = ReaderBuilder::new();
+        builder.flexible(true).buffer_capacity(BUFFER_BYTES);
+        let mut reader = builder.from_reader(plain);
+        let heading = reader.headers().map_err(|error| broken(&name, &error))?;
+        let heading = heading.iter().map(|it| it.trim_start_matches('\u{feff}').trim());
+        let heading = heading.map(str::to_owned).collect();
+        Ok(Self { reader, heading, name })
+    }
+
+    /// The place of a column that must be there.
+    pub fn column(&self, wanted: &str, flag: &str) -> Result<usize, Problem> {
+        self.column_if_there(wanted).ok_or_else(|| {
+            let columns = self.heading.join(", ");
+            Problem::usage(format!("{} has no column {wanted:?}", self.name))
+                .advise(format!("Its columns are: {columns}. Name the right one with {flag}."))
+        })
+    }
+
+    /// The place of a column, if there is one of that name.
+    pub fn column_if_there(&self, wanted: &str) -> Option<usize> {
+        self.heading.iter().position(|it| it == wanted)
+    }
+
+    /// The place of a column that was named by a flag, or of one that may be missing.
+    pub fn optional(
+        &self,
+        named: Option<&str>,
+        usual: &str,
+        flag: &str,
+    ) -> Result<Option<usize>, Problem> {
+        named.map_or_else(
+            || Ok(self.column_if_there(usual)),
+            |named| self.column(named, flag).map(Some),
+        )
+    }
+
+    /// Reads the next row into `row`; false at the end.
+    pub fn next(&mut self, row: &mut ByteRecord) -> Result<bool, Problem> {
+        self.reader.read_byte_record(row).map_err(|error| broken(&self.name, &error))
+    }
+}
+
+/// A field as text without blanks around it; empty where there is none.
+pub fn field(row: &ByteRecord, column: usize) -> Result<&str, String> {
+    let bytes = row.get(column).unwrap_or_default().trim_ascii();
+    std::str::from_utf8(bytes).map_err(|_| "is not UTF-8".to_owned())
+}
+
+/// The line on which a row begins.
+pub fn line_of(row: &ByteRecord) -> u64 {
+    row.position().map_or(0, csv::Position::line)
+}
+
+fn broken(name: &str, error: &csv::Error) -> Problem {
+    Problem::new(format!("cannot read {name}: {error}"))
+        .advise("Is it a whole CSV file, plain or gzipped?")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn rows(bytes: Vec<u8>) -> Vec<(u64, String)> {
+        let mut file =
+            CsvFile::read(Box::new(std::io::Cursor::new(bytes)), "a.csv".into()).unwrap();
+        let column = file.column("b", "--b").unwrap();
+        let (mut row, mut rows) = (ByteRecord::new(), Vec::new());
+        while file.next(&mut row).unwrap() {
+            rows.push((line_of(&row), field(&row, column).unwrap().to_owned()));
+        }
+        rows
+    }
+
+    const TEXT: &[u8] = b"\xef\xbb\xbfa,b\n1,\"two\nlines\"\n2, x \n3\n";
+
+    #[test]
+    fn rows_know_their_line_though_fields_hold_newlines() {
+        let expected = [(2, "two\nlines".into()), (4, "x".into()), (5, String::new())];
+        assert_eq!(rows(TEXT.to_vec()), expected);
+    }
+
+    #[test]
+    fn gzip_is_told_by_its_first_bytes() {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(TEXT).unwrap();
+        assert_eq!(rows(gzip.finish().unwrap()), rows(TEXT.to_vec()));
+    }
+
+    #[test]
+    fn a_column_that_is_missing_is_named_with_those_that_are_there() {
+        let file = CsvFile::read(Box::new(TEXT), "a.csv".into()).unwrap();
+        let problem = format!("{:?}", miette::Report::new(file.column("c", "--sku").unwrap_err()));
+        assert!(problem.contains("a.csv has no column \"c\""), "{problem}");
+        assert!(problem.contains("a, b"), "{problem}");
+    }
+}

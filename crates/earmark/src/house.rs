@@ -1,0 +1,107 @@
+//! A data folder that this process has to itself, with the services at work in it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use earmark_kernel::Bus;
+use earmark_kernel::clock::{Clock, SystemClock};
+use earmark_kernel::runtime::Runtime;
+use earmark_stores::sqlite::{DataFolder, OpenError};
+
+use crate::problem::Problem;
+use crate::wiring;
+
+/// Where a server says how it is reached, while it has the folder.
+const URL_FILE: &str = "server.url";
+
+/// The services at work over a data folder.
+pub struct House {
+    pub bus: Bus,
+    pub runtime: Runtime,
+    folder: DataFolder,
+}
+
+impl House {
+    /// Opens the folder, and makes it if there is none.
+    pub fn open(path: &Path) -> Result<Self, Problem> {
+        Self::open_at(path, Arc::new(SystemClock))
+    }
+
+    /// Opens a folder that is there.
+    pub fn open_existing(path: &Path) -> Result<Self, Problem> {
+        if !holds_a_log(path) {
+            let what = format!("there is no data in {}", path.display());
+            return Err(Problem::new(what).advise(
+                "Name the folder with --data, or begin: `earmark demo` for a first look, `earmark \
+                 import batches FILE.csv` for stock of your own.",
+            ));
+        }
+        Self::open(path)
+    }
+
+    /// Opens the folder with another clock than the machine's.
+    pub fn open_at(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, Problem> {
+        let folder = DataFolder::open(path).map_err(|error| refused(path, &error))?;
+        let bus = wiring::open(&folder, clock)?;
+        let runtime = Runtime::start(&bus)?;
+        Ok(Self { bus, runtime, folder })
+    }
+
+    /// Whether another process has the folder.
+    pub fn is_taken(path: &Path) -> bool {
+        matches!(DataFolder::open(path), Err(OpenError::InUse { .. }))
+    }
+
+    /// Says in the folder how the server is reached; nothing depends on it.
+    pub fn announce(&self, url: &str) {
+        if let Err(error) = fs::write(self.url_file(), url) {
+            tracing::warn!(%error, "cannot say in the data folder how the server is reached");
+        }
+    }
+
+    /// Serves what waits, settles the views, and gives the folder back.
+    pub fn close(self) {
+        // Whoever comes next finds no server.
+        let _ = fs::remove_file(self.url_file());
+        self.runtime.stop();
+    }
+
+    fn url_file(&self) -> PathBuf {
+        self.folder.path().join(URL_FILE)
+    }
+}
+
+/// Whether a folder holds a log of ours.
+pub fn holds_a_log(path: &Path) -> bool {
+    let Ok(entries) = fs::read_dir(path) else {
+        return false;
+    };
+    let mut names = entries.flatten().map(|entry| entry.file_name());
+    names.any(|name| name.to_string_lossy().ends_with(".log.db"))
+}
+
+/// How the server that has a folder is reached, if one said so.
+pub fn announced(path: &Path) -> Option<String> {
+    fs::read_to_string(path.join(URL_FILE)).ok()
+}
+
+fn refused(path: &Path, error: &OpenError) -> Problem {
+    let problem = Problem::new(error);
+    match (error, announced(path)) {
+        (OpenError::InUse { .. }, Some(url)) => problem.advise(format!(
+            "A server has it: ask it instead with `--server {url}` (stock, allocate and log can), \
+             or stop it."
+        )),
+        (OpenError::InUse { .. }, None) => problem.advise(
+            "One process at a time has a data folder. Wait until that one ends, or name another \
+             folder with --data.",
+        ),
+        _ => problem,
+    }
+}
+
+/// A clock by the machine's time, for what is measured and shown.
+pub fn now_ms() -> i64 {
+    SystemClock.now().0
+}

@@ -1,0 +1,113 @@
+//! Batches read from a file.
+
+use std::path::Path;
+
+use clap::Args;
+use csv::ByteRecord;
+use earmark_contracts::allocation::{BatchCreated, CreateBatch};
+use earmark_contracts::values::{BatchReference, Sku};
+use rustc_hash::FxHashMap;
+
+use super::{Read, Report, Row, Sends, Way, day, quantity, text};
+use crate::csv_file::{BadRow, CsvFile, field, line_of};
+use crate::problem::Problem;
+
+/// What the columns are called.
+#[derive(Args, Clone, Debug)]
+pub struct Columns {
+    /// The column that names the batch
+    #[arg(long, value_name = "COLUMN", default_value = "reference")]
+    reference: String,
+    /// The column that names the SKU
+    #[arg(long, value_name = "COLUMN", default_value = "sku")]
+    sku: String,
+    /// The column of the number of units
+    #[arg(long, value_name = "COLUMN", default_value = "quantity")]
+    quantity: String,
+    /// The column of the day it arrives; empty: it is in the warehouse [default: eta, if there]
+    #[arg(long, value_name = "COLUMN")]
+    eta: Option<String>,
+    /// The column of the day it expires; empty: never [default: expires, if there]
+    #[arg(long, value_name = "COLUMN")]
+    expires: Option<String>,
+}
+
+/// Where the columns are.
+struct Places {
+    reference: usize,
+    sku: usize,
+    quantity: usize,
+    eta: Option<usize>,
+    expires: Option<usize>,
+}
+
+impl Columns {
+    /// Reads a file.
+    pub fn read(&self, path: &Path) -> Result<Read<CreateBatch>, Problem> {
+        let mut file = CsvFile::open(path)?;
+        let places = Places {
+            reference: file.column(&self.reference, "--reference")?,
+            sku: file.column(&self.sku, "--sku")?,
+            quantity: file.column(&self.quantity, "--quantity")?,
+            eta: file.optional(self.eta.as_deref(), "eta", "--eta")?,
+            expires: file.optional(self.expires.as_deref(), "expires", "--expires")?,
+        };
+        let mut read = Read { good: Vec::<Row<CreateBatch>>::new(), bad: Vec::new() };
+        let mut seen: FxHashMap<BatchReference, usize> = FxHashMap::default();
+        let mut row = ByteRecord::new();
+        while file.next(&mut row)? {
+            let line = line_of(&row);
+            let command = places.command(&row).and_then(|command| {
+                let first = *seen.entry(command.reference.clone()).or_insert(read.good.len());
+                match read.good.get(first) {
+                    Some(earlier) if earlier.command != command => {
+                        Err(format!("line {} says something else of the batch", earlier.line))
+                    }
+                    _ => Ok(command),
+                }
+            });
+            match command {
+                Ok(command) => read.good.push(Row { line, command }),
+                Err(reason) => read.bad.push(BadRow { line, reason }),
+            }
+        }
+        Ok(read)
+    }
+}
+
+impl Places {
+    fn command(&self, row: &ByteRecord) -> Result<CreateBatch, String> {
+        let optional = |column: Option<usize>| column.map_or(Ok(""), |column| field(row, column));
+        Ok(CreateBatch {
+            reference: BatchReference(text("reference", field(row, self.reference)?)?),
+            sku: Sku(text("sku", field(row, self.sku)?)?),
+            quantity: quantity(field(row, self.quantity)?)?,
+            eta: day("eta", optional(self.eta)?)?,
+            expires: day("expires", optional(self.expires)?)?,
+        })
+    }
+}
+
+/// How batches are brought in. Those of one SKU keep their order: it decides between equals.
+pub fn way() -> Way<CreateBatch> {
+    Way { rank, send: Sends::SideBySide, count }
+}
+
+/// The how-many-th of its SKU each batch is.
+fn rank(rows: &[Row<CreateBatch>]) -> Vec<u32> {
+    let mut counts: FxHashMap<&Sku, u32> = FxHashMap::default();
+    let mut next = |sku| {
+        let count: &mut u32 = counts.entry(sku).or_default();
+        *count += 1;
+        *count
+    };
+    rows.iter().map(|row| next(&row.command.sku)).collect()
+}
+
+fn count(report: &mut Report, created: &BatchCreated) {
+    if created.existed {
+        report.existed += 1;
+    } else {
+        report.new += 1;
+    }
+}

@@ -1,0 +1,11 @@
+//! How far a long piece of work has come: shown on a terminal, and nowhere else.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// A bar of `total` things, say rows; invisible where stderr is no terminal.
+pub fn bar(what: &'static str, total: u64) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(8));
+    let template = "{prefix} {bar:32} {human_pos}/{human_len} ({per_sec}, {eta} left)";
+    bar.with_style(ProgressStyle::with_template(template).expect("a constant template"))
+        .with_prefix(what)
+}

@@ -1,0 +1,239 @@
+//! Supply for demand that is known beforehand: for every SKU an opening batch and weekly deliveries.
+//!
+//! Reproducible: each SKU's deliveries are drawn from the seed and its own name, so they do not
+//! depend on any other SKU. Some come short, late, damaged or not at all.
+
+use earmark_contracts::values::{BatchReference, Day, QUANTITY_MAX, Text};
+use earmark_kernel::Now;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
+use super::orders::{Line, Orders};
+
+const WEEK: i64 = 7;
+const DAY_MS: i64 = 86_400_000;
+/// A delivery is ordered on the Monday so many days before it is due, or on the one before that.
+const KNOWN_DAYS_BEFORE: i64 = 14;
+
+/// A batch of the plan.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch {
+    /// A place in [`Orders::skus`].
+    pub sku: u32,
+    /// Which delivery of its SKU; 0 is the opening batch.
+    pub number: u32,
+    pub quantity: u32,
+    /// The day it is due; none: it is in the warehouse from the beginning.
+    pub eta: Option<i64>,
+}
+
+/// Something that happens to a batch on a day.
+#[derive(Clone, Copy, Debug)]
+pub struct Step {
+    /// Days since the epoch.
+    pub day: i64,
+    pub turn: Turn,
+    /// A place in [`Plan::batches`].
+    pub batch: u32,
+}
+
+/// What happens to a batch. In this order on one day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Turn {
+    /// The supplier says that it comes later.
+    Slips { eta: i64 },
+    /// The supplier says that less will come.
+    Shrinks { quantity: u32 },
+    /// It is in the warehouse.
+    Arrives,
+    /// Some of it, already in the warehouse, is of no use.
+    Spoils { quantity: u32 },
+    /// It will not come.
+    Closes,
+    /// It is ordered from the supplier. `rank` counts the batches of one SKU ordered on one day.
+    IsMade { rank: u8 },
+}
+
+/// All batches, and what happens to them day by day.
+#[derive(Debug, Default)]
+pub struct Plan {
+    pub batches: Vec<Batch>,
+    pub steps: Vec<Step>,
+}
+
+impl Plan {
+    /// Derives the supply of the lines from a seed.
+    pub fn derive(orders: &Orders, seed: u64) -> Self {
+        let mut plan = Self::default();
+        let (Some(first), Some(last)) = (orders.lines.first(), orders.lines.last()) else {
+            return plan;
+        };
+        let days = (first.at.days_since_epoch(), last.at.days_since_epoch());
+        let rhythms = orders.skus.iter().map(|sku| Rhythm::of(days.0, &sku.0));
+        let rhythms: Vec<_> = rhythms.collect();
+        let mut demand: Vec<(u32, i64, u64)> = orders
+            .lines
+            .iter()
+            .map(|line| {
+                let week = rhythms[line.sku as usize].week_of(day_of(line));
+                (line.sku, week, u64::from(line.quantity.units()))
+            })
+            .collect();
+        demand.sort_unstable();
+        demand.dedup_by(|next, kept| {
+            let same = (next.0, next.1) == (kept.0, kept.1);
+            kept.2 += if same { next.2 } else { 0 };
+            same
+        });
+        for weeks in demand.chunk_by(|a, b| a.0 == b.0) {
+            let sku = weeks[0].0;
+            let name = &orders.skus[sku as usize].0;
+            let draws = Draws(xxh3_64_with_seed(name.as_bytes(), seed));
+            let rhythm = rhythms[sku as usize];
+            let weeks = weeks.iter().map(|(_, week, units)| (*week, *units));
+            plan.supply(sku, weeks, rhythm, draws, days);
+        }
+        plan.steps.sort_unstable_by_key(|step| (step.day, step.turn, step.batch));
+        plan
+    }
+
+    /// Batches that are made before the last line is offered.
+    pub fn made(&self) -> u64 {
+        let made = self.steps.iter().filter(|step| matches!(step.turn, Turn::IsMade { .. }));
+        made.count() as u64
+    }
+
+    fn supply(
+        &mut self,
+        sku: u32,
+        weeks: impl Iterator<Item = (i64, u64)>,
+        rhythm: Rhythm,
+        mut draws: Draws,
+        (first_day, last_day): (i64, i64),
+    ) {
+        let (mut opened, mut last_made) = (None, (i64::MIN, 0));
+        for (number, (week, units)) in (0..).zip(weeks) {
+            let starts = rhythm.starts(week);
+            let quantity = part(units, draws.between(100, 125));
+            let eta = opened.map(|_| starts);
+            let opening = *opened.get_or_insert_with(|| starts.max(first_day));
+            let ordered = starts.max(opening + KNOWN_DAYS_BEFORE) - KNOWN_DAYS_BEFORE;
+            let made = monday(ordered).max(first_day);
+            let rank = if last_made.0 == made { last_made.1 + 1 } else { 0 };
+            last_made = (made, rank);
+            let batch = u32::try_from(self.batches.len()).expect("fewer batches than lines");
+            self.batches.push(Batch { sku, number, quantity, eta });
+            let mut turns = vec![(made, Turn::IsMade { rank })];
+            if let Some(eta) = eta {
+                turns.extend(fate(made, eta, quantity, &mut draws));
+            }
+            let in_time = turns.into_iter().filter(|(day, _)| *day <= last_day);
+            self.steps.extend(in_time.map(|(day, turn)| Step { day, turn, batch }));
+        }
+    }
+
+    /// What a batch is called: `85123A-W07` is the seventh delivery of 85123A.
+    pub fn reference(&self, orders: &Orders, batch: u32) -> BatchReference {
+        let batch = &self.batches[batch as usize];
+        let sku = &orders.skus[batch.sku as usize].0;
+        let number = batch.number;
+        let name = Text::parse(&format!("{}-W{number:02}", &**sku));
+        // A SKU may be as long as a reference; then a hash stands for it.
+        let hashed = || Text::parse(&format!("{:016x}-W{number:02}", xxh3_64(sku.as_bytes())));
+        BatchReference(name.or_else(|_| hashed()).expect("short and plain"))
+    }
+}
+
+/// What becomes of a delivery that was ordered on the day `made` and is due on the day `eta`.
+fn fate(made: i64, eta: i64, quantity: u32, draws: &mut Draws) -> Vec<(i64, Turn)> {
+    let units = u64::from(quantity);
+    let kind = draws.between(0, 100);
+    let before = (eta - draws.between(1, 6)).max(made + 1);
+    let (share, days) = (draws.between(40, 90), draws.between(1, 4));
+    let quantity = part(units, share);
+    let is_known_in_time = before < eta;
+    match kind {
+        0..6 if is_known_in_time => {
+            vec![(before, Turn::Shrinks { quantity }), (eta, Turn::Arrives)]
+        }
+        6..13 if is_known_in_time => {
+            let late = eta + draws.between(3, 13);
+            vec![(before, Turn::Slips { eta: late }), (late, Turn::Arrives)]
+        }
+        13..18 => {
+            vec![(eta, Turn::Arrives), (eta + days, Turn::Spoils { quantity })]
+        }
+        18..22 if is_known_in_time => vec![(before, Turn::Closes)],
+        _ => vec![(eta, Turn::Arrives)],
+    }
+}
+
+/// So many percent of the units, at least one, at most what a batch can hold.
+fn part(units: u64, percent: i64) -> u32 {
+    let share = units.saturating_mul(percent.unsigned_abs()) / 100;
+    u32::try_from(share.clamp(1, u64::from(QUANTITY_MAX))).unwrap_or(QUANTITY_MAX)
+}
+
+fn day_of(line: &Line) -> i64 {
+    line.at.days_since_epoch()
+}
+
+/// The beginning of a day.
+pub fn midnight(day: i64) -> Now {
+    Now(day * DAY_MS)
+}
+
+/// A day as the contracts have it.
+pub fn date(day: i64) -> Day {
+    Day::of(midnight(day))
+}
+
+/// The last Monday up to a day.
+fn monday(day: i64) -> i64 {
+    // The first of January 1970 was a Thursday.
+    day - (day + 3).rem_euclid(WEEK)
+}
+
+/// On which day of the week a SKU is delivered.
+#[derive(Clone, Copy)]
+struct Rhythm {
+    /// The first day of week 1; what comes before is week 0.
+    first: i64,
+}
+
+impl Rhythm {
+    /// The first such day, Monday to Friday by the SKU's name, after the first day of all.
+    fn of(first_day: i64, sku: &str) -> Self {
+        let monday = monday(first_day);
+        let weekday = i64::from(u8::try_from(xxh3_64(sku.as_bytes()) % 5).unwrap_or(0));
+        let first = monday + weekday;
+        let first = if first > first_day { first } else { first + WEEK };
+        Self { first }
+    }
+
+    fn week_of(self, day: i64) -> i64 {
+        (day - self.first).div_euclid(WEEK) + 1
+    }
+
+    fn starts(self, week: i64) -> i64 {
+        self.first + (week - 1) * WEEK
+    }
+}
+
+/// Numbers drawn one after another: SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
+struct Draws(u64);
+
+impl Draws {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number from `low` on and below `high`.
+    fn between(&mut self, low: i64, high: i64) -> i64 {
+        let width = u64::try_from(high - low).expect("low is below high");
+        low + i64::try_from(self.next() % width).expect("less than the width")
+    }
+}

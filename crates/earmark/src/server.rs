@@ -1,0 +1,165 @@
+//! The server at work: listens, does what is due, hears what happened, and ends cleanly.
+
+use std::fs;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::Path;
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use earmark_gateway::{BindError, Bound, Gateway, Secret, Settings as Edge};
+use earmark_kernel::{Bus, Hearing};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::house::House;
+use crate::problem::Problem;
+
+/// So often it is looked whether a timer rang.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// What could not be heard is tried again after so long.
+const HEAR_AGAIN: Duration = Duration::from_secs(1);
+/// More threads than this only get into each other's way: the writer decides alone.
+const WORKERS_MAX: usize = 4;
+/// What a shell reports of a program that a second Ctrl-C ended: 128 + SIGINT.
+const CUT_OFF: i32 = 130;
+
+/// How a server ended.
+pub enum Ended {
+    /// It was told to stop, and did.
+    Told,
+    /// A writer stopped by itself.
+    Halted(String),
+}
+
+/// The threads of a server.
+pub fn runtime() -> Result<tokio::runtime::Runtime, Problem> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    Ok(builder.worker_threads(cores.clamp(2, WORKERS_MAX)).enable_all().build()?)
+}
+
+/// The one address behind a name like `localhost:5005`.
+pub fn address(listen: &str) -> Result<SocketAddr, Problem> {
+    let found = listen.to_socket_addrs().ok().and_then(|mut found| found.next());
+    found.ok_or_else(|| {
+        Problem::usage(format!("{listen:?} is no address to listen on"))
+            .advise("Say it like 127.0.0.1:5005; port 0 gives any free one.")
+    })
+}
+
+/// The limits of the edge, with the keys of a file: one a line, `#` begins a comment.
+pub fn edge(api_key_file: Option<&Path>) -> Result<Edge, Problem> {
+    let mut edge = Edge::default();
+    let Some(path) = api_key_file else {
+        return Ok(edge);
+    };
+    let name = path.display();
+    let text = fs::read_to_string(path)
+        .map_err(|error| Problem::new(format!("cannot read the keys in {name}: {error}")))?;
+    let lines = text.lines().map(str::trim);
+    for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let key = Secret::new(line).map_err(|why| Problem::new(format!("in {name}: {why}")))?;
+        edge.security.keys.push(key);
+    }
+    if edge.security.keys.is_empty() {
+        let problem = Problem::new(format!("{name} holds no key"));
+        return Err(problem.advise("Write one a line, say what `openssl rand -hex 24` prints."));
+    }
+    Ok(edge)
+}
+
+/// Begins to listen.
+pub async fn bind(bus: &Bus, edge: Edge, listen: &str) -> Result<Bound, Problem> {
+    let bound = Gateway::builder(bus.clone(), edge).bind(address(listen)?).await;
+    bound.map_err(|error| match &error {
+        BindError::Address { .. } => Problem::new(&error).advise(
+            "If another program listens there, stop it or name another address with --listen, say \
+             --listen 127.0.0.1:0 for any free port.",
+        ),
+        BindError::NoKeys(_) => {
+            Problem::new(&error).advise("Name a file of keys with --api-key-file.")
+        }
+        BindError::Metrics(_) => Problem::new(&error),
+    })
+}
+
+/// Serves until it is told to stop or a writer halts. A second signal ends the process at once.
+pub async fn serve(house: &House, bound: Bound) -> Result<Ended, Problem> {
+    let mut told = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
+    let mut twice = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
+    let mut ended = Ended::Told;
+    let stop = async {
+        tokio::select! {
+            () = one_of(&mut told) => {}
+            why = house.runtime.halted() => ended = Ended::Halted(why),
+        }
+        tracing::info!("stopping: answers in flight are given first");
+    };
+    let cut_off = async {
+        one_of(&mut twice).await;
+        one_of(&mut twice).await;
+    };
+    tokio::select! {
+        _ = bound.serve(stop) => {}
+        () = sweep(&house.bus) => {}
+        () = hear_all(&house.bus) => {}
+        () = cut_off => std::process::exit(CUT_OFF),
+    }
+    Ok(ended)
+}
+
+async fn one_of(signals: &mut [Signal; 2]) {
+    let [terminate, interrupt] = signals;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+/// Wakes what a timer is set for. Never ends.
+async fn sweep(bus: &Bus) {
+    loop {
+        if let Err(failure) = bus.sweep().await {
+            tracing::warn!(%failure, "timers could not be looked at");
+        }
+        rest(SWEEP_EVERY).await;
+    }
+}
+
+/// Lets every service hear what it reacts to. Never ends.
+async fn hear_all(bus: &Bus) {
+    let hearings = bus.hearings();
+    let hears = hearings.iter().map(|hearing| Box::pin(hear(bus, hearing)));
+    let mut hears: Vec<Pin<Box<_>>> = hears.collect();
+    std::future::poll_fn(|context| {
+        for hear in &mut hears {
+            let _: Poll<()> = hear.as_mut().poll(context);
+        }
+        Poll::<()>::Pending
+    })
+    .await;
+}
+
+async fn hear(bus: &Bus, hearing: &Hearing) {
+    loop {
+        let head = bus.watch_head(hearing.source, hearing.partition).map(|head| *head.borrow());
+        let heard = bus.hear(hearing).await;
+        match (head, heard) {
+            (Ok(head), Ok(0)) => {
+                let new = bus.wait_after(hearing.source, hearing.partition, head, HEAR_AGAIN);
+                // There is such a partition: its head was just read.
+                let _ = new.await;
+            }
+            (Ok(_), Ok(_)) => {}
+            (Err(failure), _) | (_, Err(failure)) => {
+                let (service, source) = (hearing.service, hearing.source);
+                tracing::warn!(service, source, %failure, "not heard now, tried again");
+                rest(HEAR_AGAIN).await;
+            }
+        }
+    }
+}
+
+async fn rest(time: Duration) {
+    let _ = tokio::time::timeout(time, std::future::pending::<()>()).await;
+}

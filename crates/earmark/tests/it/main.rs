@@ -1,0 +1,1 @@
+//! The binary, end to end: real processes on real folders.
