@@ -6,7 +6,8 @@ use std::ops::Deref;
 
 use compact_str::CompactString;
 use earmark_kernel::Now;
-use jiff::civil::{Date, DateTime};
+use jiff::civil::Date;
+use jiff::fmt::temporal::Pieces;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use thiserror::Error;
@@ -104,6 +105,12 @@ impl<'de> Deserialize<'de> for Text {
     }
 }
 
+/// A character anywhere in a [`Text`], for regular expressions: no control character.
+const INNER: &str = "^\\u0000-\\u001f\\u007f-\\u009f";
+/// A character at either end of a [`Text`]: no white space either (Unicode `White_Space`).
+const EDGE: &str =
+    "[^\\u0000-\\u0020\\u007f-\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]";
+
 impl JsonSchema for Text {
     fn inline_schema() -> bool {
         true
@@ -112,7 +119,12 @@ impl JsonSchema for Text {
         "Text".into()
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "minLength": 1, "maxLength": TEXT_CHARS_MAX })
+        json_schema!({
+            "type": "string",
+            "minLength": 1,
+            "maxLength": TEXT_CHARS_MAX,
+            "pattern": format!("^{EDGE}([{INNER}]*{EDGE})?$"),
+        })
     }
 }
 
@@ -168,9 +180,7 @@ impl Quantity {
 
 impl<'de> Deserialize<'de> for Quantity {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let units = u64::deserialize(deserializer)
-            .map_err(|_| de::Error::custom(InvalidValue::Quantity))?;
-        Self::new(units).map_err(de::Error::custom)
+        deserializer.deserialize_u64(Whole { read: Self::new, invalid: InvalidValue::Quantity })
     }
 }
 
@@ -183,6 +193,39 @@ impl JsonSchema for Quantity {
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "integer", "minimum": 1, "maximum": QUANTITY_MAX })
+    }
+}
+
+/// Reads a whole number within bounds; whatever else stands there is told the bounds.
+struct Whole<T> {
+    read: fn(u64) -> Result<T, InvalidValue>,
+    invalid: InvalidValue,
+}
+
+impl<T> de::Visitor<'_> for Whole<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bounds = self.invalid.to_string();
+        f.write_str(bounds.strip_prefix("must be ").unwrap_or(&bounds))
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<T, E> {
+        (self.read)(number).map_err(E::custom)
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<T, E> {
+        let number = u64::try_from(number).map_err(|_| E::custom(&self.invalid))?;
+        self.visit_u64(number)
+    }
+
+    /// JSON does not tell 1.0 from 1, and neither does JSON Schema.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked before")]
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<T, E> {
+        if number.fract() != 0.0 || !(0.0..=f64::from(u32::MAX)).contains(&number) {
+            return Err(E::custom(self.invalid));
+        }
+        self.visit_u64(number as u64)
     }
 }
 
@@ -210,9 +253,7 @@ impl Level {
 
 impl<'de> Deserialize<'de> for Level {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let units =
-            u64::deserialize(deserializer).map_err(|_| de::Error::custom(InvalidValue::Level))?;
-        Self::new(units).map_err(de::Error::custom)
+        deserializer.deserialize_u64(Whole { read: Self::new, invalid: InvalidValue::Level })
     }
 }
 
@@ -259,9 +300,7 @@ impl Default for Priority {
 
 impl<'de> Deserialize<'de> for Priority {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let level = u64::deserialize(deserializer)
-            .map_err(|_| de::Error::custom(InvalidValue::Priority))?;
-        Self::new(level).map_err(de::Error::custom)
+        deserializer.deserialize_u64(Whole { read: Self::new, invalid: InvalidValue::Priority })
     }
 }
 
@@ -290,9 +329,10 @@ impl Day {
     /// # Errors
     /// When it is neither.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
-        let date = text.parse::<Date>();
-        let date = date.or_else(|_| text.parse::<DateTime>().map(DateTime::date));
-        date.map(Self).map_err(|_| InvalidValue::Day)
+        // The plain form is read strictly; jiff also knows years of six digits and more.
+        let is_plain = text.is_ascii() && text.as_bytes().get(4) == Some(&b'-');
+        let pieces = Pieces::parse(text).ok().filter(|_| is_plain);
+        pieces.map(|it| Self(it.date())).ok_or(InvalidValue::Day)
     }
 
     /// The day of a moment, UTC; the nearest the calendar has.

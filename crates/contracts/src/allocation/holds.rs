@@ -19,7 +19,7 @@ pub struct Hold {
     pub order_id: OrderId,
     /// Its lines, 1 to [`HOLD_LINES_MAX`], each line id once.
     #[serde(deserialize_with = "some_lines")]
-    #[schemars(length(min = 1, max = HOLD_LINES_MAX))]
+    #[schemars(length(min = 1, max = HOLD_LINES_MAX), extend("uniqueItems" = true))]
     pub lines: Vec<HoldLine>,
     /// For how long, seconds, 1 to [`HOLD_TTL_S_MAX`].
     #[serde(deserialize_with = "some_time")]
