@@ -24,7 +24,11 @@ const ROOMS: [Room; 8] = [
         may_import: &["kernel", "contracts"],
         tests_may_import: &["stores"],
     },
-    Room { folder: "gateway", may_import: &["kernel", "contracts"], tests_may_import: &["stores"] },
+    Room {
+        folder: "gateway",
+        may_import: &["kernel", "contracts"],
+        tests_may_import: &["services", "stores"],
+    },
     Room {
         folder: "simulator",
         may_import: &["kernel", "contracts", "stores", "brokers", "services", "gateway"],
