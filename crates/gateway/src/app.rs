@@ -1,11 +1,14 @@
 //! What every route has at hand, and the table of routes that it stands in.
 
+use std::sync::{Arc, OnceLock};
+
 use axum::Router;
 use earmark_kernel::Bus;
 
 use tokio::sync::watch;
 
 use crate::measure::Metrics;
+use crate::routes::Pages;
 use crate::settings::Settings;
 use crate::tasks::Tasks;
 
@@ -17,10 +20,12 @@ pub(crate) struct App {
     pub(crate) tasks: Tasks,
     /// True once the server takes nothing more.
     pub(crate) stopping: watch::Sender<bool>,
+    /// Made when the table of routes is drawn.
+    pub(crate) pages: OnceLock<Pages>,
 }
 
 /// The routes with what they need.
 pub(crate) struct Edge {
-    pub(crate) app: std::sync::Arc<App>,
+    pub(crate) app: Arc<App>,
     pub(crate) router: Router,
 }

@@ -144,17 +144,26 @@ impl Ask {
     }
 }
 
-/// Reads a list of strong entity tags (RFC 9110, section 8.8.3).
+/// Reads a list of entity tags (RFC 9110, section 8.8.3). A weak one keeps its mark, and so is
+/// never that of anything: `If-Match` compares strongly.
 fn entity_tags(value: &HeaderValue) -> Result<Vec<String>, Problem> {
     let bad = || Problem::input("If-Match", "If-Match must be * or entity tags like \"b1\"");
-    let text = value.to_str().map_err(|_| bad())?;
-    let tag = |part: &str| {
-        let inner = part.trim().strip_prefix('"')?.strip_suffix('"')?;
-        let is_tag = !inner.is_empty() && !inner.contains('"');
-        is_tag.then(|| inner.to_owned())
-    };
-    let tags = text.split(',').map(|part| tag(part).ok_or_else(bad));
-    tags.collect()
+    let mut rest = value.to_str().map_err(|_| bad())?.trim();
+    let mut tags = Vec::new();
+    loop {
+        let (mark, quoted) = match rest.strip_prefix("W/") {
+            Some(quoted) => ("W/", quoted),
+            None => ("", rest),
+        };
+        let (tag, after) =
+            quoted.strip_prefix('"').and_then(|it| it.split_once('"')).ok_or_else(bad)?;
+        tags.push(format!("{mark}{tag}"));
+        rest = after.trim_start();
+        if rest.is_empty() {
+            return Ok(tags);
+        }
+        rest = rest.strip_prefix(',').ok_or_else(bad)?.trim_start();
+    }
 }
 
 /// A header of visible ASCII characters, given at most once.

@@ -58,6 +58,7 @@ pub(crate) async fn serve(edge: Arc<Edge>, socket: TcpStream) {
     phase.set(Phase::Busy);
     if ended.is_err() && stream.header_timed_out() {
         let late = Problem::new(&kinds::REQUEST_TIMEOUT, "the header did not arrive in time");
+        let late = late.at("header");
         let _ = stream.write_all(&late.as_http11()).await;
     }
     let _ = tokio::time::timeout(LINGER, linger(&mut stream)).await;

@@ -130,11 +130,61 @@ fn has_body(body: &axum::body::Body) -> bool {
 /// The answer to an address that is not there.
 pub(crate) async fn nowhere(request: Request) -> Response {
     let detail = format!("there is nothing at {}", request.uri().path());
-    Problem::new(&crate::problem::kinds::NOT_FOUND, detail).into_response()
+    Problem::new(&crate::problem::kinds::NOT_FOUND, detail).at("path").into_response()
 }
 
 /// The answer to a method that an address does not have; the router adds `Allow`.
 pub(crate) async fn no_such_method(request: Request) -> Response {
     let detail = format!("{} is not allowed here", request.method());
-    Problem::new(&crate::problem::kinds::METHOD_NOT_ALLOWED, detail).into_response()
+    Problem::new(&crate::problem::kinds::METHOD_NOT_ALLOWED, detail).at("method").into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::OnceLock;
+
+    use axum::Router;
+    use axum::body::Body;
+    use earmark_kernel::clock::SystemClock;
+    use earmark_kernel::ids::RandomIds;
+    use earmark_kernel::{Bus, Limits};
+    use tokio::sync::watch;
+    use tower_service::Service;
+
+    use super::{Arc, Ask, Operation, Request, endpoint};
+    use crate::app::App;
+    use crate::measure::Metrics;
+    use crate::settings::Settings;
+    use crate::tasks::Tasks;
+
+    fn app() -> Arc<App> {
+        let (clock, ids) = (Arc::new(SystemClock), Arc::new(RandomIds));
+        Arc::new(App {
+            bus: Bus::open(Vec::new(), clock, ids, Limits::default()).unwrap(),
+            settings: Settings::default(),
+            metrics: Metrics::install().unwrap(),
+            tasks: Tasks::new().0,
+            stopping: watch::Sender::new(false),
+            pages: OnceLock::new(),
+        })
+    }
+
+    #[tokio::test]
+    async fn a_route_that_breaks_is_a_problem_whose_outcome_is_not_known() {
+        let app = app();
+        for operation in [Operation::get("/x", "x", "X"), Operation::post("/x", "x", "X")] {
+            let method = operation.method.clone();
+            let broken = |_: Ask| async { panic!("on purpose") };
+            let mut router = Router::new().route("/x", endpoint(&app, &operation, broken));
+            let request = Request::builder().method(method).uri("/x").body(Body::empty());
+            let answer = router.call(request.unwrap()).await.unwrap();
+            assert_eq!(answer.status(), 500);
+            let body = axum::body::to_bytes(answer.into_body(), 10_000).await.unwrap();
+            let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(
+                (&body["type"], &body["outcome"]),
+                (&"/problems/internal".into(), &"unknown".into())
+            );
+        }
+    }
 }

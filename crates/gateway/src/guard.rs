@@ -52,7 +52,7 @@ fn check(app: &App, request: &Request) -> Result<(), Problem> {
             "a header may have at most {} fields and {} bytes",
             settings.headers_max, settings.header_bytes_max
         );
-        return Err(Problem::new(&kinds::HEADER_TOO_LARGE, detail).closing());
+        return Err(Problem::new(&kinds::HEADER_TOO_LARGE, detail).at("header").closing());
     }
     let hosts = headers.get_all(header::HOST).iter().count();
     if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {

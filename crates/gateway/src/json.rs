@@ -46,8 +46,9 @@ pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8], within: &str) -> Result<T,
     let tracked = serde_path_to_error::Deserializer::new(&mut reader, &mut track);
     let read = T::deserialize(tracked).and_then(|value| reader.end().map(|()| value));
     read.map_err(|error| {
+        // What is not known of the path is written as `?`, and the root as a dot.
         let path = track.path().to_string();
-        problem(&error, if path == "." { "" } else { &path }, within)
+        problem(&error, path.trim_end_matches(['?', '.']), within)
     })
 }
 

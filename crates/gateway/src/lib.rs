@@ -1,9 +1,9 @@
 //! The edge of Earmark over HTTP: what comes in is read, checked and sent; what comes back is told.
 //!
-//! A request passes [`server`] (sockets, limits), `guard` (keys, header limits, metrics), `endpoint`
-//! (its parameters and body, read strictly) and a route, which makes a command or a question of it.
-//! The same line of a route's table gives its path, its handler and its part of the OpenAPI
-//! document, so none of the three can be without the others.
+//! A request passes `server` and `connection` (sockets, times), `guard` (keys, header limits,
+//! metrics), `endpoint` (parameters and body, read strictly) and a route, which makes a command or
+//! a question of it. The same line of a route's table gives its path, its handler and its part of
+//! the OpenAPI document, so none of the three can be without the others.
 //!
 //! **Invariant:** nothing here decides; nothing of HTTP leaves this crate.
 
@@ -13,7 +13,6 @@ mod ask;
 mod body;
 mod command;
 mod connection;
-mod cursor;
 mod endpoint;
 mod guard;
 mod json;

@@ -1,4 +1,4 @@
-//! The reference to read: one page made of the OpenAPI document, with nothing loaded from elsewhere.
+//! The reference to read: a page made of the OpenAPI document; nothing is loaded from elsewhere.
 
 use std::fmt::Write as _;
 
@@ -53,7 +53,8 @@ pub(crate) fn problems() -> String {
     for kind in kinds::ALL {
         let (uri, name, title) = (kind.uri(), kind.name, kind.title);
         let row = format!(
-            "<tr><td>{}</td><td><a href=\"{uri}\"><code>{name}</code></a></td><td>{title}</td></tr>",
+            "<tr><td>{}</td><td><a href=\"{uri}\"><code>{name}</code></a></td>\
+             <td>{title}</td></tr>",
             kind.status
         );
         put(&mut rows, &row);

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use earmark_kernel::Bus;
@@ -85,6 +85,7 @@ impl Gateway {
             metrics,
             tasks,
             stopping: watch::Sender::new(false),
+            pages: OnceLock::new(),
         });
         let router = routes::router(&app);
         Ok(Bound { local_addr, listener, edge: Arc::new(Edge { app, router }), all_ended })

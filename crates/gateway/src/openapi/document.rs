@@ -9,20 +9,11 @@ use super::operation::{BodyRule, Operation, Parameter, Place, Told};
 use crate::command::DryRun;
 use crate::problem::{Kind, PROBLEM_JSON, kinds};
 
-/// The document with what the reference page needs of it.
-pub(crate) struct Document {
-    pub(crate) json: Value,
-}
-
 /// Says of a group of operations what it is about.
 pub(crate) type Group = (&'static str, &'static str);
 
 /// Writes the document.
-pub(crate) fn document(
-    groups: &[Group],
-    operations: &[Operation],
-    asks_for_keys: bool,
-) -> Document {
+pub(crate) fn document(groups: &[Group], operations: &[Operation], asks_for_keys: bool) -> Value {
     let mut writer = Writer::new(asks_for_keys);
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
     for operation in operations {
@@ -46,18 +37,36 @@ pub(crate) fn document(
         "paths": paths,
         "components": { "schemas": writer.schemas() },
     });
+    tidy(&mut json);
     if asks_for_keys {
         json["security"] = json!([{ "key": [] }]);
         json["components"]["securitySchemes"] =
             json!({ "key": { "type": "http", "scheme": "bearer" } });
     }
-    Document { json }
+    json
 }
 
 const ABOUT: &str = "Every request that changes something may carry an `Idempotency-Key`: the same \
     request with the same key is done once and answered with the same bytes. Problems are RFC 9457: \
     `type` is the address of a page that explains it, `outcome` says `none` (nothing was done) or \
     `unknown` (ask again with the same key). Quantities are whole units. Days are `YYYY-MM-DD`, UTC.";
+
+/// Takes out what is of use in Rust's own documentation only: links, and defaults that say nothing.
+fn tidy(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            if members.get("default").is_some_and(Value::is_null) {
+                members.remove("default");
+            }
+            if let Some(Value::String(text)) = members.get_mut("description") {
+                *text = text.replace("[`", "`").replace("`]", "`");
+            }
+            members.values_mut().for_each(tidy);
+        }
+        Value::Array(items) => items.iter_mut().for_each(tidy),
+        _ => {}
+    }
+}
 
 struct Writer {
     input: SchemaGenerator,

@@ -3,5 +3,5 @@
 mod document;
 mod operation;
 
-pub(crate) use document::{Document, Group, document};
-pub(crate) use operation::{BodyRule, Operation, Place};
+pub(crate) use document::{Group, document};
+pub(crate) use operation::{BodyRule, Operation, Place, SchemaOf};

@@ -34,7 +34,7 @@ pub(crate) static MALFORMED_JSON: Kind = kind(
     "malformed-json",
     400,
     "Malformed JSON",
-    "The body is not JSON (RFC 8259), or nested too deeply. `field` says how far it was understood.",
+    "The body is not JSON (RFC 8259), or nested too deeply. `field` says how far it was read.",
 );
 pub(crate) static UNAUTHORIZED: Kind = kind(
     "unauthorized",
@@ -146,12 +146,8 @@ pub(crate) static CHANGED: Kind = kind(
     "The batch (or, for a plan of a dry run, the stock) is not as `If-Match` demands. `etag` is \
      the batch's present tag.",
 );
-pub(crate) static BODY_TOO_LARGE: Kind = kind(
-    "body-too-large",
-    413,
-    "Body too large",
-    "The body has more bytes, or more lines, than this route takes.",
-);
+pub(crate) static BODY_TOO_LARGE: Kind =
+    kind("body-too-large", 413, "Body too large", "The body has more bytes than this route takes.");
 pub(crate) static UNSUPPORTED_MEDIA_TYPE: Kind = kind(
     "unsupported-media-type",
     415,

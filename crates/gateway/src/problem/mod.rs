@@ -7,6 +7,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use earmark_kernel::Failure;
 use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 use tokio::task::JoinError;
 
@@ -138,9 +139,9 @@ impl Problem {
         self
     }
 
-    /// As one line of a bulk answer, and as a body.
-    pub(crate) fn to_json(&self) -> Value {
-        serde_json::to_value(self.written()).expect("a problem is plain data")
+    /// As one line of a bulk answer.
+    pub(crate) fn to_json(&self) -> Box<RawValue> {
+        to_raw_value(&self.written()).expect("a problem is plain data")
     }
 
     fn written(&self) -> Written<'_> {
@@ -215,7 +216,10 @@ impl From<Failure> for Problem {
                 let detail = format!("the handler of {command} broke; nothing was done");
                 Self::new(&kinds::HANDLER_BROKE, detail)
             }
-            Failure::KeyReused(_) => Self::new(&kinds::KEY_REUSED, detail).at("Idempotency-Key"),
+            Failure::KeyReused(_) => {
+                let detail = "the Idempotency-Key was used before with another request";
+                Self::new(&kinds::KEY_REUSED, detail).at("Idempotency-Key")
+            }
             Failure::Stopping => Self::new(&kinds::STOPPING, detail).retry_after(5),
             Failure::NotServed(_) => Self::new(&kinds::NOT_SERVED, detail),
             Failure::Unreadable { .. } => Self::new(&kinds::INVALID_INPUT, detail).at("body"),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use earmark_kernel::{Failure, PublicRecord};
 use jiff::Timestamp;
-use schemars::{JsonSchema, json_schema};
+use schemars::{JsonSchema, Schema, json_schema};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -85,25 +85,12 @@ pub(crate) fn draw(routes: Routes) -> Routes {
             |_| json_schema!({ "type": "integer", "minimum": 0 }),
             "The partition, counted from 0.",
         )
-        .with(
-            Place::Query,
-            "after",
-            |_| json_schema!({ "type": "integer", "minimum": 0, "maximum": AFTER_MAX, "default": 0 }),
-            "Only events after this number.",
-        )
-        .with(
-            Place::Query,
-            "limit",
-            |_| {
-                json_schema!({ "type": "integer", "minimum": 1, "maximum": LIMIT_MAX,
-                    "default": LIMIT })
-            },
-            "At most so many.",
-        )
+        .with(Place::Query, "after", |_| whole(0, AFTER_MAX, 0), "Only events after this number.")
+        .with(Place::Query, "limit", |_| whole(1, LIMIT_MAX, LIMIT), "At most so many.")
         .with(
             Place::Query,
             "wait_s",
-            |_| json_schema!({ "type": "integer", "minimum": 0, "maximum": WAIT_S_MAX, "default": 0 }),
+            |_| whole(0, WAIT_S_MAX, 0),
             "Wait at most so many seconds for something new.",
         )
         .tells_as(
@@ -115,6 +102,10 @@ pub(crate) fn draw(routes: Routes) -> Routes {
         .asks_views()
         .fails(&[&kinds::UNKNOWN_FEED]);
     routes.group("Feeds").line(feed, read_feed)
+}
+
+fn whole(from: u64, to: u64, default: u64) -> Schema {
+    json_schema!({ "type": "integer", "minimum": from, "maximum": to, "default": default })
 }
 
 /// The media type of a batch of CloudEvents in JSON.
@@ -180,7 +171,11 @@ async fn read(ask: &Ask, part: Part) -> Result<Vec<PublicRecord>, Problem> {
 
 fn unserved(failure: Failure) -> Problem {
     match failure {
-        Failure::NotServed(_) => Problem::new(&kinds::UNKNOWN_FEED, failure.to_string()),
+        Failure::NotServed(_) => Problem::new(
+            &kinds::UNKNOWN_FEED,
+            "there is no such service, or no such partition of it",
+        )
+        .at("service"),
         other => other.into(),
     }
 }

@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::ask::Ask;
 use crate::endpoint::{endpoint, no_such_method, nowhere};
 use crate::openapi::{Group, Operation, document};
+pub(crate) use pages::Pages;
 
 /// What the operations are grouped by, in the order of the document.
 const GROUPS: [Group; 8] = [
@@ -64,9 +65,9 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
     let routes = allocation::draw(routes);
     let routes = feeds::draw(routes);
     let routes = health::draw(routes);
-    let mut routes = pages::describe(routes);
+    let routes = pages::draw(routes);
     let asks_for_keys = app.settings.security.asks_for_keys();
     let document = document(&GROUPS, &routes.operations, asks_for_keys);
-    routes = pages::draw(routes, &document);
+    app.pages.get_or_init(|| Pages::of(&document));
     routes.router.method_not_allowed_fallback(no_such_method).fallback(nowhere)
 }

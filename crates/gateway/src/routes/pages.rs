@@ -1,13 +1,12 @@
 //! Pages: the OpenAPI document, the reference made of it, and a page for each kind of problem.
 
-use std::sync::Arc;
-
 use schemars::{JsonSchema, json_schema};
+use serde_json::Value;
 
 use super::Routes;
 use crate::answer::{self, Answered};
 use crate::ask::Ask;
-use crate::openapi::{Document, Operation};
+use crate::openapi::{Operation, Place};
 use crate::problem::{Problem, kinds};
 use crate::reference;
 
@@ -17,47 +16,50 @@ const HTML_ONLY: &[&str] = &["text/html"];
 /// Any JSON object.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "only its schema is asked for")]
-struct AnyObject(serde_json::Map<String, serde_json::Value>);
+struct AnyObject(serde_json::Map<String, Value>);
 
-/// The pages that describe themselves too, so that they stand in their own document.
-pub(crate) fn describe(routes: Routes) -> Routes {
-    let problem = Operation::get("/problems/{name}", "problem_page", "What a problem means")
-        .with(
-            crate::openapi::Place::Path,
-            "name",
-            |_| {
-                let names: Vec<_> = kinds::ALL.iter().map(|kind| kind.name).collect();
-                json_schema!({ "type": "string", "enum": names })
-            },
-            "The last part of a problem's `type`.",
-        )
-        .tells_as(200, "A page.", HTML_ONLY, None)
-        .fails(&[&kinds::NOT_FOUND]);
-    let problems = Operation::get("/problems", "problem_pages", "All kinds of problems")
-        .tells_as(200, "A page.", HTML_ONLY, None);
-    routes
-        .group("Server")
-        .line(problem, problem_page)
-        .line(problems, |_| async { Ok(answer::bytes(200, HTML, reference::problems())) })
+/// What is made once, when the table is drawn, and then given to everybody.
+pub(crate) struct Pages {
+    openapi: Vec<u8>,
+    reference: String,
 }
 
-/// The pages made of the finished document.
-pub(crate) fn draw(routes: Routes, document: &Document) -> Routes {
-    let json: Arc<[u8]> = serde_json::to_vec(&document.json).expect("plain data").into();
-    let page: Arc<[u8]> = reference::page(&document.json).into_bytes().into();
+impl Pages {
+    pub(crate) fn of(document: &Value) -> Self {
+        let openapi = serde_json::to_vec(document).expect("a document is plain data");
+        Self { openapi, reference: reference::page(document) }
+    }
+}
+
+pub(crate) fn draw(routes: Routes) -> Routes {
     let openapi = Operation::get("/openapi.json", "openapi", "This description")
         .tells::<AnyObject>(200, "OpenAPI 3.1.");
     let docs = Operation::get("/docs", "docs", "This description, to read")
         .tells_as(200, "A page.", HTML_ONLY, None);
+    let problems = Operation::get("/problems", "problem_pages", "All kinds of problems")
+        .tells_as(200, "A page.", HTML_ONLY, None);
+    let name = |_: &mut _| {
+        let names: Vec<_> = kinds::ALL.iter().map(|kind| kind.name).collect();
+        json_schema!({ "type": "string", "enum": names })
+    };
+    let problem = Operation::get("/problems/{name}", "problem_page", "What a problem means")
+        .with(Place::Path, "name", name, "The last part of a problem's `type`.")
+        .tells_as(200, "A page.", HTML_ONLY, None)
+        .fails(&[&kinds::NOT_FOUND]);
     routes
-        .line(openapi, move |_| {
-            let json = Arc::clone(&json);
-            async move { Ok(answer::bytes(200, "application/json", &*json)) }
+        .line(openapi, |ask| async move {
+            Ok(answer::bytes(200, "application/json", pages(&ask).openapi.clone()))
         })
-        .line(docs, move |_| {
-            let page = Arc::clone(&page);
-            async move { Ok(answer::bytes(200, HTML, &*page)) }
-        })
+        .line(
+            docs,
+            |ask| async move { Ok(answer::bytes(200, HTML, pages(&ask).reference.clone())) },
+        )
+        .line(problems, |_| async { Ok(answer::bytes(200, HTML, reference::problems())) })
+        .line(problem, problem_page)
+}
+
+fn pages(ask: &Ask) -> &Pages {
+    ask.app.pages.get().expect("made before anything is served")
 }
 
 async fn problem_page(ask: Ask) -> Answered {

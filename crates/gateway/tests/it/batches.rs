@@ -9,12 +9,36 @@ const LAMPS: &str = r#"{"reference":"b1","sku":"LAMP","quantity":10}"#;
 #[tokio::test]
 async fn a_batch_is_created_once_and_looked_at() {
     let house = House::open().await;
-    assert_snapshot!(house.post("/v1/batches", LAMPS).await, @"");
-    assert_snapshot!(house.post("/v1/batches", LAMPS).await, @"");
+    assert_snapshot!(house.post("/v1/batches", LAMPS).await, @r#"
+    201 Created
+    content-type: application/json
+    etag: "b1"
+    location: /v1/batches/b1
+    {"batch":{"reference":"b1","sku":"LAMP","purchased_quantity":10,"allocated_quantity":0,"held_quantity":0,"available_quantity":10,"eta":null,"expires":null,"state":"in_warehouse","version":1},"moved":[]}
+    "#);
+    assert_snapshot!(house.post("/v1/batches", LAMPS).await, @r#"
+    200 OK
+    content-type: application/json
+    etag: "b1"
+    {"batch":{"reference":"b1","sku":"LAMP","purchased_quantity":10,"allocated_quantity":0,"held_quantity":0,"available_quantity":10,"eta":null,"expires":null,"state":"in_warehouse","version":1},"moved":[]}
+    "#);
     let other = r#"{"reference":"b1","sku":"LAMP","quantity":11}"#;
-    assert_snapshot!(house.post("/v1/batches", other).await, @"");
-    assert_snapshot!(house.get("/v1/batches/b1").await, @"");
-    assert_snapshot!(house.get("/v1/batches/nope").await, @"");
+    assert_snapshot!(house.post("/v1/batches", other).await, @r#"
+    409 Conflict
+    content-type: application/problem+json
+    {"type":"/problems/batch-exists","title":"Batch exists","status":409,"detail":"another batch has the reference b1: quantity differs","message":"another batch has the reference b1: quantity differs","outcome":"none","field":"quantity","reference":"b1"}
+    "#);
+    assert_snapshot!(house.get("/v1/batches/b1").await, @r#"
+    200 OK
+    content-type: application/json
+    etag: "b1"
+    {"reference":"b1","sku":"LAMP","purchased_quantity":10,"allocated_quantity":0,"held_quantity":0,"available_quantity":10,"eta":null,"expires":null,"state":"in_warehouse","version":1}
+    "#);
+    assert_snapshot!(house.get("/v1/batches/nope").await, @r#"
+    404 Not Found
+    content-type: application/problem+json
+    {"type":"/problems/unknown-batch","title":"Unknown batch","status":404,"detail":"no batch has the reference nope","message":"no batch has the reference nope","outcome":"none","field":"reference","reference":"nope"}
+    "#);
 }
 
 #[tokio::test]
@@ -33,7 +57,10 @@ async fn a_batch_that_is_known_is_not_sent_again() {
     let house = House::open().await;
     house.batch("b1", "LAMP", 10).await;
     let known = house.get("/v1/batches/b1\nIf-None-Match: \"b0\", W/\"b1\"").await;
-    assert_snapshot!(known, @"");
+    assert_snapshot!(known, @r#"
+    304 Not Modified
+    etag: "b1"
+    "#);
     let unknown = house.get("/v1/batches/b1\nIf-None-Match: \"b2\"").await;
     assert_eq!((unknown.status, unknown.header("cache-control")), (200, Some("no-cache")));
 }
@@ -73,13 +100,23 @@ async fn if_match_is_a_list_of_tags_or_a_star() {
     house.batch("b1", "LAMP", 10).await;
     let change = r#"{"quantity":12,"reason":"recount"}"#;
     let stale = house.ask("PATCH /v1/batches/b1\nIf-Match: \"b7\"", change).await;
-    assert_snapshot!(stale, @"");
+    assert_snapshot!(stale, @r#"
+    412 Precondition Failed
+    content-type: application/problem+json
+    {"type":"/problems/changed","title":"Changed meanwhile","status":412,"detail":"the batch b1 has changed meanwhile","message":"the batch b1 has changed meanwhile","outcome":"none","field":"If-Match","etag":"\"b1\"","reference":"b1"}
+    "#);
     let listed = house.ask("PATCH /v1/batches/b1\nIf-Match: \"b7\", \"b1\"", change).await;
     assert_eq!((listed.status, listed.header("etag")), (200, Some("\"b2\"")));
     let starred = house.ask("PATCH /v1/batches/b1\nIf-Match: *", change).await;
     assert_eq!(starred.status, 200);
+    let weak = house.ask("PATCH /v1/batches/b1\nIf-Match: W/\"b2\",\"a,b\"", change).await;
+    assert_eq!(weak.status, 412);
     let bad = house.ask("PATCH /v1/batches/b1\nIf-Match: b1", change).await;
-    assert_snapshot!(bad, @"");
+    assert_snapshot!(bad, @r#"
+    400 Bad Request
+    content-type: application/problem+json
+    {"type":"/problems/invalid-input","title":"Invalid input","status":400,"detail":"If-Match must be * or entity tags like \"b1\"","message":"If-Match must be * or entity tags like \"b1\"","outcome":"none","field":"If-Match"}
+    "#);
 }
 
 #[tokio::test]
@@ -99,9 +136,18 @@ async fn a_date_given_as_null_means_that_the_batch_has_arrived() {
 async fn a_closed_batch_does_not_change_any_more() {
     let house = House::open().await;
     house.batch("b1", "LAMP", 10).await;
-    assert_snapshot!(house.post("/v1/batches/b1/close", "").await, @"");
+    assert_snapshot!(house.post("/v1/batches/b1/close", "").await, @r#"
+    200 OK
+    content-type: application/json
+    etag: "b2"
+    {"batch":{"reference":"b1","sku":"LAMP","purchased_quantity":10,"allocated_quantity":0,"held_quantity":0,"available_quantity":0,"eta":null,"expires":null,"state":"closed","version":2},"moved":[],"plan":"plan-1"}
+    "#);
     let change = r#"{"quantity":12,"reason":"recount"}"#;
-    assert_snapshot!(house.ask("PATCH /v1/batches/b1", change).await, @"");
+    assert_snapshot!(house.ask("PATCH /v1/batches/b1", change).await, @r#"
+    409 Conflict
+    content-type: application/problem+json
+    {"type":"/problems/batch-closed","title":"Batch closed","status":409,"detail":"the batch b1 is closed","message":"the batch b1 is closed","outcome":"none","field":"reference","reference":"b1"}
+    "#);
     let reason = r#"{"reason":"sold"}"#;
     assert_eq!(house.post("/v1/batches/nope/close", reason).await.status, 404);
 }

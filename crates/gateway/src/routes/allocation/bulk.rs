@@ -5,7 +5,7 @@ use earmark_contracts::allocation::{Allocate, Outcome, Placement};
 use earmark_kernel::{Idempotency, Meta};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::lines::out_of_stock;
 use crate::answer::{self, Answered};
@@ -43,9 +43,9 @@ enum BulkResult {
     Done {
         status: u16,
         #[serde(flatten)]
-        outcome: Outcome,
+        outcome: Box<Outcome>,
     },
-    Problem(Value),
+    Problem(Box<RawValue>),
 }
 
 /// The schema of a result, for the document.
@@ -134,7 +134,7 @@ fn told(ended: Result<Done<Placement>, Problem>) -> BulkResult {
         Outcome::Short { .. } => 202,
     };
     let status = done.status(status);
-    BulkResult::Done { status, outcome: done.answer.outcome }
+    BulkResult::Done { status, outcome: Box::new(done.answer.outcome) }
 }
 
 fn written(form: Form, results: &[BulkResult]) -> Response {
@@ -179,7 +179,7 @@ fn counted(lines: usize, ask: &Ask) -> Result<(), Problem> {
         0 => Err(Problem::input("body", "there must be at least one line")),
         more if more > max => {
             let detail = format!("there may be at most {max} lines, not {more}");
-            Err(Problem::new(&kinds::BODY_TOO_LARGE, detail).at("body"))
+            Err(Problem::input("body", detail))
         }
         _ => Ok(()),
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use earmark_contracts::allocation::{
     ConfirmHold, HOLD_LINES_MAX, HOLD_TTL_S_MAX, Held, Hold, HoldLine, HoldRefused, ReleaseHold,
 };
-use earmark_contracts::values::OrderId;
+use earmark_contracts::values::{Level, OrderId};
 use earmark_kernel::Command;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -23,7 +23,7 @@ use crate::routes::Routes;
 struct HoldAsked {
     order_id: OrderId,
     lines: Vec<Object<HoldLine>>,
-    ttl_s: u32,
+    ttl_s: Level,
 }
 
 /// There is nothing to say.
@@ -71,20 +71,21 @@ async fn make(ask: Ask) -> Answered {
         let detail = format!("lines must be 1 to {HOLD_LINES_MAX}");
         return Err(Problem::input("lines", detail));
     }
-    if !(1..=HOLD_TTL_S_MAX).contains(&asked.ttl_s) {
+    let ttl_s = asked.ttl_s.units();
+    if !(1..=HOLD_TTL_S_MAX).contains(&ttl_s) {
         let detail = format!("ttl_s must be a whole number from 1 to {HOLD_TTL_S_MAX}");
         return Err(Problem::input("ttl_s", detail));
     }
     let lines: Vec<HoldLine> = asked.lines.into_iter().map(|it| it.0).collect();
     let mut seen = BTreeSet::new();
     for (at, line) in lines.iter().enumerate() {
-        let id = line.line_id.as_ref().map_or(&line.sku.0, |it| &it.0);
-        if !seen.insert(id) {
-            let detail = format!("the line {id} stands there twice");
+        let id = line.line();
+        if !seen.insert(id.clone()) {
+            let detail = format!("the line {} stands there twice", id.0);
             return Err(Problem::input(format!("lines[{at}].line_id"), detail));
         }
     }
-    let hold = Hold { order_id: asked.order_id, lines, ttl_s: asked.ttl_s };
+    let hold = Hold { order_id: asked.order_id, lines, ttl_s };
     held(ask, hold, 201).await
 }
 

@@ -102,10 +102,8 @@ pub(super) fn out_of_stock(outcome: &Outcome) -> Problem {
     let Outcome::OutOfStock { sku, requested, available, earliest } = outcome else {
         return Problem::new(&kinds::INTERNAL, "a line that has stock is not out of stock");
     };
-    let detail = format!(
-        "{requested} units of {} are not to be had: one batch could give at most {available}",
-        sku.0
-    );
+    let detail =
+        format!("no batch can take {requested} of {}: one could give at most {available}", sku.0);
     Problem::new(&kinds::OUT_OF_STOCK, detail)
         .at("quantity")
         .with("sku", sku)

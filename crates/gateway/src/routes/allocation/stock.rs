@@ -4,19 +4,18 @@ use earmark_contracts::allocation::{
     GetStock, ListStock, StockDetail, StockHappening, StockHistory, StockLevel,
 };
 use earmark_contracts::values::Sku;
-use schemars::{JsonSchema, json_schema};
+use schemars::{JsonSchema, SchemaGenerator, json_schema};
 use serde::Serialize;
-use serde::de::IntoDeserializer;
 
 use crate::answer::{self, Answered};
 use crate::ask::Ask;
-use crate::cursor;
-use crate::openapi::{Operation, Place};
+use crate::openapi::{Operation, Place, SchemaOf};
 use crate::problem::{Problem, kinds};
 use crate::routes::Routes;
 
 const LIMIT_MAX: u64 = 1_000;
 const LIMIT: u64 = 100;
+const AFTER_MAX: u64 = i64::MAX as u64;
 
 /// A page of stocks.
 #[derive(JsonSchema, Serialize)]
@@ -37,13 +36,15 @@ struct HistoryPage {
 }
 
 pub(crate) fn draw(routes: Routes) -> Routes {
-    let list = paged(Operation::get("/v1/stock", "list_stock", "The stock of all SKUs"))
+    let list = Operation::get("/v1/stock", "list_stock", "The stock of all SKUs");
+    let list = paged(list, SchemaGenerator::subschema_for::<Sku>)
         .tells::<StockPage>(200, "A page, in order of SKU.");
     let get = of_sku(Operation::get("/v1/stock/{sku}", "get_stock", "The stock of a SKU"))
         .tells::<StockDetail>(200, "Its sums, its batches and the lines that wait.")
         .asks_views();
     let history = Operation::get("/v1/stock/{sku}/history", "get_stock_history", "What happened");
-    let history = paged(of_sku(history))
+    let after = |_: &mut _| json_schema!({ "type": "integer", "minimum": 0, "maximum": AFTER_MAX });
+    let history = paged(of_sku(history), after)
         .about("Oldest first, each with the batch before and after, and its cause.")
         .tells::<HistoryPage>(200, "A page, oldest first.");
     routes.line(list, list_stock).line(get, get_stock).line(history, stock_history)
@@ -53,23 +54,11 @@ fn of_sku(operation: Operation) -> Operation {
     operation.path::<Sku>("sku", "The SKU.").fails(&[&kinds::UNKNOWN_SKU])
 }
 
-fn paged(operation: Operation) -> Operation {
+fn paged(operation: Operation, after: SchemaOf) -> Operation {
+    let limit = |_: &mut _| json_schema!({ "type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT });
     operation
-        .with(
-            Place::Query,
-            "after",
-            |_| json_schema!({ "type": "string", "pattern": "^([0-9a-f][0-9a-f])+$" }),
-            "The `next` of the page before; not to be read or made.",
-        )
-        .with(
-            Place::Query,
-            "limit",
-            |_| {
-                json_schema!({ "type": "integer", "minimum": 1, "maximum": LIMIT_MAX,
-                    "default": LIMIT })
-            },
-            "At most so many.",
-        )
+        .with(Place::Query, "after", after, "The `next` of the page before.")
+        .with(Place::Query, "limit", limit, "At most so many.")
         .asks_views()
 }
 
@@ -80,17 +69,11 @@ fn limit(ask: &Ask) -> Result<usize, Problem> {
 
 async fn list_stock(ask: Ask) -> Answered {
     let limit = limit(&ask)?;
-    let after = ask.raw("after").map(cursor::read).transpose()?;
-    let sku = |place: String| {
-        let place: serde::de::value::StringDeserializer<serde::de::value::Error> =
-            place.into_deserializer();
-        serde::Deserialize::deserialize(place).map_err(|_| cursor::no_cursor())
-    };
-    let mut items =
-        ask.app.bus.ask(ListStock { after: after.map(sku).transpose()?, limit: limit + 1 })?;
+    let after: Option<Sku> = ask.query("after")?;
+    let mut items = ask.app.bus.ask(ListStock { after, limit: limit + 1 })?;
     let is_more = items.len() > limit;
     items.truncate(limit);
-    let next = items.last().filter(|_| is_more).map(|last| cursor::write(&last.sku.0));
+    let next = items.last().filter(|_| is_more).map(|last| last.sku.0.to_string());
     Ok(answer::json(200, &StockPage { items, next }))
 }
 
@@ -104,16 +87,13 @@ async fn get_stock(ask: Ask) -> Answered {
 async fn stock_history(ask: Ask) -> Answered {
     let sku: Sku = ask.path("sku")?;
     let limit = limit(&ask)?;
-    let after = match ask.raw("after").map(cursor::read).transpose()? {
-        None => 0,
-        Some(place) => place.parse().map_err(|_| cursor::no_cursor())?,
-    };
+    let after = ask.number("after", 0, 0..=AFTER_MAX)?;
     let happened = ask.app.bus.ask(StockHistory { sku: sku.clone(), after, limit: limit + 1 })?;
     let mut items = happened.ok_or_else(|| unknown(sku))?;
     let is_more = items.len() > limit;
     items.truncate(limit);
     let next = items.last().filter(|_| is_more);
-    let next = next.map(|last| cursor::write(&last.sequence.to_string()));
+    let next = next.map(|last| last.sequence.to_string());
     Ok(answer::json(200, &HistoryPage { items, next }))
 }
 
