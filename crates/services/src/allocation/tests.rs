@@ -3,8 +3,10 @@
 mod batches;
 mod book;
 mod explaining;
+mod faults;
 mod holds;
 mod invariants;
+mod keys;
 mod lines;
 mod placing;
 mod questions;

@@ -311,6 +311,30 @@ fn a_batch_expires_at_the_beginning_of_its_day() {
 }
 
 #[test]
+fn who_gets_a_place_does_not_hang_on_when_somebody_looks() {
+    for punctual in [true, false] {
+        let world = World::new();
+        world.batch("b0", "MILK", 10, None);
+        world.send(super::holds::hold("held", &[("MILK", 10)], 3_600)).unwrap();
+        world.send(expiring("old", 10, "2011-01-03")).unwrap();
+        let important = Allocate { priority: priority(9), ..line("important", "MILK", 10) };
+        world.send(important).unwrap();
+        world.queue("waits", "MILK", 10);
+        // At 13:00 the hold ends, at 24:00 the batch expires.
+        for hours in [1, 11] {
+            world.pass_hours(hours);
+            if punctual {
+                world.sweep();
+            }
+        }
+        world.sweep();
+        assert_eq!(world.places("waits"), ["b0"], "punctual: {punctual}");
+        assert_eq!(world.places("important"), ["Short"]);
+        world.check();
+    }
+}
+
+#[test]
 fn a_batch_that_has_expired_already_promises_nothing() {
     let world = World::new();
     world.batch("b0", "MILK", 1, None);

@@ -1,0 +1,267 @@
+//! Commits that fail, processes that die, rows that are lost or false.
+
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use earmark_contracts::allocation::{GetLines, LinePhase};
+use earmark_kernel::log::{LogStore, Record};
+use earmark_kernel::rows::{RowChange, RowStore, Settlement};
+use earmark_kernel::{Failure, NotDone};
+use earmark_stores::memory::{AppendFault, Faults, MemoryLog, MemoryRows};
+
+use super::{NOON, World, batch_of, line, line_id, order_id};
+
+const LOG_ID: &str = "0190a0b0-0000-7000-8000-000000000000";
+
+/// A world with a batch of 30 lamps, and the faults of its log and rows.
+fn world() -> (World, Faults) {
+    let faults = Faults::new();
+    let log = MemoryLog::with_faults(LOG_ID, faults.clone());
+    let world = World::on(log, MemoryRows::forgetful(faults.clone()), NOON);
+    world.batch("b1", "LAMP", 30, None);
+    (world, faults)
+}
+
+fn poll<T>(future: std::pin::Pin<&mut impl Future<Output = T>>) -> Poll<T> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+#[test]
+fn answers_and_refusals_come_only_after_the_commit() {
+    let (world, _) = world();
+    let mut placed = pin!(world.bus.send(line("o1", "LAMP", 20)));
+    let mut none_left = pin!(world.bus.send(line("o2", "LAMP", 20)));
+    let mut refused = pin!(world.bus.send(line("o1", "LAMP", 21)));
+    assert!(poll(placed.as_mut()).is_pending());
+    assert!(poll(none_left.as_mut()).is_pending());
+    assert!(poll(refused.as_mut()).is_pending());
+    assert_eq!(world.bus.status()[0].queued, 3);
+    let head = world.head();
+    assert!(world.lines("o1").is_empty());
+    assert!(world.bus.step());
+    let record = world.bus.records("allocation", 0, head, 1).unwrap();
+    assert_eq!((record.len(), record[0].last_seq), (1, head + 2), "one record for the group");
+    let Poll::Ready(Ok(placed)) = poll(placed) else { panic!() };
+    assert_eq!(batch_of(&placed), Some("b1"));
+    assert!(matches!(poll(none_left), Poll::Ready(Ok(it)) if batch_of(&it).is_none()));
+    assert!(matches!(poll(refused), Poll::Ready(Err(NotDone::Refused(_)))));
+}
+
+#[test]
+fn a_commit_that_fails_fails_the_whole_group_and_leaves_nothing() {
+    for fault in [AppendFault::Failed, AppendFault::Full] {
+        let (world, faults) = world();
+        let head = world.head();
+        faults.next_append(fault);
+        let mut placed = pin!(world.bus.send(line("o1", "LAMP", 20)));
+        let mut refused = pin!(world.bus.send(line("o1", "LAMP", 21)));
+        assert!(poll(placed.as_mut()).is_pending() && poll(refused.as_mut()).is_pending());
+        assert!(world.bus.step());
+        let Poll::Ready(Err(NotDone::Failed(why))) = poll(placed) else { panic!() };
+        assert_eq!(matches!(why, Failure::StorageFull(_)), fault == AppendFault::Full);
+        let refused = poll(refused);
+        assert!(matches!(refused, Poll::Ready(Err(NotDone::Failed(_)))), "it rests on the other");
+        assert_eq!((world.head(), world.figures("b1")), (head, [30, 0, 0, 30]));
+        assert_eq!(batch_of(&world.allocate("o3", "LAMP", 30)), Some("b1"), "all is free");
+        assert!(world.lines("o1").is_empty());
+        world.check();
+    }
+}
+
+#[test]
+fn a_commit_of_unknown_outcome_stops_the_writer_and_the_restart_tells() {
+    for (fault, written) in [(AppendFault::UnknownWritten, true), (AppendFault::UnknownLost, false)]
+    {
+        let (world, faults) = world();
+        faults.next_append(fault);
+        let unknown = world.send(line("o1", "LAMP", 20));
+        assert!(matches!(unknown, Err(NotDone::Unknown(_))), "{unknown:?}");
+        let after = world.send(line("o2", "LAMP", 20));
+        assert_eq!(after, Err(NotDone::Failed(Failure::Stopping)));
+        assert!(world.bus.status()[0].halted.is_some());
+        let world = world.restarted(false);
+        assert_eq!(world.lines("o1").len(), usize::from(written));
+        assert_eq!(world.allocate("o1", "LAMP", 20).existed, written);
+        assert_eq!(world.figures("b1"), [30, 20, 0, 10]);
+        world.check();
+    }
+}
+
+#[test]
+fn a_log_that_loses_what_it_said_it_had_is_found_out() {
+    let (world, faults) = world();
+    faults.next_append(AppendFault::Unsynced);
+    world.allocate("o1", "LAMP", 20);
+    let world = world.restarted(false);
+    assert!(world.lines("o1").is_empty(), "no honest disk does this: the tests can fail");
+}
+
+#[test]
+fn what_was_answered_is_there_after_a_restart() {
+    for settled in [false, true] {
+        let (world, _) = world();
+        world.allocate("o1", "LAMP", 20);
+        let world = world.restarted(settled);
+        assert_eq!(world.places("o1"), ["b1"]);
+        assert_eq!(batch_of(&world.allocate("o2", "LAMP", 11)), None);
+        assert!(world.allocate("o1", "LAMP", 20).existed);
+        let line_id = Some(line_id("LAMP"));
+        let lines = world.bus.ask(GetLines { order_id: order_id("o1"), line_id }).unwrap();
+        assert_eq!(lines[0].state, LinePhase::Placed);
+        world.check();
+    }
+}
+
+#[test]
+fn rows_that_are_gone_are_derived_anew() {
+    let (world, _) = world();
+    world.allocate("o1", "LAMP", 20);
+    world.bus.settle().unwrap();
+    world.queue("o2", "LAMP", 20);
+    let now = world.bus.now();
+    let world = World::on(world.log.crash(), MemoryRows::new(), now);
+    assert_eq!((world.places("o1"), world.places("o2")), (vec!["b1".into()], vec!["Short".into()]));
+    world.check();
+}
+
+#[test]
+fn rows_of_another_log_or_of_a_later_one_are_not_believed() {
+    let (old, _) = world();
+    old.allocate("o1", "LAMP", 20);
+    old.bus.settle().unwrap();
+    let other = MemoryLog::new("0190a0b0-0000-7000-8000-00000000000f");
+    let world = World::on(other, old.rows.crash(usize::MAX), NOON);
+    assert!(world.lines("o1").is_empty());
+    world.batch("b1", "LAMP", 5, None);
+    world.check();
+    let later = MemoryLog::new(LOG_ID);
+    let world = World::on(later, old.rows.crash(usize::MAX), NOON);
+    assert!(world.lines("o1").is_empty());
+    world.check();
+}
+
+#[test]
+fn settlings_that_fail_or_are_lost_change_nothing() {
+    let (world, faults) = world();
+    faults.fail_settles(2);
+    for round in 0..4 {
+        world.allocate(&format!("o{round}"), "LAMP", 5);
+        assert_eq!(world.bus.settle().is_err(), round < 2);
+        assert_eq!(world.figures("b1")[1], 5 * (round + 1));
+        world.check();
+    }
+    // The power goes: of all settlings only the first survives.
+    let now = world.bus.now();
+    let world = World::on(world.log.crash(), world.rows.crash(1), now);
+    assert_eq!(world.figures("b1"), [30, 20, 0, 10]);
+    world.check();
+}
+
+#[test]
+fn a_read_that_fails_fails_its_command_only() {
+    let (world, faults) = world();
+    world.allocate("o1", "LAMP", 20);
+    let world = world.restarted(true);
+    faults.fail_reads(1);
+    let failed = world.send(line("o2", "LAMP", 5));
+    assert!(matches!(failed, Err(NotDone::Failed(Failure::Storage(_)))), "{failed:?}");
+    assert_eq!(batch_of(&world.allocate("o2", "LAMP", 5)), Some("b1"));
+    world.check();
+}
+
+/// A stock with so many events that it was snapshotted, settled.
+fn long_lived() -> World {
+    let (world, _) = world();
+    for round in 0..300 {
+        let order = format!("o{round}");
+        world.allocate(&order, "LAMP", 5);
+        if round % 60 != 0 {
+            world.deallocate(&order, "LAMP");
+        }
+        if round == 280 {
+            world.bus.settle().unwrap();
+        }
+    }
+    world.bus.settle().unwrap();
+    world
+}
+
+#[test]
+fn a_stock_with_a_long_history_is_loaded_from_its_snapshot() {
+    let world = long_lived();
+    let snapshot = world.rows.row("snapshot_stock", "LAMP").unwrap().unwrap();
+    assert!(snapshot.starts_with(r#"{"through_seq":"#), "{snapshot}");
+    world.check();
+    let world = world.restarted(false);
+    assert_eq!(world.figures("b1"), [30, 25, 0, 5]);
+    assert_eq!(batch_of(&world.allocate("more", "LAMP", 6)), None);
+    assert!(world.allocate("o0", "LAMP", 5).existed);
+    world.deallocate("o0", "LAMP");
+    world.check();
+    world.restarted(true).check();
+}
+
+/// Writes a row as nobody should.
+fn plant(world: &World, table: &str, change: RowChange) {
+    let through_seq = world.rows.settled().unwrap();
+    let tables = vec![(table.to_owned(), vec![change])];
+    world.rows.settle(&Settlement { through_seq, tables }).unwrap();
+}
+
+fn found(world: &World) -> String {
+    world.bus.verify("allocation", |_, _| {}).unwrap_err().to_string()
+}
+
+#[test]
+fn verify_finds_a_row_that_is_not_what_the_log_says() {
+    let world = long_lived();
+    let key = "LAMP\u{1f}b1";
+    let row = world.rows.row("batches", key).unwrap().unwrap();
+    let wrong = row.replace(r#""allocated":25"#, r#""allocated":24"#);
+    assert_ne!(row, wrong);
+    plant(&world, "batches", RowChange { key: key.into(), value: Some(wrong) });
+    let says = found(&world);
+    assert!(says.starts_with("the view batches has Some"), "{says}");
+    plant(&world, "batches", RowChange { key: key.into(), value: None });
+    let says = found(&world);
+    assert!(says.starts_with("the view batches has None"), "{says}");
+    plant(&world, "batches", RowChange { key: key.into(), value: Some(row.clone()) });
+    world.check();
+    plant(&world, "batches", RowChange { key: "ZZZ\u{1f}b9".into(), value: Some(row) });
+    assert!(found(&world).contains("ZZZ"));
+}
+
+#[test]
+fn verify_finds_a_snapshot_that_is_not_what_the_log_says() {
+    let world = long_lived();
+    let snapshot = world.rows.row("snapshot_stock", "LAMP").unwrap().unwrap();
+    let wrong = snapshot.replacen(r#""quantity":5"#, r#""quantity":4"#, 1);
+    assert_ne!(snapshot, wrong);
+    plant(&world, "snapshot_stock", RowChange { key: "LAMP".into(), value: Some(wrong) });
+    let says = found(&world);
+    assert!(says.starts_with(r#"the stock "LAMP" is "#), "{says}");
+}
+
+#[test]
+fn verify_finds_a_log_that_cannot_have_been_so() {
+    let (world, _) = world();
+    world.allocate("o1", "LAMP", 20);
+    let records = world.bus.records("allocation", 0, 0, u64::MAX).unwrap();
+    let copied = |change: &dyn Fn(&mut Record)| {
+        let log = MemoryLog::new(LOG_ID);
+        for mut record in records.clone() {
+            change(&mut record);
+            log.append(&record).unwrap();
+        }
+        World::on(log, MemoryRows::new(), NOON)
+    };
+    copied(&|_| {}).check();
+    let more = r#""line_id":"LAMP","quantity":31"#;
+    let oversold = copied(&|it| {
+        it.events = it.events.replace(r#""line_id":"LAMP","quantity":20"#, more);
+    });
+    let says = found(&oversold);
+    assert!(says.contains("the batch b1 is oversold"), "{says}");
+    let backwards = copied(&|it| it.at_ms -= i64::try_from(it.first_seq).unwrap());
+    assert!(found(&backwards).starts_with("time goes back at"));
+}

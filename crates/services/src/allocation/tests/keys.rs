@@ -1,0 +1,225 @@
+//! Idempotency keys: asking again gives the same answer and has no second effect, whatever broke.
+
+use earmark_contracts::allocation::{Allocate, AllocateRefused, BatchRefused, HoldRefused};
+use earmark_kernel::{Command, Failure, Idempotency, Meta, NotDone, Reply};
+use earmark_stores::memory::{AppendFault, Faults, MemoryLog, MemoryRows};
+
+use super::holds::{confirm, hold, release};
+use super::{NOON, World, batch, batch_of, deallocate, line, reference_of, sku};
+
+fn with_key(key: &str) -> Meta {
+    Meta { idempotency: Some(Idempotency::of(key, b"the request")), ..Meta::default() }
+}
+
+fn keyed<C: Command>(world: &World, command: C) -> Reply<C> {
+    world.send_as(command, with_key("key"))
+}
+
+#[test]
+fn the_same_key_gives_the_same_answer_and_has_no_second_effect() {
+    for restart in [None, Some(false), Some(true)] {
+        let mut world = World::new();
+        world.batch("b1", "LAMP", 30, None);
+        let first = keyed(&world, line("o1", "LAMP", 10));
+        assert!(!first.replayed);
+        world.deallocate("o1", "LAMP");
+        world.batch("b0", "LAMP", 30, None);
+        if let Some(settled) = restart {
+            world = world.restarted(settled);
+        }
+        let head = world.head();
+        let again = keyed(&world, line("o1", "LAMP", 10));
+        assert!(again.replayed);
+        assert_eq!(again.ending.unwrap(), first.ending.unwrap());
+        assert_eq!(world.head(), head);
+        assert!(world.lines("o1").is_empty());
+        world.check();
+    }
+}
+
+#[test]
+fn a_refusal_is_kept_under_its_key_too() {
+    let world = World::new();
+    let unknown = NotDone::Refused(AllocateRefused::UnknownSku { sku: sku("LAMP") });
+    assert_eq!(keyed(&world, line("o1", "LAMP", 10)).ending, Err(unknown.clone()));
+    world.batch("b1", "LAMP", 30, None);
+    let again = keyed(&world, line("o1", "LAMP", 10));
+    assert!(again.replayed);
+    assert_eq!(again.ending, Err(unknown));
+    assert_eq!(batch_of(&world.allocate("o1", "LAMP", 10)), Some("b1"), "without a key it is new");
+}
+
+#[test]
+fn a_key_used_for_another_request_is_refused() {
+    let world = World::new();
+    world.batch("b1", "LAMP", 30, None);
+    keyed(&world, line("o1", "LAMP", 10)).ending.unwrap();
+    let other = Idempotency::of("key", b"another request");
+    let meta = Meta { idempotency: Some(other), ..Meta::default() };
+    let reused = NotDone::Failed(Failure::KeyReused("key".into()));
+    assert_eq!(world.send_as(line("o2", "LAMP", 10), meta.clone()).ending, Err(reused));
+    let reused = NotDone::Failed(Failure::KeyReused("key".into()));
+    assert_eq!(world.send_as(batch("b2", "LAMP", 1, None), meta).ending, Err(reused));
+    assert_eq!(world.figures("b1"), [30, 10, 0, 20]);
+}
+
+#[test]
+fn a_release_asked_for_again_releases_no_later_line() {
+    let world = World::new();
+    world.batch("b1", "LAMP", 30, None);
+    world.allocate("o1", "LAMP", 10);
+    keyed(&world, deallocate("o1", "LAMP")).ending.unwrap();
+    world.allocate("o1", "LAMP", 20);
+    assert!(keyed(&world, deallocate("o1", "LAMP")).replayed);
+    assert_eq!(world.places("o1"), ["b1"]);
+}
+
+#[test]
+fn a_key_in_the_same_group_is_the_same_key() {
+    let world = World::new();
+    world.batch("b1", "LAMP", 30, None);
+    let twice = vec![(line("o1", "LAMP", 10), with_key("key")); 2];
+    let replies = earmark_kernel::runtime::drive(&world.bus, world.bus.send_many(twice));
+    assert_eq!([replies[0].replayed, replies[1].replayed], [false, true]);
+    let answers: Vec<_> = replies.into_iter().map(|it| it.ending.unwrap()).collect();
+    assert_eq!(answers[0], answers[1]);
+    assert_eq!(world.figures("b1"), [30, 10, 0, 20]);
+}
+
+#[test]
+fn a_rehearsal_takes_no_key() {
+    let world = World::new();
+    world.batch("b1", "LAMP", 30, None);
+    let rehearsal = Meta { dry_run: true, ..with_key("key") };
+    assert!(world.send_as(line("o1", "LAMP", 10), rehearsal.clone()).ending.is_ok());
+    assert!(world.send_as(hold("o2", &[("LAMP", 10)], 60), rehearsal).ending.is_ok());
+    let fresh = keyed(&world, line("o1", "LAMP", 10));
+    assert!(!fresh.replayed);
+}
+
+#[test]
+fn procedures_answer_again_under_their_key() {
+    let world = World::new();
+    let created = keyed(&world, batch("b1", "LAMP", 30, None));
+    assert!(!created.replayed);
+    world.allocate("o9", "LAMP", 1);
+    let again = keyed(&world, batch("b1", "LAMP", 30, None));
+    assert!(again.replayed);
+    assert_eq!(again.ending.unwrap(), created.ending.unwrap(), "not as it is now");
+
+    let held = world.send_as(hold("o1", &[("LAMP", 10)], 60), with_key("hold"));
+    world.send(release("o1")).unwrap();
+    let again = world.send_as(hold("o1", &[("LAMP", 10)], 60), with_key("hold"));
+    assert!(again.replayed && !held.replayed);
+    assert_eq!(again.ending.unwrap(), held.ending.unwrap());
+    assert!(world.lines("o1").is_empty());
+
+    let refused = world.send_as(confirm("o1"), with_key("confirm")).ending;
+    assert!(matches!(refused, Err(NotDone::Refused(HoldRefused::UnknownHold { .. }))));
+    world.send(hold("o1", &[("LAMP", 10)], 60)).unwrap();
+    let again = world.send_as(confirm("o1"), with_key("confirm"));
+    assert!(again.replayed);
+    assert_eq!(again.ending, refused);
+
+    let differs = world.send_as(batch("b1", "LAMP", 31, None), with_key("other")).ending;
+    let exists =
+        BatchRefused::BatchExists { reference: reference_of("b1"), differs: "quantity".into() };
+    assert_eq!(differs, Err(NotDone::Refused(exists)));
+    world.check();
+}
+
+/// A world whose append number `at` (counted from 0, after two batches) ends with a fault.
+fn broken_at(at: usize, fault: AppendFault) -> World {
+    let faults = Faults::new();
+    let log = MemoryLog::with_faults("0190a0b0-0000-7000-8000-000000000000", faults.clone());
+    let world = World::on(log, MemoryRows::new(), NOON);
+    world.batch("b1", "LAMP", 10, None);
+    world.batch("b2", "VASE", 10, None);
+    (0..at).for_each(|_| faults.spare_append());
+    faults.next_append(fault);
+    world
+}
+
+const FAULTS: [AppendFault; 4] =
+    [AppendFault::Failed, AppendFault::Full, AppendFault::UnknownLost, AppendFault::UnknownWritten];
+
+/// Asks until it is answered, starting the process again where it has stopped.
+fn insist<C: Command>(mut world: World, command: C) -> (World, Result<C::Answer, C::Refusal>) {
+    for _ in 0..5 {
+        match keyed(&world, command.clone()).ending {
+            Ok(answer) => return (world, Ok(answer)),
+            Err(NotDone::Refused(refusal)) => return (world, Err(refusal)),
+            Err(NotDone::Failed(_) | NotDone::Unknown(_)) => {}
+        }
+        if world.bus.status()[0].halted.is_some() {
+            world = world.restarted(false);
+        }
+    }
+    panic!("it is never answered");
+}
+
+#[test]
+fn a_hold_that_breaks_anywhere_is_completed_when_asked_again() {
+    for fault in FAULTS {
+        for at in 0..4 {
+            let both = hold("o1", &[("LAMP", 4), ("VASE", 5)], 600);
+            let (world, held) = insist(broken_at(at, fault), both.clone());
+            assert_eq!(held.unwrap().lines, world.lines("o1"), "{fault:?} at {at}");
+            assert_eq!(world.places("o1"), ["b1", "b2"], "{fault:?} at {at}");
+            assert_eq!(world.figures("b1"), [10, 4, 4, 6]);
+            assert!(keyed(&world, both).replayed);
+            world.log.faults().heal();
+            assert_eq!(world.send(confirm("o1")).unwrap().lines.len(), 2);
+            world.check();
+        }
+    }
+}
+
+#[test]
+fn a_hold_that_cannot_be_made_leaves_nothing_wherever_it_breaks() {
+    for fault in FAULTS {
+        for at in 0..4 {
+            let too_much = hold("o1", &[("LAMP", 4), ("VASE", 11)], 600);
+            let (world, refused) = insist(broken_at(at, fault), too_much);
+            let refused = refused.unwrap_err();
+            assert!(matches!(refused, HoldRefused::OutOfStock { .. }), "{refused:?}");
+            assert!(world.lines("o1").is_empty(), "{fault:?} at {at}: {:?}", world.lines("o1"));
+            world.check();
+        }
+    }
+}
+
+#[test]
+fn a_hold_without_a_key_that_failed_has_held_nothing() {
+    let world = broken_at(1, AppendFault::Failed);
+    let both = hold("o1", &[("LAMP", 4), ("VASE", 5)], 600);
+    let failed = world.send(both.clone());
+    assert!(matches!(failed, Err(NotDone::Failed(Failure::Storage(_)))), "{failed:?}");
+    assert!(world.lines("o1").is_empty());
+    world.send(both).unwrap();
+    world.check();
+}
+
+#[test]
+fn a_batch_whose_creation_breaks_is_there_once_when_asked_again() {
+    for fault in FAULTS {
+        for at in 0..3 {
+            let (world, created) = insist(broken_at(at, fault), batch("b3", "LAMP", 7, None));
+            assert!(!created.unwrap().existed);
+            assert_eq!(world.figures("b3"), [7, 0, 0, 7]);
+            world.check();
+        }
+    }
+}
+
+#[test]
+fn a_command_that_breaks_is_done_once_when_asked_again() {
+    for fault in FAULTS {
+        let wanted = Allocate { line_id: None, ..line("o1", "LAMP", 10) };
+        let (world, placed) = insist(broken_at(0, fault), wanted);
+        assert!(!placed.unwrap().existed, "{fault:?}");
+        assert_eq!(world.figures("b1"), [10, 10, 0, 0]);
+        assert_eq!(world.names(0).iter().filter(|it| **it == "allocated").count(), 1);
+        world.check();
+    }
+}
