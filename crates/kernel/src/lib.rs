@@ -40,6 +40,9 @@ mod verify;
 mod view;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 pub use aggregate::{Aggregate, Recorder};
 pub use bus::{Bus, Opening};
 pub use clock::Now;

@@ -1,0 +1,99 @@
+//! A handler that breaks loses only its own command, which is parked after the second time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::World;
+use super::tally::{
+    BREAKS, BREAKS_LATE, BREAKS_ONCE, GetSum, TOO_MUCH, TWO_FACED, TooMuch, UNDECLARED, add, plain,
+    tally,
+};
+use crate::kernel_event::Parked;
+use crate::message::Meta;
+use crate::problem::{Failure, NotDone};
+use crate::runtime::drive;
+
+fn parked(world: &World) -> Vec<Parked> {
+    world.bus.parked("tally", None, 100).unwrap().into_iter().map(|(_, it)| it).collect()
+}
+
+#[test]
+fn only_the_command_that_breaks_its_handler_is_lost() {
+    for (by, says) in [
+        (BREAKS, "thirteen"),
+        (BREAKS_LATE, "late"),
+        (UNDECLARED, "the table does not declare that this records tally.undeclared"),
+        (TWO_FACED, "a handler that refuses has recorded nothing"),
+    ] {
+        let tries = Arc::default();
+        let world = World::new(vec![tally(&tries)]);
+        let commands = [1, by, 2].map(|by| (add("a", by), Meta::default()));
+        let replies = drive(&world.bus, world.bus.send_many(commands.to_vec()));
+        let endings: Vec<_> = replies.into_iter().map(|it| it.ending).collect();
+        let broken = Failure::Broken { command: "tally.add".into(), reason: says.into() };
+        assert_eq!(endings, [Ok(1), Err(NotDone::Failed(broken)), Ok(3)]);
+        assert_eq!(tries.load(Ordering::SeqCst), 4, "it was tried twice");
+        assert_eq!(world.bus.ask(GetSum("a")).unwrap(), Some(3));
+        let parked = parked(&world);
+        assert_eq!((parked.len(), &*parked[0].reason), (1, says));
+        assert_eq!(parked[0].body, format!(r#"{{"name":"a","by":{by}}}"#));
+        world.bus.verify("tally", |_, _| {}).unwrap();
+        let world = world.restarted(vec![plain()]);
+        assert_eq!(world.send(add("a", 1)), Ok(4));
+    }
+}
+
+#[test]
+fn a_handler_that_breaks_once_is_tried_again() {
+    let world = World::new(vec![plain()]);
+    assert_eq!(world.send(add("a", BREAKS_ONCE)), Ok(-1));
+    assert!(parked(&world).is_empty());
+}
+
+#[test]
+fn a_refusal_is_no_breaking() {
+    let world = World::new(vec![plain()]);
+    assert_eq!(world.send(add("a", TOO_MUCH)), Err(NotDone::Refused(TooMuch(TOO_MUCH))));
+    assert!(parked(&world).is_empty());
+    assert!(world.disk(0).records().is_empty());
+}
+
+#[test]
+fn a_rehearsal_that_breaks_parks_nothing() {
+    let tries = Arc::new(AtomicU32::new(0));
+    let world = World::new(vec![tally(&tries)]);
+    let rehearsal = Meta { dry_run: true, ..Meta::default() };
+    let ending = world.send_as(add("a", BREAKS), rehearsal).ending;
+    assert!(matches!(ending, Err(NotDone::Failed(Failure::Broken { .. }))));
+    assert!(parked(&world).is_empty());
+    assert!(world.disk(0).records().is_empty());
+}
+
+#[test]
+fn a_parked_message_is_sent_again_when_the_reason_is_gone() {
+    let world = World::new(vec![plain()]);
+    assert!(world.send(add("a", BREAKS)).is_err());
+    let id = world.bus.parked("tally", None, 1).unwrap()[0].0.clone();
+    let replay =
+        |world: &World, dry_run| drive(&world.bus, world.bus.replay_parked("tally", &id, dry_run));
+    let again = replay(&world, false).unwrap();
+    assert!(matches!(again.ending, Err(NotDone::Failed(Failure::Broken { .. }))));
+    // The next release does not break on it.
+    let mended = || {
+        let mended = move |it: &mut crate::Recorder<super::tally::Tally>,
+                           command: super::tally::Add,
+                           _: crate::Now|
+              -> Result<i64, TooMuch> {
+            let _ = (it, command);
+            Ok(42)
+        };
+        crate::Service::of::<super::tally::Tally>("tally").handles(mended, &[])
+    };
+    let world = world.restarted(vec![mended()]);
+    let answer = |reply: crate::JsonReply| reply.ending.unwrap().get().to_owned();
+    assert_eq!(answer(replay(&world, true).unwrap()), "42");
+    assert_eq!(parked(&world).len(), 2, "a rehearsal leaves it there");
+    assert_eq!(answer(replay(&world, false).unwrap()), "42");
+    assert_eq!(parked(&world).len(), 1);
+    assert!(replay(&world, false).is_err(), "it is not parked any more");
+}

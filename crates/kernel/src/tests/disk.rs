@@ -1,0 +1,139 @@
+//! A log and rows in memory, whose appends end as ordered: the kernel's tests know no other store.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use crate::log::{AppendError, LogStore, Record, StoreError};
+use crate::rows::{KeyRange, RowStore, Settlement};
+
+/// How an append ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Well,
+    Failed,
+    /// The answer is that nobody knows; it was written, or not.
+    Unknown {
+        written: bool,
+    },
+}
+
+/// A disk. Clones are the same one.
+#[derive(Clone, Default)]
+pub(crate) struct Disk(Arc<Mutex<Contents>>);
+
+#[derive(Default)]
+struct Contents {
+    records: Vec<Record>,
+    fates: VecDeque<Fate>,
+    stopped: bool,
+    tables: BTreeMap<String, BTreeMap<String, String>>,
+    settled: u64,
+}
+
+impl Disk {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// The append after `good` good ones ends so.
+    pub(crate) fn ordain(&self, good: usize, fate: Fate) {
+        let mut contents = self.lock();
+        contents.fates = std::iter::repeat_n(Fate::Well, good).chain([fate]).collect();
+    }
+
+    pub(crate) fn restart(&self) {
+        self.lock().stopped = false;
+    }
+
+    pub(crate) fn records(&self) -> Vec<Record> {
+        self.lock().records.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Contents> {
+        self.0.lock().unwrap()
+    }
+}
+
+impl LogStore for Disk {
+    fn append(&self, record: &Record) -> Result<(), AppendError> {
+        let mut contents = self.lock();
+        assert!(!contents.stopped, "nothing is appended after an unknown outcome");
+        let head = contents.records.last().map_or(0, |it| it.last_seq);
+        assert_eq!(record.first_seq, head + 1, "numbers have no gap");
+        let fate = contents.fates.pop_front().unwrap_or(Fate::Well);
+        if matches!(fate, Fate::Well | Fate::Unknown { written: true }) {
+            contents.records.push(record.clone());
+        }
+        match fate {
+            Fate::Well => Ok(()),
+            Fate::Failed => Err(AppendError::Failed("as ordained".into())),
+            Fate::Unknown { .. } => {
+                contents.stopped = true;
+                Err(AppendError::Unknown("as ordained".into()))
+            }
+        }
+    }
+
+    fn read_after(&self, after: u64, events_max: u64) -> Result<Vec<Record>, StoreError> {
+        let contents = self.lock();
+        let unread: Vec<_> = contents.records.iter().filter(|it| it.last_seq > after).collect();
+        let until = after.saturating_add(events_max);
+        let within = unread.iter().filter(|it| it.first_seq <= until).count();
+        Ok(unread.into_iter().take(within.max(1)).cloned().collect())
+    }
+
+    fn head(&self) -> Result<u64, StoreError> {
+        Ok(self.lock().records.last().map_or(0, |it| it.last_seq))
+    }
+
+    fn id(&self) -> Result<String, StoreError> {
+        Ok("disk".into())
+    }
+}
+
+impl RowStore for Disk {
+    fn settled(&self) -> Result<u64, StoreError> {
+        Ok(self.lock().settled)
+    }
+
+    fn settle(&self, settlement: &Settlement) -> Result<(), StoreError> {
+        let mut contents = self.lock();
+        for (table, changes) in &settlement.tables {
+            let rows = contents.tables.entry(table.clone()).or_default();
+            for change in changes {
+                match &change.value {
+                    Some(value) => rows.insert(change.key.clone(), value.clone()),
+                    None => rows.remove(&change.key),
+                };
+            }
+        }
+        contents.settled = settlement.through_seq;
+        Ok(())
+    }
+
+    fn row(&self, table: &str, key: &str) -> Result<Option<String>, StoreError> {
+        Ok(self.lock().tables.get(table).and_then(|rows| rows.get(key)).cloned())
+    }
+
+    fn rows(&self, table: &str, range: &KeyRange) -> Result<Vec<(String, String)>, StoreError> {
+        let contents = self.lock();
+        let rows = contents.tables.get(table).into_iter().flatten();
+        let within = |key: &str| {
+            key >= range.from.as_str() && range.below.as_deref().is_none_or(|below| key < below)
+        };
+        let found = rows.filter(|(key, _)| within(key));
+        let mut found: Vec<_> = found.map(|(key, row)| (key.clone(), row.clone())).collect();
+        if range.backwards {
+            found.reverse();
+        }
+        found.truncate(range.limit);
+        Ok(found)
+    }
+
+    fn clear(&self) -> Result<(), StoreError> {
+        let mut contents = self.lock();
+        contents.tables.clear();
+        contents.settled = 0;
+        Ok(())
+    }
+}

@@ -1,0 +1,108 @@
+//! The toy that hears: it notes everything that was counted, twice the number.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::aggregate::{Aggregate, Recorder};
+use crate::clock::Now;
+use crate::log::StoreError;
+use crate::message::{Command, Event, Query, Recorded};
+use crate::reading::Reading;
+use crate::service::Service;
+use crate::table::Table;
+use crate::view::View;
+
+use super::tally::Counted;
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Notes;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data")]
+enum NotesEvent {
+    #[serde(rename = "echo.noted")]
+    Noted { by: i64 },
+}
+
+const NOTED: &str = "echo.noted";
+
+impl Event for NotesEvent {
+    fn name(&self) -> &'static str {
+        NOTED
+    }
+}
+
+impl Aggregate for Notes {
+    const NAME: &'static str = "notes";
+    type Event = NotesEvent;
+    fn evolve(&mut self, _: &NotesEvent) {}
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Note {
+    name: String,
+    by: i64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, Error)]
+#[error("seven is not noted")]
+struct Seven;
+
+impl Command for Note {
+    const NAME: &'static str = "echo.note";
+    type Answer = ();
+    type Refusal = Seven;
+    fn key(&self) -> Option<&str> {
+        Some(&self.name)
+    }
+}
+
+/// Refuses seven and breaks on eight: neither holds back what comes after it.
+fn note(notes: &mut Recorder<Notes>, command: Note, _: Now) -> Result<(), Seven> {
+    assert!(command.by != 8, "eight");
+    if command.by == 7 {
+        return Err(Seven);
+    }
+    notes.record(NotesEvent::Noted { by: command.by });
+    Ok(())
+}
+
+/// Twice: an event may ask for several commands.
+fn note_what_was_counted(event: &Counted) -> [Note; 2] {
+    [1, 2].map(|_| Note { name: event.name.clone(), by: event.by })
+}
+
+/// Everything noted, in order.
+struct Noted;
+
+impl View for Noted {
+    const NAME: &'static str = "noted";
+    type Event = NotesEvent;
+    type Row = i64;
+    fn apply(rows: &mut Table<i64>, heard: &Recorded<NotesEvent>) -> Result<(), StoreError> {
+        let NotesEvent::Noted { by } = heard.event;
+        rows.put(format!("{:08}", heard.seq), *by);
+        Ok(())
+    }
+}
+
+/// Asks for everything noted.
+pub(crate) struct AllNoted;
+
+impl Query for AllNoted {
+    const NAME: &'static str = "echo.all_noted";
+    type Answer = Vec<i64>;
+}
+
+fn all_noted(reading: &Reading, _: AllNoted) -> Result<Vec<i64>, StoreError> {
+    let rows = reading.scan::<Noted>("", None, usize::MAX / 4)?;
+    Ok(rows.into_iter().map(|(_, by)| by).collect())
+}
+
+pub(crate) fn echo() -> Service {
+    Service::of::<Notes>("echo")
+        .handles(note, &[NOTED])
+        .reacts(note_what_was_counted)
+        .view::<Noted>()
+        .answers(all_noted)
+}

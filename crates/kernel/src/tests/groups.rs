@@ -1,0 +1,122 @@
+//! Groups: bounded queues, one record a group, answers after the commit, and what a fault leaves.
+
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+
+use super::World;
+use super::disk::{Disk, Fate};
+use super::tally::{GetSum, add, plain};
+use crate::message::Meta;
+use crate::partition::Limits;
+use crate::problem::{Failure, NotDone};
+use crate::runtime::drive;
+
+fn poll<T>(future: Pin<&mut impl Future<Output = T>>) -> Poll<T> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+fn small() -> World {
+    let limits = Limits { queue_commands: 3, group_commands: 2, aggregates: 1 };
+    World::on(vec![plain()], vec![Disk::new()], limits)
+}
+
+#[test]
+fn what_does_not_fit_the_queue_is_sent_back_before_any_work() {
+    let world = small();
+    let (mut a, mut b, mut c) = (
+        pin!(world.bus.send(add("a", 1))),
+        pin!(world.bus.send(add("b", 2))),
+        pin!(world.bus.send(add("a", 3))),
+    );
+    assert!(poll(a.as_mut()).is_pending());
+    assert!(poll(b.as_mut()).is_pending());
+    assert!(poll(c.as_mut()).is_pending());
+    assert_eq!(world.bus.status()[0].queued, 3);
+    let busy = Poll::Ready(Err(NotDone::Failed(Failure::Busy { retry_after_s: 1 })));
+    assert_eq!(poll(pin!(world.bus.send(add("a", 4)))), busy);
+    assert!(world.bus.step());
+    assert_eq!(world.disk(0).records().len(), 1);
+    assert_eq!((poll(a), poll(b)), (Poll::Ready(Ok(1)), Poll::Ready(Ok(2))));
+    assert!(poll(c.as_mut()).is_pending(), "a group has its bounds");
+    assert!(world.bus.step());
+    assert_eq!(poll(c), Poll::Ready(Ok(4)));
+    assert!(!world.bus.step());
+    assert_eq!(world.send(add("a", 4)), Ok(8));
+}
+
+#[test]
+fn a_job_larger_than_the_queue_is_taken_when_nothing_waits() {
+    let world = small();
+    let many = |count: i64| (1..=count).map(|by| (add("a", by), Meta::default())).collect();
+    let replies = drive(&world.bus, world.bus.send_many(many(10)));
+    assert_eq!(replies.last().unwrap().ending, Ok(55));
+    assert_eq!(world.disk(0).records().len(), 1, "and decided whole");
+    let mut waiting = pin!(world.bus.send(add("a", 1)));
+    assert!(poll(waiting.as_mut()).is_pending());
+    let Poll::Ready(replies) = poll(pin!(world.bus.send_many(many(10)))) else { panic!() };
+    assert!(
+        replies
+            .iter()
+            .all(|it| { matches!(it.ending, Err(NotDone::Failed(Failure::Busy { .. }))) })
+    );
+}
+
+#[test]
+fn a_caller_that_went_away_does_not_undo_its_command() {
+    let world = World::new(vec![plain()]);
+    {
+        let mut gone = pin!(world.bus.send(add("a", 1)));
+        assert!(poll(gone.as_mut()).is_pending());
+    }
+    assert!(world.bus.step());
+    assert_eq!(world.bus.ask(GetSum("a")).unwrap(), Some(1));
+}
+
+#[test]
+fn aggregates_that_do_not_fit_memory_are_loaded_again() {
+    let world = small();
+    for round in 1..=200 {
+        for name in ["a", "b", "c"] {
+            assert_eq!(world.send(add(name, 1)), Ok(round));
+        }
+    }
+    world.bus.verify("tally", |_, _| {}).unwrap();
+}
+
+#[test]
+fn a_group_that_failed_has_not_happened() {
+    let world = World::new(vec![plain()]);
+    assert_eq!(world.send(add("a", 1)), Ok(1));
+    world.disk(0).ordain(0, Fate::Failed);
+    let failed = world.send(add("a", 10));
+    assert!(matches!(failed, Err(NotDone::Failed(Failure::Storage(_)))));
+    assert_eq!(world.bus.ask(GetSum("a")).unwrap(), Some(1));
+    assert_eq!(world.send(add("a", 2)), Ok(3), "memory says what the log says");
+    world.bus.verify("tally", |_, _| {}).unwrap();
+}
+
+#[test]
+fn nothing_is_decided_after_an_unknown_outcome() {
+    for written in [true, false] {
+        let world = World::new(vec![plain()]);
+        world.disk(0).ordain(1, Fate::Unknown { written });
+        assert_eq!(world.send(add("a", 1)), Ok(1));
+        assert!(matches!(world.send(add("a", 10)), Err(NotDone::Unknown(_))));
+        assert!(world.halted());
+        assert_eq!(world.send(add("a", 2)), Err(NotDone::Failed(Failure::Stopping)));
+        let world = world.restarted(vec![plain()]);
+        assert_eq!(world.send(add("a", 2)), Ok(if written { 13 } else { 3 }));
+    }
+}
+
+#[test]
+fn time_in_the_log_never_goes_back() {
+    let world = World::new(vec![plain()]);
+    world.clock.set(crate::Now(5_000));
+    world.send(add("a", 1)).unwrap();
+    let world = world.restarted(vec![plain()]);
+    assert_eq!(world.bus.now(), crate::Now(1_000), "the clock was set back");
+    world.send(add("a", 1)).unwrap();
+    let at: Vec<_> = world.disk(0).records().iter().map(|it| it.at_ms).collect();
+    assert_eq!(at, [5_000, 5_000]);
+}

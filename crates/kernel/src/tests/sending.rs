@@ -1,0 +1,115 @@
+//! Commands that come as JSON, by partitions, or to nobody.
+
+use std::sync::Arc;
+
+use super::disk::Disk;
+use super::tally::{Added, GetSum, add, plain};
+use crate::bus::{Bus, Opening};
+use crate::clock::{Now, VirtualClock};
+use crate::ids::SeededIds;
+use crate::message::{Fact, Meta};
+use crate::partition::{Limits, Stores};
+use crate::problem::{Failure, NotDone};
+use crate::runtime::drive;
+
+use super::World;
+
+fn send_json(world: &World, name: &str, json: &str, meta: Meta) -> Result<String, Failure> {
+    let reply = drive(&world.bus, world.bus.send_json(name, json, meta))?;
+    Ok(match reply.ending {
+        Ok(answer) => answer.get().to_owned(),
+        Err(NotDone::Refused(refused)) => format!("{}: {}", refused.refusal, refused.text),
+        Err(other) => panic!("{other:?}"),
+    })
+}
+
+#[test]
+fn a_command_may_come_as_json() {
+    let world = World::new(vec![plain()]);
+    let send = |name, json| send_json(&world, name, json, Meta::default());
+    assert_eq!(send("tally.add", r#"{"name":"a","by":5}"#), Ok("5".into()));
+    let refused = Ok("1000: 1000 is too much".into());
+    assert_eq!(send("tally.add", r#"{"name":"a","by":1000}"#), refused);
+    let unreadable = send("tally.add", r#"{"name":"a"}"#).unwrap_err();
+    assert!(matches!(unreadable, Failure::Unreadable { what, .. } if what == "tally.add"));
+    assert_eq!(send("tally.subtract", "{}"), Err(Failure::NotServed("tally.subtract".into())));
+    assert_eq!(world.bus.ask(GetSum("a")).unwrap(), Some(5));
+}
+
+#[test]
+fn a_rehearsal_tells_the_events() {
+    let world = World::new(vec![plain()]);
+    let meta = Meta { dry_run: true, ..Meta::default() };
+    let reply = world.send_as(add("a", 5), meta);
+    assert_eq!(reply.ending, Ok(5));
+    let events: Vec<_> = reply.events.iter().map(|it| it.get()).collect();
+    assert_eq!(events, [r#"{"type":"tally.added","data":{"by":5}}"#]);
+    assert!(world.disk(0).records().is_empty());
+}
+
+#[test]
+fn the_log_says_who_and_why() {
+    let world = World::new(vec![plain()]);
+    let meta = Meta {
+        command_id: uuid::Uuid::from_u128(1),
+        correlation: Some("order 7".into()),
+        at: Some(Now(5)),
+        ..Meta::default()
+    };
+    world.send_as(add("a \"b\"", 5), meta).ending.unwrap();
+    assert_eq!(
+        world.disk(0).records()[0].events,
+        concat!(
+            r#"[{"type":"tally.added","data":{"by":5},"of":"tally","key":"a \"b\"","#,
+            r#""causation":"00000000-0000-0000-0000-000000000001","correlation":"order 7","at":5}]"#
+        )
+    );
+    let feed = world.bus.feed("tally", 0, 0, 10).unwrap();
+    assert_eq!((feed[0].at_ms, &*feed[0].partitionkey), (5, "a \"b\""));
+}
+
+#[test]
+fn a_key_belongs_to_one_partition_and_reads_see_them_all() {
+    let disks: Vec<Disk> = (0..3).map(|_| Disk::new()).collect();
+    let open = || {
+        let store = |it: &Disk| Stores { log: Arc::new(it.clone()), rows: Arc::new(it.clone()) };
+        let opening = Opening { service: plain(), stores: disks.iter().map(store).collect() };
+        let clock = Arc::new(VirtualClock::at(Now(1)));
+        let ids = Arc::new(SeededIds::new(7));
+        Bus::open(vec![opening], clock, ids, Limits::default()).unwrap()
+    };
+    let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    let bus = open();
+    let commands = names.iter().cycle().take(80).map(|name| (add(name, 1), Meta::default()));
+    let replies = drive(&bus, bus.send_many(commands.collect()));
+    let sums: Vec<_> = replies.into_iter().map(|it| it.ending.unwrap()).collect();
+    let expected: Vec<i64> = (0..80).map(|place| 1 + place / 8).collect();
+    assert_eq!(sums, expected, "in the order in which they were sent");
+    bus.settle().unwrap();
+    let bus = open();
+    assert!(disks.iter().all(|it| !it.records().is_empty()));
+    for name in names {
+        assert_eq!(bus.ask(GetSum(name)).unwrap(), Some(10));
+        assert_eq!(drive(&bus, bus.send(add(name, 1))), Ok(11));
+    }
+    let told: usize =
+        (0..3).map(|partition| bus.feed("tally", partition, 0, 1_000).unwrap().len()).sum();
+    assert_eq!(told, 88);
+    assert!(bus.feed("tally", 3, 0, 1).is_err());
+    bus.verify("tally", |_, _| {}).unwrap();
+}
+
+#[test]
+#[should_panic(expected = "two lines of the tables take tally.add")]
+fn a_command_is_handled_by_one_line_of_the_tables() {
+    World::new(vec![plain(), plain()]);
+}
+
+#[test]
+fn nobody_handles_what_no_table_names() {
+    let world = World::new(vec![super::echo::echo()]);
+    let nobody = Failure::NotServed("tally.add".into());
+    assert_eq!(world.send(add("a", 1)), Err(NotDone::Failed(nobody)));
+    assert!(world.bus.ask(GetSum("a")).is_err());
+    assert_eq!(Added::NAME, "tally.added");
+}
