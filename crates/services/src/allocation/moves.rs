@@ -8,7 +8,7 @@ use super::events::{LineKey, StockEvent};
 
 /// The lines that lost their place or got one through what was recorded, each once with where it
 /// was before and where it is after, in the order in which they were placed (or lost) first.
-/// A line that is where it was has not moved.
+/// A line that is where it was has not moved, nor has one that was released.
 pub(super) fn moved_lines(recorded: &[StockEvent]) -> Vec<MovedLine> {
     let mut moves: Vec<MovedLine> = Vec::new();
     let mut places: BTreeMap<&LineKey, usize> = BTreeMap::new();
@@ -17,6 +17,12 @@ pub(super) fn moved_lines(recorded: &[StockEvent]) -> Vec<MovedLine> {
             StockEvent::Deallocated(it) => (&it.line, Some(&it.batch), None),
             StockEvent::Allocated(it) => (&it.line, None, Some(&it.batch)),
             StockEvent::HoldEnded(it) => (&it.line, it.batch.as_ref(), None),
+            StockEvent::Released(it) => {
+                if let Some(place) = places.remove(&it.line) {
+                    moves[place].to = moves[place].from.clone();
+                }
+                continue;
+            }
             _ => continue,
         };
         if let Some(place) = places.get(key) {
