@@ -1,4 +1,4 @@
-//! The values everybody speaks of. They are parsed once, at the edge; an invalid one cannot be said.
+//! The values everybody speaks of. Parsed once, at the edge; an invalid one cannot be said.
 
 use std::borrow::Cow;
 use std::fmt;

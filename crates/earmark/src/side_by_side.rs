@@ -5,7 +5,7 @@ use std::task::Poll;
 
 use earmark_kernel::{Bus, Command, Meta, Reply};
 
-/// Sends commands at the same time; the replies come in their order. In which order the steps of two
+/// Sends commands at the same time; replies come in their order. In which order the steps of two
 /// of them are done is not said: send only what does not depend on each other.
 pub async fn send<C: Command>(bus: &Bus, commands: Vec<(C, Meta)>) -> Vec<Reply<C>> {
     let sends = commands.into_iter().map(|(command, meta)| Box::pin(bus.send_as(command, meta)));

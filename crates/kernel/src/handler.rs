@@ -20,9 +20,10 @@ pub(crate) struct Handling<C: Command> {
 }
 
 /// Runs what comes first, the handler, and what follows.
-pub(crate) type Run<C> = dyn Fn(&mut dyn AnyRecorder, C, Now) -> Result<<C as Command>::Answer, <C as Command>::Refusal>
-    + Send
-    + Sync;
+pub(crate) type Run<C> = dyn Fn(&mut dyn AnyRecorder, C, Now) -> Decided<C> + Send + Sync;
+
+/// What a handler returns.
+type Decided<C> = Result<<C as Command>::Answer, <C as Command>::Refusal>;
 
 /// Finds the key of the aggregate of a command that does not name it.
 pub(crate) type Locate<C> =

@@ -38,9 +38,10 @@ pub(crate) struct Conducted {
 }
 
 /// How a procedure is run.
-pub(crate) type Procedure<C> = dyn Fn(Caller, C) -> BusFuture<Result<<C as Command>::Answer, NotDone<<C as Command>::Refusal>>>
-    + Send
-    + Sync;
+pub(crate) type Procedure<C> = dyn Fn(Caller, C) -> BusFuture<Ended<C>> + Send + Sync;
+
+/// How a procedure ends.
+type Ended<C> = Result<<C as Command>::Answer, NotDone<<C as Command>::Refusal>>;
 
 /// A query in the table.
 pub(crate) struct AnsweredQuery {

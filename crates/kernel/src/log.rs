@@ -39,7 +39,7 @@ pub struct StoreError(pub String);
 /// The log of one partition. One writer holds it; readers may read beside it.
 ///
 /// Contract: `append` returns only after the record is durable (synced); a record is seen whole or
-/// not at all; records are read back in order, without a gap, exactly as they were appended. A store
+/// not at all; records are read back in order, without a gap, just as they were appended. A store
 /// refuses (`Failed`) a record that does not begin at `head() + 1`.
 pub trait LogStore: Send + Sync {
     /// Appends one record and syncs it. Blocks until it is durable.

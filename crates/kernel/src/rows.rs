@@ -1,4 +1,4 @@
-//! What is derived from the log and kept on disk: named tables of rows, and the port that keeps them.
+//! What is derived from the log and kept on disk: tables of rows, and the port that keeps them.
 
 use crate::log::StoreError;
 

@@ -73,7 +73,7 @@ impl Runtime {
         }
         for partition in self.bus.services().iter().flat_map(|running| &running.partitions) {
             if let Err(error) = partition.follower.settle() {
-                tracing::warn!(%error, "the views could not be settled; the next start derives them");
+                tracing::warn!(%error, "the views were not settled; the next start derives them");
             }
         }
     }

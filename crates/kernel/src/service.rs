@@ -188,7 +188,7 @@ impl Service {
         self
     }
 
-    /// What always holds for an aggregate between two commands; `verify` and the simulator check it.
+    /// What always holds for an aggregate between two commands; `verify` checks it.
     #[must_use]
     pub fn keeps<A: Aggregate>(
         mut self,

@@ -229,7 +229,8 @@ impl Streams {
         Ok(events)
     }
 
-    /// Snapshots of the aggregates for which one is due, as changed rows a kind. Only what is frozen
+    /// Snapshots of the aggregates for which one is due, as changed rows a kind. Only what is set
+    /// apart
     /// counts: call between `freeze` and `thaw`.
     pub(crate) fn snapshots(
         &mut self,

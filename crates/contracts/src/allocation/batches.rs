@@ -90,7 +90,7 @@ pub struct ChangeBatch {
     /// Why, for the history; at most 200 characters are kept.
     #[serde(default)]
     pub reason: String,
-    /// Do it only if one of these names the batch or the stock as it is (entity tags without quotes).
+    /// Do it only if one of these names the batch or the stock as it is (entity tags, unquoted).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub if_match: Vec<String>,
 }

@@ -16,7 +16,7 @@ use crate::problem::Problem;
 use crate::screen;
 
 /// Brings in batches or order lines from a CSV file, plain or gzipped. A row that is there already
-/// changes nothing, so a file may be brought in again. Rows that cannot be used are named with their
+/// changes nothing, so a file may come in again. Rows that cannot be used are named with their
 /// line and left out.
 #[derive(Args, Debug)]
 pub struct Import {

@@ -1,7 +1,7 @@
 //! What a replay did before it was stopped, read back from the log.
 //!
 //! Every command of a replay has an id made of the replay's name and the command's number. Commands
-//! are given in order and committed in order, so the highest number in the log says how far it came.
+//! are given and committed in order, so the highest number in the log says how far it came.
 
 use std::collections::BTreeMap;
 

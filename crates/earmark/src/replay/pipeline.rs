@@ -60,7 +60,7 @@ impl Pipeline {
         self.begin(count, waiting).await;
     }
 
-    /// Makes batches, all at the same time: making one takes two steps, and so two commits serve all
+    /// Makes batches, all at once: making one takes two steps, and so two commits serve all
     /// of them. Nothing that needs one of them may be given before they are answered.
     pub async fn make(&mut self, commands: Vec<(CreateBatch, Meta)>) {
         let (bus, count) = (self.bus.clone(), commands.len());

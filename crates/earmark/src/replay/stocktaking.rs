@@ -1,4 +1,4 @@
-//! What stands in the stock in the end, asked of the views: an account of its own, not the answers'.
+//! What stands in the stock in the end, by the views: an account of its own, not the answers'.
 
 use earmark_contracts::allocation::{GetStock, SHORT_LINES_MAX};
 use earmark_contracts::values::Sku;

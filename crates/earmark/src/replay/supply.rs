@@ -1,4 +1,4 @@
-//! Supply for demand that is known beforehand: for every SKU an opening batch and weekly deliveries.
+//! Supply for demand known beforehand: for every SKU an opening batch and weekly deliveries.
 //!
 //! Reproducible: each SKU's deliveries are drawn from the seed and its own name, so they do not
 //! depend on any other SKU. Some come short, late, damaged or not at all.

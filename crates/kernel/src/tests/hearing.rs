@@ -1,4 +1,4 @@
-//! A service hears another: what it was told has its effect exactly once, wherever something breaks.
+//! A service hears another: what it is told has its effect exactly once, whatever breaks.
 
 use super::World;
 use super::disk::Fate;

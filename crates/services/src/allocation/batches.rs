@@ -1,4 +1,4 @@
-//! What is decided about batches: they come, change and end, and the lines in them are planned anew.
+//! What is decided about batches: they come, change and end, and their lines are planned anew.
 
 use earmark_contracts::allocation::{
     BatchChanged, BatchCreated as Created, BatchRefused, ChangeBatch, CloseBatch, CreateBatch,

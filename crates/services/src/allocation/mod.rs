@@ -11,6 +11,7 @@ mod procedures;
 mod publications;
 mod queries;
 mod ranking;
+mod reactions;
 mod reference;
 mod steps;
 mod stock;

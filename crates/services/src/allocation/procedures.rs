@@ -68,7 +68,7 @@ pub(super) async fn hold(caller: Caller, command: Hold) -> Result<Held, NotDone<
 }
 
 /// Releases what was held now. What cannot be released ends by itself, but then the outcome is
-/// not known. A caller with a key asks again and gets the rest: what was held must then still be so.
+/// not known. A caller with a key asks again and gets the rest: what was held must still be so.
 async fn undo(
     caller: &Caller,
     fresh: &[LineState],

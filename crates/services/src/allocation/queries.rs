@@ -142,7 +142,7 @@ pub(super) fn list_stock(
     Ok(levels)
 }
 
-/// Comes after all rows of a SKU and before those of the next: no SKU ends with a blank, and nothing
+/// Comes after all rows of a SKU and before those of the next: no SKU ends in a blank, and nothing
 /// in a name comes before one.
 fn rows_end(sku: &Sku) -> Key {
     row_key(&[&format!("{} ", sku.0)])

@@ -1,4 +1,4 @@
-//! The book's rules, written down plainly (Architecture Patterns with Python, chapters 1 to 11), and
+//! The book's rules, written down plainly (Architecture Patterns with Python, chapters 1-11), and
 //! that the service equals them for the book's commands.
 
 use earmark_contracts::allocation::{Outcome, Placement};
@@ -45,7 +45,7 @@ struct Product {
     batches: Vec<Batch>,
     /// Our improvement: lines that lost their place and found no other, in the order of acceptance.
     short: Vec<OrderLine>,
-    /// In which order lines were accepted: who loses first is declared, where the book says nothing.
+    /// In which order lines were accepted: who loses first is declared; the book says nothing.
     accepted: Vec<OrderLine>,
     events: Vec<Happened>,
 }

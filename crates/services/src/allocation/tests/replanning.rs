@@ -72,7 +72,8 @@ fn what_whole_lines_leave_free_is_filled_after_all_losers_had_their_turn() {
     world.allocate("large", "VASE", 10);
     world.allocate("small", "VASE", 1);
     world.deallocate("gone", "VASE");
-    // Ten units leave with `large`, so `small` could stay; but it fits the warehouse, as in the book.
+    // Ten units leave with `large`, so `small` could stay; but the warehouse has room, as in the
+    // book.
     let changed = world.resize("b1", 6);
     assert_eq!(moves(&changed.moved), [["large", "b1", "-"], ["small", "b1", "here"]]);
     world.check();

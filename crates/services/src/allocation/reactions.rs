@@ -1,0 +1,1 @@
+//! What allocation hears of other services: nothing yet; orders come to it as commands.
