@@ -12,6 +12,7 @@ mod placing;
 mod questions;
 mod ranking;
 mod replanning;
+mod scale;
 mod script;
 
 use std::collections::{BTreeMap, BTreeSet};
