@@ -4,7 +4,7 @@ use earmark_contracts::allocation::{
     BatchChanged, BatchCreated as Created, BatchRefused, ChangeBatch, CloseBatch, CreateBatch,
     batch_etag,
 };
-use earmark_contracts::values::{BatchReference, Day};
+use earmark_contracts::values::{BatchReference, Day, Level};
 use earmark_kernel::{Now, Recorder};
 
 use super::events::{
@@ -90,7 +90,7 @@ pub(super) fn change_batch(
         stock.record(StockEvent::BatchEtaChanged(BatchEtaChanged { batch, from, to, day, reason }));
         stock.follow();
     }
-    if let Some(to) = command.quantity.map(|it| it.units()).filter(|to| *to != figures.purchased) {
+    if let Some(to) = command.quantity.map(Level::units).filter(|to| *to != figures.purchased) {
         let (from, reason) = (figures.purchased, kept(&command.reason));
         let changed = BatchQuantityChanged { batch: batch.clone(), from, to, reason };
         stock.record(StockEvent::BatchQuantityChanged(changed));

@@ -4,7 +4,7 @@ use earmark_contracts::allocation::{
     Allocate, AllocateRefused, Deallocate, Disposition, GoodsMoved, LineRefused, LineReleased,
     LineState, Outcome, Placement, Return, Ship, WhenShort,
 };
-use earmark_contracts::values::{Day, LineId, OrderId, Priority, QUANTITY_MAX, Sku};
+use earmark_contracts::values::{Day, LineId, OrderId, Priority, QUANTITY_MAX, Quantity, Sku};
 use earmark_kernel::{Now, Recorder};
 
 use super::events::{
@@ -234,7 +234,7 @@ pub(super) fn ship(
     let Place::In { batch, held_until: None, .. } = &line.place else {
         return Err(wrong_phase(stock, &key, line, "it must be placed and not only held"));
     };
-    let quantity = command.quantity.map_or(line.open(), |it| it.units());
+    let quantity = command.quantity.map_or(line.open(), Quantity::units);
     if quantity > line.open() {
         let (requested, possible) = (quantity, line.open());
         return Err(LineRefused::TooMany { requested, possible });

@@ -191,7 +191,7 @@ fn play(commands: &[BookCommand]) {
     }
     for batch in &book.batches {
         for line in &batch.allocations {
-            assert_eq!(world.places(&line.order), [batch.reference.clone()]);
+            assert_eq!(world.places(&line.order), [&*batch.reference]);
         }
     }
     book.short.iter().for_each(|line| assert_eq!(world.places(&line.order), ["Short"]));
