@@ -20,7 +20,8 @@ use crate::problem::Problem;
     disable_help_subcommand = true,
     after_help = "Settings come from flags, then EARMARK_… in the environment, then a TOML file \
                   (--config, or ./earmark.toml).\n\
-                  Exit codes: 0 it is so or was done, 1 it is not so or was not done, 2 wrong usage."
+                  Exit codes: 0 it is so or was done, 1 it is not so or was not done, 2 wrong \
+                  usage."
 )]
 pub struct Cli {
     #[command(flatten)]

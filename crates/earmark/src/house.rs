@@ -43,6 +43,8 @@ impl House {
     /// Opens the folder with another clock than the machine's.
     pub fn open_at(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, Problem> {
         let folder = DataFolder::open(path).map_err(|error| refused(path, &error))?;
+        // A server that was killed could not take back what it said.
+        let _ = fs::remove_file(path.join(URL_FILE));
         let bus = wiring::open(&folder, clock)?;
         let runtime = Runtime::start(&bus)?;
         Ok(Self { bus, runtime, folder })

@@ -1,1 +1,9 @@
-//! The binary, end to end: real processes on real folders.
+//! The binary, end to end: real processes, real folders, real signals.
+
+mod book;
+mod commands;
+mod folders;
+mod import;
+mod program;
+mod replay;
+mod whole_year;

@@ -1,0 +1,92 @@
+//! What a person reads: help, maps, pages, and what the doctor finds.
+
+use std::process::Command;
+
+use insta::assert_snapshot;
+
+use crate::program::{Server, done, run, text};
+
+#[test]
+fn help_says_what_there_is() {
+    assert_snapshot!(done(&["--help"]).out, @"");
+}
+
+#[test]
+fn wrong_usage_ends_with_2() {
+    assert_eq!(run(&["allocate"]).code, 2);
+    assert_eq!(run(&["fly"]).code, 2);
+    let bad = ["allocate", "--order", "o", "--sku", " x", "--quantity", "1"];
+    let said = run(&bad);
+    assert_eq!(said.code, 2);
+    assert!(said.complaint().contains("must not begin or end with a blank"), "{said:?}");
+}
+
+#[test]
+fn flows_are_drawn_in_four_ways() {
+    let text = done(&["flow"]).out;
+    assert!(text.contains("allocation.allocate --handles allocate -> allocation.allocated"));
+    assert!(done(&["flow", "--format", "mermaid"]).out.starts_with("flowchart LR\n"));
+    let maps = done(&["flow", "--format", "json"]).json();
+    assert_eq!(maps[0]["service"], "allocation");
+    let page = done(&["flow", "--format", "markdown"]).out;
+    assert!(page.starts_with("# Flows\n") && page.contains("| allocation.allocate | handles |"));
+}
+
+#[test]
+fn messages_have_their_fields_bounds_and_refusals() {
+    let page = done(&["messages"]).out;
+    let start = page.find("### allocation.deallocate").unwrap();
+    let end = start + page[start..].find("\nAnswer").unwrap();
+    assert_snapshot!(page[start..end], @"");
+    assert!(page.contains("| `quantity` | integer, 1 to 1000000000 |"));
+    assert!(page.contains("- `unknown_sku` (`sku`): No batch of this SKU was ever created."));
+}
+
+#[test]
+fn completions_are_there_for_every_shell() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        assert!(done(&["completions", shell]).out.contains("earmark"));
+    }
+}
+
+#[test]
+fn the_stock_and_a_promise_are_shown_for_people_and_for_programs() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let file = folder.path().join("batches.csv");
+    let batches = "reference,sku,quantity,eta\nb1,CHAIR,10,\nb2,CHAIR,1200,2099-01-31\n";
+    std::fs::write(&file, batches).unwrap();
+    done(&["import", "batches", text(&file), "--data", text(&data)]);
+    let line = |order, quantity| {
+        let line = ["allocate", "--sku", "CHAIR", "--order", order, "--quantity", quantity];
+        [&line[..], &["--data", text(&data)]].concat()
+    };
+    assert_snapshot!(done(&line("o1", "4")).out, @"");
+    let lost = run(&line("o2", "5000"));
+    assert_snapshot!(format!("{} {}", lost.code, lost.out), @"");
+    let waits = done(&[&line("o3", "5000")[..], &["--queue"]].concat());
+    assert_snapshot!(waits.out, @"");
+    assert_snapshot!(done(&["stock", "CHAIR", "--data", text(&data)]).out, @"");
+    let unknown = run(&["stock", "NONE", "--data", text(&data)]);
+    assert_eq!((unknown.code, unknown.complaint().contains("Invalid sku NONE")), (1, true));
+    assert_snapshot!(done(&["parked", "--data", text(&data)]).out, @"nothing is parked");
+}
+
+#[test]
+fn the_doctor_names_the_server_that_has_the_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::on(folder.path());
+    let doctor = ["doctor", "--listen", "127.0.0.1:0", "--data", text(folder.path())];
+    let said = done(&doctor);
+    assert!(said.out.contains(&format!("it is reached at {}", server.url())), "{said:?}");
+    drop(server);
+    let said = done(&doctor);
+    assert!(said.out.contains("the log of allocation holds 0 events"), "{said:?}");
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let shell = format!("{} messages | head -1", env!("CARGO_BIN_EXE_earmark"));
+    let output = Command::new("sh").args(["-c", &shell]).output().unwrap();
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+}

@@ -1,0 +1,113 @@
+//! Import: what can be used is brought in once, what cannot is named.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use insta::assert_snapshot;
+use serde_json::Value;
+
+use crate::program::{done, run, text};
+
+const BATCHES: &str = "\
+reference,sku,quantity,eta
+b1,CHAIR,10,
+b2,CHAIR,0,
+b3,BANK CHARGES,5,2026-01-31
+b1,CHAIR,11,
+b4,,5,
+b5,CHAIR,7,soon
+b6,CHAIR,20,2026-02-01
+";
+
+struct Files {
+    folder: tempfile::TempDir,
+}
+
+impl Files {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn write(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+}
+
+fn import<'a>(what: &'a str, file: &'a Path, data: &'a Path) -> Vec<&'a str> {
+    vec!["import", what, text(file), "--data", text(data)]
+}
+
+#[test]
+fn bad_rows_are_named_with_their_line_and_left_out() {
+    let files = Files::new();
+    let file = files.write("batches.csv", BATCHES);
+    let said = done(&import("batches", &file, &files.data()));
+    assert_snapshot!(said.err, @"");
+    assert_snapshot!(said.out, @"");
+}
+
+#[test]
+fn a_file_brought_in_again_changes_nothing() {
+    let files = Files::new();
+    let batches = files.write("batches.csv", BATCHES);
+    done(&import("batches", &batches, &files.data()));
+    let orders = "no,sku,n\n7,CHAIR,4\n7,CHAIR,5\n8,CHAIR,900\n9,NONE,1\n";
+    let orders = files.write("orders.csv", orders);
+    let columns = ["--order-id", "no", "--quantity", "n"];
+    let data = files.data();
+    let arguments = [&import("orders", &orders, &data)[..], &columns].concat();
+    let said = done(&arguments);
+    assert_snapshot!(format!("{}{}", said.err, said.out), @"");
+    let stock = done(&["stock", "--data", text(&files.data()), "--json"]).out;
+    let again = done(&arguments);
+    assert_snapshot!(format!("{}{}", again.err, again.out), @"");
+    done(&import("batches", &batches, &files.data()));
+    assert_eq!(done(&["stock", "--data", text(&files.data()), "--json"]).out, stock);
+    done(&["verify", "--data", text(&files.data())]);
+}
+
+#[test]
+fn a_strict_import_brings_in_all_rows_or_none() {
+    let files = Files::new();
+    let file = files.write("batches.csv", BATCHES);
+    let data = files.data();
+    let strict = [&import("batches", &file, &data)[..], &["--strict", "--json"]].concat();
+    let said = run(&strict);
+    let report = said.json();
+    assert_eq!((said.code, &report["new"], &report["refused"]), (1, &0.into(), &true.into()));
+    assert_eq!(done(&["stock", "--data", text(&data), "--json"]).json(), Value::from(Vec::<()>::new()));
+
+    let orders = files.write("orders.csv", "order_id,sku,quantity\n1,CHAIR,4\n2,NONE,1\n");
+    done(&import("batches", &file, &data));
+    let said = run(&[&import("orders", &orders, &data)[..], &["--strict"]].concat());
+    assert_eq!(said.code, 1, "what the stock refuses counts, too: {said:?}");
+    assert_eq!(done(&["stock", "CHAIR", "--data", text(&data), "--json"]).json()["allocated"], 0);
+}
+
+#[test]
+fn a_dry_run_tells_and_keeps_nothing() {
+    let files = Files::new();
+    let file = files.write("batches.csv", BATCHES);
+    let data = files.data();
+    let said = done(&[&import("batches", &file, &data)[..], &["--dry-run"]].concat());
+    assert_snapshot!(said.out, @"");
+    assert_eq!(done(&["stock", "--data", text(&data), "--json"]).json(), Value::from(Vec::<()>::new()));
+}
+
+#[test]
+fn a_column_that_is_not_there_is_named_with_its_flag() {
+    let files = Files::new();
+    let file = files.write("batches.csv", "ref,sku,quantity\n");
+    let said = run(&import("batches", &file, &files.data()));
+    assert_eq!(said.code, 2);
+    let complaint = said.complaint();
+    assert!(complaint.contains("has no column \"reference\""), "{complaint}");
+    assert!(complaint.contains("ref, sku, quantity. Name the right one with --reference"));
+    assert!(!files.data().exists());
+}

@@ -1,0 +1,146 @@
+//! Runs the program: once and to its end, or as a server that is asked over HTTP.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use serde_json::Value;
+
+/// The slice of real orders that stands in the project.
+pub fn slice() -> PathBuf {
+    root().join("demo/online-retail-slice.csv.gz")
+}
+
+/// The root of the project.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The program, with nothing of this process' environment that it could hear.
+pub fn program(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_earmark"));
+    for name in ["EARMARK_CONFIG", "EARMARK_DATA", "EARMARK_LISTEN", "EARMARK_API_KEY_FILE"] {
+        command.env_remove(name);
+    }
+    command.env_remove("RUST_LOG").env("NO_COLOR", "1").args(arguments);
+    command
+}
+
+/// What a run of the program said.
+#[derive(Debug)]
+pub struct Said {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Said {
+    /// What it printed, as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// What it complained of, on one line.
+    pub fn complaint(&self) -> String {
+        self.err.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// Runs the program to its end.
+pub fn run(arguments: &[&str]) -> Said {
+    let output = program(arguments).stdin(Stdio::null()).output().unwrap();
+    Said {
+        code: output.status.code().unwrap_or(-1),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// Runs the program to its end, which must be a good one.
+pub fn done(arguments: &[&str]) -> Said {
+    let said = run(arguments);
+    assert_eq!(said.code, 0, "{arguments:?}: {said:?}");
+    said
+}
+
+/// A path as an argument.
+pub fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// A server, up and ready; it is killed when the test ends before it does.
+pub struct Server {
+    pub child: Child,
+    pub address: String,
+    pub out: BufReader<ChildStdout>,
+}
+
+impl Server {
+    pub fn on(data: &Path) -> Self {
+        Self::begin(&["serve", "--listen", "127.0.0.1:0", "--data", text(data)])
+    }
+
+    /// Begins a command that serves, and waits until it says where it listens.
+    pub fn begin(arguments: &[&str]) -> Self {
+        let mut child = program(arguments).stdout(Stdio::piped()).spawn().unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        loop {
+            let mut line = String::new();
+            assert!(out.read_line(&mut line).unwrap() > 0, "it ended before it was ready");
+            if let Some(address) = line.trim().strip_prefix("listening on http://") {
+                return Self { child, address: address.to_owned(), out };
+            }
+        }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Sends a signal by its name, as kill(1) does.
+    pub fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    pub fn get(&self, path: &str) -> (u16, String) {
+        self.ask("GET", path, None)
+    }
+
+    pub fn post(&self, path: &str, body: &str) -> (u16, String) {
+        self.ask("POST", path, Some(body))
+    }
+
+    fn ask(&self, method: &str, path: &str, body: Option<&str>) -> (u16, String) {
+        let body = body.unwrap_or_default();
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: earmark\r\nconnection: close\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(body.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, body.to_owned())
+    }
+
+    /// Tells it to stop, and gives the code it ends with.
+    pub fn stop(mut self) -> i32 {
+        self.signal("TERM");
+        self.child.wait().unwrap().code().unwrap_or(-1)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

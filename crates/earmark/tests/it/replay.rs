@@ -1,0 +1,104 @@
+//! Replays: the same file and seed give the same figures, whatever happens in between.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use insta::assert_snapshot;
+use serde_json::Value;
+
+use crate::program::{done, program, run, slice, text};
+
+/// An order and a line.
+pub type Line = (String, String);
+
+/// The figures without what depends on the machine and the day.
+pub fn figures(mut report: Value) -> Value {
+    let report_fields = report.as_object_mut().unwrap();
+    for time in ["seconds", "lines_per_second", "lines_resumed"] {
+        report_fields.remove(time).unwrap();
+    }
+    report
+}
+
+#[test]
+fn the_slice_gives_the_same_figures_every_time() {
+    let slice = slice();
+    let replay = ["replay", text(&slice), "--json"];
+    let first = figures(done(&replay).json());
+    assert_eq!(first, figures(done(&replay).json()));
+    assert_snapshot!(serde_json::to_string_pretty(&first).unwrap(), @"");
+    let other = figures(done(&[&replay[..], &["--seed", "2"]].concat()).json());
+    assert_ne!(first["placed"], other["placed"]);
+    assert_eq!(first["units_demanded"], other["units_demanded"]);
+}
+
+#[test]
+fn a_replay_that_was_killed_goes_on_and_no_answered_line_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (slice, data) = (slice(), folder.path().join("data"));
+    let replay = ["replay", text(&slice), "--data", text(&data), "--json"];
+    let acks = folder.path().join("acks");
+    assert!(Command::new("mkfifo").arg(&acks).status().unwrap().success());
+
+    // The pipe holds less than all answers, so the replay cannot end before it is killed.
+    let killed = [&replay[..], &["--acks", text(&acks)]].concat();
+    let mut child = program(&killed).stdout(Stdio::null()).spawn().unwrap();
+    let mut acks = BufReader::new(File::open(&acks).unwrap()).lines();
+    let mut answered: Vec<Line> = acks.by_ref().take(100).flat_map(|it| read(&it.unwrap())).collect();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    answered.extend(acks.flat_map(|it| serde_json::from_str::<Vec<Line>>(&it.unwrap()).ok()).flatten());
+
+    done(&["verify", "--data", text(&data)]);
+    let in_log = lines_in_log(&data);
+    assert!(in_log.len() < 8_408, "it was killed in the middle");
+    let missing: Vec<_> = answered.iter().filter(|line| !in_log.contains(*line)).collect();
+    assert!(missing.is_empty() && answered.len() > 100, "{missing:?}");
+
+    let refused = run(&replay);
+    assert!(refused.complaint().contains("--resume"), "{refused:?}");
+    let resumed = done(&[&replay[..], &["--resume"]].concat()).json();
+    assert!(resumed["lines_resumed"].as_u64().unwrap() >= answered.len() as u64);
+    let whole = done(&["replay", text(&slice), "--json"]).json();
+    assert_eq!(figures(resumed), figures(whole));
+    done(&["verify", "--data", text(&data)]);
+    let again = done(&[&replay[..], &["--resume"]].concat()).json();
+    assert_eq!(again["lines_resumed"], again["lines_offered"]);
+}
+
+fn read(acks: &str) -> Vec<Line> {
+    serde_json::from_str(acks).unwrap()
+}
+
+/// Every line that the log has accepted.
+pub fn lines_in_log(data: &Path) -> BTreeSet<Line> {
+    let log = done(&["log", "--data", text(data), "--json"]).out;
+    let accepted = ["allocation.allocated", "allocation.queued"];
+    let events = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let events = events.filter(|it| accepted.contains(&it["type"].as_str().unwrap()));
+    let name = |value: &Value| value.as_str().unwrap().to_owned();
+    events.map(|it| (name(&it["data"]["order_id"]), name(&it["data"]["line_id"]))).collect()
+}
+
+#[test]
+fn a_folder_that_holds_something_else_is_not_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let (slice, data) = (slice(), text(folder.path()));
+    let replay = ["replay", text(&slice), "--limit-rows", "100", "--data", data];
+    done(&replay);
+    let before = done(&["log", "--data", data]).out;
+    let other = run(&[&replay[..], &["--resume", "--seed", "9"]].concat());
+    assert_eq!(other.code, 1);
+    assert!(other.complaint().contains("something else than a part of this replay"), "{other:?}");
+    assert_eq!(done(&["log", "--data", data]).out, before);
+}
+
+#[test]
+fn the_demo_ends_when_it_is_told_to() {
+    let said = done(&["demo", "--exit"]);
+    assert!(said.out.contains("verified allocation:"), "{said:?}");
+    assert!(said.out.contains("oversold"), "{said:?}");
+}

@@ -1,0 +1,52 @@
+//! The whole year of real orders, where the file is beside the project.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crate::program::{Server, done, root, text};
+use crate::replay::figures;
+
+/// A generous bound for what takes some tenths of a second.
+const READY_MAX: Duration = Duration::from_secs(2);
+
+fn year() -> Option<PathBuf> {
+    let named = std::env::var_os("EARMARK_DATA_SET").map(PathBuf::from);
+    let path = named.unwrap_or_else(|| root().join("../shared/data/online-retail.csv.gz"));
+    if path.is_file() {
+        return Some(path);
+    }
+    let what = format!("1 test skipped: the whole year of orders is not at {}", path.display());
+    assert!(std::env::var_os("CI").is_none(), "{what}");
+    eprintln!("{what}");
+    None
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "how long a restart takes is what is tested")]
+fn the_year_is_replayed_to_its_known_counts_and_the_server_is_back_at_once() {
+    let Some(year) = year() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let report = done(&["replay", text(&year), "--data", text(folder.path()), "--json"]).json();
+    let known = [
+        ("rows_read", 541_909),
+        ("rows_left_out", 10_624),
+        ("lines_offered", 531_285),
+        ("skus", 3_941),
+        ("units_demanded", 5_660_981),
+        ("oversold", 0),
+    ];
+    for (name, value) in known {
+        assert_eq!(report[name], value, "{name}");
+    }
+    for name in ["placed_on_incoming", "short", "moved", "placed_later", "still_short"] {
+        assert!(report[name].as_u64().unwrap() > 0, "{name}");
+    }
+    insta::assert_snapshot!(serde_json::to_string_pretty(&figures(report)).unwrap(), @"");
+    let begun = Instant::now();
+    let server = Server::on(folder.path());
+    let (status, _) = server.get("/readyz");
+    let taken = begun.elapsed();
+    assert_eq!(status, 200);
+    assert!(taken < READY_MAX, "ready after {taken:?}");
+    assert_eq!(server.stop(), 0);
+}
