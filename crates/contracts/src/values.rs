@@ -329,9 +329,9 @@ impl Day {
     /// # Errors
     /// When it is neither.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
-        // The plain form is read strictly; jiff also knows years of six digits and more.
-        let is_plain = text.is_ascii() && text.as_bytes().get(4) == Some(&b'-');
-        let pieces = Pieces::parse(text).ok().filter(|_| is_plain);
+        // Not `20260131`, which jiff knows too; years beyond four digits have a sign.
+        let is_dashed = text.as_bytes().get(4) == Some(&b'-') || text.starts_with(['+', '-']);
+        let pieces = Pieces::parse(text).ok().filter(|_| is_dashed);
         pieces.map(|it| Self(it.date())).ok_or(InvalidValue::Day)
     }
 
@@ -381,3 +381,6 @@ impl JsonSchema for Day {
         json_schema!({ "type": "string", "format": "date" })
     }
 }
+
+#[cfg(test)]
+mod tests;
