@@ -3,13 +3,16 @@
 mod batches;
 mod book;
 mod bulk;
+#[cfg(test)]
 mod client;
 mod connections;
 mod feeds;
 mod holds;
+#[cfg(test)]
 mod house;
 mod idempotency;
 mod input;
+#[cfg(test)]
 mod keys;
 mod limits;
 mod lines;

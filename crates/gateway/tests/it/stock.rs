@@ -67,13 +67,13 @@ async fn history_says_what_happened_and_why() {
     assert_snapshot!(first, @r#"
     200 OK
     content-type: application/json
-    {"items":[{"sequence":2,"at_ms":1767225600000,"event":"allocation.batch_created","cause":"00000000-0000-0001-0000-000000000003","batch":{"reference":"b1","before":null,"after":{"purchased":10,"allocated":0,"eta":null}},"order_id":null,"line_id":null,"quantity":null,"reason":null}],"next":"2"}
+    {"items":[{"sequence":2,"at_ms":1767225600000,"event":"allocation.batch_created","cause":"00000000-0000-0001-0000-000000000001","batch":{"reference":"b1","before":null,"after":{"purchased":10,"allocated":0,"eta":null}},"order_id":null,"line_id":null,"quantity":null,"reason":null}],"next":"2"}
     "#);
     let next = first.json()["next"].as_str().unwrap().to_owned();
     assert_snapshot!(house.get(&format!("/v1/stock/LAMP/history?after={next}")).await, @r#"
     200 OK
     content-type: application/json
-    {"items":[{"sequence":3,"at_ms":1767225600000,"event":"allocation.allocated","cause":"00000000-0000-0001-0000-000000000004","batch":{"reference":"b1","before":{"purchased":10,"allocated":0,"eta":null},"after":{"purchased":10,"allocated":4,"eta":null}},"order_id":"o1","line_id":"LAMP","quantity":4,"reason":null}],"next":null}
+    {"items":[{"sequence":3,"at_ms":1767225600000,"event":"allocation.allocated","cause":"00000000-0000-0001-0000-000000000002","batch":{"reference":"b1","before":{"purchased":10,"allocated":0,"eta":null},"after":{"purchased":10,"allocated":4,"eta":null}},"order_id":"o1","line_id":"LAMP","quantity":4,"reason":null}],"next":null}
     "#);
     assert_eq!(house.get("/v1/stock/NOPE/history").await.status, 404);
     assert_eq!(house.get("/v1/stock/LAMP/history?after=x").await.json()["field"], "after");
