@@ -2,3 +2,6 @@
 
 pub mod allocation;
 pub mod values;
+
+#[cfg(test)]
+mod tests;

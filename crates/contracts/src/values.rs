@@ -321,7 +321,9 @@ impl JsonSchema for Priority {
 pub struct Day(pub Date);
 
 impl Day {
-    /// The last day of the calendar.
+    /// The first day that can be written.
+    pub const FIRST: Self = Self(Date::constant(0, 1, 1));
+    /// The last day that can be written.
     pub const LAST: Self = Self(Date::MAX);
 
     /// Reads a date, or the date of a date with a time.
@@ -335,12 +337,13 @@ impl Day {
         pieces.map(|it| Self(it.date())).ok_or(InvalidValue::Day)
     }
 
-    /// The day of a moment, UTC; the nearest the calendar has.
+    /// The day of a moment, UTC; the nearest that can be written.
     #[must_use]
     pub fn of(now: Now) -> Self {
         let days = jiff::Span::new().try_days(now.days_since_epoch());
         let day = days.and_then(|days| EPOCH.checked_add(days));
-        Self(day.unwrap_or(if now.0 < 0 { Date::MIN } else { Date::MAX }))
+        let day = day.map(Self).unwrap_or(if now.0 < 0 { Self::FIRST } else { Self::LAST });
+        day.max(Self::FIRST)
     }
 
     /// The first moment of the day, UTC.
