@@ -92,9 +92,7 @@ impl Streams {
         kind: KindIndex,
         key: &Key,
     ) -> Result<Box<dyn AnyRecorder>, StoreError> {
-        let memory = self.frozen.get(&(kind, key.clone())).into_iter();
-        let memory = memory.chain(self.active.get(&(kind, key.clone())));
-        self.fold(kind, key, memory.flatten(), u64::MAX)
+        self.load_at(kind, key, u64::MAX)
     }
 
     /// The aggregate as it was when the event `through` had happened.
@@ -104,21 +102,9 @@ impl Streams {
         key: &Key,
         through: u64,
     ) -> Result<Box<dyn AnyRecorder>, StoreError> {
-        let mut recorder = self.kinds.get(kind).restore(key, None)?;
-        let mut after = 0;
-        loop {
-            let events = self.events(kind, key, after, PAGE)?;
-            let Some(last) = events.last() else {
-                return Ok(recorder);
-            };
-            after = last.seq;
-            for event in events {
-                if event.seq > through {
-                    return Ok(recorder);
-                }
-                self.fold_json(recorder.as_mut(), kind, &event.envelope)?;
-            }
-        }
+        let memory = self.frozen.get(&(kind, key.clone())).into_iter();
+        let memory = memory.chain(self.active.get(&(kind, key.clone())));
+        self.fold(kind, key, memory.flatten(), through)
     }
 
     fn fold<'a>(
@@ -135,10 +121,11 @@ impl Streams {
         };
         let snapshot: Option<Snapshot<'_>> =
             stored.as_deref().map(serde_json::from_str).transpose().map_err(unreadable)?;
+        let snapshot = snapshot.filter(|it| it.through_seq <= through);
         let mut recorder =
             of.restore(key, snapshot.as_ref().map(|it| (it.version, it.state.get())))?;
         let mut seq = snapshot.map_or(0, |it| it.through_seq);
-        loop {
+        while seq < through {
             let page = self.stored(of.name, key, seq, PAGE)?;
             let Some(last) = page.last() else { break };
             let last = last.seq;
