@@ -148,25 +148,12 @@ fn rows_end(sku: &Sku) -> Key {
     row_key(&[&format!("{} ", sku.0)])
 }
 
-/// The sums of a SKU, its batches and its short lines.
-fn level(
-    reading: &Reading,
-    sku: &Sku,
-) -> Result<(StockLevel, Vec<BatchState>, Vec<ShortLine>), StoreError> {
+/// The sums of a SKU, and its batches.
+fn level(reading: &Reading, sku: &Sku) -> Result<(StockLevel, Vec<BatchState>), StoreError> {
     let prefix = row_key(&[&sku.0, ""]);
     let batches = reading.scan::<Batches>(&prefix, None, ALL)?;
     let batches: Vec<_> = batches.into_iter().map(|(_, figures)| figures).collect();
     let open = || batches.iter().filter(|it| it.closed.is_none());
-    let mut short_lines = Vec::new();
-    for (_, line) in reading.scan::<ShortLines>(&prefix, None, ALL)? {
-        let key = row_key(&[&line.order_id.0, &line.line_id.0, &sku.0]);
-        if let Some(row) = reading.get::<Lines>(&key)? {
-            let LineRow { key: short, line, .. } = row;
-            let (order_id, line_id) = (short.order_id, short.line_id);
-            let (quantity, need_by, priority) = (line.open(), line.need_by, line.priority);
-            short_lines.push(ShortLine { order_id, line_id, quantity, need_by, priority });
-        }
-    }
     let sum = |units: &dyn Fn(&Figures) -> u32| open().map(|it| u64::from(units(it))).sum();
     let here = |it: &Figures, yes: bool| {
         if it.eta.is_none() == yes { it.purchased } else { 0 }
@@ -178,18 +165,33 @@ fn level(
         allocated: sum(&|it| it.allocated),
         held: sum(&|it| it.held),
         available: sum(&Figures::available),
-        short: short_lines.iter().map(|it| u64::from(it.quantity)).sum(),
+        short: reading.get::<ShortLines>(&sku.0)?.unwrap_or(0),
         next_eta: open().filter(|it| it.available() > 0).filter_map(|it| it.eta).min(),
     };
-    short_lines.truncate(SHORT_LINES_MAX);
-    Ok((level, batches.iter().map(|it| it.state(sku)).collect(), short_lines))
+    Ok((level, batches.iter().map(|it| it.state(sku)).collect()))
+}
+
+/// The first lines that wait.
+fn short_lines(reading: &Reading, sku: &Sku) -> Result<Vec<ShortLine>, StoreError> {
+    let mut short_lines = Vec::new();
+    let prefix = row_key(&[&sku.0, ""]);
+    for (key, _) in reading.scan::<ShortLines>(&prefix, None, SHORT_LINES_MAX)? {
+        let key = row_key(&[&key[prefix.len()..], &sku.0]);
+        if let Some(LineRow { key, line, .. }) = reading.get::<Lines>(&key)? {
+            let (order_id, line_id) = (key.order_id, key.line_id);
+            let (quantity, need_by, priority) = (line.open(), line.need_by, line.priority);
+            short_lines.push(ShortLine { order_id, line_id, quantity, need_by, priority });
+        }
+    }
+    Ok(short_lines)
 }
 
 pub(super) fn get_stock(
     reading: &Reading,
     query: GetStock,
 ) -> Result<Option<StockDetail>, StoreError> {
-    let (level, batches, short_lines) = level(reading, &query.sku)?;
+    let (level, batches) = level(reading, &query.sku)?;
+    let short_lines = short_lines(reading, &query.sku)?;
     Ok((!batches.is_empty()).then_some(StockDetail { level, batches, short_lines }))
 }
 

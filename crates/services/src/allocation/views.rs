@@ -137,26 +137,34 @@ fn accept(
     Ok(())
 }
 
-/// The lines that wait, by SKU, order and line; a row holds nothing but that it is there.
+/// Units wanted by the lines that wait, by SKU, order and line; under the SKU alone stands their sum.
 pub struct ShortLines;
 
 impl View for ShortLines {
     const NAME: &'static str = "short_lines";
     type Event = StockEvent;
-    type Row = LineKey;
+    type Row = u64;
 
-    fn apply(rows: &mut Table<LineKey>, heard: &Recorded<StockEvent>) -> Result<(), StoreError> {
-        let Some((line, _)) = heard.event.line() else {
+    fn apply(rows: &mut Table<u64>, heard: &Recorded<StockEvent>) -> Result<(), StoreError> {
+        let Some((line, quantity)) = heard.event.line() else {
             return Ok(());
         };
+        let units = match heard.event {
+            StockEvent::Queued(_) | StockEvent::Deallocated(_) => u64::from(quantity),
+            StockEvent::Allocated(it) if it.again => 0,
+            StockEvent::Released(it) if it.batch.is_none() => 0,
+            StockEvent::HoldEnded(it) if it.batch.is_none() => 0,
+            _ => return Ok(()),
+        };
         let key = row_key(&[heard.key, &line.order_id.0, &line.line_id.0]);
-        match heard.event {
-            StockEvent::Queued(_) | StockEvent::Deallocated(_) => rows.put(key, line.clone()),
-            StockEvent::Allocated(it) if it.again => rows.delete(key),
-            StockEvent::Released(it) if it.batch.is_none() => rows.delete(key),
-            StockEvent::HoldEnded(it) if it.batch.is_none() => rows.delete(key),
-            _ => {}
-        }
+        let before = rows.get(&key)?.unwrap_or(0);
+        let sum = rows.get(heard.key)?.unwrap_or(0) - before + units;
+        put_or_delete(rows, key, units);
+        put_or_delete(rows, heard.key.into(), sum);
         Ok(())
     }
+}
+
+fn put_or_delete(rows: &mut Table<u64>, key: Key, units: u64) {
+    if units > 0 { rows.put(key, units) } else { rows.delete(key) }
 }

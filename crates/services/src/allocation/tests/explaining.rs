@@ -102,6 +102,23 @@ fn a_line_that_waits_is_explained_as_of_when_no_batch_took_it() {
 }
 
 #[test]
+fn a_line_is_explained_from_before_and_after_a_snapshot() {
+    let world = World::new();
+    world.batch("b1", "MILK", 900, None);
+    for round in 0..900 {
+        world.allocate(&format!("o{round}"), "MILK", 1);
+    }
+    world.batch("b2", "MILK", 900, None);
+    world.allocate("last", "MILK", 7);
+    let told = ["o0", "o500", "o899", "last"].map(|order| explain(&world, order).unwrap());
+    assert_eq!(told[3].explanation.chosen, Some(super::reference_of("b2")));
+    let world = world.restarted(true);
+    for (order, told) in ["o0", "o500", "o899", "last"].into_iter().zip(told) {
+        assert_eq!(explain(&world, order).unwrap(), told);
+    }
+}
+
+#[test]
 fn a_line_nobody_knows_is_not_explained() {
     let world = World::new();
     world.batch("b1", "MILK", 30, None);
