@@ -2,7 +2,7 @@
 
 use crate::failure::{Failure, only_flag};
 use crate::workspace::{self, cargo};
-use crate::{build, demo, ensure, flows, messages, simulate, tidy};
+use crate::{build, demo, ensure, flows, messages, tidy};
 use std::time::{Duration, Instant};
 
 /// One step: its name in the summary, whether `--quick` keeps it, and what it does.
@@ -25,7 +25,6 @@ const STEPS: [Step; 14] = [
     Step { name: "messages", is_quick: false, run: messages::check },
     Step { name: "flows", is_quick: false, run: flows::check },
     Step { name: "build", is_quick: false, run: build::release },
-    Step { name: "simulate", is_quick: false, run: simulate::quick_share },
     Step { name: "demo", is_quick: false, run: demo::once },
 ];
 

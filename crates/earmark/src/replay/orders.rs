@@ -265,7 +265,11 @@ InvoiceNo,StockCode,Quantity,InvoiceDate
         let orders = read(TEXT, u64::MAX);
         assert_eq!((orders.rows, orders.below_one, orders.unreadable), (7, 1, 3));
         let named = orders.named.iter().map(|it| format!("{}: {}", it.line, it.reason));
-        insta::assert_snapshot!(named.collect::<Vec<_>>().join("\n"), @"");
+        insta::assert_snapshot!(named.collect::<Vec<_>>().join("\n"), @r#"
+        6: the quantity "x" is no whole number
+        7: the SKU "" must not be empty
+        8: the moment "yesterday" is not like 2026-01-31 12:00:00
+        "#);
     }
 
     #[test]

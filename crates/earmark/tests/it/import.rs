@@ -63,10 +63,16 @@ fn a_file_brought_in_again_changes_nothing() {
     let data = files.data();
     let arguments = [&import("orders", &orders, &data)[..], &columns].concat();
     let said = done(&arguments);
-    assert_snapshot!(format!("{}{}", said.err, said.out), @"");
+    assert_snapshot!(format!("{}{}", said.err, said.out), @r"
+line 5: Invalid sku NONE
+4 rows: 2 new, 0 there before, 1 short, 1 left out
+");
     let stock = done(&["stock", "--data", text(&files.data()), "--json"]).out;
     let again = done(&arguments);
-    assert_snapshot!(format!("{}{}", again.err, again.out), @"");
+    assert_snapshot!(format!("{}{}", again.err, again.out), @r"
+line 5: Invalid sku NONE
+4 rows: 0 new, 3 there before, 1 left out
+");
     done(&import("batches", &batches, &files.data()));
     assert_eq!(done(&["stock", "--data", text(&files.data()), "--json"]).out, stock);
     done(&["verify", "--data", text(&files.data())]);
@@ -81,7 +87,10 @@ fn a_strict_import_brings_in_all_rows_or_none() {
     let said = run(&strict);
     let report = said.json();
     assert_eq!((said.code, &report["new"], &report["refused"]), (1, &0.into(), &true.into()));
-    assert_eq!(done(&["stock", "--data", text(&data), "--json"]).json(), Value::from(Vec::<()>::new()));
+    assert_eq!(
+        done(&["stock", "--data", text(&data), "--json"]).json(),
+        Value::from(Vec::<()>::new())
+    );
 
     let orders = files.write("orders.csv", "order_id,sku,quantity\n1,CHAIR,4\n2,NONE,1\n");
     done(&import("batches", &file, &data));
@@ -96,8 +105,13 @@ fn a_dry_run_tells_and_keeps_nothing() {
     let file = files.write("batches.csv", BATCHES);
     let data = files.data();
     let said = done(&[&import("batches", &file, &data)[..], &["--dry-run"]].concat());
-    assert_snapshot!(said.out, @"");
-    assert_eq!(done(&["stock", "--data", text(&data), "--json"]).json(), Value::from(Vec::<()>::new()));
+    assert_snapshot!(said.out, @r"
+7 rows: 3 new, 0 there before, 4 left out (a dry run: nothing was kept)
+");
+    assert_eq!(
+        done(&["stock", "--data", text(&data), "--json"]).json(),
+        Value::from(Vec::<()>::new())
+    );
 }
 
 #[test]

@@ -73,7 +73,8 @@ pub fn text(path: &Path) -> &str {
 pub struct Server {
     pub child: Child,
     pub address: String,
-    pub out: BufReader<ChildStdout>,
+    /// Kept open: a server that is not heard any more would break off.
+    _out: BufReader<ChildStdout>,
 }
 
 impl Server {
@@ -89,7 +90,7 @@ impl Server {
             let mut line = String::new();
             assert!(out.read_line(&mut line).unwrap() > 0, "it ended before it was ready");
             if let Some(address) = line.trim().strip_prefix("listening on http://") {
-                return Self { child, address: address.to_owned(), out };
+                return Self { child, address: address.to_owned(), _out: out };
             }
         }
     }

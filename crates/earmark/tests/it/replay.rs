@@ -47,10 +47,12 @@ fn a_replay_that_was_killed_goes_on_and_no_answered_line_is_missing() {
     let killed = [&replay[..], &["--acks", text(&acks)]].concat();
     let mut child = program(&killed).stdout(Stdio::null()).spawn().unwrap();
     let mut acks = BufReader::new(File::open(&acks).unwrap()).lines();
-    let mut answered: Vec<Line> = acks.by_ref().take(100).flat_map(|it| read(&it.unwrap())).collect();
+    let mut answered: Vec<Line> =
+        acks.by_ref().take(100).flat_map(|it| read(&it.unwrap())).collect();
     child.kill().unwrap();
     child.wait().unwrap();
-    answered.extend(acks.flat_map(|it| serde_json::from_str::<Vec<Line>>(&it.unwrap()).ok()).flatten());
+    answered
+        .extend(acks.flat_map(|it| serde_json::from_str::<Vec<Line>>(&it.unwrap()).ok()).flatten());
 
     done(&["verify", "--data", text(&data)]);
     let in_log = lines_in_log(&data);
