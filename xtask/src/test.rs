@@ -12,7 +12,7 @@ struct Step {
     run: fn() -> Result<(), Failure>,
 }
 
-const STEPS: [Step; 14] = [
+const STEPS: [Step; 13] = [
     Step { name: "tools", is_quick: true, run: tools },
     Step { name: "fetch", is_quick: true, run: fetch },
     Step { name: "fmt", is_quick: true, run: fmt },
