@@ -48,8 +48,13 @@ fn bad_rows_are_named_with_their_line_and_left_out() {
     let files = Files::new();
     let file = files.write("batches.csv", BATCHES);
     let said = done(&import("batches", &file, &files.data()));
-    assert_snapshot!(said.err, @"");
-    assert_snapshot!(said.out, @"");
+    assert_snapshot!(said.err, @r#"
+line 3: quantity "0" must be a whole number from 1 to 1000000000
+line 5: line 2 says something else of the batch
+line 6: sku "" must not be empty
+line 7: eta "soon" must be a date like 2026-01-31
+"#);
+    assert!(said.out.contains("4 left out"), "{said:?}");
 }
 
 #[test]
