@@ -137,7 +137,7 @@ fn accept(
     Ok(())
 }
 
-/// Units wanted by the lines that wait, by SKU, order and line; under the SKU alone stands their sum.
+/// Units wanted by the lines that wait, by SKU, order and line; the SKU alone has their sum.
 pub struct ShortLines;
 
 impl View for ShortLines {

@@ -1,4 +1,4 @@
-//! A command on a SKU with very many open lines costs about what it costs with ten: none walks them.
+//! A command on a SKU with very many open lines costs about what it costs with ten.
 
 use earmark_contracts::allocation::{Allocate, ChangeBatch, WhenShort};
 use earmark_contracts::values::Level;
@@ -15,7 +15,7 @@ const RATIO_MAX: f64 = 12.0;
 /// Each command is measured so often, with few and many in turn; the median counts.
 const ROUNDS: usize = 41;
 
-/// One hot SKU. Half of its lines are in a batch that is on its way, half wait; among both are small
+/// One hot SKU. Half of its lines are in a batch that is on its way, half wait; among both small
 /// ones that are overdue and large ones that are not, so that bounds alone exclude nobody.
 fn hot(lines: usize) -> World {
     let world = World::new();
