@@ -43,11 +43,18 @@ pub struct Limits {
     pub group_commands: usize,
     /// Aggregates kept in memory.
     pub aggregates: usize,
+    /// Events after which an aggregate is snapshotted, or half of all it ever had if that is more.
+    pub snapshot_events: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { queue_commands: 16_384, group_commands: 4_096, aggregates: 200_000 }
+        Self {
+            queue_commands: 16_384,
+            group_commands: 4_096,
+            aggregates: 200_000,
+            snapshot_events: 512,
+        }
     }
 }
 
@@ -75,7 +82,8 @@ impl Partition {
     ) -> Result<Self, StoreError> {
         let head = stores.log.head()?;
         derive_anew_where_need_be(service, &stores, head)?;
-        let follower = Arc::new(Follower::new(Arc::clone(service), Arc::clone(&stores.rows))?);
+        let rows = Arc::clone(&stores.rows);
+        let follower = Arc::new(Follower::new(Arc::clone(service), rows, limits)?);
         let behind = head.saturating_sub(follower.head());
         if behind > SETTLE_AFTER_EVENTS {
             tracing::info!(service = service.name, events = behind, "deriving views from the log");

@@ -15,6 +15,7 @@ use crate::kernel_event::{Answered, KernelEvent, Parked};
 use crate::kinds::KindIndex;
 use crate::log::StoreError;
 use crate::message::Key;
+use crate::partition::Limits;
 use crate::rows::{RowStore, Settlement};
 use crate::service::Service;
 use crate::stream::Streams;
@@ -44,11 +45,12 @@ pub(crate) struct Shelf {
 }
 
 impl Shelf {
-    pub(crate) fn new(service: &Service, disk: &Arc<dyn RowStore>) -> Self {
+    pub(crate) fn new(service: &Service, disk: &Arc<dyn RowStore>, limits: Limits) -> Self {
+        let (kinds, snapshot_after) = (Arc::clone(&service.kinds), limits.snapshot_events);
         let open = |it: &crate::line::Viewed| (it.open)(it.kind, Arc::clone(disk));
         Self {
             views: service.views.iter().map(open).collect(),
-            streams: Streams::new(Arc::clone(&service.kinds), Arc::clone(disk)),
+            streams: Streams::new(kinds, Arc::clone(disk), snapshot_after),
             answers: Table::new("kernel_answers", Arc::clone(disk)),
             timers: Table::new("kernel_timers", Arc::clone(disk)),
             parked: Table::new("kernel_parked", Arc::clone(disk)),
@@ -145,8 +147,12 @@ pub(crate) struct Follower {
 }
 
 impl Follower {
-    pub(crate) fn new(service: Arc<Service>, disk: Arc<dyn RowStore>) -> Result<Self, StoreError> {
-        let mut shelf = Shelf::new(&service, &disk);
+    pub(crate) fn new(
+        service: Arc<Service>,
+        disk: Arc<dyn RowStore>,
+        limits: Limits,
+    ) -> Result<Self, StoreError> {
+        let mut shelf = Shelf::new(&service, &disk, limits);
         let settled = disk.settled()?;
         (shelf.applied, shelf.settled) = (settled, settled);
         Ok(Self {

@@ -18,8 +18,6 @@ use crate::log::StoreError;
 use crate::message::Key;
 use crate::rows::{KeyRange, RowChange, RowStore};
 
-/// An aggregate is snapshotted after so many events, or half of all it ever had if that is more.
-const SNAPSHOT_AFTER_MIN: u64 = 512;
 /// So many rows of a stream are read at a time.
 const PAGE: usize = 256;
 /// Between the key of an aggregate and the number of the first event of a row.
@@ -35,6 +33,7 @@ pub(crate) struct Streams {
     frozen: Arc<Entries>,
     /// Events since the last snapshot, and after how many the next is due.
     since_snapshot: FxHashMap<(KindIndex, Key), (u64, u64)>,
+    snapshot_after_min: u64,
 }
 
 /// One event of a stream, as JSON.
@@ -61,15 +60,16 @@ struct Snapshot<'a> {
 }
 
 impl Streams {
-    pub(crate) fn new(kinds: Arc<Kinds>, disk: Arc<dyn RowStore>) -> Self {
+    pub(crate) fn new(kinds: Arc<Kinds>, disk: Arc<dyn RowStore>, snapshot_after_min: u64) -> Self {
         let (active, frozen) = (Entries::default(), Arc::default());
-        Self { kinds, disk, active, frozen, since_snapshot: FxHashMap::default() }
+        let since_snapshot = FxHashMap::default();
+        Self { kinds, disk, active, frozen, since_snapshot, snapshot_after_min }
     }
 
     pub(crate) fn add(&mut self, record: &Arc<Committed>, index: usize) {
         let event = &record.events[index];
         let id = (event.kind, event.key.clone());
-        let due = self.since_snapshot.entry(id.clone()).or_insert((0, SNAPSHOT_AFTER_MIN));
+        let due = self.since_snapshot.entry(id.clone()).or_insert((0, self.snapshot_after_min));
         due.0 += 1;
         self.active.entry(id).or_default().push((Arc::clone(record), index));
     }
@@ -240,7 +240,7 @@ impl Streams {
             let change = RowChange { key: id.1.to_string(), value: Some(value) };
             tables.entry(id.0).or_default().push(change);
             let pending = self.active.get(&id).map_or(0, Vec::len) as u64;
-            self.since_snapshot.insert(id, (pending, SNAPSHOT_AFTER_MIN.max(version / 2)));
+            self.since_snapshot.insert(id, (pending, self.snapshot_after_min.max(version / 2)));
         }
         let named = |(kind, mut rows): (KindIndex, Vec<RowChange>)| {
             rows.sort_unstable_by(|a, b| a.key.cmp(&b.key));

@@ -12,7 +12,7 @@ use crate::envelope::Committed;
 use crate::kinds::KindIndex;
 use crate::log::StoreError;
 use crate::message::Key;
-use crate::partition::Partition;
+use crate::partition::{Limits, Partition};
 use crate::problem::Failure;
 use crate::rows::{KeyRange, RowStore, Settlement};
 use crate::service::Service;
@@ -109,7 +109,7 @@ impl<'a> Check<'a> {
             partition,
             service,
             head: partition.log.head()?,
-            shelf: Shelf::new(service, &nowhere),
+            shelf: Shelf::new(service, &nowhere, Limits::default()),
             aggregates: FxHashMap::default(),
             verified: Verified::default(),
         })
