@@ -82,8 +82,7 @@ impl Partition {
     ) -> Result<Self, StoreError> {
         let head = stores.log.head()?;
         derive_anew_where_need_be(service, &stores, head)?;
-        let rows = Arc::clone(&stores.rows);
-        let follower = Arc::new(Follower::new(Arc::clone(service), rows, limits)?);
+        let follower = Arc::new(Follower::new(Arc::clone(service), &stores, limits)?);
         let behind = head.saturating_sub(follower.head());
         if behind > SETTLE_AFTER_EVENTS {
             tracing::info!(service = service.name, events = behind, "deriving views from the log");

@@ -13,9 +13,9 @@ use tokio::sync::watch;
 use crate::envelope::{Committed, CommittedEvent};
 use crate::kernel_event::{Answered, KernelEvent, Parked};
 use crate::kinds::KindIndex;
-use crate::log::StoreError;
+use crate::log::{LogStore, StoreError};
 use crate::message::Key;
-use crate::partition::Limits;
+use crate::partition::{Limits, Stores};
 use crate::rows::{RowStore, Settlement};
 use crate::service::Service;
 use crate::stream::Streams;
@@ -40,7 +40,8 @@ pub(crate) struct Shelf {
     settled: u64,
     /// Set apart through this number, and not yet known to be on disk.
     frozen_through: Option<u64>,
-    /// A row could not be read while a record was applied: nothing here can be trusted any more.
+    /// A row could not be read while a record was applied: nothing here can be trusted until it is
+    /// derived again.
     broken: Option<StoreError>,
 }
 
@@ -135,7 +136,9 @@ impl Shelf {
 /// Follows the log of one partition: whoever needs the present state brings it up to date.
 pub(crate) struct Follower {
     service: Arc<Service>,
+    log: Arc<dyn LogStore>,
     disk: Arc<dyn RowStore>,
+    limits: Limits,
     shelf: RwLock<Shelf>,
     /// Committed, not applied yet.
     pending: Mutex<VecDeque<Arc<Committed>>>,
@@ -149,15 +152,18 @@ pub(crate) struct Follower {
 impl Follower {
     pub(crate) fn new(
         service: Arc<Service>,
-        disk: Arc<dyn RowStore>,
+        stores: &Stores,
         limits: Limits,
     ) -> Result<Self, StoreError> {
+        let (log, disk) = (Arc::clone(&stores.log), Arc::clone(&stores.rows));
         let mut shelf = Shelf::new(&service, &disk, limits);
         let settled = disk.settled()?;
         (shelf.applied, shelf.settled) = (settled, settled);
         Ok(Self {
             service,
+            log,
             disk,
+            limits,
             shelf: RwLock::new(shelf),
             pending: Mutex::default(),
             arrived: Condvar::new(),
@@ -227,6 +233,13 @@ impl Follower {
 
     /// The state as of the head, for a change that is not from the log (a timer that rang).
     pub(crate) fn write(&self) -> Result<RwLockWriteGuard<'_, Shelf>, StoreError> {
+        self.write_if_sound().or_else(|_| {
+            self.derive_again(&lock(&self.settling))?;
+            self.write_if_sound()
+        })
+    }
+
+    fn write_if_sound(&self) -> Result<RwLockWriteGuard<'_, Shelf>, StoreError> {
         let mut shelf = self.shelf.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(error) = &shelf.broken {
             return Err(error.clone());
@@ -234,7 +247,7 @@ impl Follower {
         let pending = std::mem::take(&mut *lock(&self.pending));
         for record in pending {
             if let Err(error) = shelf.apply(&self.service, &record) {
-                tracing::error!(%error, "the views cannot follow the log; restart to rebuild them");
+                tracing::warn!(%error, "the views cannot follow the log; they are derived again");
                 shelf.broken = Some(error.clone());
                 return Err(error);
             }
@@ -243,12 +256,39 @@ impl Follower {
         Ok(shelf)
     }
 
+    /// Forgets a state that cannot be trusted and derives it from the disk and the log; nothing is
+    /// settled meanwhile.
+    fn derive_again(&self, _settling: &MutexGuard<'_, ()>) -> Result<(), StoreError> {
+        let mut shelf = self.shelf.write().unwrap_or_else(PoisonError::into_inner);
+        if shelf.broken.is_none() {
+            return Ok(());
+        }
+        let mut anew = Shelf::new(&self.service, &self.disk, self.limits);
+        let (settled, head) = (self.disk.settled()?, self.head());
+        (anew.applied, anew.settled) = (settled, settled);
+        while anew.applied < head {
+            let records = self.log.read_after(anew.applied, SETTLE_AFTER_EVENTS)?;
+            if records.is_empty() {
+                return Err(StoreError(format!("the log has nothing after {}", anew.applied)));
+            }
+            for record in records {
+                let record = Committed::read(record, &self.service.kinds)?;
+                anew.apply(&self.service, &Arc::new(record))?;
+            }
+        }
+        self.applied.store(anew.applied, Ordering::Release);
+        self.settled.store(settled, Ordering::Release);
+        *shelf = anew;
+        Ok(())
+    }
+
     /// Writes what changed since the last time to disk, in one sorted batch. Commits and reads go
     /// on meanwhile. Returns the number through which the disk is now up to date.
     pub(crate) fn settle(&self) -> Result<u64, StoreError> {
-        let _one_at_a_time = lock(&self.settling);
+        let one_at_a_time = lock(&self.settling);
         let (mut settlement, frozen, streams) = {
-            let mut shelf = self.write()?;
+            self.derive_again(&one_at_a_time)?;
+            let mut shelf = self.write_if_sound()?;
             if shelf.applied == shelf.settled {
                 return Ok(shelf.settled);
             }
