@@ -155,12 +155,17 @@ impl Partition {
         let due = timer::due(&*self.follower.read()?, self.clock.now(), SWEEP_MAX)?;
         for it in &due {
             let (kind, key, meta) = (it.kind, it.key.clone(), meta.clone());
+            let not_loaded = Arc::new(Mutex::new(None));
+            let missed = Arc::clone(&not_loaded);
             let woken = self.errand(move |writer| {
-                if let Err(error) = writer.wake(kind, &key, &meta) {
-                    tracing::warn!(%error, "an aggregate could not be loaded for its timer");
-                }
+                let error = writer.wake(kind, &key, &meta).err();
+                *missed.lock().unwrap_or_else(PoisonError::into_inner) = error;
             });
             woken.await?;
+            // The timer stays: it rings again.
+            if let Some(error) = not_loaded.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                return Err(error.into());
+            }
         }
         let mut shelf = self.follower.write()?;
         due.iter().for_each(|it| shelf.timers.delete(it.row.clone()));
