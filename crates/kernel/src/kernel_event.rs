@@ -93,4 +93,7 @@ pub struct Parked {
     pub body: String,
     /// Why it was set aside.
     pub reason: String,
+    /// The key it came with: whoever sends it again, it has one effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency: Option<Idempotency>,
 }

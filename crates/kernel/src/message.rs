@@ -3,8 +3,8 @@
 use std::fmt::Debug;
 
 use compact_str::CompactString;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_128;
@@ -96,7 +96,7 @@ pub struct Meta {
 }
 
 /// An idempotency key together with what it was used for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Idempotency {
     /// The caller's key.
     pub key: Key,

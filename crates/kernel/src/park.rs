@@ -32,7 +32,8 @@ impl Bus {
         let mut meta = Meta::default();
         self.identify(&mut meta);
         let partition = self.partition(service, 0)?;
-        let Parked { message, body, reason } = message;
+        let Parked { message, body, reason, idempotency } = message;
+        meta.idempotency = idempotency;
         partition.errand(move |writer| writer.park(&meta, &message, body.clone(), &reason)).await
     }
 
@@ -50,7 +51,8 @@ impl Bus {
             let Some(parked) = partition.follower.read()?.parked.get(id)? else {
                 continue;
             };
-            let mut meta = Meta { dry_run, ..Meta::default() };
+            let idempotency = parked.idempotency.clone();
+            let mut meta = Meta { dry_run, idempotency, ..Meta::default() };
             self.identify(&mut meta);
             let reply = self.send_json(&parked.message, &parked.body, meta.clone()).await?;
             let decided = matches!(reply.ending, Ok(_) | Err(NotDone::Refused(_)));

@@ -79,15 +79,15 @@ impl Bus {
                         message: event.name.clone(),
                         body: event.data.get().to_owned(),
                         reason: format!("{} cannot read it: {error}", reaction.by),
+                        idempotency: Some(keyed(event, reaction.by, "unread")),
                     };
                     self.park(service, parked).await?;
                     continue;
                 }
             };
             for (place, send) in sends.into_iter().enumerate() {
-                let key = format!("{}/{}/{place}", event.id, reaction.by);
                 let meta = Meta {
-                    idempotency: Some(Idempotency::of(&key, event.data.get().as_bytes())),
+                    idempotency: Some(keyed(event, reaction.by, place)),
                     correlation: Some(Key::from(event.causationid.as_str())),
                     ..Meta::default()
                 };
@@ -115,4 +115,9 @@ impl Bus {
         }
         Ok(woken)
     }
+}
+
+/// The key of what a reaction does about an event.
+fn keyed(event: &crate::PublicRecord, by: &str, place: impl std::fmt::Display) -> Idempotency {
+    Idempotency::of(&format!("{}/{by}/{place}", event.id), event.data.get().as_bytes())
 }

@@ -213,10 +213,13 @@ impl Writer {
         Ok(())
     }
 
-    /// Sets a message aside, as part of the present group.
+    /// Sets a message aside, as part of the present group; one that came before under the same
+    /// idempotency key is the same message.
     pub(crate) fn park(&mut self, meta: &Meta, message: &str, body: String, reason: &str) {
-        let key = Key::from(meta.command_id.to_string());
-        let parked = Parked { message: message.into(), body, reason: reason.into() };
+        let idempotency = meta.idempotency.clone();
+        let own_key = || Key::from(meta.command_id.to_string());
+        let key = idempotency.as_ref().map_or_else(own_key, |it| it.key.clone());
+        let parked = Parked { message: message.into(), body, reason: reason.into(), idempotency };
         self.record_own(&key, meta, KernelEvent::Parked(parked));
     }
 
