@@ -16,7 +16,7 @@ use crate::handler::{Handling, JsonReply};
 use crate::ids::Ids;
 use crate::line::Answerer;
 use crate::log::{Record, StoreError};
-use crate::message::{Command, Key, Meta, Query, Reply};
+use crate::message::{Command, Meta, Query, Reply};
 use crate::partition::{Limits, Partition, Stores};
 use crate::problem::{Failure, NotDone};
 use crate::reading::Reading;
@@ -299,42 +299,7 @@ impl Bus {
         }
     }
 
-    async fn send_handled<C: Command>(
-        &self,
-        service: usize,
-        line: usize,
-        command: C,
-        meta: Meta,
-    ) -> Reply<C> {
-        let running = &self.inner.services[service];
-        let handling: Arc<Handling<C>> = running.service.handling(line);
-        let key = match self.key_of(running, &handling, &command) {
-            Ok(key) => key,
-            Err(not_done) => return Reply::fresh(Err(not_done)),
-        };
-        let partition = &running.partitions[partition_of(&key, running.partitions.len())];
-        let submitted = submit(partition, &handling, vec![Item { key, command, meta }]);
-        answers(submitted, 1).await.pop().expect("one command has one answer")
-    }
-
-    /// The key of the aggregate that decides a command.
-    fn key_of<C: Command>(
-        &self,
-        running: &Running,
-        handling: &Handling<C>,
-        command: &C,
-    ) -> Result<Key, NotDone<C::Refusal>> {
-        match (command.key(), &handling.locate) {
-            (Some(key), _) => Ok(key.into()),
-            (None, Some(locate)) => {
-                let reading = self.reading(running).map_err(Failure::from)?;
-                locate(&reading, command).map_err(Failure::from)?.map_err(NotDone::Refused)
-            }
-            (None, None) => Err(Failure::NotServed(format!("{} without a key", C::NAME)).into()),
-        }
-    }
-
-    fn reading<'a>(&'a self, running: &'a Running) -> Result<Reading<'a>, StoreError> {
+    pub(crate) fn reading<'a>(&'a self, running: &'a Running) -> Result<Reading<'a>, StoreError> {
         let shelves = running.partitions.iter().map(|it| it.follower.read());
         let shelves = shelves.collect::<Result<Vec<_>, _>>()?;
         Ok(Reading { service: &running.service, shelves, now: self.now() })
@@ -342,7 +307,7 @@ impl Bus {
 }
 
 /// Gives commands to a partition's writer; the receiver brings the answers.
-fn submit<C: Command>(
+pub(crate) fn submit<C: Command>(
     partition: &Partition,
     handling: &Arc<Handling<C>>,
     items: Vec<Item<C>>,
@@ -353,7 +318,7 @@ fn submit<C: Command>(
     Ok(answers)
 }
 
-async fn answers<C: Command>(
+pub(crate) async fn answers<C: Command>(
     submitted: Result<oneshot::Receiver<Vec<Reply<C>>>, Failure>,
     count: usize,
 ) -> Vec<Reply<C>> {
@@ -392,7 +357,7 @@ impl Inner {
 }
 
 impl Service {
-    fn handling<C: Command>(&self, line: usize) -> Arc<Handling<C>> {
+    pub(crate) fn handling<C: Command>(&self, line: usize) -> Arc<Handling<C>> {
         let handling = self.handled[line].handling.downcast_ref::<Arc<Handling<C>>>();
         Arc::clone(handling.expect("found by its type"))
     }

@@ -191,13 +191,22 @@ impl Partition {
         &self,
         run: impl FnMut(&mut Writer) + Send + 'static,
     ) -> Result<(), Failure> {
+        match self.errand_to_its_end(run).await? {
+            GroupEnding::Committed => Ok(()),
+            GroupEnding::Failed(failure) => Err(failure),
+            GroupEnding::Unknown(_) => Err(Failure::Stopping),
+        }
+    }
+
+    /// The same; says how its group ended.
+    pub(crate) async fn errand_to_its_end(
+        &self,
+        run: impl FnMut(&mut Writer) + Send + 'static,
+    ) -> Result<GroupEnding, Failure> {
         let (reply, answer) = oneshot::channel();
         self.submit(Box::new(Errand { run: Box::new(run), reply }))?;
-        match answer.await {
-            Ok(GroupEnding::Committed) => Ok(()),
-            Ok(GroupEnding::Failed(failure)) => Err(failure),
-            Ok(GroupEnding::Unknown(_)) | Err(_) => Err(Failure::Stopping),
-        }
+        let ended = || GroupEnding::Unknown("the writer ended before it answered".into());
+        Ok(answer.await.unwrap_or_else(|_| ended()))
     }
 }
 

@@ -6,11 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::value::RawValue;
 
-use crate::bus::{Bus, partition_of};
+use crate::bus::Bus;
 use crate::clock::Now;
-use crate::kernel_event::{Answered, KernelEvent};
 use crate::line::Procedure;
-use crate::message::{Command, Idempotency, Meta, Query, Reply};
+use crate::message::{Command, Meta, Query, Reply};
 use crate::problem::{Failure, NotDone};
 
 impl Bus {
@@ -26,49 +25,35 @@ impl Bus {
         let running = &self.services()[service];
         let run = &running.service.conducted[line].run;
         let run: &Arc<Procedure<C>> = run.downcast_ref().expect("found by its type");
-        let idempotency = meta.idempotency.clone().filter(|_| !meta.dry_run);
-        if let Some(idempotency) = &idempotency {
-            let partition = partition_of(&idempotency.key, running.partitions.len());
-            match running.partitions[partition].follower.answer(&idempotency.key) {
-                Ok(None) => {}
-                Ok(Some(answered)) => return Answered::replay(&answered, idempotency),
-                Err(error) => return Reply::fresh(Err(Failure::from(error).into())),
-            }
+        if let Some(reply) = running.kept(&meta) {
+            return reply;
         }
         let track = Arc::new(Track::default());
-        let caller = Caller { bus: self.clone(), meta: meta.clone(), track: Arc::clone(&track) };
-        let ending = run(caller, command).await;
-        let replayed = idempotency.is_some() && !track.fresh.load(Ordering::SeqCst);
-        if let Some(idempotency) = &idempotency
-            && let Err(failure) = self.keep_whole::<C>(service, idempotency, &ending, &meta).await
-        {
-            // What was done is done, and the steps know it: asking again completes it.
-            return Reply::fresh(Err(NotDone::Unknown(failure.to_string())));
+        let (bus, within) = (self.clone(), Arc::clone(&track));
+        let caller = Caller { bus, service, meta: meta.clone(), track: within };
+        let mut ending = run(caller, command).await;
+        if track.done.load(Ordering::SeqCst) && matches!(ending, Err(NotDone::Failed(_))) {
+            // Some of it is done, and the steps know it: asking again completes it.
+            ending = ending.map_err(|failed| NotDone::Unknown(format!("half done: {failed}")));
+        }
+        let idempotency = meta.idempotency.as_ref().filter(|_| !meta.dry_run);
+        let replayed = track.replayed.load(Ordering::SeqCst) && !track.fresh.load(Ordering::SeqCst);
+        let decided = match &ending {
+            Ok(answer) => Some(Ok(answer)),
+            Err(NotDone::Refused(refusal)) => Some(Err(refusal)),
+            Err(_) => None,
+        };
+        if let (Some(idempotency), Some(decided)) = (idempotency, decided) {
+            match running.keep::<C>(idempotency, decided, &meta).await {
+                Ok(None) => {}
+                // The same request came twice at once, and the other was faster.
+                Ok(Some(first)) => return first,
+                // What was done is done: asking again completes it.
+                Err(not_kept) => return Reply::fresh(Err(NotDone::Unknown(not_kept.to_string()))),
+            }
         }
         let events = std::mem::take(&mut *track.lock());
         Reply { ending, replayed, events }
-    }
-
-    async fn keep_whole<C: Command>(
-        &self,
-        service: usize,
-        idempotency: &Idempotency,
-        ending: &Result<C::Answer, NotDone<C::Refusal>>,
-        meta: &Meta,
-    ) -> Result<(), Failure> {
-        let decided = match ending {
-            Ok(answer) => Ok(answer),
-            Err(NotDone::Refused(refusal)) => Err(refusal),
-            Err(_) => return Ok(()),
-        };
-        let answered = Answered::of(idempotency, decided);
-        let partitions = &self.services()[service].partitions;
-        let partition = &partitions[partition_of(&idempotency.key, partitions.len())];
-        let (key, meta) = (idempotency.key.clone(), meta.clone());
-        let keep = move |writer: &mut crate::writer::Writer| {
-            writer.record_own(&key, &meta, KernelEvent::Answered(answered.clone()));
-        };
-        partition.errand(keep).await
     }
 }
 
@@ -77,6 +62,10 @@ impl Bus {
 struct Track {
     /// A step was decided now, not replayed.
     fresh: AtomicBool,
+    /// A step was replayed.
+    replayed: AtomicBool,
+    /// A step was done or may be, now or before, and was not only rehearsed.
+    done: AtomicBool,
     events: Mutex<Vec<Box<RawValue>>>,
 }
 
@@ -90,6 +79,7 @@ impl Track {
 #[derive(Clone)]
 pub struct Caller {
     bus: Bus,
+    service: usize,
     meta: Meta,
     track: Arc<Track>,
 }
@@ -113,11 +103,27 @@ impl Caller {
             at: self.meta.at,
         };
         let reply = self.bus.send_as(command, meta).await;
-        if !reply.replayed {
-            self.track.fresh.store(true, Ordering::SeqCst);
-        }
+        let track = &self.track;
+        if reply.replayed { &track.replayed } else { &track.fresh }.store(true, Ordering::SeqCst);
+        let may_be_done = matches!(reply.ending, Ok(_) | Err(NotDone::Unknown(_)));
+        track.done.fetch_or(may_be_done && !self.meta.dry_run, Ordering::SeqCst);
         self.track.lock().extend(reply.events);
         reply.ending
+    }
+
+    /// The answers of the steps whose names begin with `prefix` and that were done before, when the
+    /// same request broke off.
+    ///
+    /// # Errors
+    /// When the storage cannot be read.
+    pub fn done_before<C: Command>(&self, prefix: &str) -> Result<Vec<C::Answer>, Failure> {
+        let Some(idempotency) = self.meta.idempotency.as_ref().filter(|_| !self.meta.dry_run)
+        else {
+            return Ok(Vec::new());
+        };
+        let running = &self.bus.services()[self.service];
+        let kept = running.answered_under(&idempotency.part(prefix).key)?;
+        kept.iter().filter_map(|it| it.done::<C>().transpose()).collect()
     }
 
     /// Asks the views.

@@ -230,6 +230,21 @@ impl Writer {
         self.group.push(&author, event.name(), Box::new(event));
     }
 
+    /// Keeps an answer under its key, unless there is one already: then that one is returned.
+    pub(crate) fn keep_first(
+        &mut self,
+        key: &Key,
+        answered: &Answered,
+        meta: &Meta,
+    ) -> Result<Option<Answered>, StoreError> {
+        let known = self.answered(key)?;
+        if known.is_none() {
+            self.answers.insert(key.clone(), answered.clone());
+            self.record_own(key, meta, KernelEvent::Answered(answered.clone()));
+        }
+        Ok(known)
+    }
+
     /// The answer given before under an idempotency key.
     fn answered(&self, key: &Key) -> Result<Option<Answered>, StoreError> {
         let near = self.answers.get(key).or_else(|| Some(&self.recent.get(key)?.1));

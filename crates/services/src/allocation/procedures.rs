@@ -23,7 +23,11 @@ pub(super) async fn create_batch(
 /// Every line is held, one after another; if one cannot be, those held now are released.
 pub(super) async fn hold(caller: Caller, command: Hold) -> Result<Held, NotDone<HoldRefused>> {
     let Hold { order_id, lines, ttl_s } = command;
-    for line in ended(&caller, &order_id)? {
+    // Those wanted now are not forgotten: the stock accepts them anew by itself.
+    let is_wanted = |line: &LineState| {
+        lines.iter().any(|it| (it.line(), &it.sku) == (line.line_id.clone(), &line.sku))
+    };
+    for line in ended(&caller, &order_id)?.into_iter().filter(|line| !is_wanted(line)) {
         release(&caller, "forget", &line).await?;
     }
     let (mut held, mut fresh) = (Vec::new(), Vec::new());
@@ -109,9 +113,10 @@ pub(super) async fn confirm_hold(
 ) -> Result<Held, NotDone<HoldRefused>> {
     let order_id = command.order_id;
     let expired = |lines: &[LineState]| lines.iter().map(|it| it.line_id.clone()).collect();
+    let before = caller.done_before::<ConfirmOne>("confirm/")?;
     let ended = ended(&caller, &order_id)?;
     if !ended.is_empty() {
-        let (expired, confirmed) = (expired(&ended), Vec::new());
+        let (expired, confirmed) = (expired(&ended), expired(&before));
         return Err(NotDone::Refused(HoldRefused::HoldExpired { order_id, expired, confirmed }));
     }
     let mut lines = Vec::new();
@@ -133,6 +138,12 @@ pub(super) async fn confirm_hold(
         })?;
         lines.push(confirmed);
     }
+    let is_there = |lines: &[LineState], it: &LineState| {
+        lines.iter().any(|line| (&line.line_id, &line.sku) == (&it.line_id, &it.sku))
+    };
+    // What this request has confirmed before it broke off may have gone on since.
+    let gone: Vec<_> = before.into_iter().filter(|it| !is_there(&lines, it)).collect();
+    lines.extend(gone);
     if lines.is_empty() {
         return Err(NotDone::Refused(HoldRefused::UnknownHold { order_id }));
     }
@@ -145,7 +156,8 @@ pub(super) async fn release_hold(
     command: ReleaseHold,
 ) -> Result<Held, NotDone<HoldRefused>> {
     let order_id = command.order_id;
-    let mut lines = Vec::new();
+    let before = caller.done_before::<ReleaseOne>("release/")?;
+    let mut lines: Vec<LineState> = before.into_iter().map(|released| released.line).collect();
     for line in lines_in(&caller, &order_id, &[LinePhase::Held, LinePhase::HoldEnded])? {
         lines.push(release(&caller, "release", &line).await?);
     }
