@@ -1,0 +1,165 @@
+//! The process: how it starts, what may go wrong on its disks, how it dies.
+
+use earmark_kernel::{Bus, NotVerified, Opening};
+use earmark_services::allocation;
+use earmark_stores::memory::AppendFault;
+
+use crate::disk::Disk;
+use crate::families::Family;
+use crate::inspection::{look_at_order, look_at_sku};
+use crate::ledger::Fate;
+use crate::mirror::{self, MIRROR};
+use crate::sightings::Sighting;
+use crate::wishes::Wisher;
+use crate::world::{Checked, World};
+
+impl World {
+    /// A process starts on the disks as they are.
+    pub(crate) fn start(&mut self) -> Checked {
+        let (mirrors, allocations) = self.disks.split_last().ok_or("no disks")?;
+        let openings = vec![
+            Opening {
+                service: allocation::service(),
+                stores: allocations.iter().map(Disk::stores).collect(),
+            },
+            Opening { service: mirror::service(&self.fuse), stores: vec![mirrors.stores()] },
+        ];
+        let opened = Bus::open(openings, self.clock.clone(), self.ids.clone(), self.limits);
+        match opened {
+            Ok(bus) => {
+                self.life += 1;
+                self.trace.line(format_args!("start {}", self.life));
+                self.bus = Some(bus);
+                Ok(())
+            }
+            Err(error) => {
+                self.trace.line(format_args!("no start: {error}"));
+                self.may_fail::<()>(Err(error.into()))
+            }
+        }
+    }
+
+    /// The process dies, and its power with it.
+    pub(crate) fn crash(&mut self, halted: bool) -> Checked {
+        self.read_logs()?;
+        let calls = self.clients.iter_mut().filter_map(|client| client.call.take());
+        for call in calls.chain(self.detached.drain(..)).filter(|call| !call.is_reuse) {
+            let page = &mut self.ledger.asked[call.asked];
+            page.attempts[call.attempt].fate = Fate::Lost;
+            if page.decided.is_none() && self.books.answer(&page.key).is_some() {
+                self.saw.saw(Sighting::CrashBetweenAppendAndAnswer);
+            }
+        }
+        self.errands.clear();
+        self.bus = None;
+        let lossy = self.has(Family::LostSettlements);
+        for disk in &mut self.disks {
+            let settled = disk.unsynced_count();
+            let kept = if lossy { self.dice.place(settled + 1) } else { settled };
+            if kept < settled {
+                self.saw.saw(Sighting::LostSettlement);
+            }
+            disk.crash(kept);
+        }
+        if lossy && self.dice.chance(15) {
+            self.delete_rows();
+        }
+        self.saw.saw(Sighting::Crash);
+        self.trace.line(format_args!("crash, halted: {halted}"));
+        self.books.compare(&self.disks)
+    }
+
+    pub(crate) fn delete_rows(&mut self) {
+        self.trace.line(format_args!("the rows are deleted"));
+        self.disks.iter_mut().for_each(Disk::delete_rows);
+        self.saw.saw(Sighting::RebuildFromEmptyRows);
+    }
+
+    /// One of the families that are on makes trouble.
+    pub(crate) fn order_fault(&mut self) {
+        const MAKERS: [Family; 6] = [
+            Family::FailedCommits,
+            Family::FullDisk,
+            Family::UnknownCommits,
+            Family::SettleFailures,
+            Family::ReadFailures,
+            Family::BrokenHandlers,
+        ];
+        let on: Vec<Family> = MAKERS.into_iter().filter(|family| self.has(*family)).collect();
+        if on.is_empty() {
+            return;
+        }
+        let family = *self.dice.pick(&on);
+        let place = self.dice.place(self.disks.len());
+        self.trace.line(format_args!("fault {family:?} {place}"));
+        let (disk, dice) = (&self.disks[place], &mut self.dice);
+        match family {
+            Family::FailedCommits => {
+                self.saw.saw(Sighting::FailedCommit);
+                disk.faults.next_append(AppendFault::Failed);
+            }
+            Family::FullDisk => {
+                (0..=dice.below(3)).for_each(|_| disk.faults.next_append(AppendFault::Full));
+            }
+            Family::UnknownCommits if dice.chance(40) => {
+                let written = dice.chance(50);
+                let fault =
+                    if written { AppendFault::UnknownWritten } else { AppendFault::UnknownLost };
+                disk.faults.next_append(fault);
+            }
+            Family::SettleFailures => disk.faults.fail_settles(1),
+            Family::ReadFailures => disk.fail_reads(1 + dice.below(3)),
+            Family::BrokenHandlers => {
+                let bad = dice.chance(50);
+                self.fuse.set_bad(bad);
+            }
+            _ => {}
+        }
+    }
+
+    /// A reader looks at some stock and some order.
+    pub(crate) fn look(&mut self, bus: &Bus) -> Checked {
+        let sku = *self.dice.pick(&Wisher::skus());
+        let order = self.dice.pick(&self.wisher.order_ids().collect::<Vec<_>>()).clone();
+        self.look_at(bus, sku, &order)
+    }
+
+    pub(crate) fn look_at(&mut self, bus: &Bus, sku: &str, order: &str) -> Checked {
+        self.read_logs()?;
+        // A commit whose outcome is not known is in the log, and this process cannot tell.
+        if !self.is_current(bus) {
+            return Ok(());
+        }
+        let today = earmark_contracts::values::Day::of(self.clock.latest());
+        let seen = look_at_sku(bus, &self.books.stock, sku, today)?;
+        self.may_fail(seen)?;
+        let seen = look_at_order(bus, &self.books.stock, order)?;
+        self.may_fail(seen)
+    }
+
+    fn is_current(&self, bus: &Bus) -> bool {
+        let status = bus.status();
+        let heads = status.iter().map(|it| it.head);
+        heads.eq((0..self.disks.len()).map(|log| self.books.head(log)))
+    }
+
+    /// The whole logs are replayed and compared with the views.
+    pub(crate) fn verify(&mut self, bus: &Bus) -> Checked {
+        if !self.is_current(bus) || self.disks.iter().any(Disk::is_unreadable) {
+            return Ok(());
+        }
+        for service in ["allocation", MIRROR] {
+            match bus.verify(service, |_, _| {}) {
+                Ok(verified) => {
+                    self.saw.saw(Sighting::Verified);
+                    self.trace.line(format_args!("verified {verified:?}"));
+                }
+                Err(NotVerified::Unreadable(failure)) => {
+                    self.may_fail::<()>(Err(failure))?;
+                }
+                Err(NotVerified::Difference(what)) => return Err(format!("verify: {what}")),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,95 @@
+//! The simulator itself: it repeats itself byte for byte, and its checks can fail.
+
+use std::process::Command;
+
+use earmark_simulator::{
+    Families, Family, Plan, Sabotage, Trace, quiet_expected_panics, run, shrink,
+};
+
+/// Three runs in which everything may go wrong, and as many of the seeds' own.
+fn plans() -> impl Iterator<Item = Plan> {
+    let all = |seed| {
+        let families = earmark_simulator::ALL_FAMILIES.iter();
+        let families = families.fold(Families::NONE, |all, (family, _)| all.with(*family));
+        Plan { steps: 500, ..Plan::with_families(seed, families) }
+    };
+    (0..3).map(all).chain((0..3).map(|seed| Plan { steps: 500, ..Plan::of_seed(seed) }))
+}
+
+#[test]
+fn a_seed_gives_the_same_trace_twice() {
+    quiet_expected_panics();
+    for plan in plans() {
+        let once = run(&plan, Trace::hashed()).unwrap();
+        assert_eq!(once, run(&plan, Trace::hashed()).unwrap(), "{plan:?}");
+    }
+}
+
+#[test]
+fn a_seed_gives_the_same_trace_in_two_processes() {
+    for plan in plans() {
+        let traced = || {
+            let mut program = Command::new(env!("CARGO_BIN_EXE_earmark-simulator"));
+            program.args(plan.arguments().split(' ')).arg("--trace").output().unwrap()
+        };
+        let once = traced();
+        assert!(once.status.success(), "{}", String::from_utf8_lossy(&once.stderr));
+        assert!(once.stdout.len() > 10_000);
+        assert!(once.stdout == traced().stdout, "{plan:?}");
+    }
+}
+
+/// Some of the first seeds find a lie out, one of them in these words; an honest world holds.
+fn finds_out(sabotage: Sabotage, families: &[Family], words: &str) {
+    quiet_expected_panics();
+    let on = families.iter().fold(Families::NONE, |on, family| on.with(*family));
+    let mut found = Vec::new();
+    for seed in 0..40 {
+        let plan = Plan::with_families(seed, on);
+        assert!(run(&plan, Trace::hashed()).is_ok(), "an honest world holds: {plan:?}");
+        let broken = Plan { sabotage: Some(sabotage), ..plan };
+        found.extend(run(&broken, Trace::hashed()).err().map(|violation| violation.what));
+        if found.iter().any(|what| what.contains(words)) {
+            return;
+        }
+    }
+    panic!("nobody noticed {sabotage:?} in the right way: {found:#?}");
+}
+
+#[test]
+fn a_disk_that_answers_before_it_has_synced_is_found_out() {
+    finds_out(Sabotage::AnswersBeforeSync, &[Family::Crashes], "has lost or changed");
+}
+
+#[test]
+fn a_commit_that_is_said_to_have_failed_and_did_not_is_found_out() {
+    finds_out(Sabotage::FailsAfterWriting, &[], "and did Effect");
+}
+
+#[test]
+fn a_row_that_was_not_settled_is_found_out() {
+    finds_out(Sabotage::DropsSettledRow, &[Family::Crashes], "the log says");
+}
+
+#[test]
+fn views_that_settle_ahead_of_the_log_are_found_out() {
+    finds_out(Sabotage::SettlesAhead, &[Family::Crashes], "the log");
+}
+
+#[test]
+fn a_failing_plan_shrinks_to_the_families_that_matter() {
+    quiet_expected_panics();
+    let families = Families::NONE
+        .with(Family::Crashes)
+        .with(Family::SlowViews)
+        .with(Family::Disconnects)
+        .with(Family::ClockJumps);
+    let sabotage = Some(Sabotage::AnswersBeforeSync);
+    let broken = |seed| Plan { seed, families, steps: 500, sabotage };
+    let failing =
+        (0..40).map(broken).find_map(|plan| Some((plan, run(&plan, Trace::hashed()).err()?)));
+    let (plan, violation) = failing.unwrap();
+    let (small, found) = shrink(&plan, &violation);
+    assert!(small.steps <= plan.steps && small.families.iter().count() <= 1, "{small:?}");
+    assert_eq!(run(&small, Trace::hashed()).unwrap_err(), found);
+}
