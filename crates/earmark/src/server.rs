@@ -83,10 +83,26 @@ pub async fn bind(bus: &Bus, edge: Edge, listen: &str) -> Result<Bound, Problem>
     })
 }
 
+/// The signals that end a server, heard from now on.
+pub struct Signals {
+    told: [Signal; 2],
+    twice: [Signal; 2],
+}
+
+impl Signals {
+    /// Begins to hear them; until then they end the process without a word.
+    pub fn heard() -> Result<Self, Problem> {
+        Ok(Self { told: both()?, twice: both()? })
+    }
+}
+
+fn both() -> std::io::Result<[Signal; 2]> {
+    Ok([signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?])
+}
+
 /// Serves until it is told to stop or a writer halts. A second signal ends the process at once.
-pub async fn serve(house: &House, bound: Bound) -> Result<Ended, Problem> {
-    let mut told = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
-    let mut twice = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
+pub async fn serve(house: &House, bound: Bound, signals: Signals) -> Result<Ended, Problem> {
+    let Signals { mut told, mut twice } = signals;
     let mut ended = Ended::Told;
     let stop = async {
         tokio::select! {

@@ -10,7 +10,7 @@ use crate::config::Settings;
 use crate::house::House;
 use crate::problem::Problem;
 use crate::screen;
-use crate::server::{self, Ended};
+use crate::server::{self, Ended, Signals};
 
 /// Serves over HTTP until SIGTERM or Ctrl-C; what was begun is answered first. A second signal ends
 /// it at once.
@@ -44,12 +44,13 @@ pub fn serve(
     ready: impl FnOnce(&str) -> Result<(), Problem>,
 ) -> Result<ExitCode, Problem> {
     let ended = server::runtime()?.block_on(async {
+        let signals = Signals::heard()?;
         let bound = server::bind(&house.bus, edge, listen).await?;
         let url = format!("http://{}", bound.local_addr);
         house.announce(&url);
         screen::say(format!("listening on {url}"))?;
         ready(&url)?;
-        server::serve(&house, bound).await
+        server::serve(&house, bound, signals).await
     });
     house.close();
     match ended? {
