@@ -43,7 +43,8 @@ impl Said {
 
     /// What it complained of, on one line.
     pub fn complaint(&self) -> String {
-        self.err.split_whitespace().collect::<Vec<_>>().join(" ")
+        let words = self.err.split_whitespace().filter(|word| *word != "│");
+        words.collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -73,7 +74,7 @@ pub fn text(path: &Path) -> &str {
 pub struct Server {
     pub child: Child,
     pub address: String,
-    /// Kept open: a server that is not heard any more would break off.
+    /// Kept open, so that the server may go on speaking.
     _out: BufReader<ChildStdout>,
 }
 

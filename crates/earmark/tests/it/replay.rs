@@ -30,28 +30,28 @@ fn the_slice_gives_the_same_figures_every_time() {
     let first = figures(done(&replay).json());
     assert_eq!(first, figures(done(&replay).json()));
     assert_snapshot!(serde_json::to_string_pretty(&first).unwrap(), @r#"
-{
-  "batches": 6767,
-  "lines_offered": 8408,
-  "lost": 182,
-  "moved": 74,
-  "orders": 461,
-  "oversold": 0,
-  "placed": 7046,
-  "placed_later": 934,
-  "placed_on_incoming": 965,
-  "rows_below_one": 149,
-  "rows_left_out": 149,
-  "rows_read": 8557,
-  "rows_unreadable": 0,
-  "seed": 1,
-  "short": 1362,
-  "skus": 1542,
-  "still_short": 610,
-  "still_short_units": 11739,
-  "units_demanded": 112104
-}
-"#);
+    {
+      "batches": 6767,
+      "lines_offered": 8408,
+      "lost": 182,
+      "moved": 74,
+      "orders": 461,
+      "oversold": 0,
+      "placed": 7046,
+      "placed_later": 934,
+      "placed_on_incoming": 965,
+      "rows_below_one": 149,
+      "rows_left_out": 149,
+      "rows_read": 8557,
+      "rows_unreadable": 0,
+      "seed": 1,
+      "short": 1362,
+      "skus": 1542,
+      "still_short": 610,
+      "still_short_units": 11739,
+      "units_demanded": 112104
+    }
+    "#);
     let other = figures(done(&[&replay[..], &["--seed", "2"]].concat()).json());
     assert_ne!(first["placed"], other["placed"]);
     assert_eq!(first["units_demanded"], other["units_demanded"]);
