@@ -237,3 +237,80 @@ impl Draws {
         low + i64::try_from(self.next() % width).expect("less than the width")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use earmark_contracts::values::{OrderId, Quantity, Sku};
+
+    use super::*;
+
+    const FIRST_DAY: i64 = 14_944;
+
+    /// A year of one line a day, each SKU in turn.
+    fn orders(skus: &[&str]) -> Orders {
+        let text = |it: &str| Text::parse(it).unwrap();
+        let line = |day: u32| Line {
+            at: Now(midnight(FIRST_DAY + i64::from(day)).0 + 1),
+            order: 0,
+            sku: day % u32::try_from(skus.len()).unwrap(),
+            place: day + 1,
+            quantity: Quantity::new(10).unwrap(),
+        };
+        Orders {
+            ids: vec![OrderId(text("o"))],
+            skus: skus.iter().map(|it| Sku(text(it))).collect(),
+            lines: (0..365).map(line).collect(),
+            ..Orders::default()
+        }
+    }
+
+    fn shown(plan: &Plan, orders: &Orders, sku: u32) -> Vec<String> {
+        let of_sku = plan.steps.iter().filter(|it| plan.batches[it.batch as usize].sku == sku);
+        let shown = of_sku.map(|it| {
+            let Step { day, turn, batch } = it;
+            format!("{day} {turn:?} {}", plan.reference(orders, *batch).0)
+        });
+        shown.collect()
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_supply_whatever_else_is_sold() {
+        let (one, three) = (orders(&["A"]), orders(&["A", "B", "C"]));
+        let plan = Plan::derive(&three, 1);
+        assert_eq!(shown(&plan, &three, 0), shown(&Plan::derive(&three, 1), &three, 0));
+        assert_ne!(shown(&plan, &three, 0), shown(&Plan::derive(&three, 2), &three, 0));
+        let alone = Plan::derive(&one, 1);
+        let first = |plan: &Plan| plan.batches.iter().find(|it| it.sku == 0).map(|it| it.eta);
+        assert_eq!(first(&alone), first(&plan));
+    }
+
+    #[test]
+    fn a_batch_is_made_before_anything_else_happens_to_it() {
+        let orders = orders(&["A", "B", "C", "D", "E", "F", "G"]);
+        let plan = Plan::derive(&orders, 7);
+        let mut made = vec![None; plan.batches.len()];
+        let mut turns = std::collections::BTreeSet::new();
+        for step in &plan.steps {
+            let day = &mut made[step.batch as usize];
+            match step.turn {
+                Turn::IsMade { .. } => assert_eq!(day.replace(step.day), None),
+                other => {
+                    assert!(day.is_some_and(|day| day < step.day), "{other:?}");
+                    turns.insert(other == Turn::Closes);
+                }
+            }
+        }
+        assert_eq!(turns.len(), 2, "some are closed, others are not");
+        let opening = plan.batches.iter().filter(|it| it.eta.is_none()).count();
+        assert_eq!(opening, orders.skus.len());
+    }
+
+    #[test]
+    fn the_longest_sku_has_batches_with_names() {
+        let long = "x".repeat(64);
+        let orders = orders(&[&long]);
+        let plan = Plan::derive(&orders, 1);
+        assert!(plan.reference(&orders, 0).0.ends_with("-W00"));
+        assert_ne!(plan.reference(&orders, 0), plan.reference(&orders, 1));
+    }
+}

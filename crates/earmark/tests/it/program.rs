@@ -75,7 +75,7 @@ pub struct Server {
     pub child: Child,
     pub address: String,
     /// Kept open, so that the server may go on speaking.
-    _out: BufReader<ChildStdout>,
+    out: BufReader<ChildStdout>,
 }
 
 impl Server {
@@ -86,14 +86,15 @@ impl Server {
     /// Begins a command that serves, and waits until it says where it listens.
     pub fn begin(arguments: &[&str]) -> Self {
         let mut child = program(arguments).stdout(Stdio::piped()).spawn().unwrap();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
-        loop {
+        let out = BufReader::new(child.stdout.take().unwrap());
+        let mut server = Self { child, address: String::new(), out };
+        while server.address.is_empty() {
             let mut line = String::new();
-            assert!(out.read_line(&mut line).unwrap() > 0, "it ended before it was ready");
-            if let Some(address) = line.trim().strip_prefix("listening on http://") {
-                return Self { child, address: address.to_owned(), _out: out };
-            }
+            assert!(server.out.read_line(&mut line).unwrap() > 0, "it ended before it was ready");
+            let address = line.trim().strip_prefix("listening on http://");
+            address.unwrap_or_default().clone_into(&mut server.address);
         }
+        server
     }
 
     pub fn url(&self) -> String {
