@@ -3,7 +3,15 @@
 use crate::failure::Failure;
 use crate::workspace;
 
+/// How many fresh seeds `cargo xtask test` tries.
+const SEEDS_QUICK: &str = "2000";
+
 pub fn run(arguments: &[String]) -> Result<(), Failure> {
     let mut cargo = workspace::cargo(&["run", "--release", "--locked", "-p", "earmark-simulator"]);
     workspace::run(cargo.arg("--").args(arguments))
+}
+
+/// The share that `cargo xtask test` runs.
+pub fn quick_share() -> Result<(), Failure> {
+    run(&["--seeds".to_owned(), SEEDS_QUICK.to_owned()])
 }

@@ -16,7 +16,8 @@ fn poll<T>(future: Pin<&mut impl Future<Output = T>>) -> Poll<T> {
 }
 
 fn small() -> World {
-    let limits = Limits { queue_commands: 3, group_commands: 2, aggregates: 1 };
+    let limits =
+        Limits { queue_commands: 3, group_commands: 2, aggregates: 1, ..Limits::default() };
     World::on(vec![plain()], vec![Disk::new()], limits)
 }
 

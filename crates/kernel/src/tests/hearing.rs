@@ -127,6 +127,7 @@ fn anything_can_be_parked_and_is_still_there_after_a_restart() {
         message: "channel".into(),
         body: "\u{0}not JSON\u{1F4A7}".into(),
         reason: "it is not JSON".into(),
+        idempotency: None,
     };
     drive(&world.bus, world.bus.park("echo", strange.clone())).unwrap();
     world.bus.settle().unwrap();
