@@ -47,7 +47,7 @@ impl Bus {
             match running.keep::<C>(idempotency, decided, &meta).await {
                 Ok(None) => {}
                 // The same request came twice at once, and the other was faster.
-                Ok(Some(first)) => return first,
+                Ok(Some(first)) => return Reply { replayed, ..first },
                 // What was done is done: asking again completes it.
                 Err(not_kept) => return Reply::fresh(Err(NotDone::Unknown(not_kept.to_string()))),
             }

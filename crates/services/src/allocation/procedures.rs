@@ -93,17 +93,25 @@ async fn undo(
     not_held
 }
 
-async fn release(caller: &Caller, why: &str, line: &LineState) -> Result<LineState, Failure> {
-    let step = format!("{why}/{}/{}", line.line_id.0, line.sku.0);
+async fn release(
+    caller: &Caller,
+    why: &str,
+    line: &LineState,
+) -> Result<LineState, NotDone<HoldRefused>> {
     let (order_id, line_id) = (line.order_id.clone(), line.line_id.clone());
     let one = ReleaseOne { order_id, line_id, sku: line.sku.clone() };
-    match caller.send(step, one).await {
+    match caller.send(step(why, line), one).await {
         Ok(released) => Ok(released.line),
         // It has gone by itself.
         Err(NotDone::Refused(_)) => Ok(line.clone()),
-        Err(NotDone::Failed(failure)) => Err(failure),
-        Err(NotDone::Unknown(_)) => Err(Failure::Stopping),
+        Err(NotDone::Failed(failure)) => Err(NotDone::Failed(failure)),
+        Err(NotDone::Unknown(why)) => Err(NotDone::Unknown(why)),
     }
+}
+
+/// The step for a line; no name contains what stands between the names.
+fn step(what: &str, line: &LineState) -> String {
+    format!("{what}/{}\u{1f}{}", line.line_id.0, line.sku.0)
 }
 
 /// Every held line of the order keeps its place; if some have lost theirs, nothing is confirmed.
@@ -127,8 +135,7 @@ pub(super) async fn confirm_hold(
         }
         let (order, line_id) = (order_id.clone(), line.line_id.clone());
         let one = ConfirmOne { order_id: order, line_id, sku: line.sku.clone() };
-        let step = format!("confirm/{}/{}", line.line_id.0, line.sku.0);
-        let confirmed = caller.send(step, one).await;
+        let confirmed = caller.send(step("confirm", &line), one).await;
         let confirmed = confirmed.map_err(|not_done| {
             not_done.map_refused(|_| HoldRefused::HoldExpired {
                 order_id: order_id.clone(),

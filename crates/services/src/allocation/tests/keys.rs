@@ -190,14 +190,82 @@ fn a_hold_that_cannot_be_made_leaves_nothing_wherever_it_breaks() {
 }
 
 #[test]
-fn a_hold_without_a_key_that_failed_has_held_nothing() {
+fn a_hold_without_a_key_that_broke_off_holds_nothing() {
     let world = broken_at(1, AppendFault::Failed);
     let both = hold("o1", &[("LAMP", 4), ("VASE", 5)], 600);
-    let failed = world.send(both.clone());
-    assert!(matches!(failed, Err(NotDone::Failed(Failure::Storage(_)))), "{failed:?}");
+    let half = world.send(both.clone());
+    assert!(matches!(half, Err(NotDone::Unknown(_))), "{half:?}");
     assert!(world.lines("o1").is_empty());
     world.send(both).unwrap();
     world.check();
+}
+
+#[test]
+fn a_release_or_confirmation_that_breaks_anywhere_is_completed_when_asked_again() {
+    let both = hold("o1", &[("LAMP", 4), ("VASE", 5)], 600);
+    for fault in FAULTS {
+        // The hold is two appends; then two lines, and the whole answer.
+        for at in 2..6 {
+            let world = broken_at(at, fault);
+            world.send(both.clone()).unwrap();
+            let (world, released) = insist(world, release("o1"));
+            assert_eq!(released.unwrap().lines.len(), 2, "{fault:?} at {at}");
+            assert!(world.lines("o1").is_empty(), "{fault:?} at {at}");
+            world.check();
+
+            let world = broken_at(at, fault);
+            world.send(both.clone()).unwrap();
+            let (world, confirmed) = insist(world, confirm("o1"));
+            assert_eq!(confirmed.unwrap().lines, world.lines("o1"), "{fault:?} at {at}");
+            assert_eq!((world.figures("b1"), world.figures("b2")), ([10, 4, 0, 6], [10, 5, 0, 5]));
+            world.check();
+        }
+    }
+}
+
+#[test]
+fn what_failed_half_way_is_not_said_to_have_left_nothing() {
+    let both = hold("o1", &[("LAMP", 4), ("VASE", 5)], 600);
+    let world = broken_at(3, AppendFault::Failed);
+    world.send(both.clone()).unwrap();
+    let released = world.send(release("o1"));
+    assert!(matches!(released, Err(NotDone::Unknown(_))), "{released:?}");
+    assert_eq!(world.send(release("o1")).unwrap().lines.len(), 1);
+    let world = broken_at(3, AppendFault::Failed);
+    world.send(both).unwrap();
+    let confirmed = world.send(confirm("o1"));
+    assert!(matches!(confirmed, Err(NotDone::Unknown(_))), "{confirmed:?}");
+    assert_eq!(world.send(confirm("o1")).unwrap().lines.len(), 2);
+}
+
+#[test]
+fn a_confirmation_asked_for_again_too_late_says_what_was_confirmed() {
+    let world = broken_at(3, AppendFault::Failed);
+    world.send(hold("o1", &[("LAMP", 4), ("VASE", 5)], 600)).unwrap();
+    assert!(matches!(keyed(&world, confirm("o1")).ending, Err(NotDone::Unknown(_))));
+    world.pass_hours(1);
+    let refused = keyed(&world, confirm("o1")).ending;
+    let expected = HoldRefused::HoldExpired {
+        order_id: super::order_id("o1"),
+        expired: vec![super::line_id("VASE")],
+        confirmed: vec![super::line_id("LAMP")],
+    };
+    assert_eq!(refused, Err(NotDone::Refused(expected)));
+}
+
+#[test]
+fn lines_whose_names_hold_what_stands_between_steps_are_not_mixed_up() {
+    let world = World::new();
+    for (place, name) in ["c", "b/c"].into_iter().enumerate() {
+        world.batch(&format!("b{place}"), name, 10, None);
+    }
+    let mut both = hold("o1", &[("c", 1), ("b/c", 1)], 600);
+    both.lines[0].line_id = Some(super::line_id("a/b"));
+    both.lines[1].line_id = Some(super::line_id("a"));
+    world.send(both).unwrap();
+    let confirmed = keyed(&world, confirm("o1")).ending.unwrap();
+    assert_eq!(confirmed.lines, world.lines("o1"));
+    assert!(confirmed.lines.iter().all(|it| it.held_until_ms.is_none()));
 }
 
 #[test]
