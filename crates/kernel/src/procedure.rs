@@ -37,7 +37,6 @@ impl Bus {
             ending = ending.map_err(|failed| NotDone::Unknown(format!("half done: {failed}")));
         }
         let idempotency = meta.idempotency.as_ref().filter(|_| !meta.dry_run);
-        let replayed = track.replayed.load(Ordering::SeqCst) && !track.fresh.load(Ordering::SeqCst);
         let decided = match &ending {
             Ok(answer) => Some(Ok(answer)),
             Err(NotDone::Refused(refusal)) => Some(Err(refusal)),
@@ -47,23 +46,19 @@ impl Bus {
             match running.keep::<C>(idempotency, decided, &meta).await {
                 Ok(None) => {}
                 // The same request came twice at once, and the other was faster.
-                Ok(Some(first)) => return Reply { replayed, ..first },
+                Ok(Some(first)) => return first,
                 // What was done is done: asking again completes it.
                 Err(not_kept) => return Reply::fresh(Err(NotDone::Unknown(not_kept.to_string()))),
             }
         }
         let events = std::mem::take(&mut *track.lock());
-        Reply { ending, replayed, events }
+        Reply { events, ..Reply::fresh(ending) }
     }
 }
 
 /// What the steps of a procedure leave behind.
 #[derive(Default)]
 struct Track {
-    /// A step was decided now, not replayed.
-    fresh: AtomicBool,
-    /// A step was replayed.
-    replayed: AtomicBool,
     /// A step was done or may be, now or before, and was not only rehearsed.
     done: AtomicBool,
     events: Mutex<Vec<Box<RawValue>>>,
@@ -103,10 +98,8 @@ impl Caller {
             at: self.meta.at,
         };
         let reply = self.bus.send_as(command, meta).await;
-        let track = &self.track;
-        if reply.replayed { &track.replayed } else { &track.fresh }.store(true, Ordering::SeqCst);
         let may_be_done = matches!(reply.ending, Ok(_) | Err(NotDone::Unknown(_)));
-        track.done.fetch_or(may_be_done && !self.meta.dry_run, Ordering::SeqCst);
+        self.track.done.fetch_or(may_be_done && !self.meta.dry_run, Ordering::SeqCst);
         self.track.lock().extend(reply.events);
         reply.ending
     }
