@@ -13,5 +13,5 @@ pub fn run(arguments: &[String]) -> Result<(), Failure> {
 
 /// The share that `cargo xtask test` runs.
 pub fn quick_share() -> Result<(), Failure> {
-    run(&["--seeds".to_owned(), SEEDS_QUICK.to_owned()])
+    run(&["--fresh", "--seeds", SEEDS_QUICK].map(str::to_owned))
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::bus::{Running, partition_of};
 use crate::kernel_event::Answered;
 use crate::log::StoreError;
-use crate::message::{Command, Idempotency, Key, Meta, Reply};
+use crate::message::{Command, Idempotency, Key, Meta, Reply, Wire};
 use crate::problem::{Failure, NotDone};
 use crate::writer::{GroupEnding, Writer};
 
@@ -38,13 +38,13 @@ impl Running {
         Ok(found.into_iter().map(|(_, answered)| answered).collect())
     }
 
-    /// Keeps how a command ended that no writer decided; what was kept first is the answer.
-    pub(crate) async fn keep<C: Command>(
+    /// Keeps how something was decided that no writer decides, and says what was kept first.
+    pub(crate) async fn keep<A: Wire, R: Wire>(
         &self,
         idempotency: &Idempotency,
-        decided: Result<&C::Answer, &C::Refusal>,
+        decided: Result<&A, &R>,
         meta: &Meta,
-    ) -> Result<Option<Reply<C>>, NotDone<C::Refusal>> {
+    ) -> Result<Option<Answered>, NotDone<R>> {
         let answered = Answered::of(idempotency, decided);
         let partition = &self.partitions[partition_of(&idempotency.key, self.partitions.len())];
         let (key, meta) = (idempotency.key.clone(), meta.clone());
@@ -61,24 +61,47 @@ impl Running {
             GroupEnding::Unknown(why) => return Err(NotDone::Unknown(why)),
         }
         let first = first.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let first = first.map_err(Failure::from)?;
-        Ok(first.map(|answered| answered.replay(idempotency)))
+        Ok(first.map_err(Failure::from)?)
     }
 
-    /// A command whose aggregate was not found is refused for good, as others are by a writer.
-    pub(crate) async fn keep_unlocated<C: Command>(
+    /// Where a command goes that had to be looked for, or the answer that nothing was found. The
+    /// same request asked twice at once may see two things, but goes one way: the one that was kept
+    /// first.
+    pub(crate) async fn agree_on_place<C: Command>(
         &self,
-        not_done: NotDone<C::Refusal>,
+        found: Result<Key, NotDone<C::Refusal>>,
         meta: &Meta,
-    ) -> Reply<C> {
-        let idempotency = meta.idempotency.as_ref().filter(|_| !meta.dry_run);
-        let (NotDone::Refused(refusal), Some(idempotency)) = (&not_done, idempotency) else {
-            return Reply::fresh(Err(not_done));
+    ) -> Result<Key, Reply<C>> {
+        let Some(idempotency) = meta.idempotency.as_ref().filter(|_| !meta.dry_run) else {
+            return found.map_err(|not_done| Reply::fresh(Err(not_done)));
         };
-        match self.keep(idempotency, Err(refusal), meta).await {
-            Ok(None) => Reply::fresh(Err(not_done)),
-            Ok(Some(reply)) => reply,
-            Err(not_done) => Reply::fresh(Err(not_done)),
+        match self.place(idempotency, found, meta).await {
+            Ok(key) => Ok(key),
+            Err(NotDone::Refused(refusal)) => {
+                match self.keep::<C::Answer, _>(idempotency, Err(&refusal), meta).await {
+                    Ok(None) => Err(Reply::fresh(Err(NotDone::Refused(refusal)))),
+                    Ok(Some(first)) => Err(first.replay(idempotency)),
+                    Err(not_kept) => Err(Reply::fresh(Err(not_kept))),
+                }
+            }
+            Err(not_done) => Err(Reply::fresh(Err(not_done))),
         }
+    }
+
+    async fn place<R: Wire>(
+        &self,
+        idempotency: &Idempotency,
+        found: Result<Key, NotDone<R>>,
+        meta: &Meta,
+    ) -> Result<Key, NotDone<R>> {
+        let place = idempotency.part("place");
+        let kept = match &found {
+            Ok(key) => self.keep(&place, Ok(key), meta).await?,
+            Err(NotDone::Refused(refusal)) => {
+                self.keep::<Key, _>(&place, Err(refusal), meta).await?
+            }
+            Err(_) => return found,
+        };
+        kept.map_or(found, |first| first.again(&place))
     }
 }

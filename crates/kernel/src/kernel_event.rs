@@ -69,19 +69,25 @@ impl Answered {
 
     /// The answer once more, if it is the same request that asks.
     pub(crate) fn replay<C: Command>(&self, idempotency: &Idempotency) -> Reply<C> {
+        Reply { replayed: true, ..Reply::fresh(self.again(idempotency)) }
+    }
+
+    /// What was kept, if it is the same request that asks.
+    pub(crate) fn again<A: Wire, R: Wire>(
+        &self,
+        idempotency: &Idempotency,
+    ) -> Result<A, NotDone<R>> {
         if self.fingerprint != idempotency.fingerprint {
-            let reused = Failure::KeyReused(idempotency.key.to_string());
-            return Reply::fresh(Err(reused.into()));
+            return Err(Failure::KeyReused(idempotency.key.to_string()).into());
         }
-        let read = match &self.ending {
-            Ending::Done(json) => serde_json::from_str(json.get()).map(Ok),
+        let unreadable = |error| crate::handler::unreadable("kept answer", &error);
+        match &self.ending {
+            Ending::Done(json) => Ok(serde_json::from_str(json.get()).map_err(unreadable)?),
             Ending::Refused(json) => {
-                serde_json::from_str(json.get()).map(|refusal| Err(NotDone::Refused(refusal)))
+                let refusal = serde_json::from_str(json.get()).map_err(unreadable)?;
+                Err(NotDone::Refused(refusal))
             }
-        };
-        let unreadable = |e| Err(crate::handler::unreadable("kept answer", &e).into());
-        let ending = read.unwrap_or_else(unreadable);
-        Reply { ending, replayed: true, events: Vec::new() }
+        }
     }
 }
 

@@ -112,10 +112,11 @@ impl Idempotency {
         Self { key: key.into(), fingerprint }
     }
 
-    /// The key of a part of the request, say one line of many.
+    /// The key of a part of the request, say one line of many. No caller can write what stands
+    /// between, so it is nobody's own key.
     #[must_use]
     pub fn part(&self, name: impl std::fmt::Display) -> Self {
-        let key = CompactString::from(format!("{}/{name}", self.key));
+        let key = CompactString::from(format!("{}\u{1f}{name}", self.key));
         Self { key, fingerprint: self.fingerprint.clone() }
     }
 }

@@ -43,10 +43,10 @@ impl Bus {
             Err(_) => None,
         };
         if let (Some(idempotency), Some(decided)) = (idempotency, decided) {
-            match running.keep::<C>(idempotency, decided, &meta).await {
+            match running.keep(idempotency, decided, &meta).await {
                 Ok(None) => {}
                 // The same request came twice at once, and the other was faster.
-                Ok(Some(first)) => return first,
+                Ok(Some(first)) => return first.replay(idempotency),
                 // What was done is done: asking again completes it.
                 Err(not_kept) => return Reply::fresh(Err(NotDone::Unknown(not_kept.to_string()))),
             }

@@ -23,9 +23,14 @@ impl Bus {
             return reply;
         }
         let handling: Arc<Handling<C>> = running.service.handling(line);
-        let key = match self.key_of(running, &handling, &command) {
+        let found = self.key_of(running, &handling, &command);
+        let agreed = match (command.key(), found) {
+            (Some(_), found) => found.map_err(|not_done| Reply::fresh(Err(not_done))),
+            (None, found) => running.agree_on_place(found, &meta).await,
+        };
+        let key = match agreed {
             Ok(key) => key,
-            Err(not_done) => return running.keep_unlocated(not_done, &meta).await,
+            Err(reply) => return reply,
         };
         let partition = &running.partitions[partition_of(&key, running.partitions.len())];
         let submitted = submit(partition, &handling, vec![Item { key, command, meta }]);

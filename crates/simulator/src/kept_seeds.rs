@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use clap::Parser;
 use earmark_simulator::Plan;
 
 use crate::arguments::Arguments;
@@ -29,7 +30,8 @@ fn read(path: &Path) -> Result<(String, Plan), String> {
     let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
     let mut lines = text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
     let line = lines.next().ok_or("it names no run")?;
-    let arguments = Arguments::read(line.split_whitespace().map(str::to_owned))?;
+    let words = std::iter::once("simulate").chain(line.split_whitespace());
+    let arguments = Arguments::try_parse_from(words).map_err(|error| error.to_string())?;
     let seed = arguments.seed.ok_or("it names no --seed")?;
     Ok((path.display().to_string(), arguments.plan(seed)))
 }

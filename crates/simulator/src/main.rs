@@ -4,33 +4,23 @@ mod arguments;
 mod batch;
 mod kept_seeds;
 
-use std::io::{IsTerminal, Write};
+use std::hash::BuildHasher;
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Instant;
 
+use clap::Parser;
 use earmark_simulator::{Plan, Trace, Violation, quiet_expected_panics, run, shrink};
+use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::arguments::{Arguments, USAGE};
+use crate::arguments::Arguments;
 use crate::batch::run_all;
 
-/// So many seeds, when nobody says how many.
-const SEEDS: u64 = 200;
 /// A batch of so many seeds must have met every interesting state.
 const SEEDS_TO_MEET_ALL: u64 = 200;
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::read(std::env::args().skip(1)) {
-        Ok(arguments) => arguments,
-        Err(why) => {
-            eprintln!("{why}\n\n{USAGE}");
-            return ExitCode::from(2);
-        }
-    };
-    if arguments.is_help {
-        println!("{USAGE}");
-        return ExitCode::SUCCESS;
-    }
+    let arguments = Arguments::parse();
     quiet_expected_panics();
     let outcome = match arguments.seed {
         Some(seed) => run_one(&arguments.plan(seed), arguments.is_traced),
@@ -78,27 +68,21 @@ fn replay_kept() -> Result<(), String> {
     Ok(())
 }
 
-#[expect(clippy::disallowed_methods, reason = "a person waits in real time; no run sees it")]
 fn run_seeds(arguments: &Arguments) -> Result<(), String> {
-    let count = arguments.seeds.unwrap_or(SEEDS);
-    let until = arguments.from.saturating_add(count);
-    let plans: Vec<Plan> = (arguments.from..until).map(|seed| arguments.plan(seed)).collect();
-    let start = Instant::now();
-    let (is_seen, total) = (std::io::stderr().is_terminal(), plans.len());
-    let every = if is_seen { total.div_ceil(100).max(1) } else { total.div_ceil(4).max(1) };
-    let batch = run_all(&plans, |done| {
-        if done % every == 0 || done == total {
-            let (end, seconds) = (if is_seen { '\r' } else { '\n' }, start.elapsed().as_secs_f64());
-            eprint!("{done} of {total} seeds, {seconds:.1} s{end}");
-        }
-    });
-    if is_seen {
-        eprintln!();
+    let (count, mut from) = (arguments.seeds, arguments.from);
+    if arguments.fresh {
+        from = unseen();
+        eprintln!("{count} seeds from {from}");
     }
+    let plans: Vec<Plan> =
+        (from..from.saturating_add(count)).map(|seed| arguments.plan(seed)).collect();
+    let bar = ProgressBar::new(count).with_style(style());
+    let batch = run_all(&plans, |done| bar.set_position(done as u64));
+    let seconds = bar.elapsed().as_secs_f64();
+    bar.finish_and_clear();
     if let Some((plan, violation)) = &batch.failure {
         return Err(told(plan, violation));
     }
-    let seconds = start.elapsed().as_secs_f64();
     let (runs, decided, events) = (batch.runs, batch.decided, batch.events);
     eprintln!("{runs} seeds hold: {decided} commands decided, {events} events, {seconds:.1} s");
     for (name, count) in batch.sightings.iter() {
@@ -109,6 +93,17 @@ fn run_seeds(arguments: &Arguments) -> Result<(), String> {
         return Err(format!("no seed has met {}", missing.join(", ")));
     }
     Ok(())
+}
+
+/// A seed that nobody has seen, of so few digits that it can be typed.
+#[expect(clippy::disallowed_methods, reason = "chance chooses the seed, and nothing after it")]
+fn unseen() -> u64 {
+    std::hash::RandomState::new().hash_one(()) % 1_000_000_000
+}
+
+fn style() -> ProgressStyle {
+    let template = "{wide_bar} {pos} of {len} seeds, {eta} left";
+    ProgressStyle::with_template(template).expect("a template that is known")
 }
 
 /// What failed, how to repeat it, and what to keep of it.
