@@ -1,7 +1,7 @@
 //! Allocation: stock is promised to order lines. The whole service at a glance.
 
 mod batches;
-mod events;
+pub mod events;
 mod facts;
 mod figures;
 mod handlers;
