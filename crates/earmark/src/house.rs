@@ -50,6 +50,11 @@ impl House {
         Ok(Self { bus, runtime, folder })
     }
 
+    /// Whether the folder holds a log.
+    pub fn is_there(path: &Path) -> bool {
+        holds_a_log(path)
+    }
+
     /// Whether another process has the folder.
     pub fn is_taken(path: &Path) -> bool {
         matches!(DataFolder::open(path), Err(OpenError::InUse { .. }))

@@ -135,10 +135,15 @@ async fn one_of(signals: &mut [Signal; 2]) {
 /// Wakes what a timer is set for. Never ends.
 async fn sweep(bus: &Bus) {
     loop {
-        if let Err(failure) = bus.sweep().await {
-            tracing::warn!(%failure, "timers could not be looked at");
+        match bus.sweep().await {
+            Ok(0) => rest(SWEEP_EVERY).await,
+            // There may be more than one sweep looks at.
+            Ok(_) => {}
+            Err(failure) => {
+                tracing::warn!(%failure, "timers could not be looked at");
+                rest(SWEEP_EVERY).await;
+            }
         }
-        rest(SWEEP_EVERY).await;
     }
 }
 

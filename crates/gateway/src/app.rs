@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use axum::Router;
 use earmark_kernel::Bus;
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::measure::Metrics;
 use crate::routes::Pages;
@@ -18,6 +18,8 @@ pub(crate) struct App {
     pub(crate) settings: Settings,
     pub(crate) metrics: Metrics,
     pub(crate) tasks: Tasks,
+    /// The room that the bodies on their way have together, in bytes.
+    pub(crate) bodies: Arc<Semaphore>,
     /// True once the server takes nothing more.
     pub(crate) stopping: watch::Sender<bool>,
     /// Made when the table of routes is drawn.

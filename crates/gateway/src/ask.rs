@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, Method, header};
-use earmark_kernel::{Idempotency, Key, Meta};
+use earmark_kernel::{Idempotency, Key, Meta, Query};
 use serde::de::value::{Error as ValueError, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer};
 
@@ -33,6 +33,13 @@ pub(crate) struct Ask {
 }
 
 impl Ask {
+    /// Asks what may take long to tell, on a thread that may block.
+    pub(crate) async fn recount<Q: Query>(&self, query: Q) -> Result<Q::Answer, Problem> {
+        let bus = self.app.bus.clone();
+        let told = self.app.tasks.block(move || bus.ask(query));
+        Ok(told.await.map_err(|broken| Problem::broken(&broken))??)
+    }
+
     /// A parameter of the path.
     pub(crate) fn path<T: DeserializeOwned>(&self, name: &str) -> Result<T, Problem> {
         let given = self.path.iter().find(|(known, _)| known == name);

@@ -1,11 +1,13 @@
 //! The body of a request, read within its limits of size and time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, header};
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::problem::{Problem, kinds};
@@ -15,20 +17,32 @@ use crate::settings::Settings;
 ///
 /// # Errors
 /// When it is larger, or takes too long, or does not come to its end.
-pub(crate) async fn read(body: Body, max: usize, settings: &Settings) -> Result<Bytes, Problem> {
+pub(crate) async fn read(
+    body: Body,
+    max: usize,
+    settings: &Settings,
+    room: &Arc<Semaphore>,
+) -> Result<Bytes, Problem> {
     // What says beforehand that it is too large is not read at all.
     if body.size_hint().lower() > max as u64 {
         return Err(too_large(max));
     }
-    let pieces = collect(body, max, settings.body_idle_timeout);
+    let pieces = collect(body, max, settings.body_idle_timeout, room);
     match timeout(settings.body_timeout, pieces).await {
         Ok(read) => read,
         Err(_) => Err(too_slow()),
     }
 }
 
-async fn collect(mut body: Body, max: usize, idle: Duration) -> Result<Bytes, Problem> {
+async fn collect(
+    mut body: Body,
+    max: usize,
+    idle: Duration,
+    room: &Arc<Semaphore>,
+) -> Result<Bytes, Problem> {
     let mut bytes = Vec::new();
+    // What has arrived takes its part of the room that all bodies have, until this one is whole.
+    let mut taken = Vec::new();
     loop {
         let piece = timeout(idle, body.frame()).await.map_err(|_| too_slow())?;
         let Some(piece) = piece else {
@@ -40,6 +54,8 @@ async fn collect(mut body: Body, max: usize, idle: Duration) -> Result<Bytes, Pr
         if bytes.len() + data.len() > max {
             return Err(too_large(max));
         }
+        let size = u32::try_from(data.len()).map_err(|_| too_large(max))?;
+        taken.push(Arc::clone(room).try_acquire_many_owned(size).map_err(|_| no_room())?);
         bytes.extend_from_slice(&data);
     }
 }
@@ -47,6 +63,11 @@ async fn collect(mut body: Body, max: usize, idle: Duration) -> Result<Bytes, Pr
 fn too_large(max: usize) -> Problem {
     let detail = format!("the body may have at most {max} bytes");
     Problem::new(&kinds::BODY_TOO_LARGE, detail).at("body").closing()
+}
+
+fn no_room() -> Problem {
+    let detail = "too many large bodies arrive at the same time; nothing was begun";
+    Problem::new(&kinds::BUSY, detail).retry_after(1).closing()
 }
 
 fn too_slow() -> Problem {

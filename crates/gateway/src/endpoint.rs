@@ -99,7 +99,7 @@ async fn read(app: &Arc<App>, line: &Line, request: Request) -> Result<Ask, Prob
         form = body::form(&parts.headers, line.body == BodyRule::Bulk)?;
     }
     let body = if takes_body {
-        body::read(content, max, settings).await?
+        body::read(content, max, settings, &app.bodies).await?
     } else {
         axum::body::Bytes::new()
     };
@@ -161,6 +161,7 @@ mod tests {
         let (clock, ids) = (Arc::new(SystemClock), Arc::new(RandomIds));
         Arc::new(App {
             bus: Bus::open(Vec::new(), clock, ids, Limits::default()).unwrap(),
+            bodies: Arc::new(tokio::sync::Semaphore::new(1024)),
             settings: Settings::default(),
             metrics: Metrics::install().unwrap(),
             tasks: Tasks::new().0,

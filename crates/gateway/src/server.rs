@@ -81,6 +81,7 @@ impl Gateway {
         let (tasks, all_ended) = Tasks::new();
         let app = Arc::new(App {
             bus: self.bus,
+            bodies: Arc::new(Semaphore::new(self.settings.bodies_bytes_max)),
             settings: self.settings,
             metrics,
             tasks,

@@ -31,6 +31,8 @@ pub struct Settings {
     pub headers_max: usize,
     /// Bytes of a body.
     pub body_bytes_max: usize,
+    /// Bytes that all bodies on their way may have together.
+    pub bodies_bytes_max: usize,
     /// Bytes of a bulk body.
     pub bulk_bytes_max: usize,
     /// Lines of a bulk body.
@@ -53,6 +55,7 @@ impl Default for Settings {
             header_bytes_max: 16 * 1024,
             headers_max: 100,
             body_bytes_max: 256 * 1024,
+            bodies_bytes_max: 256 * 1024 * 1024,
             bulk_bytes_max: 8 * 1024 * 1024,
             bulk_lines_max: 10_000,
             view_lag_max: 50_000,

@@ -21,6 +21,8 @@ pub trait Aggregate:
 {
     /// The name of the kind in the log; never changes.
     const NAME: &'static str;
+    /// Counted up when the shape of the state changes: snapshots of another version are of no use.
+    const VERSION: u32 = 1;
     /// What can happen to it.
     type Event: Event;
 

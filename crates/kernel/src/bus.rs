@@ -14,7 +14,7 @@ use crate::clock::{Clock, Now};
 use crate::feed::{Feed, PublicRecord};
 use crate::handler::{Handling, JsonReply};
 use crate::ids::Ids;
-use crate::line::Answerer;
+use crate::line::{Answerer, Told};
 use crate::log::{Record, StoreError};
 use crate::message::{Command, Meta, Query, Reply};
 use crate::partition::{Limits, Partition, Stores};
@@ -205,7 +205,11 @@ impl Bus {
         let running = &self.inner.services[service];
         let answerer = running.service.answered[line].run.downcast_ref::<Box<Answerer<Q>>>();
         let answerer = answerer.expect("found by its type");
-        Ok(answerer(&self.reading(running)?, query)?)
+        let told = answerer(&self.reading(running)?, query)?;
+        match told {
+            Told::Now(answer) => Ok(answer),
+            Told::Later(tell) => Ok(tell()?),
+        }
     }
 
     /// The public events of a partition after `after`, oldest first, at most `limit`.

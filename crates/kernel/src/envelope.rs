@@ -87,6 +87,9 @@ pub(crate) struct Envelope<'a> {
     #[serde(borrow)]
     pub(crate) key: std::borrow::Cow<'a, str>,
     pub(crate) causation: Uuid,
+    /// What it belongs to, where that is not the command that caused it.
+    #[serde(borrow)]
+    pub(crate) correlation: Option<std::borrow::Cow<'a, str>>,
     /// When the command was decided, where that is not the record's moment.
     pub(crate) at: Option<i64>,
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::envelope::Committed;
+use crate::envelope::{Committed, Envelope};
 use crate::log::{LogStore, StoreError};
 use crate::service::Service;
 
@@ -34,6 +34,8 @@ pub struct PublicRecord {
     pub previous: u64,
     /// The id of the command that caused it.
     pub causationid: String,
+    /// What it belongs to: what the first command of a chain said, or its id.
+    pub correlationid: String,
     /// What happened.
     pub data: Box<RawValue>,
 }
@@ -72,7 +74,7 @@ impl Feed<'_> {
                         Some(before) => before,
                         None => self.last_public(after)?,
                     };
-                    found.push(self.record(&committed, index, seq, before, name, data));
+                    found.push(self.record(&committed, index, seq, before, name, data)?);
                     previous = Some(seq);
                 }
                 seen = committed.last_seq();
@@ -123,9 +125,10 @@ impl Feed<'_> {
         previous: u64,
         name: &str,
         data: String,
-    ) -> PublicRecord {
+    ) -> Result<PublicRecord, StoreError> {
         let event = &committed.events[index];
-        PublicRecord {
+        let correlation = correlation(committed.envelope(index))?;
+        Ok(PublicRecord {
             specversion: "1.0".into(),
             id: format!("{}-{}-{sequence}", self.log_id, self.partition),
             source: format!("/{}/{}", self.service.name, self.partition),
@@ -135,7 +138,13 @@ impl Feed<'_> {
             sequence,
             previous,
             causationid: event.causation.to_string(),
+            correlationid: correlation.unwrap_or_else(|| event.causation.to_string()),
             data: RawValue::from_string(data).expect("a publication writes JSON"),
-        }
+        })
     }
+}
+
+fn correlation(envelope: &str) -> Result<Option<String>, StoreError> {
+    let envelope = Envelope::parse(envelope).map_err(|e| StoreError(e.to_string()))?;
+    Ok(envelope.correlation.map(std::borrow::Cow::into_owned))
 }

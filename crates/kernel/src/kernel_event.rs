@@ -80,7 +80,9 @@ impl Answered {
         if self.fingerprint != idempotency.fingerprint {
             return Err(Failure::KeyReused(idempotency.key.to_string()).into());
         }
-        let unreadable = |error| crate::handler::unreadable("kept answer", &error);
+        // It was done: whoever asks must not take it for a request that was never served.
+        let unreadable =
+            |error| NotDone::Unknown(format!("the answer that was kept cannot be read: {error}"));
         match &self.ending {
             Ending::Done(json) => Ok(serde_json::from_str(json.get()).map_err(unreadable)?),
             Ending::Refused(json) => {

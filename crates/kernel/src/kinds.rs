@@ -24,6 +24,7 @@ pub(crate) struct Kinds {
 }
 
 /// Says what does not hold for an aggregate, if something does not.
+type CheckAfter = Box<dyn Fn(&mut dyn AnyRecorder, &dyn Any) -> Result<(), String> + Send + Sync>;
 pub(crate) type Check = Box<dyn Fn(&mut dyn AnyRecorder) -> Result<(), String> + Send + Sync>;
 
 /// Makes an aggregate of a snapshot's version and state, or of nothing.
@@ -32,10 +33,12 @@ type RestoreFn = fn(&Kind, &Key, Option<(u64, &str)>) -> Result<Box<dyn AnyRecor
 /// A kind of aggregate, with what must be known of its type.
 pub(crate) struct Kind {
     pub(crate) name: &'static str,
+    pub(crate) version: u32,
     aggregate: TypeId,
     event: TypeId,
     rules: Arc<dyn Any + Send + Sync>,
     checks: Vec<Check>,
+    checks_after: Vec<CheckAfter>,
     decode: fn(&str) -> Result<(&'static str, EventBox), serde_json::Error>,
     restore: RestoreFn,
 }
@@ -49,10 +52,12 @@ impl Kinds {
     pub(crate) fn new() -> Self {
         let kernel = Kind {
             name: KERNEL,
+            version: 1,
             aggregate: TypeId::of::<()>(),
             event: TypeId::of::<KernelEvent>(),
             rules: Arc::new(()),
             checks: Vec::new(),
+            checks_after: Vec::new(),
             decode: decode::<KernelEvent>,
             restore: |_, _, _| Err(StoreError("the kernel's events have no aggregate".into())),
         };
@@ -66,10 +71,12 @@ impl Kinds {
         assert!(taken.is_none(), "two kinds of aggregates are named {}", A::NAME);
         self.kinds.push(Kind {
             name: A::NAME,
+            version: A::VERSION,
             aggregate: TypeId::of::<A>(),
             event: TypeId::of::<A::Event>(),
             rules: Arc::new(Rules::<A> { first: Vec::new(), then: Vec::new() }),
             checks: Vec::new(),
+            checks_after: Vec::new(),
             decode: decode::<A::Event>,
             restore: restore::<A>,
         });
@@ -107,6 +114,18 @@ impl Kinds {
         }));
     }
 
+    pub(crate) fn keep_after<A: Aggregate>(
+        &mut self,
+        check: impl Fn(&A, &A::Event) -> Result<(), String> + Send + Sync + 'static,
+    ) {
+        let index = self.index_of::<A>();
+        self.kinds[usize::from(index.0)].checks_after.push(Box::new(move |recorder, event| {
+            let recorder: Option<&mut Recorder<A>> = recorder.as_any().downcast_mut();
+            let event = event.downcast_ref().expect("a kind has one type of event");
+            check(recorder.expect("a kind has one type"), event)
+        }));
+    }
+
     pub(crate) fn get(&self, index: KindIndex) -> &Kind {
         &self.kinds[usize::from(index.0)]
     }
@@ -129,6 +148,15 @@ impl Kinds {
 }
 
 impl Kind {
+    /// The first thing that does not hold of what an event is about.
+    pub(crate) fn check_after(
+        &self,
+        recorder: &mut dyn AnyRecorder,
+        event: &dyn Any,
+    ) -> Result<(), String> {
+        self.checks_after.iter().try_for_each(|check| check(recorder, event))
+    }
+
     /// The first thing that does not hold for an aggregate of this kind.
     pub(crate) fn check(&self, recorder: &mut dyn AnyRecorder) -> Result<(), String> {
         self.checks.iter().try_for_each(|check| check(recorder))

@@ -52,6 +52,7 @@ pub use feed::PublicRecord;
 pub use flow::{Edge, Flow};
 pub use handler::{JsonReply, RefusedJson};
 pub use kernel_event::Parked;
+pub use line::Later;
 pub use log::StoreError;
 pub use message::{
     Command, Event, Fact, Idempotency, Key, Meta, PublicEvent, Query, Recorded, Reply, Wire,
@@ -60,7 +61,7 @@ pub use partition::{Limits, Stores};
 pub use problem::{Failure, NotDone};
 pub use procedure::Caller;
 pub use reaction::Hearing;
-pub use reading::{Happened, Reading};
+pub use reading::{Happened, Past, Reading};
 pub use service::Service;
 pub use status::PartitionStatus;
 pub use table::Table;

@@ -54,7 +54,16 @@ pub(crate) struct AnsweredQuery {
 
 /// How a query is answered.
 pub(crate) type Answerer<Q> =
-    dyn Fn(&Reading, Q) -> Result<<Q as Query>::Answer, StoreError> + Send + Sync;
+    dyn Fn(&Reading, Q) -> Result<Told<<Q as Query>::Answer>, StoreError> + Send + Sync;
+
+/// What takes long to tell, told when nothing is held any more.
+pub type Later<T> = Box<dyn FnOnce() -> Result<T, StoreError> + Send>;
+
+/// An answer, or how to come by it.
+pub(crate) enum Told<T> {
+    Now(T),
+    Later(Later<T>),
+}
 
 /// What follows from a fact, for the flow map.
 pub(crate) struct FlowLine {

@@ -150,22 +150,26 @@ impl Partition {
         self.halted.subscribe()
     }
 
-    /// Wakes aggregates whose timers rang; says how many. Each is looked at in a group of its own.
+    /// Wakes aggregates whose timers rang; says how many. They are looked at in one group.
     pub(crate) async fn sweep(&self, meta: &Meta) -> Result<usize, Failure> {
         let due = timer::due(&*self.follower.read()?, self.clock.now(), SWEEP_MAX)?;
-        for it in &due {
-            let (kind, key, meta) = (it.kind, it.key.clone(), meta.clone());
-            let not_loaded = Arc::new(Mutex::new(None));
-            let missed = Arc::clone(&not_loaded);
-            let woken = self.errand(move |writer| {
-                let error = writer.wake(kind, &key, &meta).err();
-                *missed.lock().unwrap_or_else(PoisonError::into_inner) = error;
-            });
-            woken.await?;
-            // The timer stays: it rings again.
-            if let Some(error) = not_loaded.lock().unwrap_or_else(PoisonError::into_inner).take() {
-                return Err(error.into());
+        if due.is_empty() {
+            return Ok(0);
+        }
+        let not_loaded = Arc::new(Mutex::new(None));
+        let (missed, meta) = (Arc::clone(&not_loaded), meta.clone());
+        let ids: Vec<_> = due.iter().map(|it| (it.kind, it.key.clone())).collect();
+        self.errand(move |writer| {
+            for (kind, key) in &ids {
+                if let Err(error) = writer.wake(*kind, key, &meta) {
+                    *missed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                }
             }
+        })
+        .await?;
+        // The timers stay: they ring again.
+        if let Some(error) = not_loaded.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            return Err(error.into());
         }
         let mut shelf = self.follower.write()?;
         due.iter().for_each(|it| shelf.timers.delete(it.row.clone()));
@@ -217,7 +221,7 @@ fn derive_anew_where_need_be(
     head: u64,
 ) -> Result<(), StoreError> {
     let views = service.views.iter().map(|it| format!("{}:{}", it.name, it.version));
-    let kinds = service.kinds.aggregates().map(|(_, kind)| kind.name.to_owned());
+    let kinds = service.kinds.aggregates().map(|(_, it)| format!("{}:{}", it.name, it.version));
     let parts: Vec<String> = views.chain(kinds).chain([stores.log.id()?]).collect();
     let shape = format!("\"{}\"", parts.join(" "));
     let known = stores.rows.row(SHAPE_TABLE, service.name)?;

@@ -88,7 +88,7 @@ impl Bus {
             for (place, send) in sends.into_iter().enumerate() {
                 let meta = Meta {
                     idempotency: Some(keyed(event, reaction.by, place)),
-                    correlation: Some(Key::from(event.causationid.as_str())),
+                    correlation: Some(Key::from(event.correlationid.as_str())),
                     ..Meta::default()
                 };
                 match send(self.clone(), meta).await {

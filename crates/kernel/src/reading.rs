@@ -1,5 +1,6 @@
 //! Reading: what a query sees of a service's partitions, all as of the head when it arrived.
 
+use std::marker::PhantomData;
 use std::sync::RwLockReadGuard;
 
 use uuid::Uuid;
@@ -10,7 +11,7 @@ use crate::log::StoreError;
 use crate::message::Key;
 use crate::service::Service;
 use crate::shelf::Shelf;
-use crate::stream::causation;
+use crate::stream::{Stream, causation};
 use crate::view::{View, Viewing};
 
 /// The views of a service, as of the moment a question arrived.
@@ -73,26 +74,6 @@ impl Reading<'_> {
         Ok(rows)
     }
 
-    /// What happened to an aggregate after `after`, oldest first, at most `limit` events.
-    ///
-    /// # Errors
-    /// When the storage cannot be read.
-    pub fn history<A: Aggregate>(
-        &self,
-        key: &str,
-        after: u64,
-        limit: usize,
-    ) -> Result<Vec<Happened<A::Event>>, StoreError> {
-        let kind = self.service.kinds.index_of::<A>();
-        let events = self.shelf_of(key).streams.events(kind, &key.into(), after, limit)?;
-        let happened = |it: crate::stream::StreamEvent| {
-            let event = serde_json::from_str(&it.envelope)
-                .map_err(|e| StoreError(format!("an event of {key:?} cannot be read: {e}")))?;
-            Ok(Happened { seq: it.seq, at: it.at, causation: causation(&it.envelope)?, event })
-        };
-        events.into_iter().map(happened).collect()
-    }
-
     /// An aggregate as it is.
     ///
     /// # Errors
@@ -102,17 +83,12 @@ impl Reading<'_> {
         typed(self.shelf_of(key).streams.load(kind, &key.into())?.as_mut())
     }
 
-    /// An aggregate as it was when the event `through` had happened.
-    ///
-    /// # Errors
-    /// When the storage cannot be read.
-    pub fn aggregate_at<A: Aggregate>(
-        &self,
-        key: &str,
-        through: u64,
-    ) -> Result<Recorder<A>, StoreError> {
+    /// What has happened to an aggregate until this moment, to be told without holding others up.
+    #[must_use]
+    pub fn past<A: Aggregate>(&self, key: &str) -> Past<A> {
         let kind = self.service.kinds.index_of::<A>();
-        typed(self.shelf_of(key).streams.load_at(kind, &key.into(), through)?.as_mut())
+        let stream = self.shelf_of(key).streams.stream(kind, &key.into());
+        Past { stream, key: key.into(), aggregate: PhantomData }
     }
 
     /// The shelf of the partition that a key of an aggregate belongs to.
@@ -127,6 +103,37 @@ impl Reading<'_> {
             place.unwrap_or_else(|| panic!("{} has no view {}", self.service.name, V::NAME));
         let view = shelf.views[place].as_any().downcast_ref::<Viewing<V>>();
         &view.expect("views stand in the table's order").table
+    }
+}
+
+/// The past of one aggregate: read from the disk, however long it takes, while others go on.
+pub struct Past<A> {
+    stream: Stream,
+    key: Key,
+    aggregate: PhantomData<fn() -> A>,
+}
+
+impl<A: Aggregate> Past<A> {
+    /// What happened after `after`, oldest first, at most `limit` events.
+    ///
+    /// # Errors
+    /// When the storage cannot be read.
+    pub fn history(&self, after: u64, limit: usize) -> Result<Vec<Happened<A::Event>>, StoreError> {
+        let happened = |it: crate::stream::StreamEvent| {
+            let event = serde_json::from_str(&it.envelope).map_err(|e| {
+                StoreError(format!("an event of {:?} cannot be read: {e}", self.key))
+            })?;
+            Ok(Happened { seq: it.seq, at: it.at, causation: causation(&it.envelope)?, event })
+        };
+        self.stream.events(after, limit)?.into_iter().map(happened).collect()
+    }
+
+    /// The aggregate as it was when the event `through` had happened.
+    ///
+    /// # Errors
+    /// When the storage cannot be read.
+    pub fn aggregate_at(&self, through: u64) -> Result<Recorder<A>, StoreError> {
+        typed(self.stream.load(through)?.recorder.as_mut())
     }
 }
 

@@ -9,8 +9,8 @@ use crate::envelope::CommittedEvent;
 use crate::handler::{Handling, Locate, dispatch};
 use crate::kinds::Kinds;
 use crate::line::{
-    AnsweredQuery, Answerer, Conducted, FlowLine, Handled, Procedure, Publication, Reaction,
-    SendFn, Timer, Viewed,
+    AnsweredQuery, Answerer, Conducted, FlowLine, Handled, Later, Procedure, Publication, Reaction,
+    SendFn, Timer, Told, Viewed,
 };
 use crate::log::StoreError;
 use crate::message::{Command, Fact, Key, PublicEvent, Query, Recorded};
@@ -155,18 +155,30 @@ impl Service {
 
     /// A question is answered from the views.
     #[must_use]
-    pub fn answers<Q, F>(mut self, run: F) -> Self
+    pub fn answers<Q, F>(self, run: F) -> Self
     where
         Q: Query,
         F: Fn(&Reading, Q) -> Result<Q::Answer, StoreError> + Send + Sync + 'static,
     {
-        let boxed: Box<Answerer<Q>> = Box::new(run);
-        self.answered.push(AnsweredQuery {
-            query: Q::NAME,
-            by: function_name::<F>(),
-            query_type: TypeId::of::<Q>(),
-            run: Box::new(boxed),
-        });
+        let run = move |reading: &Reading, query| run(reading, query).map(Told::Now);
+        self.answers_by::<Q>(function_name::<F>(), Box::new(run))
+    }
+
+    /// A question is answered from the past of aggregates: what is found at this moment says how to
+    /// tell it, which may take long and holds nobody up.
+    #[must_use]
+    pub fn recounts<Q, F>(self, run: F) -> Self
+    where
+        Q: Query,
+        F: Fn(&Reading, Q) -> Result<Later<Q::Answer>, StoreError> + Send + Sync + 'static,
+    {
+        let run = move |reading: &Reading, query| run(reading, query).map(Told::Later);
+        self.answers_by::<Q>(function_name::<F>(), Box::new(run))
+    }
+
+    fn answers_by<Q: Query>(mut self, by: &'static str, run: Box<Answerer<Q>>) -> Self {
+        let (query, query_type) = (Q::NAME, TypeId::of::<Q>());
+        self.answered.push(AnsweredQuery { query, by, query_type, run: Box::new(run) });
         self
     }
 
@@ -195,6 +207,17 @@ impl Service {
         check: impl Fn(&A) -> Result<(), String> + Send + Sync + 'static,
     ) -> Self {
         self.kinds_mut().keep(check);
+        self
+    }
+
+    /// What must hold of what a fact is about, once the command that recorded it is through; unlike
+    /// what `keeps` checks it must not cost more as the aggregate grows.
+    #[must_use]
+    pub fn keeps_after<A: Aggregate>(
+        mut self,
+        check: impl Fn(&A, &A::Event) -> Result<(), String> + Send + Sync + 'static,
+    ) -> Self {
+        self.kinds_mut().keep_after(check);
         self
     }
 

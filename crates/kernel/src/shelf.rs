@@ -125,8 +125,8 @@ impl Shelf {
         self.applied
     }
 
-    fn thaw(&mut self, through: u64) {
-        self.streams.thaw();
+    fn thaw(&mut self, through: u64, snapshots: &[((KindIndex, Key), u64)]) {
+        self.streams.thaw(snapshots);
         self.tables().for_each(AnyTable::thaw);
         self.frozen_through = None;
         self.settled = through;
@@ -295,9 +295,10 @@ impl Follower {
             let through_seq = shelf.freeze();
             let frozen: Vec<_> = shelf.tables().map(|it| (it.name(), it.frozen())).collect();
             let streams = shelf.streams.frozen();
-            let tables = shelf.streams.snapshots(through_seq)?;
-            (Settlement { through_seq, tables }, frozen, streams)
+            (Settlement { through_seq, tables: Vec::new() }, frozen, streams)
         };
+        let (tables, snapshots) = streams.snapshots(settlement.through_seq)?;
+        settlement.tables.extend(tables);
         settlement.tables.extend(streams.tables());
         for (name, rows) in &frozen {
             let changes = rows.changes().map_err(|e| StoreError(e.to_string()))?;
@@ -307,7 +308,7 @@ impl Follower {
         // When this fails, what was set apart stays so and is tried again with the next settling.
         self.disk.settle(&settlement)?;
         let mut shelf = self.shelf.write().unwrap_or_else(PoisonError::into_inner);
-        shelf.thaw(settlement.through_seq);
+        shelf.thaw(settlement.through_seq, &snapshots);
         self.settled.store(settlement.through_seq, Ordering::Release);
         Ok(settlement.through_seq)
     }

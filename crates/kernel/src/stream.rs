@@ -4,9 +4,9 @@
 //! a snapshot makes what came before unnecessary for loading.
 
 use std::fmt::Write;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -18,12 +18,17 @@ use crate::log::StoreError;
 use crate::message::Key;
 use crate::rows::{KeyRange, RowChange, RowStore};
 
+/// So many events of an aggregate are settled as one row, at most.
+const ROW_EVENTS: usize = 64;
 /// So many rows of a stream are read at a time.
-const PAGE: usize = 256;
+const PAGE_ROWS: usize = 16;
+/// Who has fewer events between two settlings is not counted: loading it will tell.
+const COUNTED_FROM: u64 = 32;
 /// Between the key of an aggregate and the number of the first event of a row.
 const SEPARATOR: char = '\u{1f}';
 
-type Entries = FxHashMap<(KindIndex, Key), Vec<(Arc<Committed>, usize)>>;
+type Id = (KindIndex, Key);
+type Entries = FxHashMap<Id, Vec<(Arc<Committed>, usize)>>;
 
 /// The streams of a partition: what is not settled yet in memory, the rest on disk.
 pub(crate) struct Streams {
@@ -32,8 +37,28 @@ pub(crate) struct Streams {
     active: Entries,
     frozen: Arc<Entries>,
     /// Events since the last snapshot, and after how many the next is due.
-    since_snapshot: FxHashMap<(KindIndex, Key), (u64, u64)>,
+    since_snapshot: FxHashMap<Id, (u64, u64)>,
+    /// What took so many events to load that a snapshot is due.
+    long: Mutex<FxHashSet<Id>>,
     snapshot_after_min: u64,
+}
+
+/// The events of one aggregate as of the moment it was asked for, read without holding anybody up.
+pub(crate) struct Stream {
+    kinds: Arc<Kinds>,
+    disk: Arc<dyn RowStore>,
+    kind: KindIndex,
+    key: Key,
+    /// What was not settled at that moment.
+    memory: Vec<(Arc<Committed>, usize)>,
+}
+
+/// An aggregate, loaded.
+pub(crate) struct Loaded {
+    pub(crate) recorder: Box<dyn AnyRecorder>,
+    /// Events since the snapshot, and the version that it holds.
+    folded: u64,
+    snapshot_version: u64,
 }
 
 /// One event of a stream, as JSON.
@@ -61,9 +86,15 @@ struct Snapshot<'a> {
 
 impl Streams {
     pub(crate) fn new(kinds: Arc<Kinds>, disk: Arc<dyn RowStore>, snapshot_after_min: u64) -> Self {
-        let (active, frozen) = (Entries::default(), Arc::default());
-        let since_snapshot = FxHashMap::default();
-        Self { kinds, disk, active, frozen, since_snapshot, snapshot_after_min }
+        Self {
+            kinds,
+            disk,
+            active: Entries::default(),
+            frozen: Arc::default(),
+            since_snapshot: FxHashMap::default(),
+            long: Mutex::default(),
+            snapshot_after_min,
+        }
     }
 
     pub(crate) fn add(&mut self, record: &Arc<Committed>, index: usize) {
@@ -74,16 +105,42 @@ impl Streams {
         self.active.entry(id).or_default().push((Arc::clone(record), index));
     }
 
+    /// Sets apart what is to be settled, and says what a snapshot is due of.
     pub(crate) fn freeze(&mut self) {
         self.frozen = Arc::new(std::mem::take(&mut self.active));
     }
 
-    pub(crate) fn thaw(&mut self) {
+    pub(crate) fn thaw(&mut self, snapshots: &[(Id, u64)]) {
         self.frozen = Arc::default();
+        let mut long = self.long.lock().unwrap_or_else(PoisonError::into_inner);
+        for (id, version) in snapshots {
+            long.remove(id);
+            let pending = self.active.get(id).map_or(0, Vec::len) as u64;
+            let due = self.snapshot_after_min.max(version / 2);
+            self.since_snapshot.insert(id.clone(), (pending, due));
+        }
+        self.since_snapshot
+            .retain(|_, (count, due)| *count >= COUNTED_FROM || *due > self.snapshot_after_min);
     }
 
     pub(crate) fn frozen(&self) -> FrozenStreams {
-        FrozenStreams { kinds: Arc::clone(&self.kinds), entries: Arc::clone(&self.frozen) }
+        let due = self.since_snapshot.iter().filter(|(_, (count, at))| count >= at);
+        let mut due: FxHashSet<Id> = due.map(|(id, _)| id.clone()).collect();
+        due.extend(self.long.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
+        FrozenStreams {
+            kinds: Arc::clone(&self.kinds),
+            disk: Arc::clone(&self.disk),
+            entries: Arc::clone(&self.frozen),
+            due: due.into_iter().collect(),
+        }
+    }
+
+    /// The stream of an aggregate at this moment.
+    pub(crate) fn stream(&self, kind: KindIndex, key: &Key) -> Stream {
+        let id = (kind, key.clone());
+        let memory = self.frozen.get(&id).into_iter().chain(self.active.get(&id)).flatten();
+        let (kinds, disk) = (Arc::clone(&self.kinds), Arc::clone(&self.disk));
+        Stream { kinds, disk, kind, key: id.1.clone(), memory: memory.cloned().collect() }
     }
 
     /// Loads an aggregate as the log has it: its snapshot, and the events since.
@@ -92,82 +149,62 @@ impl Streams {
         kind: KindIndex,
         key: &Key,
     ) -> Result<Box<dyn AnyRecorder>, StoreError> {
-        self.load_at(kind, key, u64::MAX)
+        let loaded = self.stream(kind, key).load(u64::MAX)?;
+        if loaded.folded >= self.snapshot_after_min.max(loaded.snapshot_version / 2) {
+            let mut long = self.long.lock().unwrap_or_else(PoisonError::into_inner);
+            long.insert((kind, key.clone()));
+        }
+        Ok(loaded.recorder)
     }
+}
 
+impl Stream {
     /// The aggregate as it was when the event `through` had happened.
-    pub(crate) fn load_at(
-        &self,
-        kind: KindIndex,
-        key: &Key,
-        through: u64,
-    ) -> Result<Box<dyn AnyRecorder>, StoreError> {
-        let memory = self.frozen.get(&(kind, key.clone())).into_iter();
-        let memory = memory.chain(self.active.get(&(kind, key.clone())));
-        self.fold(kind, key, memory.flatten(), through)
-    }
-
-    fn fold<'a>(
-        &self,
-        kind: KindIndex,
-        key: &Key,
-        memory: impl Iterator<Item = &'a (Arc<Committed>, usize)>,
-        through: u64,
-    ) -> Result<Box<dyn AnyRecorder>, StoreError> {
-        let of = self.kinds.get(kind);
-        let stored = self.disk.row(&snapshot_table(of.name), key)?;
+    pub(crate) fn load(&self, through: u64) -> Result<Loaded, StoreError> {
+        let of = self.kinds.get(self.kind);
+        let stored = self.disk.row(&snapshot_table(of.name), &self.key)?;
         let unreadable = |e: serde_json::Error| {
-            StoreError(format!("the snapshot of {} {key:?} cannot be read: {e}", of.name))
+            StoreError(format!("the snapshot of {} {:?} cannot be read: {e}", of.name, self.key))
         };
         let snapshot: Option<Snapshot<'_>> =
             stored.as_deref().map(serde_json::from_str).transpose().map_err(unreadable)?;
         let snapshot = snapshot.filter(|it| it.through_seq <= through);
-        let mut recorder =
-            of.restore(key, snapshot.as_ref().map(|it| (it.version, it.state.get())))?;
-        let mut seq = snapshot.map_or(0, |it| it.through_seq);
-        while seq < through {
-            let page = self.stored(of.name, key, seq, PAGE)?;
-            let Some(last) = page.last() else { break };
-            let last = last.seq;
-            for event in page.into_iter().filter(|event| event.seq <= through) {
-                self.fold_json(recorder.as_mut(), kind, &event.envelope)?;
+        let state = snapshot.as_ref().map(|it| (it.version, it.state.get()));
+        let mut recorder = of.restore(&self.key, state)?;
+        let snapshot_version = state.map_or(0, |(version, _)| version);
+        let (mut seq, mut folded) = (snapshot.map_or(0, |it| it.through_seq), 0);
+        self.each_stored(seq, |event| {
+            if event.seq > through {
+                return Ok(false);
             }
-            seq = last;
-        }
-        for (record, index) in memory {
+            let envelope = event.event.get();
+            let (_, _, fact) = self.kinds.decode(of.name, envelope).map_err(StoreError)?;
+            recorder.fold_any(fact.as_any());
+            (seq, folded) = (event.seq, folded + 1);
+            Ok(true)
+        })?;
+        for (record, index) in &self.memory {
             let event_seq = record.first_seq + *index as u64;
             if event_seq > seq && event_seq <= through {
                 recorder.fold_any(record.events[*index].event.as_any());
+                folded += 1;
             }
         }
-        Ok(recorder)
+        Ok(Loaded { recorder, folded, snapshot_version })
     }
 
-    fn fold_json(
-        &self,
-        recorder: &mut dyn AnyRecorder,
-        kind: KindIndex,
-        envelope: &str,
-    ) -> Result<(), StoreError> {
-        let of = self.kinds.get(kind).name;
-        let (_, _, event) = self.kinds.decode(of, envelope).map_err(StoreError)?;
-        recorder.fold_any(event.as_any());
-        Ok(())
-    }
-
-    /// The events of an aggregate after `after`, oldest first, at most `limit`.
-    pub(crate) fn events(
-        &self,
-        kind: KindIndex,
-        key: &Key,
-        after: u64,
-        limit: usize,
-    ) -> Result<Vec<StreamEvent>, StoreError> {
-        let mut events = self.stored(self.kinds.get(kind).name, key, after, limit)?;
-        let id = (kind, key.clone());
-        let memory = self.frozen.get(&id).into_iter().chain(self.active.get(&id)).flatten();
+    /// The events of the aggregate after `after`, oldest first, at most `limit`.
+    pub(crate) fn events(&self, after: u64, limit: usize) -> Result<Vec<StreamEvent>, StoreError> {
+        let mut events = Vec::new();
+        self.each_stored(after, |it| {
+            if events.len() < limit {
+                let envelope = it.event.get().to_owned();
+                events.push(StreamEvent { seq: it.seq, at: Now(it.at), envelope });
+            }
+            Ok(events.len() < limit)
+        })?;
         let settled = events.last().map_or(after, |event| event.seq);
-        for (record, index) in memory {
+        for (record, index) in &self.memory {
             let seq = record.first_seq + *index as u64;
             if events.len() >= limit {
                 break;
@@ -180,92 +217,91 @@ impl Streams {
         Ok(events)
     }
 
-    /// The settled events after `after`: up to `limit`, whole rows beyond it cut.
-    fn stored(
+    /// Shows the settled events after `after`, oldest first, for as long as `show` wants more.
+    fn each_stored(
         &self,
-        of: &str,
-        key: &Key,
         after: u64,
-        limit: usize,
-    ) -> Result<Vec<StreamEvent>, StoreError> {
-        let table = stream_table(of);
+        mut show: impl FnMut(StoredEvent<'_>) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
+        let table = stream_table(self.kinds.get(self.kind).name);
         // The row that holds `after + 1` may begin before it.
-        let begin = stream_key(key, 0);
-        let below = stream_key(key, after.saturating_add(1)) + "\u{1}";
+        let begin = stream_key(&self.key, 0);
+        let below = stream_key(&self.key, after.saturating_add(1)) + "\u{1}";
         let range = KeyRange { from: begin.clone(), below: Some(below), limit: 1, backwards: true };
         let first = self.disk.rows(&table, &range)?;
-        let from = first.into_iter().next().map_or(begin, |(row_key, _)| row_key);
-        let below = Some(format!("{key}{SEPARATOR}~"));
-        let range = KeyRange { from, below, limit: limit.saturating_add(1), backwards: false };
-        let mut events = Vec::new();
-        for (row_key, text) in self.disk.rows(&table, &range)? {
-            let stored: Vec<StoredEvent<'_>> = serde_json::from_str(&text).map_err(|e| {
-                StoreError(format!("the row {row_key:?} of {table} cannot be read: {e}"))
-            })?;
-            let wanted = stored.into_iter().filter(|it| it.seq > after);
-            events.extend(wanted.map(|it| StreamEvent {
-                seq: it.seq,
-                at: Now(it.at),
-                envelope: it.event.get().to_owned(),
-            }));
-            if events.len() >= limit {
-                events.truncate(limit);
-                break;
+        let mut from = first.into_iter().next().map_or(begin, |(row_key, _)| row_key);
+        let below = Some(format!("{}{SEPARATOR}~", self.key));
+        loop {
+            let (limit, below) = (PAGE_ROWS, below.clone());
+            let rows =
+                self.disk.rows(&table, &KeyRange { from, below, limit, backwards: false })?;
+            for (row_key, text) in &rows {
+                let stored: Vec<StoredEvent<'_>> = serde_json::from_str(text).map_err(|e| {
+                    StoreError(format!("the row {row_key:?} of {table} cannot be read: {e}"))
+                })?;
+                for event in stored.into_iter().filter(|it| it.seq > after) {
+                    if !show(event)? {
+                        return Ok(());
+                    }
+                }
+            }
+            let is_last = rows.len() < PAGE_ROWS;
+            match rows.into_iter().next_back() {
+                Some((last, _)) if !is_last => from = last + "\u{1}",
+                _ => return Ok(()),
             }
         }
-        Ok(events)
-    }
-
-    /// Snapshots of the aggregates for which one is due, as changed rows a kind. Only what is set
-    /// apart
-    /// counts: call between `freeze` and `thaw`.
-    pub(crate) fn snapshots(
-        &mut self,
-        through: u64,
-    ) -> Result<Vec<(String, Vec<RowChange>)>, StoreError> {
-        let due = |(count, at): &(u64, u64)| count >= at;
-        let ids: Vec<_> = self
-            .since_snapshot
-            .iter()
-            .filter(|(_, it)| due(it))
-            .map(|(id, _)| id.clone())
-            .collect();
-        let mut tables: FxHashMap<KindIndex, Vec<RowChange>> = FxHashMap::default();
-        for id in ids {
-            let memory = self.frozen.get(&id).into_iter().flatten();
-            let recorder = self.fold(id.0, &id.1, memory, through)?;
-            let (version, state) = recorder.snapshot().map_err(|e| StoreError(e.to_string()))?;
-            let value =
-                format!(r#"{{"through_seq":{through},"version":{version},"state":{state}}}"#);
-            let change = RowChange { key: id.1.to_string(), value: Some(value) };
-            tables.entry(id.0).or_default().push(change);
-            let pending = self.active.get(&id).map_or(0, Vec::len) as u64;
-            self.since_snapshot.insert(id, (pending, self.snapshot_after_min.max(version / 2)));
-        }
-        let named = |(kind, mut rows): (KindIndex, Vec<RowChange>)| {
-            rows.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-            (snapshot_table(self.kinds.get(kind).name), rows)
-        };
-        Ok(tables.into_iter().map(named).collect())
     }
 }
 
 /// Stream entries set apart, to be written without a lock.
 pub(crate) struct FrozenStreams {
     kinds: Arc<Kinds>,
+    disk: Arc<dyn RowStore>,
     entries: Arc<Entries>,
+    due: Vec<Id>,
 }
 
+/// Changed rows a table, sorted.
+type Changes = Vec<(String, Vec<RowChange>)>;
+
 impl FrozenStreams {
-    pub(crate) fn tables(&self) -> Vec<(String, Vec<RowChange>)> {
+    pub(crate) fn tables(&self) -> Changes {
         let table = |(kind, of): (KindIndex, &crate::kinds::Kind)| {
             let entries = self.entries.iter().filter(|((of_kind, _), _)| *of_kind == kind);
-            let mut rows: Vec<_> = entries.map(|((_, key), events)| row(key, events)).collect();
-            rows.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-            (stream_table(of.name), rows)
+            let chunks = entries
+                .flat_map(|((_, key), events)| events.chunks(ROW_EVENTS).map(|it| row(key, it)));
+            (stream_table(of.name), sorted(chunks.collect()))
         };
         self.kinds.aggregates().map(table).collect()
     }
+
+    /// Snapshots of the aggregates for which one is due, and which version each now holds.
+    pub(crate) fn snapshots(&self, through: u64) -> Result<(Changes, Vec<(Id, u64)>), StoreError> {
+        let mut tables: FxHashMap<KindIndex, Vec<RowChange>> = FxHashMap::default();
+        let mut made = Vec::new();
+        for id in &self.due {
+            let memory = self.entries.get(id).cloned().unwrap_or_default();
+            let (kinds, disk) = (Arc::clone(&self.kinds), Arc::clone(&self.disk));
+            let stream = Stream { kinds, disk, kind: id.0, key: id.1.clone(), memory };
+            let recorder = stream.load(through)?.recorder;
+            let (version, state) = recorder.snapshot().map_err(|e| StoreError(e.to_string()))?;
+            let value =
+                format!(r#"{{"through_seq":{through},"version":{version},"state":{state}}}"#);
+            let change = RowChange { key: id.1.to_string(), value: Some(value) };
+            tables.entry(id.0).or_default().push(change);
+            made.push((id.clone(), version));
+        }
+        let named = |(kind, rows): (KindIndex, Vec<RowChange>)| {
+            (snapshot_table(self.kinds.get(kind).name), sorted(rows))
+        };
+        Ok((tables.into_iter().map(named).collect(), made))
+    }
+}
+
+fn sorted(mut rows: Vec<RowChange>) -> Vec<RowChange> {
+    rows.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+    rows
 }
 
 fn row(key: &Key, events: &[(Arc<Committed>, usize)]) -> RowChange {

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::aggregate::AnyRecorder;
 use crate::bus::Bus;
-use crate::envelope::Committed;
+use crate::envelope::{Committed, CommittedEvent};
 use crate::kinds::KindIndex;
 use crate::log::StoreError;
 use crate::message::Key;
@@ -138,11 +138,27 @@ impl<'a> Check<'a> {
     }
 
     fn fold(&mut self, record: &Committed) -> Result<(), NotVerified> {
-        let kinds = &self.service.kinds;
         self.verified.records += 1;
         self.verified.events += record.events.len() as u64;
         let mut due = FxHashSet::default();
-        for event in record.events.iter().filter(|it| it.kind != KindIndex::KERNEL) {
+        for of_command in record.events.chunk_by(|a, b| a.causation == b.causation) {
+            self.fold_command(of_command, &mut due)?;
+        }
+        for id in due.into_iter().collect::<std::collections::BTreeSet<_>>() {
+            self.check(&id)?;
+        }
+        Ok(self.shelf.derive(self.service, record)?)
+    }
+
+    /// Folds what one command has recorded, then checks what it is about.
+    fn fold_command(
+        &mut self,
+        events: &[CommittedEvent],
+        due: &mut FxHashSet<(KindIndex, Key)>,
+    ) -> Result<(), NotVerified> {
+        let kinds = &self.service.kinds;
+        let own = || events.iter().filter(|it| it.kind != KindIndex::KERNEL);
+        for event in own() {
             let id = (event.kind, event.key.clone());
             if !self.aggregates.contains_key(&id) {
                 let fresh = kinds.get(id.0).restore(&id.1, None)?;
@@ -155,10 +171,16 @@ impl<'a> Check<'a> {
                 due.insert(id);
             }
         }
-        for id in due.into_iter().collect::<std::collections::BTreeSet<_>>() {
-            self.check(&id)?;
+        for event in own() {
+            let recorder = self.aggregates.get_mut(&(event.kind, event.key.clone()));
+            let (kind, recorder) = (kinds.get(event.kind), recorder.expect("folded just now"));
+            self.verified.checks += 1;
+            kind.check_after(recorder.as_mut(), event.event.as_any()).or_else(|why| {
+                let (of, key, command) = (kind.name, &event.key, event.causation);
+                different(format!("after command {command} the {of} {key:?} does not hold: {why}"))
+            })?;
         }
-        Ok(self.shelf.derive(self.service, record)?)
+        Ok(())
     }
 
     fn check(&mut self, id: &(KindIndex, Key)) -> Result<(), NotVerified> {

@@ -140,7 +140,7 @@ impl Writer {
         command: &C,
         meta: &Meta,
     ) -> Result<Reply<C>, Failure> {
-        if let Some(idempotency) = &meta.idempotency
+        if let Some(idempotency) = meta.idempotency.as_ref().filter(|_| !meta.dry_run)
             && let Some(answered) = self.answered(&idempotency.key)?
         {
             return Ok(Answered::replay(&answered, idempotency));

@@ -109,11 +109,12 @@ pub enum HoldRefused {
         earliest: Option<Day>,
     },
     /// A line was accepted before and differs; nothing more is held.
-    #[error("the line {line} was accepted before and differs: {differs}", line = .line_id.0)]
+    #[error("the line {line} was accepted before{how}", line = .line_id.0,
+        how = super::lines::how_it_differs(differs))]
     LineExists {
         /// The line.
         line_id: LineId,
-        /// What differs.
+        /// The field that differs; `line_id` where the line is placed already.
         differs: String,
     },
     /// The order has no held lines.

@@ -203,16 +203,29 @@ pub enum AllocateRefused {
         sku: Sku,
     },
     /// The line was accepted before with another quantity, or is at another point of its life.
-    #[error("the line {line} of order {order} was accepted before and differs: {differs}",
-        line = .line_id.0, order = .order_id.0)]
+    #[error("the line {line} of order {order} was accepted before{how}",
+        line = .line_id.0, order = .order_id.0, how = how_it_differs(differs))]
     LineExists {
         /// The order.
         order_id: OrderId,
         /// The line.
         line_id: LineId,
-        /// What differs.
+        /// The field that differs; `line_id` where the line is held and is to be placed, or the
+        /// other way round.
         differs: String,
     },
+}
+
+/// In what way a line that was accepted before differs.
+pub(super) fn how_it_differs(differs: &str) -> String {
+    match differs {
+        "line_id" => {
+            ", held where it is to be placed or placed where it is to be held: confirm or \
+                      release the hold"
+                .to_owned()
+        }
+        field => format!(", with another {field}"),
+    }
 }
 
 /// A line gives its place back.

@@ -1,14 +1,13 @@
 //! `earmark demo`: a first look, on a slice of real orders that is part of the program.
 
 use std::io::Cursor;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 
 use super::verify::{sentence, verify};
 use super::{block_on, serve};
-use crate::cli::Folder;
 use crate::config::Settings;
 use crate::csv_file::CsvFile;
 use crate::house::House;
@@ -30,8 +29,9 @@ pub struct Demo {
     /// Where to listen [env: EARMARK_LISTEN] [default: 127.0.0.1:5005]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
-    #[command(flatten)]
-    folder: Folder,
+    /// Keep the data in this folder [default: a temporary one, deleted at the end]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
 }
 
 impl Demo {
@@ -41,7 +41,7 @@ impl Demo {
             is_free(&listen)?;
         }
         let temporary = tempfile::Builder::new().prefix("earmark-demo-").tempdir()?;
-        let data = self.folder.data.clone().unwrap_or_else(|| temporary.path().to_owned());
+        let data = self.data.clone().unwrap_or_else(|| temporary.path().to_owned());
         let slice = CsvFile::read(Box::new(Cursor::new(SLICE)), "the demo's slice".into())?;
         let orders = Orders::read(slice, &Columns::default(), u64::MAX)?;
         screen::say("Orders from France, December 2010 to December 2011, replayed:")?;

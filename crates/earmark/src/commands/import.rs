@@ -96,7 +96,11 @@ impl How {
         way: Way<C>,
         settings: &Settings,
     ) -> Result<ExitCode, Problem> {
-        let house = House::open(&settings.data(self.folder.data.as_ref()))?;
+        let data = settings.data(self.folder.data.as_ref());
+        // A rehearsal leaves nothing behind, not even a folder.
+        let nowhere =
+            (self.dry_run && !House::is_there(&data)).then(tempfile::tempdir).transpose()?;
+        let house = House::open(nowhere.as_ref().map_or(&data, |it| it.path()))?;
         let asked = Asked { dry_run: self.dry_run, strict: self.strict };
         let report = block_on(bring(&house.bus, read, way, asked));
         house.close();

@@ -26,8 +26,11 @@ pub struct Replay {
     columns: Columns,
     #[command(flatten)]
     folder: Folder,
-    /// Go on where an earlier replay of the same lines into --data was stopped
-    #[arg(long, requires = "data")]
+    /// Use a temporary folder that is deleted at the end, and no other
+    #[arg(long, conflicts_with_all = ["data", "resume"])]
+    temporary: bool,
+    /// Go on where an earlier replay of the same lines into the folder was stopped
+    #[arg(long)]
     resume: bool,
     /// What the supply is derived from: the same seed gives the same supply
     #[arg(long, default_value_t = 1)]
@@ -35,9 +38,6 @@ pub struct Replay {
     /// Read no more than so many rows
     #[arg(long, value_name = "N")]
     limit_rows: Option<u64>,
-    /// Keep the temporary folder that is used where --data names none
-    #[arg(long, conflicts_with = "data")]
-    keep: bool,
     /// Write down the lines that were answered: a JSON array a row, [[order, line], …]
     #[arg(long, value_name = "FILE")]
     acks: Option<PathBuf>,
@@ -47,16 +47,18 @@ pub struct Replay {
 }
 
 impl Replay {
-    pub fn run(self, _: &Settings) -> Result<ExitCode, Problem> {
+    pub fn run(self, settings: &Settings) -> Result<ExitCode, Problem> {
         let orders = Orders::open(&self.file, &self.columns, self.limit_rows.unwrap_or(u64::MAX))?;
         for row in &orders.named {
             tracing::warn!(line = row.line, reason = row.reason, "a row was left out");
         }
-        let temporary = tempfile::Builder::new().prefix("earmark-replay-").tempdir()?;
-        let data = self.folder.data.as_deref().unwrap_or(temporary.path());
+        let builder = || tempfile::Builder::new().prefix("earmark-replay-").tempdir();
+        let temporary = self.temporary.then(builder).transpose()?;
+        let named = || settings.data(self.folder.data.as_ref());
+        let data = temporary.as_ref().map_or_else(named, |it| it.path().to_owned());
         let acks = self.acks.as_ref().map(open_acks).transpose()?;
         let asked = Asked {
-            data,
+            data: &data,
             seed: self.seed,
             resume: self.resume,
             acks: acks.map(|it| Box::new(it) as Box<dyn Write>),
@@ -67,10 +69,6 @@ impl Replay {
             screen::json(&report)?;
         } else {
             screen::say(report.table())?;
-        }
-        if self.keep {
-            let kept = temporary.keep();
-            eprintln!("the data are in {}", kept.display());
         }
         Ok(report.exit_code())
     }

@@ -26,7 +26,7 @@ pub fn figures(mut report: Value) -> Value {
 #[test]
 fn the_slice_gives_the_same_figures_every_time() {
     let slice = slice();
-    let replay = ["replay", text(&slice), "--json"];
+    let replay = ["replay", text(&slice), "--temporary", "--json"];
     let first = figures(done(&replay).json());
     assert_eq!(first, figures(done(&replay).json()));
     assert_snapshot!(serde_json::to_string_pretty(&first).unwrap(), @r#"
@@ -86,7 +86,7 @@ fn a_replay_that_was_killed_goes_on_and_no_answered_line_is_missing() {
     assert!(refused.complaint().contains("--resume"), "{refused:?}");
     let resumed = done(&[&replay[..], &["--resume"]].concat()).json();
     assert!(resumed["lines_resumed"].as_u64().unwrap() >= answered.len() as u64);
-    let whole = done(&["replay", text(&slice), "--json"]).json();
+    let whole = done(&["replay", text(&slice), "--temporary", "--json"]).json();
     assert_eq!(figures(resumed), figures(whole));
     done(&["verify", "--data", text(&data)]);
     let again = done(&[&replay[..], &["--resume"]].concat()).json();

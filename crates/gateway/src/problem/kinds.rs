@@ -174,7 +174,7 @@ pub(crate) static INTERNAL: Kind = kind(
 );
 pub(crate) static HANDLER_BROKE: Kind = kind(
     "handler-broke",
-    500,
+    503,
     "The handler broke",
     "A defect of the service; nothing was done. The command was set aside for an operator.",
 );

@@ -49,6 +49,8 @@ struct CloudEvent {
     previous: String,
     /// The id of the command that caused it.
     causationid: String,
+    /// What it belongs to: what the first command of a chain said (`X-Correlation-Id`), or its id.
+    correlationid: String,
     /// What happened.
     #[schemars(with = "serde_json::Value")]
     data: Box<RawValue>,
@@ -68,6 +70,7 @@ impl From<PublicRecord> for CloudEvent {
             sequence: record.sequence.to_string(),
             previous: record.previous.to_string(),
             causationid: record.causationid,
+            correlationid: record.correlationid,
             data: record.data,
         }
     }

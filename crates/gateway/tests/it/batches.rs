@@ -76,15 +76,18 @@ async fn a_smaller_batch_moves_its_lines_as_the_dry_run_said() {
     assert_snapshot!(rehearsed, @r#"
     200 OK
     content-type: application/json
-    {"batch":{"reference":"b1","sku":"LAMP","purchased_quantity":2,"allocated_quantity":0,"held_quantity":0,"available_quantity":2,"eta":null,"expires":null,"state":"in_warehouse","version":4},"moved":[{"order_id":"o1","line_id":"LAMP","from":"b1","to":"b2"}],"plan":"plan-3","dry_run":true,"events":[{"type":"allocation.batch_quantity_changed","data":{"batch":"b1","from":10,"to":2,"reason":"water damage"}},{"type":"allocation.deallocated","data":{"order_id":"o1","line_id":"LAMP","quantity":4,"batch":"b1","reason":"the batch shrank"}},{"type":"allocation.allocated","data":{"order_id":"o1","line_id":"LAMP","quantity":4,"batch":"b2","day":"2026-01-01","promised":"2026-01-01","priority":5,"passed_over":[{"batch":"b1","why":"too_small","available":2}],"again":true}}]}
+    {"batch":{"reference":"b1","sku":"LAMP","purchased_quantity":2,"allocated_quantity":0,"held_quantity":0,"available_quantity":2,"eta":null,"expires":null,"state":"in_warehouse","version":4},"moved":[{"order_id":"o1","line_id":"LAMP","from":"b1","to":"b2"}],"plan":"plan-2ce7e3e69f24b5db","dry_run":true,"events":[{"type":"allocation.batch_quantity_changed","data":{"batch":"b1","from":10,"to":2,"reason":"water damage"}},{"type":"allocation.deallocated","data":{"order_id":"o1","line_id":"LAMP","quantity":4,"batch":"b1","reason":"the batch shrank"}},{"type":"allocation.allocated","data":{"order_id":"o1","line_id":"LAMP","quantity":4,"batch":"b2","day":"2026-01-01","promised":"2026-01-01","priority":5,"passed_over":[{"batch":"b1","why":"too_small","available":2}],"again":true}}]}
     "#);
     let plan = rehearsed.json()["plan"].as_str().unwrap().to_owned();
+    let other = r#"{"quantity":3,"reason":"water damage"}"#;
+    let other = house.ask(&format!("PATCH /v1/batches/b1\nIf-Match: \"{plan}\""), other).await;
+    assert_eq!(other.status, 412, "the plan was made for another quantity");
     let changed = house.ask(&format!("PATCH /v1/batches/b1\nIf-Match: \"{plan}\""), change).await;
     assert_snapshot!(changed, @r#"
     200 OK
     content-type: application/json
     etag: "b4"
-    {"batch":{"reference":"b1","sku":"LAMP","purchased_quantity":2,"allocated_quantity":0,"held_quantity":0,"available_quantity":2,"eta":null,"expires":null,"state":"in_warehouse","version":4},"moved":[{"order_id":"o1","line_id":"LAMP","from":"b1","to":"b2"}],"plan":"plan-3"}
+    {"batch":{"reference":"b1","sku":"LAMP","purchased_quantity":2,"allocated_quantity":0,"held_quantity":0,"available_quantity":2,"eta":null,"expires":null,"state":"in_warehouse","version":4},"moved":[{"order_id":"o1","line_id":"LAMP","from":"b1","to":"b2"}],"plan":"plan-2ce7e3e69f24b5db"}
     "#);
     let again = house.ask(&format!("PATCH /v1/batches/b1\nIf-Match: \"{plan}\""), change).await;
     assert_snapshot!(again, @r#"
@@ -140,7 +143,7 @@ async fn a_closed_batch_does_not_change_any_more() {
     200 OK
     content-type: application/json
     etag: "b2"
-    {"batch":{"reference":"b1","sku":"LAMP","purchased_quantity":10,"allocated_quantity":0,"held_quantity":0,"available_quantity":0,"eta":null,"expires":null,"state":"closed","version":2},"moved":[],"plan":"plan-1"}
+    {"batch":{"reference":"b1","sku":"LAMP","purchased_quantity":10,"allocated_quantity":0,"held_quantity":0,"available_quantity":0,"eta":null,"expires":null,"state":"closed","version":2},"moved":[],"plan":"plan-632d4c4d5bfaf39b"}
     "#);
     let change = r#"{"quantity":12,"reason":"recount"}"#;
     assert_snapshot!(house.ask("PATCH /v1/batches/b1", change).await, @r#"

@@ -94,7 +94,7 @@ async fn what_differs_is_named_as_the_book_names_it() {
         @r#"
     409 Conflict
     content-type: application/problem+json
-    {"type":"/problems/line-exists","title":"Line exists","status":409,"detail":"the line LAMP of order o1 was accepted before and differs: quantity","message":"the line LAMP of order o1 was accepted before and differs: quantity","outcome":"none","field":"qty","line_id":"LAMP","order_id":"o1"}
+    {"type":"/problems/line-exists","title":"Line exists","status":409,"detail":"the line LAMP of order o1 was accepted before, with another quantity","message":"the line LAMP of order o1 was accepted before, with another quantity","outcome":"none","field":"qty","line_id":"LAMP","order_id":"o1"}
     "#
     );
 }

@@ -34,7 +34,7 @@ async fn public_events_are_read_from_any_number_on() {
     assert_snapshot!(house.get(&format!("{FEED}?after={}&limit=1", gap(0))).await, @r#"
     200 OK
     content-type: application/cloudevents-batch+json
-    [{"specversion":"1.0","id":"0198c0de-0000-7000-8000-000000000001-0-4","source":"/allocation/0","type":"allocation.line_allocated","time":"2026-01-01T00:00:00Z","datacontenttype":"application/json","partitionkey":"LAMP","sequence":"4","previous":"3","causationid":"00000000-0000-0001-0000-000000000003","data":{"orderid":"o2","sku":"LAMP","qty":1,"batchref":"b1","line_id":"LAMP","promised":"2026-01-01","held_until_ms":null}}]
+    [{"specversion":"1.0","id":"0198c0de-0000-7000-8000-000000000001-0-4","source":"/allocation/0","type":"allocation.line_allocated","time":"2026-01-01T00:00:00Z","datacontenttype":"application/json","partitionkey":"LAMP","sequence":"4","previous":"3","causationid":"00000000-0000-0001-0000-000000000003","correlationid":"00000000-0000-0001-0000-000000000003","data":{"orderid":"o2","sku":"LAMP","qty":1,"batchref":"b1","line_id":"LAMP","promised":"2026-01-01","held_until_ms":null}}]
     "#);
     assert_snapshot!(house.get(&format!("{FEED}?after={}", gap(2))).await, @"
     200 OK

@@ -26,7 +26,7 @@ async fn a_line_is_placed_once_and_told_why() {
     assert_snapshot!(house.post("/v1/allocations", other).await, @r#"
     409 Conflict
     content-type: application/problem+json
-    {"type":"/problems/line-exists","title":"Line exists","status":409,"detail":"the line LAMP of order o1 was accepted before and differs: quantity","message":"the line LAMP of order o1 was accepted before and differs: quantity","outcome":"none","field":"quantity","line_id":"LAMP","order_id":"o1"}
+    {"type":"/problems/line-exists","title":"Line exists","status":409,"detail":"the line LAMP of order o1 was accepted before, with another quantity","message":"the line LAMP of order o1 was accepted before, with another quantity","outcome":"none","field":"quantity","line_id":"LAMP","order_id":"o1"}
     "#);
     assert_snapshot!(house.get("/v1/allocations/o1/LAMP").await, @r#"
     200 OK

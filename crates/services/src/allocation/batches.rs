@@ -6,6 +6,8 @@ use earmark_contracts::allocation::{
 };
 use earmark_contracts::values::{BatchReference, Day, Level};
 use earmark_kernel::{Now, Recorder};
+use serde::Serialize;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::events::{
     BatchClosed, BatchCreated, BatchEtaChanged, BatchQuantityChanged, Deallocated, HoldEnded,
@@ -80,8 +82,9 @@ pub(super) fn change_batch(
     command: ChangeBatch,
     now: Now,
 ) -> Result<BatchChanged, BatchRefused> {
-    let figures = open_batch(stock, &command.reference, &command.if_match)?.clone();
-    let plan = plan(stock);
+    let asked = ChangeBatch { if_match: Vec::new(), ..command.clone() };
+    let plan = plan(stock, &asked, now);
+    let figures = open_batch(stock, &command.reference, &command.if_match, &plan)?.clone();
     let batch = command.reference;
     if let Some(to) = command.eta.filter(|to| *to != figures.eta) {
         let (reason, day) = (kept(&command.reason), Day::of(now));
@@ -106,10 +109,11 @@ pub(super) fn change_batch(
 pub(super) fn close_batch(
     stock: &mut Recorder<Stock>,
     command: CloseBatch,
-    _: Now,
+    now: Now,
 ) -> Result<BatchChanged, BatchRefused> {
-    open_batch(stock, &command.reference, &command.if_match)?;
-    let plan = plan(stock);
+    let asked = CloseBatch { if_match: Vec::new(), ..command.clone() };
+    let plan = plan(stock, &asked, now);
+    open_batch(stock, &command.reference, &command.if_match, &plan)?;
     withdraw(stock, &command.reference, false, &command.reason);
     stock.follow();
     Ok(changed(stock, &command.reference, plan))
@@ -295,12 +299,13 @@ fn open_batch<'a>(
     stock: &'a Recorder<Stock>,
     reference: &BatchReference,
     if_match: &[String],
+    plan: &str,
 ) -> Result<&'a Figures, BatchRefused> {
     let figures = stock.figures(reference);
     let figures =
         figures.ok_or_else(|| BatchRefused::UnknownBatch { reference: reference.clone() })?;
     let etag = batch_etag(&figures.state(&sku_of(stock)));
-    if !if_match.is_empty() && !if_match.iter().any(|it| *it == etag || *it == plan(stock)) {
+    if !if_match.is_empty() && !if_match.iter().any(|it| *it == etag || it == plan) {
         return Err(BatchRefused::Changed { reference: reference.clone(), etag });
     }
     if figures.closed.is_some() {
@@ -309,9 +314,11 @@ fn open_batch<'a>(
     Ok(figures)
 }
 
-/// Names the stock as it is: while it is so, a command does what its dry run said.
-fn plan(stock: &Recorder<Stock>) -> String {
-    format!("plan-{}", stock.version())
+/// Names a command on the stock as it is today: while that is so, it does what its dry run said.
+fn plan(stock: &Recorder<Stock>, command: &impl Serialize, now: Now) -> String {
+    let basis = (sku_of(stock), stock.version(), Day::of(now), command);
+    let basis = serde_json::to_vec(&basis).expect("commands are plain data");
+    format!("plan-{:016x}", xxh3_64(&basis))
 }
 
 fn changed(stock: &Recorder<Stock>, reference: &BatchReference, plan: String) -> BatchChanged {

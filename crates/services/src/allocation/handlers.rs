@@ -130,13 +130,14 @@ fn out_of_stock(stock: &Stock, request: &Request, wish: Wish) -> Outcome {
     }
 }
 
-/// In what a line that was accepted differs from what is asked for now.
+/// The field in which a line that was accepted differs from what is asked for now: `line_id`, where
+/// it is held and is to be placed, or the other way round.
 fn difference(line: &Line, request: &Request) -> Option<&'static str> {
     let held = line.held_until().is_some();
     match () {
         () if line.quantity != request.quantity => Some("quantity"),
-        () if held && request.held_until.is_none() => Some("it is held: confirm the hold"),
-        () if !held && request.held_until.is_some() => Some("it is allocated already"),
+        () if held && request.held_until.is_none() => Some("line_id"),
+        () if !held && request.held_until.is_some() => Some("line_id"),
         () if held => None,
         () if line.need_by != request.need_by => Some("need_by"),
         () if line.priority != request.priority => Some("priority"),

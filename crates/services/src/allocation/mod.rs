@@ -49,6 +49,7 @@ pub fn service() -> Service {
     Service::of::<Stock>("allocation")
         .and_of::<Reference>()
         .keeps(Stock::check)
+        .keeps_after(Stock::check_after)
         .first(batches::lapse, &[HOLD_ENDED, BATCH_CLOSED, DEALLOCATED])
         // Batches.
         .conducts(procedures::create_batch)
@@ -93,10 +94,10 @@ pub fn service() -> Service {
         .view::<views::ShortLines>()
         .answers(queries::get_batch)
         .answers(queries::get_lines)
-        .answers(queries::explain_line)
+        .recounts(queries::explain_line)
         .answers(queries::list_stock)
         .answers(queries::get_stock)
-        .answers(queries::stock_history)
+        .recounts(queries::stock_history)
         // What others hear.
         .publishes(publications::line_allocated)
         .publishes(publications::line_deallocated)

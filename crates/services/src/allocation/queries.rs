@@ -7,7 +7,7 @@ use earmark_contracts::allocation::{
     StockLevel,
 };
 use earmark_contracts::values::{BatchReference, Day, LineId, OrderId, Sku};
-use earmark_kernel::{Event, Key, Reading, StoreError};
+use earmark_kernel::{Event, Key, Later, Past, Reading, StoreError};
 use std::collections::BTreeMap;
 
 use super::figures::Figures;
@@ -107,21 +107,23 @@ pub(super) fn get_lines(reading: &Reading, query: GetLines) -> Result<Vec<LineSt
 pub(super) fn explain_line(
     reading: &Reading,
     query: ExplainLine,
-) -> Result<Result<ExplainedLine, LineRefused>, StoreError> {
+) -> Result<Later<Result<ExplainedLine, LineRefused>>, StoreError> {
     let found = one_line(reading, &query.order_id, &query.line_id, query.sku.as_ref())?;
     let row = match found {
         Ok(row) => row,
-        Err(refused) => return Ok(Err(refused)),
+        Err(refused) => return Ok(Box::new(|| Ok(Err(refused)))),
     };
-    let before = row.decided_seq.saturating_sub(1);
-    let stock = reading.aggregate_at::<Stock>(&row.sku.0, before)?;
-    let (quantity, need_by) = (row.decided_quantity, row.line.need_by);
-    let wish = Wish { quantity, need_by, today: Day::of(row.decided_at) };
-    Ok(Ok(ExplainedLine {
-        line: state(reading, &row)?,
-        decided_at_ms: row.decided_at.0,
-        sequence: row.decided_seq,
-        explanation: explain_all(&stock, wish, row.line.batch()),
+    let (line, past) = (state(reading, &row)?, reading.past::<Stock>(&row.sku.0));
+    Ok(Box::new(move || {
+        let stock = past.aggregate_at(row.decided_seq.saturating_sub(1))?;
+        let (quantity, need_by) = (row.decided_quantity, row.line.need_by);
+        let wish = Wish { quantity, need_by, today: Day::of(row.decided_at) };
+        Ok(Ok(ExplainedLine {
+            line,
+            decided_at_ms: row.decided_at.0,
+            sequence: row.decided_seq,
+            explanation: explain_all(&stock, wish, row.decided_batch.as_ref()),
+        }))
     }))
 }
 
@@ -198,9 +200,17 @@ pub(super) fn get_stock(
 pub(super) fn stock_history(
     reading: &Reading,
     query: StockHistory,
+) -> Result<Later<Option<Vec<StockHappening>>>, StoreError> {
+    let past = reading.past::<Stock>(&query.sku.0);
+    Ok(Box::new(move || happenings(&past, &query)))
+}
+
+fn happenings(
+    past: &Past<Stock>,
+    query: &StockHistory,
 ) -> Result<Option<Vec<StockHappening>>, StoreError> {
-    let stock = reading.aggregate_at::<Stock>(&query.sku.0, query.after)?;
-    let happened = reading.history::<Stock>(&query.sku.0, query.after, query.limit)?;
+    let stock = past.aggregate_at(query.after)?;
+    let happened = past.history(query.after, query.limit)?;
     if happened.is_empty() && !stock.known() {
         return Ok(None);
     }

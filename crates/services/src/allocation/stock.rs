@@ -134,6 +134,30 @@ impl Stock {
         }
     }
 
+    /// What must hold after every command of what one of its events is about: nothing is promised
+    /// twice, nothing is left in a closed batch, no line has moved more than it wants.
+    ///
+    /// # Errors
+    /// A sentence that says what does not hold.
+    pub fn check_after(&self, event: &StockEvent) -> Result<(), String> {
+        if let Some(it) = event.batch().and_then(|reference| self.figures(reference)) {
+            let is_sound = it.held <= it.allocated && it.allocated <= it.purchased;
+            if !is_sound || (it.closed.is_some() && it.allocated > 0) {
+                return Err(format!("the batch {} is oversold: {it:?}", it.reference.0));
+            }
+        }
+        if let Some((key, line)) = event.line().and_then(|(key, _)| Some((key, self.line(key)?))) {
+            if line.shipped > line.quantity || line.returned > line.shipped {
+                return Err(format!("the line {key:?} has moved more than it wants: {line:?}"));
+            }
+            let batch = line.batch().filter(|_| line.open() > 0);
+            if batch.is_some_and(|batch| self.figures(batch).is_none()) {
+                return Err(format!("the line {key:?} is in a batch that is not there: {line:?}"));
+            }
+        }
+        Ok(())
+    }
+
     fn change_batch(&mut self, event: &StockEvent) {
         let Some(reference) = event.batch() else {
             return;

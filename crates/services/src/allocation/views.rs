@@ -1,6 +1,6 @@
 //! What the service keeps of its events so that questions can be answered.
 
-use earmark_contracts::values::{Sku, Text};
+use earmark_contracts::values::{BatchReference, Sku, Text};
 use earmark_kernel::{Key, Now, Recorded, StoreError, Table, View};
 use serde::{Deserialize, Serialize};
 
@@ -80,6 +80,8 @@ pub struct LineRow {
     pub decided_at: Now,
     /// How many units were decided about.
     pub decided_quantity: u32,
+    /// The batch that was chosen; none took the whole line in time where there is none.
+    pub decided_batch: Option<BatchReference>,
 }
 
 /// Every line that was accepted and not released, by order, line and SKU.
@@ -87,6 +89,7 @@ pub struct Lines;
 
 impl View for Lines {
     const NAME: &'static str = "lines";
+    const VERSION: u32 = 2;
     type Event = StockEvent;
     type Row = LineRow;
 
@@ -110,6 +113,7 @@ impl View for Lines {
                 row.decided_seq = heard.seq;
                 row.decided_at = heard.at;
                 row.decided_quantity = quantity;
+                row.decided_batch = row.line.batch().cloned();
             }
         })?;
         let released = matches!(heard.event, StockEvent::Released(_));
@@ -131,8 +135,15 @@ fn accept(
     };
     line.evolve(heard.event);
     let (key_of_line, sku) = (line_key.clone(), sku_of_key(heard.key)?);
-    let (decided_seq, decided_at) = (heard.seq, heard.at);
-    let row = LineRow { key: key_of_line, sku, line, decided_seq, decided_at, decided_quantity };
+    let row = LineRow {
+        key: key_of_line,
+        sku,
+        decided_seq: heard.seq,
+        decided_at: heard.at,
+        decided_quantity,
+        decided_batch: line.batch().cloned(),
+        line,
+    };
     rows.put(key, row);
     Ok(())
 }

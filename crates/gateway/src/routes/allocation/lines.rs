@@ -49,8 +49,7 @@ pub(crate) fn draw(routes: Routes) -> Routes {
     );
     let explain = of_line(explain)
         .tells::<ExplainedLine>(200, "The batches considered, and why each lost or won.")
-        .asks_views()
-        .fails(&[&kinds::WRONG_PHASE]);
+        .asks_views();
     let order = Operation::get(
         "/v1/orders/{order_id}/allocations",
         "get_order_lines",
@@ -143,7 +142,7 @@ async fn explain_line(ask: Ask) -> Answered {
         line_id: ask.path("line_id")?,
         sku: ask.query("sku")?,
     };
-    let explained = ask.app.bus.ask(question)??;
+    let explained = ask.recount(question).await??;
     Ok(answer::json(200, &explained))
 }
 

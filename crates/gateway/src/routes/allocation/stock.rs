@@ -88,7 +88,8 @@ async fn stock_history(ask: Ask) -> Answered {
     let sku: Sku = ask.path("sku")?;
     let limit = limit(&ask)?;
     let after = ask.number("after", 0, 0..=AFTER_MAX)?;
-    let happened = ask.app.bus.ask(StockHistory { sku: sku.clone(), after, limit: limit + 1 })?;
+    let question = StockHistory { sku: sku.clone(), after, limit: limit + 1 };
+    let happened = ask.recount(question).await?;
     let mut items = happened.ok_or_else(|| unknown(sku))?;
     let is_more = items.len() > limit;
     items.truncate(limit);

@@ -98,12 +98,12 @@ fn a_line_is_either_held_or_allocated() {
     let AllocateRefused::LineExists { differs, .. } = world.refused(line("o1", "LAMP", 4)) else {
         panic!()
     };
-    assert_eq!(differs, "it is held: confirm the hold");
+    assert_eq!(differs, "line_id");
     world.allocate("o2", "LAMP", 4);
     let HoldRefused::LineExists { differs, .. } = world.refused(hold("o2", &BOTH[..1], 60)) else {
         panic!()
     };
-    assert_eq!(differs, "it is allocated already");
+    assert_eq!(differs, "line_id");
 }
 
 #[test]

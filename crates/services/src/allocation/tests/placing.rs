@@ -221,7 +221,7 @@ fn a_line_asked_for_differently_is_refused() {
     wanted.priority = Priority::new(9).unwrap();
     assert_eq!(differs(&wanted), "priority");
     let refusal = world.refused(wanted).to_string();
-    assert_eq!(refusal, "the line CLOCK of order o1 was accepted before and differs: priority");
+    assert_eq!(refusal, "the line CLOCK of order o1 was accepted before, with another priority");
     assert_eq!(world.figures("b1"), [30, 10, 0, 20]);
 }
 
