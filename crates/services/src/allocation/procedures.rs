@@ -68,6 +68,13 @@ pub(super) async fn hold(caller: Caller, command: Hold) -> Result<Held, NotDone<
         };
         return Err(undo(&caller, &fresh, not_held).await);
     }
+    let expired = over(&caller, held.clone());
+    if !expired.is_empty() {
+        // It broke off, and was asked for again when the first lines had lost their places.
+        let expired = expired.into_iter().map(|line| line.line_id).collect();
+        let too_late = HoldRefused::HoldExpired { order_id, expired, confirmed: Vec::new() };
+        return Err(undo(&caller, &fresh, NotDone::Refused(too_late)).await);
+    }
     Ok(Held { order_id, lines: held })
 }
 
@@ -81,8 +88,8 @@ async fn undo(
     if caller.dry_run() || fresh.is_empty() {
         return not_held;
     }
-    if let (NotDone::Failed(why), true) = (&not_held, caller.replays()) {
-        return NotDone::Unknown(format!("not all lines were held yet: {why}"));
+    if let (NotDone::Failed(_) | NotDone::Unknown(_), true) = (&not_held, caller.replays()) {
+        return NotDone::Unknown(format!("not all lines were held yet: {not_held:?}"));
     }
     for line in fresh {
         if let Err(why) = release(caller, "undo", line).await {
@@ -175,12 +182,16 @@ pub(super) async fn release_hold(
 }
 
 fn ended(caller: &Caller, order_id: &OrderId) -> Result<Vec<LineState>, Failure> {
-    let lines = lines_in(caller, order_id, &[LinePhase::HoldEnded, LinePhase::Held])?;
-    let over = |line: &LineState| {
+    Ok(over(caller, lines_in(caller, order_id, &[LinePhase::HoldEnded, LinePhase::Held])?))
+}
+
+/// Those of the lines whose holds are over.
+fn over(caller: &Caller, mut lines: Vec<LineState>) -> Vec<LineState> {
+    lines.retain(|line| {
         let over = line.held_until_ms.is_some_and(|until| until <= caller.now().0);
         line.state == LinePhase::HoldEnded || over
-    };
-    Ok(lines.into_iter().filter(over).collect())
+    });
+    lines
 }
 
 fn lines_in(

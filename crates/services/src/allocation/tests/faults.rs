@@ -265,3 +265,18 @@ fn verify_finds_a_log_that_cannot_have_been_so() {
     let backwards = copied(&|it| it.at_ms -= i64::try_from(it.first_seq).unwrap());
     assert!(found(&backwards).starts_with("time goes back at"));
 }
+
+#[test]
+fn verify_finds_what_was_oversold_for_a_moment_only() {
+    let (world, _) = world();
+    world.allocate("o0", "LAMP", 1);
+    world.allocate("o1", "LAMP", 20);
+    world.deallocate("o1", "LAMP");
+    let log = MemoryLog::new(LOG_ID);
+    for mut record in world.bus.records("allocation", 0, 0, u64::MAX).unwrap() {
+        record.events = record.events.replace(r#""quantity":20"#, r#""quantity":30"#);
+        log.append(&record).unwrap();
+    }
+    let says = found(&World::on(log, MemoryRows::new(), NOON));
+    assert!(says.starts_with("after command ") && says.contains("b1 is oversold"), "{says}");
+}

@@ -291,3 +291,21 @@ fn a_command_that_breaks_is_done_once_when_asked_again() {
         world.check();
     }
 }
+
+#[test]
+fn a_hold_asked_for_again_too_late_holds_nothing() {
+    let both = hold("o1", &[("LAMP", 4), ("VASE", 5)], 600);
+    for fault in FAULTS {
+        let world = broken_at(1, fault);
+        assert!(
+            matches!(keyed(&world, both.clone()).ending, Err(NotDone::Unknown(_))),
+            "{fault:?}"
+        );
+        world.pass_hours(1);
+        let (world, held) = insist(world, both.clone());
+        let Err(HoldRefused::HoldExpired { expired, .. }) = held else { panic!("{held:?}") };
+        assert_eq!(expired[0], super::line_id("LAMP"), "{fault:?}");
+        assert!(world.lines("o1").is_empty(), "{fault:?}");
+        world.check();
+    }
+}

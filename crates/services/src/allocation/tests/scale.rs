@@ -1,6 +1,6 @@
 //! A command on a SKU with very many open lines costs about what it costs with ten.
 
-use earmark_contracts::allocation::{Allocate, ChangeBatch, WhenShort};
+use earmark_contracts::allocation::{Allocate, ChangeBatch, StockHistory, WhenShort};
 use earmark_contracts::values::Level;
 use earmark_kernel::runtime::drive;
 use earmark_kernel::{Command, Meta};
@@ -136,4 +136,23 @@ fn no_command_walks_all_lines_of_a_hot_sku() {
         assert!(ratio < RATIO_MAX, "{name} costs {ratio:.1} times as much with many lines");
     }
     few.check();
+}
+
+/// What the first command on the hot SKU costs after a restart, and what its history costs.
+fn cold(lines: usize) -> [f64; 2] {
+    let world = hot(lines).restarted(true);
+    let first = seconds(|| done(&world, line("first", "HOT", 1)));
+    let after = u64::try_from(lines).unwrap() - 1;
+    let question = StockHistory { sku: super::sku("HOT"), after, limit: 1 };
+    let history = seconds(|| assert_eq!(world.bus.ask(question).unwrap().unwrap().len(), 1));
+    [first, history]
+}
+
+#[test]
+fn loading_a_hot_sku_costs_as_much_more_as_it_is_larger() {
+    let (some, many) = (cold(MANY / 5), cold(MANY));
+    for ((some, many), name) in some.into_iter().zip(many).zip(["first command", "history"]) {
+        println!("{name}: {some:.3} s with {} lines, {many:.3} s with {MANY}", MANY / 5);
+        assert!(many / some < RATIO_MAX, "{name}: five times the lines, {:.1} times", many / some);
+    }
 }
