@@ -28,16 +28,6 @@ impl Running {
         Ok(None)
     }
 
-    /// The answers kept under keys that begin with `prefix`.
-    pub(crate) fn answered_under(&self, prefix: &str) -> Result<Vec<Answered>, StoreError> {
-        let mut found = Vec::new();
-        for partition in &self.partitions {
-            found.extend(partition.follower.read()?.answers.scan(prefix, None, usize::MAX / 4)?);
-        }
-        found.sort_by(|(a, _), (b, _)| a.cmp(b));
-        Ok(found.into_iter().map(|(_, answered)| answered).collect())
-    }
-
     /// Keeps how something was decided that no writer decides, and says what was kept first.
     pub(crate) async fn keep<A: Wire, R: Wire>(
         &self,

@@ -58,15 +58,6 @@ impl Answered {
         Self { fingerprint: idempotency.fingerprint.clone(), ending }
     }
 
-    /// The answer, where it was no refusal.
-    pub(crate) fn done<C: Command>(&self) -> Result<Option<C::Answer>, Failure> {
-        let Ending::Done(json) = &self.ending else {
-            return Ok(None);
-        };
-        let read = serde_json::from_str(json.get());
-        read.map(Some).map_err(|e| crate::handler::unreadable("kept answer", &e))
-    }
-
     /// The answer once more, if it is the same request that asks.
     pub(crate) fn replay<C: Command>(&self, idempotency: &Idempotency) -> Reply<C> {
         Reply { replayed: true, ..Reply::fresh(self.again(idempotency)) }

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use crate::bus::Bus;
 use crate::clock::Now;
 use crate::line::Procedure;
-use crate::message::{Command, Meta, Query, Reply};
+use crate::message::{Command, Meta, Query, Reply, Wire};
 use crate::problem::{Failure, NotDone};
 
 impl Bus {
@@ -104,19 +104,23 @@ impl Caller {
         reply.ending
     }
 
-    /// The answers of the steps whose names begin with `prefix` and that were done before, when the
-    /// same request broke off.
+    /// What was seen when the same request came first, which is now unless its key says otherwise.
+    /// What a procedure is to do must not rest on what its own steps, or its twin's, have changed.
     ///
     /// # Errors
-    /// When the storage cannot be read.
-    pub fn done_before<C: Command>(&self, prefix: &str) -> Result<Vec<C::Answer>, Failure> {
+    /// When it could not be kept: nothing happened, or it may have.
+    pub async fn see<T: Wire, R: Wire>(
+        &self,
+        what: impl Display,
+        seen: T,
+    ) -> Result<T, NotDone<R>> {
         let Some(idempotency) = self.meta.idempotency.as_ref().filter(|_| !self.meta.dry_run)
         else {
-            return Ok(Vec::new());
+            return Ok(seen);
         };
-        let running = &self.bus.services()[self.service];
-        let kept = running.answered_under(&idempotency.part(prefix).key)?;
-        kept.iter().filter_map(|it| it.done::<C>().transpose()).collect()
+        let (idempotency, running) = (idempotency.part(what), &self.bus.services()[self.service]);
+        let first = running.keep(&idempotency, Ok(&seen), &self.meta).await?;
+        first.map_or(Ok(seen), |first| first.again(&idempotency))
     }
 
     /// Asks the views.

@@ -219,11 +219,7 @@ pub enum AllocateRefused {
 /// In what way a line that was accepted before differs.
 pub(super) fn how_it_differs(differs: &str) -> String {
     match differs {
-        "line_id" => {
-            ", held where it is to be placed or placed where it is to be held: confirm or \
-                      release the hold"
-                .to_owned()
-        }
+        "line_id" => ", held where it is to be placed, or placed".to_owned(),
         field => format!(", with another {field}"),
     }
 }

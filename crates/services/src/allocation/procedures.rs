@@ -68,13 +68,6 @@ pub(super) async fn hold(caller: Caller, command: Hold) -> Result<Held, NotDone<
         };
         return Err(undo(&caller, &fresh, not_held).await);
     }
-    let expired = over(&caller, held.clone());
-    if !expired.is_empty() {
-        // It broke off, and was asked for again when the first lines had lost their places.
-        let expired = expired.into_iter().map(|line| line.line_id).collect();
-        let too_late = HoldRefused::HoldExpired { order_id, expired, confirmed: Vec::new() };
-        return Err(undo(&caller, &fresh, NotDone::Refused(too_late)).await);
-    }
     Ok(Held { order_id, lines: held })
 }
 
@@ -127,71 +120,62 @@ pub(super) async fn confirm_hold(
     command: ConfirmHold,
 ) -> Result<Held, NotDone<HoldRefused>> {
     let order_id = command.order_id;
-    let expired = |lines: &[LineState]| lines.iter().map(|it| it.line_id.clone()).collect();
-    let before = caller.done_before::<ConfirmOne>("confirm/")?;
-    let ended = ended(&caller, &order_id)?;
+    let names = |lines: &[LineState]| lines.iter().map(|it| it.line_id.clone()).collect();
+    let placed = lines_in(&caller, &order_id, &[LinePhase::Held, LinePhase::Placed])?;
+    let (ended, placed) = caller.see("hold", (ended(&caller, &order_id)?, placed)).await?;
     if !ended.is_empty() {
-        let (expired, confirmed) = (expired(&ended), expired(&before));
+        let (expired, confirmed) = (names(&ended), Vec::new());
         return Err(NotDone::Refused(HoldRefused::HoldExpired { order_id, expired, confirmed }));
     }
-    let mut lines = Vec::new();
-    for line in lines_in(&caller, &order_id, &[LinePhase::Held, LinePhase::Placed])? {
+    if placed.is_empty() {
+        return Err(NotDone::Refused(HoldRefused::UnknownHold { order_id }));
+    }
+    let (mut lines, mut done) = (Vec::new(), Vec::new());
+    for line in placed {
         if line.state == LinePhase::Placed {
             lines.push(line);
             continue;
         }
         let (order, line_id) = (order_id.clone(), line.line_id.clone());
         let one = ConfirmOne { order_id: order, line_id, sku: line.sku.clone() };
-        let confirmed = caller.send(step("confirm", &line), one).await;
-        let confirmed = confirmed.map_err(|not_done| {
+        let confirmed = caller.send(step("confirm", &line), one).await.map_err(|not_done| {
             not_done.map_refused(|_| HoldRefused::HoldExpired {
                 order_id: order_id.clone(),
                 expired: vec![line.line_id.clone()],
-                confirmed: expired(&lines),
+                confirmed: names(&done),
             })
         })?;
+        done.push(confirmed.clone());
         lines.push(confirmed);
-    }
-    let is_there = |lines: &[LineState], it: &LineState| {
-        lines.iter().any(|line| (&line.line_id, &line.sku) == (&it.line_id, &it.sku))
-    };
-    // What this request has confirmed before it broke off may have gone on since.
-    let gone: Vec<_> = before.into_iter().filter(|it| !is_there(&lines, it)).collect();
-    lines.extend(gone);
-    if lines.is_empty() {
-        return Err(NotDone::Refused(HoldRefused::UnknownHold { order_id }));
     }
     Ok(Held { order_id, lines })
 }
 
-/// Every held line of the order gives its place back; lines whose hold has ended are forgotten.
+/// Every held line of the order gives its place back; what has ended is forgotten.
 pub(super) async fn release_hold(
     caller: Caller,
     command: ReleaseHold,
 ) -> Result<Held, NotDone<HoldRefused>> {
     let order_id = command.order_id;
-    let before = caller.done_before::<ReleaseOne>("release/")?;
-    let mut lines: Vec<LineState> = before.into_iter().map(|released| released.line).collect();
-    for line in lines_in(&caller, &order_id, &[LinePhase::Held, LinePhase::HoldEnded])? {
-        lines.push(release(&caller, "release", &line).await?);
-    }
-    if lines.is_empty() {
+    let held = lines_in(&caller, &order_id, &[LinePhase::Held, LinePhase::HoldEnded])?;
+    let held = caller.see("hold", held).await?;
+    if held.is_empty() {
         return Err(NotDone::Refused(HoldRefused::UnknownHold { order_id }));
+    }
+    let mut lines = Vec::new();
+    for line in held {
+        lines.push(release(&caller, "release", &line).await?);
     }
     Ok(Held { order_id, lines })
 }
 
 fn ended(caller: &Caller, order_id: &OrderId) -> Result<Vec<LineState>, Failure> {
-    Ok(over(caller, lines_in(caller, order_id, &[LinePhase::HoldEnded, LinePhase::Held])?))
-}
-
-/// Those of the lines whose holds are over.
-fn over(caller: &Caller, mut lines: Vec<LineState>) -> Vec<LineState> {
-    lines.retain(|line| {
+    let lines = lines_in(caller, order_id, &[LinePhase::HoldEnded, LinePhase::Held])?;
+    let over = |line: &LineState| {
         let over = line.held_until_ms.is_some_and(|until| until <= caller.now().0);
         line.state == LinePhase::HoldEnded || over
-    });
-    lines
+    };
+    Ok(lines.into_iter().filter(over).collect())
 }
 
 fn lines_in(
