@@ -11,6 +11,7 @@ mod page;
 mod simulate;
 mod test;
 mod tidy;
+mod torture;
 mod workspace;
 
 use failure::Failure;
@@ -24,7 +25,7 @@ struct Task {
     run: fn(&[String]) -> Result<(), Failure>,
 }
 
-const TASKS: [Task; 8] = [
+const TASKS: [Task; 9] = [
     Task { name: "build", arguments: "", does: "build the release binary", run: build::run },
     Task {
         name: "demo",
@@ -61,6 +62,12 @@ const TASKS: [Task; 8] = [
         arguments: "[ARGS…]",
         does: "run the simulator's release build",
         run: simulate::run,
+    },
+    Task {
+        name: "torture",
+        arguments: "[ARGS…]",
+        does: "kill, stop and overrun the release build under load; all of it takes minutes",
+        run: torture::run,
     },
     Task { name: "help", arguments: "", does: "print this list", run: help::run },
 ];

@@ -8,4 +8,5 @@ mod folders;
 mod import;
 mod program;
 mod replay;
+mod torture;
 mod whole_year;

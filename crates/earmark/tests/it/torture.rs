@@ -1,0 +1,52 @@
+//! The quick share of `cargo xtask torture`: a few of each, from a seed of its own each time.
+
+use std::hash::BuildHasher;
+use std::time::Duration;
+
+use earmark_torture::{Figures, Ground, Overload, Torture, run};
+use indicatif::ProgressBar;
+
+fn torture(torture: Torture) -> Figures {
+    let program = env!("CARGO_BIN_EXE_earmark").into();
+    let ground = Ground { program, seed: unseen(), bar: ProgressBar::hidden() };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let figures = runtime.block_on(run(&ground, torture)).unwrap_or_else(|says| panic!("{says}"));
+    println!("seed {}\n{}", ground.seed, figures.table());
+    figures
+}
+
+#[expect(clippy::disallowed_methods, reason = "chance chooses the seed; a failure says it")]
+fn unseen() -> u64 {
+    std::hash::RandomState::new().hash_one(()) % 1_000_000_000
+}
+
+#[test]
+fn nothing_answered_is_lost_when_the_server_is_killed() {
+    let figures = torture(Torture::Kills(10));
+    assert!(figures.get("answered").unwrap() > 0);
+}
+
+#[test]
+fn requests_in_flight_are_answered_before_a_server_ends() {
+    let figures = torture(Torture::Terms(5));
+    assert!(figures.get("longest end, ms").unwrap() < 15_000);
+}
+
+#[test]
+fn fifty_askers_with_one_key_have_one_effect_and_the_same_bytes() {
+    let figures = torture(Torture::Duplicates(40));
+    assert_eq!(figures.get("other bodies refused with 422"), Some(40));
+}
+
+#[test]
+fn a_client_that_hangs_up_leaves_the_whole_effect_or_none() {
+    let figures = torture(Torture::Disconnects(200));
+    assert!(figures.get("with their whole effect").unwrap() > 0);
+}
+
+#[test]
+fn five_times_too_much_does_not_bring_it_down() {
+    // Other tests run at the same time, so this share only looks that work goes on.
+    let (lasts, step) = (Duration::from_secs(5), Duration::from_millis(500));
+    torture(Torture::Overload(Overload { lasts, step, percent_min: 25 }));
+}

@@ -1,0 +1,42 @@
+//! A promise that was broken: what happened, and the key under which the log tells more.
+
+use std::fmt;
+
+/// A promise that was broken, or a run that could not go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// What happened.
+    pub what: String,
+    /// The idempotency key it happened under; orders of that request bear it in their name.
+    pub key: Option<String>,
+}
+
+/// The outcome of a check.
+pub type Checked<T> = Result<T, Violation>;
+
+impl Violation {
+    pub(crate) fn of_key(key: &str, what: impl Into<String>) -> Self {
+        Self { what: what.into(), key: Some(key.to_owned()) }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.key {
+            Some(key) => write!(f, "{key}: {}", self.what),
+            None => f.write_str(&self.what),
+        }
+    }
+}
+
+impl From<String> for Violation {
+    fn from(what: String) -> Self {
+        Self { what, key: None }
+    }
+}
+
+impl From<std::io::Error> for Violation {
+    fn from(error: std::io::Error) -> Self {
+        Self { what: error.to_string(), key: None }
+    }
+}
