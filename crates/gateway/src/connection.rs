@@ -20,11 +20,15 @@ use crate::app::Edge;
 use crate::guard;
 use crate::patience::{PatientStream, Phase, PhaseCell};
 use crate::problem::{Problem, kinds};
+use crate::tasks::rest;
 
 /// A client gets so long to take the last answer and to stop sending.
 const LINGER: Duration = Duration::from_secs(2);
 /// And so many bytes of what it still sends are read, so that the answer is not lost.
 const LINGER_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// When the server stops, so long is waited for what clients had sent before: it may still lie in
+/// the system's buffers.
+pub(crate) const LAST_CALL: Duration = Duration::from_millis(100);
 /// What one connection buffers while it reads a header.
 const BUFFER_BYTES: usize = 128 * 1024;
 
@@ -43,14 +47,28 @@ pub(crate) async fn serve(edge: Arc<Edge>, socket: TcpStream) {
         .max_buf_size(BUFFER_BYTES.max(settings.header_bytes_max * 2));
     let one = OneByOne { edge: Arc::clone(&edge), phase: phase.clone() };
     let mut connection = builder.serve_connection(stream, one);
-    let mut stopping = false;
     let mut stop = edge.app.stopping.subscribe();
-    let mut stopped = pin!(stop.wait_for(|stop| *stop));
+    let is_stopping = edge.app.stopping.subscribe();
+    let mut last_call = pin!(async move {
+        let _ = stop.wait_for(|stop| *stop).await;
+        rest(LAST_CALL).await;
+    });
+    let (mut is_over, mut is_last) = (false, false);
     let ended = poll_fn(|context| {
-        if !stopping && stopped.as_mut().poll(context).is_ready() {
-            stopping = true;
-            Pin::new(&mut connection).graceful_shutdown();
+        is_over = is_over || last_call.as_mut().poll(context).is_ready();
+        if let Poll::Ready(ended) = connection.poll_without_shutdown(context) {
+            return Poll::Ready(ended);
         }
+        let ends = match phase.get() {
+            Phase::Busy => *is_stopping.borrow(),
+            Phase::Head => false,
+            Phase::Idle => is_over,
+        };
+        if is_last || !ends {
+            return Poll::Pending;
+        }
+        is_last = true;
+        Pin::new(&mut connection).graceful_shutdown();
         connection.poll_without_shutdown(context)
     });
     let ended = ended.await;

@@ -36,7 +36,7 @@ impl PhaseCell {
         let _ = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, changed);
     }
 
-    fn get(&self) -> Phase {
+    pub(crate) fn get(&self) -> Phase {
         phase_of(self.raw())
     }
 

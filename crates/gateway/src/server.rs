@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
 use crate::app::{App, Edge};
-use crate::connection;
+use crate::connection::{self, LAST_CALL};
 use crate::measure::{Metrics, MetricsTaken};
 use crate::routes;
 use crate::settings::Settings;
@@ -103,8 +103,9 @@ pub struct Bound {
 }
 
 impl Bound {
-    /// Serves until `shutdown` comes; then takes no more connections and ends the requests in
-    /// flight, for as long as the settings give them. Says whether all of them ended.
+    /// Serves until `shutdown` comes; then takes what clients have sent by then, no more
+    /// connections, and ends the requests in flight, for as long as the settings give them. Says
+    /// whether all of them ended.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) -> bool {
         let Self { listener, edge, mut all_ended, .. } = self;
         let drain_timeout = edge.app.settings.drain_timeout;
@@ -118,7 +119,12 @@ impl Bound {
         });
         {
             let mut accept = pin!(accept_all(&listener, &edge));
-            let mut shutdown = pin!(shutdown);
+            let mut shutdown = pin!(async {
+                shutdown.await;
+                edge.app.stopping.send_replace(true);
+                // Who was let in by the system before is served, too.
+                rest(LAST_CALL).await;
+            });
             std::future::poll_fn(|context| {
                 let _ = accept.as_mut().poll(context);
                 shutdown.as_mut().poll(context)
@@ -127,7 +133,6 @@ impl Bound {
         }
         drop(listener);
         drop(upkeep);
-        edge.app.stopping.send_replace(true);
         drop((edge, tasks));
         let ended = tokio::time::timeout(drain_timeout, all_ended.wait()).await;
         if ended.is_err() {

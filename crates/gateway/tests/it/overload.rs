@@ -111,3 +111,27 @@ async fn requests_in_flight_are_ended_before_the_server_stops() {
     assert_eq!((reply.status, reply.header("connection")), (404, Some("close")));
     assert!(house.stopped().await);
 }
+
+#[tokio::test]
+async fn what_was_sent_before_the_stop_is_answered_whoever_has_read_it() {
+    let mut house = House::open().await;
+    house.batch("b1", "LAMP", 4).await;
+    let mut idle = house.client().await;
+    assert_eq!(idle.ask("GET /healthz", "").await.status, 200);
+    let mut half = house.client().await;
+    let whole = request("GET /healthz", "");
+    half.send(&whole[..20]).await;
+    assert_eq!(house.get("/healthz").await.status, 200);
+    // From here on the server has no time to look before it is told to stop.
+    let mut new = house.client().await;
+    for client in [&mut idle, &mut new] {
+        client.send(request("POST /v1/allocations", LINE)).await;
+    }
+    house.stop();
+    let (one, other) = (idle.read().await.unwrap(), new.read().await.unwrap());
+    assert_eq!((one.status, one.header("connection")), (201, Some("close")));
+    assert_eq!((other.status, other.header("connection")), (200, Some("close")));
+    half.send(&whole[20..]).await;
+    assert_eq!(half.read().await.unwrap().status, 200);
+    assert!(house.stopped().await);
+}
