@@ -2,7 +2,7 @@
 
 use crate::books::{Books, LineId};
 use crate::client::Client;
-use crate::ledger::{Ledger, Page, told};
+use crate::ledger::{Page, told};
 use crate::report::Figures;
 use crate::request::Wanted;
 use crate::violation::{Checked, Violation};
@@ -47,8 +47,9 @@ impl World {
         let mut figures = Figures::default();
         figures.add("requests", ledger.pages.len());
         figures.add("answered", count(|page| page.answer.is_some()));
-        figures.add("outcome unknown, then resolved", count_resolved(&ledger));
-        figures.add("failed, with no effect", count(|page| page.answer.is_none()));
+        figures.add("outcome unknown, then resolved", ledger.resolved);
+        let failed = count(|page| page.answer.is_none() && page.failed > 0);
+        figures.add("failed, with no effect", failed);
         figures.add("answers given again, byte-identical", ledger.replays);
         figures.add("events in the log", self.books.events);
         figures.add("lines taken in", lines);
@@ -59,10 +60,6 @@ impl World {
         figures.add("answered lines lost, oversold, gaps", 0);
         figures
     }
-}
-
-fn count_resolved(ledger: &Ledger) -> u64 {
-    ledger.resolved
 }
 
 fn id(it: &Wanted) -> LineId {

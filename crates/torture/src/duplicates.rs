@@ -101,7 +101,7 @@ async fn is_refused_to_others(client: &mut Client, request: &Request) -> Checked
     // A blank more is another body that still can be read; without a body, another address.
     let bytes = if request.body.is_empty() {
         let mut other = request.clone();
-        other.path.push_str("?reason=other");
+        other.path.push_str("?dry_run=false");
         other.bytes()
     } else {
         request.bytes_with(&format!("{} ", request.body))

@@ -20,10 +20,11 @@ const USEFUL_WITHIN: Duration = Duration::from_secs(1);
 const COMES_BACK: Duration = Duration::from_millis(100);
 /// So many times what the server can do.
 const TIMES: usize = 5;
-/// After it the server is as before within this time.
 const RECOVERS_WITHIN: Duration = Duration::from_secs(10);
 const SKUS: u64 = 64;
 const PERCENT_MIN: u64 = 80;
+/// Beyond what it keeps at the peak, the server keeps at most so much, in bytes.
+const MEMORY_MORE_MAX: u64 = 512 << 20;
 
 /// How hard it is tried.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +35,8 @@ pub struct Overload {
     pub step: Duration,
     /// Goodput must be at least this part of the peak, in percent.
     pub percent_min: u64,
+    /// After it the server is as before within this time.
+    pub recovers_within: Duration,
 }
 
 impl Overload {
@@ -41,7 +44,7 @@ impl Overload {
     #[must_use]
     pub fn promised(seconds: u64) -> Self {
         let (lasts, step) = (Duration::from_secs(seconds), Duration::from_secs(4));
-        Self { lasts, step, percent_min: PERCENT_MIN }
+        Self { lasts, step, percent_min: PERCENT_MIN, recovers_within: RECOVERS_WITHIN }
     }
 }
 
@@ -116,7 +119,7 @@ async fn overrun(
     let ended = Moment::now();
     bar.set_message(format!("{}: {at_peak} clients again", kind.name));
     let mut after = drive(world, server, address, kind, at_peak, how.step / 4).await;
-    while after.p99() > peak.p99() * 2 && ended.passed() < RECOVERS_WITHIN * 3 {
+    while after.p99() > peak.p99() * 2 && ended.passed() < how.recovers_within * 3 {
         after = drive(world, server, address, kind, at_peak, how.step / 4).await;
     }
     let recovered = ended.passed().saturating_sub(after.time);
@@ -140,7 +143,10 @@ async fn overrun(
     if percent < how.percent_min {
         return Err(format!("goodput fell to {percent} % of the peak\n{}", figures.table()).into());
     }
-    if recovered > RECOVERS_WITHIN {
+    if over.memory > peak.memory + MEMORY_MORE_MAX {
+        return Err(format!("it keeps too much in memory\n{}", figures.table()).into());
+    }
+    if recovered > how.recovers_within {
         return Err(format!("not as before after {recovered:?}\n{}", figures.table()).into());
     }
     Ok(figures)
