@@ -1,5 +1,7 @@
 //! The last word: what was answered, what the log says, and what the views show must be one story.
 
+use std::time::Duration;
+
 use crate::books::{Books, LineId};
 use crate::client::Client;
 use crate::ledger::{Page, told};
@@ -42,7 +44,7 @@ impl World {
         let ledger = self.ledger.lock();
         let count = |it: fn(&Page) -> bool| ledger.pages.iter().filter(|page| it(page)).count();
         let lines = self.books.lines.values().filter(|line| line.taken_in > 0).count();
-        let mut starts: Vec<_> = self.starts.iter().map(|it| it.as_millis()).collect();
+        let mut starts: Vec<_> = self.starts.iter().map(Duration::as_millis).collect();
         starts.sort_unstable();
         let mut figures = Figures::default();
         figures.add("requests", ledger.pages.len());
