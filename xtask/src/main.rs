@@ -8,6 +8,7 @@ mod flows;
 mod help;
 mod messages;
 mod page;
+mod sabotage;
 mod simulate;
 mod test;
 mod tidy;
@@ -25,7 +26,7 @@ struct Task {
     run: fn(&[String]) -> Result<(), Failure>,
 }
 
-const TASKS: [Task; 9] = [
+const TASKS: [Task; 10] = [
     Task { name: "build", arguments: "", does: "build the release binary", run: build::run },
     Task {
         name: "demo",
@@ -68,6 +69,12 @@ const TASKS: [Task; 9] = [
         arguments: "[ARGS…]",
         does: "kill, stop and overrun the release build under load; all of it takes minutes",
         run: torture::run,
+    },
+    Task {
+        name: "sabotage",
+        arguments: "",
+        does: "build faults in, one at a time, and see which test catches each",
+        run: sabotage::run,
     },
     Task { name: "help", arguments: "", does: "print this list", run: help::run },
 ];

@@ -30,6 +30,7 @@ mod reaction;
 mod reading;
 pub mod rows;
 pub mod runtime;
+pub mod sabotage;
 mod sending;
 mod service;
 mod shelf;

@@ -16,6 +16,7 @@ use crate::kinds::KindIndex;
 use crate::log::{AppendError, LogStore, StoreError};
 use crate::message::{Command, Event, Idempotency, Key, Meta, Reply};
 use crate::problem::{Failure, NotDone};
+use crate::sabotage;
 use crate::service::Service;
 use crate::shelf::{Follower, UNSETTLED_MAX};
 
@@ -113,6 +114,9 @@ impl Writer {
             job.decide(self);
         }
         let commands: usize = jobs.iter().map(|job| job.commands()).sum();
+        if sabotage::is_on("answer-before-commit") {
+            jobs.drain(..).for_each(|job| job.answer(&GroupEnding::Committed));
+        }
         let ending = self.commit();
         for job in jobs {
             job.answer(&ending);
@@ -147,7 +151,7 @@ impl Writer {
         }
         let now = meta.at.unwrap_or(self.group.at);
         let id = (handling.kind, key.clone());
-        if meta.dry_run {
+        if meta.dry_run && !sabotage::is_on("dry-run-keeps") {
             return self.rehearse(handling, &id, command, now);
         }
         let mut reason = String::new();
@@ -156,7 +160,8 @@ impl Writer {
             match catch(|| (handling.run)(recorder, command.clone(), now)) {
                 Ok(decided) => {
                     self.drain(&id, handling.of, meta, now);
-                    if let Some(idempotency) = &meta.idempotency {
+                    let is_kept = decided.is_ok() || !sabotage::is_on("refusal-not-kept");
+                    if let Some(idempotency) = meta.idempotency.as_ref().filter(|_| is_kept) {
                         self.keep_answer::<C>(idempotency, &decided, meta);
                     }
                     return Ok(Reply::fresh(decided.map_err(NotDone::Refused)));
@@ -293,6 +298,10 @@ impl Writer {
         let next = Group::begin(self.group.at);
         let group = std::mem::replace(&mut self.group, next);
         let (record, committed) = group.finish(self.next_seq);
+        let committed = Arc::new(committed);
+        if sabotage::is_on("views-ahead-of-log") {
+            self.follower.publish(Arc::clone(&committed));
+        }
         let watch = Stopwatch::start();
         let appended = self.log.append(&record);
         metrics::histogram!("earmark_commit_seconds", "service" => self.service.name)
@@ -302,11 +311,16 @@ impl Writer {
                 self.next_seq = record.last_seq + 1;
                 let kept = answers.into_iter().map(|(key, it)| (key, (record.last_seq, it)));
                 self.recent.extend(kept);
-                self.follower.publish(Arc::new(committed));
+                if !sabotage::is_on("views-ahead-of-log") {
+                    self.follower.publish(committed);
+                }
                 GroupEnding::Committed
             }
             Err(AppendError::Failed(why)) => self.forget(&committed, Failure::Storage(why)),
             Err(AppendError::Full(why)) => self.forget(&committed, Failure::StorageFull(why)),
+            Err(AppendError::Unknown(why)) if sabotage::is_on("unknown-as-failed") => {
+                self.forget(&committed, Failure::Storage(why))
+            }
             Err(AppendError::Unknown(why)) => {
                 tracing::error!(why, "the outcome of a commit is not known; the writer stops");
                 self.halted = Some(why.clone());
@@ -348,6 +362,9 @@ impl Writer {
 
 /// Runs what may panic; what the panic said is the error.
 fn catch<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+    if sabotage::is_on("panic-takes-group") {
+        return Ok(run());
+    }
     catch_unwind(AssertUnwindSafe(run)).map_err(|payload: Box<dyn Any + Send>| {
         let text = payload.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| payload.downcast_ref::<&str>().copied());

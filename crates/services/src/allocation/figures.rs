@@ -68,7 +68,7 @@ impl Figures {
 
     /// Changes the figures as an event says that concerns this batch.
     pub fn evolve(&mut self, event: &StockEvent) {
-        self.version += 1;
+        self.version += u32::from(!earmark_kernel::sabotage::is_on("version-not-bumped"));
         match event {
             StockEvent::BatchQuantityChanged(it) => self.purchased = it.to,
             StockEvent::BatchEtaChanged(it) => {
