@@ -248,6 +248,15 @@ pub(super) fn explain(error: &rusqlite::Error) -> String {
     }
 }
 
+/// FULL, unless a test is to find out that it is not.
+fn synchronous() -> i64 {
+    match () {
+        () if sabotage::is_on("no-sync") => 0,
+        () if sabotage::is_on("synchronous-normal") => 1,
+        () => 2,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -312,14 +321,5 @@ mod tests {
         let stopped = log.append(&record(1, 10)).unwrap_err().to_string();
         assert!(stopped.contains("an earlier commit ended unknown"), "{stopped}");
         assert_eq!(log.read_after(0, 9).unwrap(), []);
-    }
-}
-
-/// FULL, unless a test is to find out that it is not.
-fn synchronous() -> i64 {
-    match () {
-        () if sabotage::is_on("no-sync") => 0,
-        () if sabotage::is_on("synchronous-normal") => 1,
-        () => 2,
     }
 }
