@@ -95,7 +95,7 @@ fn passes(tests: &[&str], sabotage: Option<&str>) -> Result<bool, Failure> {
     let features = "earmark-kernel/sabotage";
     let mut cargo = workspace::cargo(&["nextest", "run", "--locked", "--no-tests", "fail"]);
     cargo.args(["-p", "earmark-kernel", "-p", "earmark-stores", "-p", "earmark-services"]);
-    let filter = format!("test(/::tests::{}$|^tests::{0}$/)", fault.test);
+    let filter = format!("test(/::({})$/)", tests.join("|"));
     cargo.args(["--features", features, "-E", &filter]).env_remove(VARIABLE);
     if let Some(name) = sabotage {
         cargo.env(VARIABLE, name);
