@@ -68,4 +68,11 @@ pub trait LogStore: Send + Sync {
     /// # Errors
     /// When the storage cannot be read.
     fn id(&self) -> Result<String, StoreError>;
+
+    /// Why nothing may be written any more, once that is so: a write or a sync failed, and nobody
+    /// knows what the disk holds. The process has to end; the next one asks the disk. A store that
+    /// cannot fail so need not say anything.
+    fn broken(&self) -> Option<String> {
+        None
+    }
 }

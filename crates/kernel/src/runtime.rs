@@ -96,6 +96,9 @@ fn follow(partition: &Partition, stop: &watch::Receiver<bool>) {
     let mut well = true;
     while !*stop.borrow() {
         follower.wait(SETTLE_EVERY / 4);
+        if let Some(why) = partition.log.broken() {
+            partition.halt(&why);
+        }
         let long = tried.seconds() > SETTLE_EVERY.as_secs_f64() && follower.unsettled() > 0;
         let followed = follower.catch_up().and_then(|()| {
             // What failed is tried again, but not with every commit.

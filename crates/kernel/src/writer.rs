@@ -104,6 +104,9 @@ impl Writer {
 
     /// Decides the jobs one after another, commits what they recorded, and only then answers.
     pub(crate) fn run(&mut self, mut jobs: Vec<Box<dyn Job>>) {
+        if self.halted.is_none() {
+            self.halted = self.log.broken();
+        }
         if self.halted.is_some() {
             let ending = GroupEnding::Failed(Failure::Stopping);
             return jobs.into_iter().for_each(|job| job.answer(&ending));

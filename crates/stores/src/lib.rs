@@ -3,6 +3,8 @@
 //! Only this crate holds SQL. Both stores keep the contracts of [`earmark_kernel::log::LogStore`]
 //! and [`earmark_kernel::rows::RowStore`]; `tests/conformance.rs` runs one suite against both.
 
+#[cfg(feature = "faults")]
+pub mod faults;
 pub mod memory;
 pub mod sqlite;
 

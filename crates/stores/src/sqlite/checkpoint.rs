@@ -17,11 +17,13 @@ use std::thread::{self, JoinHandle};
 use earmark_kernel::log::Record;
 use rusqlite::Connection;
 
-use super::error::OpenError;
+use super::error::{OpenError, is_disk_failure};
+use super::health::Health;
 use super::log::explain;
 use super::pragmas::{apply, connect, pragma};
 use super::readers::Readers;
 use super::settings::Settings;
+use super::unsynced;
 
 /// So often a round copies beside the writer before it waits for the next one.
 const PASSES_MAX: usize = 8;
@@ -34,7 +36,8 @@ const RECORD_OVERHEAD_BYTES: u64 = 128;
 #[derive(Debug)]
 pub(super) struct LogFile {
     pub(super) readers: Readers,
-    pub(super) writer: Mutex<Writer>,
+    /// The one connection that appends.
+    pub(super) writer: Mutex<Connection>,
     copier: Mutex<Connection>,
     data: File,
     pub(super) path: PathBuf,
@@ -47,14 +50,7 @@ pub(super) struct LogFile {
     /// Much may be left, but the write-ahead file is too large: the writer copies whatever it is.
     overdue: AtomicBool,
     settings: Settings,
-}
-
-/// The one connection that appends.
-#[derive(Debug)]
-pub(super) struct Writer {
-    pub(super) connection: Connection,
-    /// Why the outcome of a commit is not known, if it is not: then nothing more may be appended.
-    pub(super) stopped: Option<String>,
+    pub(super) health: Health,
 }
 
 /// How far a copy came, in bytes of the write-ahead file.
@@ -70,9 +66,10 @@ impl LogFile {
     pub(super) fn open(
         path: &Path,
         readers: Readers,
-        writer: Writer,
+        writer: Connection,
         head: u64,
         settings: Settings,
+        health: &Health,
     ) -> Result<Self, OpenError> {
         let copier = connect(path)?;
         let pragmas = [pragma("synchronous", 2), pragma("wal_autocheckpoint", 0)];
@@ -93,6 +90,7 @@ impl LogFile {
             rest_is_small: AtomicBool::new(false),
             overdue: AtomicBool::new(false),
             settings,
+            health: health.clone(),
         })
     }
 
@@ -106,8 +104,8 @@ impl LogFile {
     }
 
     /// The writer's part, done before it begins a commit: copies the rest if it was asked to, so
-    /// that this commit starts the write-ahead file over. An error is the thread's to report: it
-    /// meets the same one.
+    /// that this commit starts the write-ahead file over. An error that passes is the thread's to
+    /// report: it meets the same one.
     pub(super) fn copy_rest_if_asked(&self) {
         if self.overdue.swap(false, Ordering::Relaxed) {
             self.rest_is_small.store(false, Ordering::Relaxed);
@@ -129,9 +127,11 @@ impl LogFile {
             passes += 1;
             let before = self.written_bytes.load(Ordering::Relaxed);
             let copied = self.copy(&self.copier())?;
-            // The copy is synced here, so that the writer need not wait for it. An error shows
-            // itself again in SQLite's own sync.
-            let _ = self.data.sync_data();
+            // The copy is synced here, so that the writer need not wait for it. Linux tells an error
+            // once: SQLite's own sync may not meet it again.
+            if let Err(error) = unsynced::sync(&self.data, &self.path) {
+                self.health.lose(format!("{} could not be synced: {error}", self.path.display()));
+            }
             let since = self.written_bytes.load(Ordering::Relaxed) - before;
             let small = since + copied.held_bytes <= self.settings.pause_bytes;
             self.rest_is_small.store(small, Ordering::Relaxed);
@@ -146,15 +146,38 @@ impl LogFile {
         self.copier.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Nothing, where the disk has failed: a copy that is synced again may only seem to be there.
     fn copy(&self, connection: &Connection) -> rusqlite::Result<Copied> {
-        let mut statement = connection.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?;
-        let (frames, copied) =
-            statement.query_row([], |row| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)))?;
+        if self.health.broken().is_some() {
+            return Ok(Copied { wal_bytes: 0, held_bytes: 0 });
+        }
+        let (frames, copied) = wal_checkpoint(connection, "PASSIVE").inspect_err(|error| {
+            if is_disk_failure(error) {
+                let (path, error) = (self.path.display(), explain(error));
+                self.health.lose(format!("{path} could not be copied to: {error}"));
+            }
+        })?;
         let bytes = |frames: i64| {
             u64::try_from(frames).unwrap_or(0) * u64::from(self.settings.log_page_bytes)
         };
         Ok(Copied { wal_bytes: bytes(frames), held_bytes: bytes(frames - copied) })
     }
+}
+
+impl Drop for LogFile {
+    fn drop(&mut self) {
+        let connections = [&self.writer, &self.copier];
+        for connection in connections.into_iter().chain(self.readers.connections()) {
+            self.health.leave_as_it_is(&connection.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+}
+
+/// Checkpoints in a mode; says how many frames the write-ahead file holds, and how many of them
+/// are copied.
+pub(super) fn wal_checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<(i64, i64)> {
+    let mut statement = connection.prepare_cached(&format!("PRAGMA wal_checkpoint({mode})"))?;
+    statement.query_row([], |row| Ok((row.get(1)?, row.get(2)?)))
 }
 
 /// The thread that checkpoints one log, woken when its write-ahead file has grown; it ends when

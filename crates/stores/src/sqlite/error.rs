@@ -111,6 +111,11 @@ pub(super) fn is_full(error: &rusqlite::Error) -> bool {
         || extended == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
 }
 
+/// Whether a write or a sync failed, so that nobody knows what the disk holds.
+pub(super) fn is_disk_failure(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(rusqlite::ErrorCode::SystemIoFailure) && !is_full(error)
+}
+
 fn advice(error: &rusqlite::Error) -> &'static str {
     if is_full(error) {
         "; the storage is full: make space and start again"

@@ -8,12 +8,13 @@ use earmark_kernel::log::{AppendError, LogStore, Record, StoreError};
 use earmark_kernel::sabotage;
 use rusqlite::{CachedStatement, Connection, ErrorCode, OptionalExtension, Row};
 
-use super::checkpoint::{Checkpointer, LogFile, Writer};
+use super::checkpoint::{Checkpointer, LogFile};
 use super::error::{OpenError, is_full};
 use super::folder::DataFolder;
+use super::health::Health;
 use super::pragmas::{apply, connect, failed, pragma};
 use super::settings::Settings;
-use super::{migrate, readers::Readers};
+use super::{migrate, readers::Readers, unsynced};
 use crate::contract;
 
 /// The log of one partition in an SQLite file.
@@ -32,8 +33,11 @@ impl SqliteLog {
         stem: &Path,
         new_log_id: &str,
         settings: Settings,
+        health: &Health,
     ) -> Result<Self, OpenError> {
         let path = PathBuf::from(format!("{}.log.db", stem.display()));
+        let io = |doing, source| OpenError::Io { doing, path: path.clone(), source };
+        unsynced::write_again(&path).map_err(|it| io("write again what follows", it))?;
         let mut connection = connect(&path)?;
         migrate::check(&connection, &path)?;
         apply(
@@ -51,13 +55,10 @@ impl SqliteLog {
         let id = prepare(&mut connection, &path, new_log_id, settings)?;
         let head = read_head(&connection).map_err(|source| failed("read", &path, source))?;
         let readers = Readers::open(&path, &[pragma("query_only", 1)])?;
-        let writer = Writer { connection, stopped: None };
-        let file = Arc::new(LogFile::open(&path, readers, writer, head, settings)?);
-        let checkpointer = Checkpointer::start(&file).map_err(|source| OpenError::Io {
-            doing: "start the checkpointer of",
-            path,
-            source,
-        })?;
+        let file = LogFile::open(&path, readers, connection, head, settings, health)?;
+        let file = Arc::new(file);
+        let checkpointer =
+            Checkpointer::start(&file).map_err(|it| io("start the checkpointer of", it))?;
         Ok(Self { checkpointer, file, id, _folder: folder.clone() })
     }
 
@@ -81,24 +82,30 @@ impl SqliteLog {
 
 impl LogStore for SqliteLog {
     fn append(&self, record: &Record) -> Result<(), AppendError> {
-        let Ok(mut writer) = self.file.writer.lock() else {
+        let Ok(writer) = self.file.writer.lock() else {
             return Err(AppendError::Unknown("an earlier append panicked".into()));
         };
-        if let Some(reason) = &writer.stopped {
-            return Err(AppendError::Unknown(format!("an earlier commit ended unknown: {reason}")));
-        }
         contract::check_next(self.file.head.load(Ordering::Acquire), record)?;
         self.file.copy_rest_if_asked();
-        let result = append(&writer.connection, record);
-        match &result {
-            Ok(()) => {
-                self.file.head.store(record.last_seq, Ordering::Release);
-                self.checkpointer.wrote(&self.file, record);
-            }
-            Err(AppendError::Unknown(reason)) => writer.stopped = Some(reason.clone()),
-            Err(AppendError::Failed(_) | AppendError::Full(_)) => {}
+        if let Some(why) = self.file.health.broken() {
+            return Err(AppendError::Unknown(format!("nothing is written any more: {why}")));
         }
-        result
+        append(&writer, record).inspect_err(|error| {
+            if let AppendError::Unknown(why) = error {
+                self.file.health.lose(why.clone());
+            }
+        })?;
+        // The disk may have failed somebody else meanwhile: then this sync is not to be trusted.
+        if let Some(why) = self.file.health.broken() {
+            return Err(AppendError::Unknown(why.to_owned()));
+        }
+        self.file.head.store(record.last_seq, Ordering::Release);
+        self.checkpointer.wrote(&self.file, record);
+        Ok(())
+    }
+
+    fn broken(&self) -> Option<String> {
+        self.file.health.broken().map(ToOwned::to_owned)
     }
 
     fn read_after(&self, after: u64, events_max: u64) -> Result<Vec<Record>, StoreError> {
@@ -277,7 +284,7 @@ mod tests {
     }
 
     fn writer(log: &SqliteLog, sql: &str) {
-        log.file.writer.lock().unwrap().connection.execute_batch(sql).unwrap();
+        log.file.writer.lock().unwrap().execute_batch(sql).unwrap();
     }
 
     #[test]
@@ -296,7 +303,7 @@ mod tests {
     #[test]
     fn a_lock_held_by_another_program_is_a_failure_and_passes() {
         let (log, _place) = log();
-        log.file.writer.lock().unwrap().connection.busy_timeout(Duration::ZERO).unwrap();
+        log.file.writer.lock().unwrap().busy_timeout(Duration::ZERO).unwrap();
         let other = Connection::open(&log.file.path).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
         let busy = log.append(&record(1, 10));
@@ -319,7 +326,8 @@ mod tests {
         assert!(matches!(unknown, Err(AppendError::Unknown(_))), "{unknown:?}");
         writer(&log, "DROP TRIGGER orphan");
         let stopped = log.append(&record(1, 10)).unwrap_err().to_string();
-        assert!(stopped.contains("an earlier commit ended unknown"), "{stopped}");
+        assert!(stopped.contains("nothing is written any more"), "{stopped}");
+        assert!(log.broken().is_some());
         assert_eq!(log.read_after(0, 9).unwrap(), []);
     }
 }

@@ -4,6 +4,7 @@ mod checkpoint;
 mod error;
 mod filesystem;
 mod folder;
+mod health;
 mod log;
 mod migrate;
 mod pragmas;
@@ -11,6 +12,7 @@ mod readers;
 mod rows;
 mod rows_file;
 mod settings;
+mod unsynced;
 
 use crate::contract;
 
@@ -69,9 +71,10 @@ impl SqliteStore {
         contract::check_table(&service.replace('-', "_"))
             .map_err(|_| OpenError::ServiceName { service: service.to_owned() })?;
         let stem = folder.path().join(format!("{service}-{partition}"));
-        let log = SqliteLog::open(folder, &stem, new_log_id, settings)?;
+        let health = health::Health::default();
+        let log = SqliteLog::open(folder, &stem, new_log_id, settings, &health)?;
         let (id, head) = log.name_and_head();
-        let rows = SqliteRows::open(folder, &stem, id, head, settings)?;
+        let rows = SqliteRows::open(folder, &stem, (id, head), settings, &health)?;
         Ok((log, rows))
     }
 }

@@ -38,6 +38,10 @@ impl Readers {
         })
     }
 
+    pub(super) fn connections(&self) -> &[Mutex<Connection>] {
+        &self.connections
+    }
+
     /// An idle connection, or the next one in turn when all are busy.
     pub(super) fn take(&self) -> MutexGuard<'_, Connection> {
         let _gate = locked(&self.gate);

@@ -8,8 +8,10 @@ use earmark_kernel::log::StoreError;
 use earmark_kernel::rows::{KeyRange, RowChange, RowStore, Settlement};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
-use super::error::{OpenError, is_damage};
+use super::checkpoint::wal_checkpoint;
+use super::error::{OpenError, is_damage, is_disk_failure};
 use super::folder::DataFolder;
+use super::health::Health;
 use super::log::{explain, to_sql};
 use super::readers::Readers;
 use super::rows_file;
@@ -27,6 +29,9 @@ pub struct SqliteRows {
     /// The tables that exist: a name is added once its creation is committed, and stays.
     tables: RwLock<BTreeSet<String>>,
     path: PathBuf,
+    /// The write-ahead file is copied back from so many pages on.
+    checkpoint_pages: i64,
+    health: Health,
     _folder: DataFolder,
 }
 
@@ -35,17 +40,20 @@ impl SqliteRows {
     pub(super) fn open(
         folder: &DataFolder,
         stem: &Path,
-        log_id: &str,
-        log_head: u64,
+        (log_id, log_head): (&str, u64),
         settings: Settings,
+        health: &Health,
     ) -> Result<Self, OpenError> {
         let path = PathBuf::from(format!("{}.views.db", stem.display()));
         let opened = rows_file::open(&path, log_id, log_head, settings)?;
+        let checkpoint_pages = settings.rows_checkpoint_bytes / u64::from(settings.rows_page_bytes);
         Ok(Self {
             readers: opened.readers,
             settler: Mutex::new(opened.settler),
             tables: RwLock::new(opened.tables),
             path,
+            checkpoint_pages: i64::try_from(checkpoint_pages).unwrap_or(i64::MAX),
+            health: health.clone(),
             _folder: folder.clone(),
         })
     }
@@ -58,6 +66,25 @@ impl SqliteRows {
     fn has(&self, table: &str) -> Result<bool, StoreError> {
         contract::check_table(table)?;
         Ok(self.tables.read().unwrap_or_else(PoisonError::into_inner).contains(table))
+    }
+
+    /// Copies the write-ahead file back when it is large. SQLite would do so by itself, but keep
+    /// quiet about a disk that fails.
+    fn copy_back(&self, settler: &Connection) -> rusqlite::Result<()> {
+        let (pages, copied) = wal_checkpoint(settler, "NOOP")?;
+        if pages >= self.checkpoint_pages && copied < pages {
+            wal_checkpoint(settler, "PASSIVE")?;
+        }
+        Ok(())
+    }
+
+    /// What an error of writing means: where the disk failed, what is on it is not known.
+    fn unwritten(&self, error: &rusqlite::Error) -> StoreError {
+        let told = self.broken("write", error);
+        if is_disk_failure(error) {
+            self.health.lose(told.0.clone());
+        }
+        told
     }
 
     fn broken(&self, doing: &str, error: &rusqlite::Error) -> StoreError {
@@ -87,10 +114,18 @@ impl RowStore for SqliteRows {
                 new.insert(table.clone());
             }
         }
-        settle(&mut self.settler(), settlement, &new)
-            .map_err(|error| self.broken("write", &error))?;
+        let mut settler = self.settler();
+        if let Some(why) = self.health.broken() {
+            return Err(StoreError(format!("nothing is written any more: {why}")));
+        }
+        settle(&mut settler, settlement, &new).map_err(|error| self.unwritten(&error))?;
         if !new.is_empty() {
             self.tables.write().unwrap_or_else(PoisonError::into_inner).extend(new);
+        }
+        // What was settled is so, whether or not it can be copied back now.
+        if let Err(error) = self.copy_back(&settler) {
+            let error = self.unwritten(&error);
+            tracing::warn!(%error, "the rows' write-ahead file could not be copied back");
         }
         Ok(())
     }
@@ -116,7 +151,16 @@ impl RowStore for SqliteRows {
 
     fn clear(&self) -> Result<(), StoreError> {
         let mut settler = self.settler();
-        rows_file::clear(&mut settler).map_err(|error| self.broken("clear", &error))
+        rows_file::clear(&mut settler).map_err(|error| self.unwritten(&error))
+    }
+}
+
+impl Drop for SqliteRows {
+    fn drop(&mut self) {
+        for connection in [&self.settler].into_iter().chain(self.readers.connections()) {
+            let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+            self.health.leave_as_it_is(&connection);
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use super::log::from_sql;
 use super::pragmas::{apply, connect, failed, pragma};
 use super::readers::Readers;
 use super::settings::Settings;
+use super::unsynced;
 
 /// The format this program writes. There are no migrations: another format is built anew.
 const FORMAT: i64 = 1;
@@ -87,19 +88,24 @@ fn try_open(
     log_head: u64,
     settings: Settings,
 ) -> Result<Option<RowsFile>, OpenError> {
+    unsynced::write_again(path).map_err(|source| OpenError::Io {
+        doing: "write again what follows",
+        path: path.to_owned(),
+        source,
+    })?;
     let mut settler = connect(path)?;
     let sqlite = |source| failed("open", path, source);
     if !fits(&settler).map_err(sqlite)? {
         return Ok(None);
     }
     settler.pragma_update(None, "page_size", settings.rows_page_bytes).map_err(sqlite)?;
-    let checkpoint_pages = settings.rows_checkpoint_bytes / u64::from(settings.rows_page_bytes);
     let pragmas = [
         pragma("journal_mode", "wal".to_owned()),
         // Enough for a sound file; what a power cut takes is derived.
         pragma("synchronous", 1),
         pragma("cache_size", -i64::from(settings.rows_cache_bytes >> 10)),
-        pragma("wal_autocheckpoint", i64::try_from(checkpoint_pages).unwrap_or(i64::MAX)),
+        // Copying back is the settler's work.
+        pragma("wal_autocheckpoint", 0),
     ];
     apply(&settler, path, &pragmas)?;
     begin(&mut settler, path, log_id, log_head).map_err(sqlite)?;
