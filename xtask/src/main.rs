@@ -8,6 +8,7 @@ mod flows;
 mod help;
 mod messages;
 mod page;
+mod power;
 mod sabotage;
 mod simulate;
 mod test;
@@ -26,7 +27,7 @@ struct Task {
     run: fn(&[String]) -> Result<(), Failure>,
 }
 
-const TASKS: [Task; 10] = [
+const TASKS: [Task; 11] = [
     Task { name: "build", arguments: "", does: "build the release binary", run: build::run },
     Task {
         name: "demo",
@@ -76,6 +77,12 @@ const TASKS: [Task; 10] = [
         does: "build faults in, one at a time, and see which test catches each",
         run: sabotage::run,
     },
+    Task {
+        name: "power",
+        arguments: "[--images N]",
+        does: "cut the power of real SQLite files: open what is left, 3000 images if not said",
+        run: power::run,
+    },
     Task { name: "help", arguments: "", does: "print this list", run: help::run },
 ];
 
@@ -116,7 +123,7 @@ mod tests {
 
     #[test]
     fn an_argument_nobody_reads_is_refused() {
-        for name in ["build", "tidy", "messages", "flows", "test"] {
+        for name in ["build", "tidy", "messages", "flows", "test", "power"] {
             let failure = dispatch(name, &["--nonsense".to_owned()]).unwrap_err();
             assert_eq!(failure.code, 2, "{name}");
             assert!(failure.says.contains("--nonsense"), "{}", failure.says);

@@ -1,0 +1,153 @@
+//! A sync that fails, each of the first two hundred: nothing more is answered, the process is told
+//! to end, and the next one finds every order done once or not at all.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use earmark_kernel::Bus;
+use earmark_kernel::runtime::{Runtime, drive};
+use earmark_stores::faults::{Disk, Step};
+
+use crate::cuts::{Run, each_answer_is_kept_once};
+use crate::orders::{COUNT, Dice, Order};
+use crate::platter::{Cut, Platter};
+use crate::world::{Said, open, place, records, send, sound, write};
+
+/// Each of the first so many syncs fails once.
+const SYNCS: u64 = 200;
+/// So soon after a failed sync the process must be told to end.
+const END_WITHIN: Duration = Duration::from_secs(1);
+/// The views are settled after so many orders.
+const SETTLE_EVERY: usize = 9;
+/// So many more orders are sent after it.
+const MORE: usize = 3;
+/// They wait for time to pass more than for a processor.
+const AT_ONCE: usize = 6;
+
+/// One order at a time, so that every one has a sync of its own.
+fn one_by_one() -> Run {
+    Run::recorded((0..COUNT).map(|index| index..index + 1).collect())
+}
+
+#[test]
+fn a_failed_sync_ends_the_process_and_leaves_no_doubt() {
+    let run = one_by_one();
+    let syncs = run.steps.iter().filter(|it| matches!(it, Step::Synced(_))).count();
+    assert!(syncs as u64 >= SYNCS, "only {syncs} syncs to fail");
+    let (next, unknown) = (AtomicU64::new(1), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        let workers = [(); AT_ONCE].map(|()| {
+            scope.spawn(|| {
+                loop {
+                    let n = next.fetch_add(1, Ordering::Relaxed);
+                    if n > SYNCS {
+                        return;
+                    }
+                    let left_open = fail(&run, n).unwrap_or_else(|why| panic!("sync {n}: {why}"));
+                    unknown.fetch_add(left_open, Ordering::Relaxed);
+                }
+            })
+        });
+        workers.into_iter().for_each(|it| it.join().unwrap());
+    });
+    println!(
+        "{SYNCS} syncs failed, {} orders ended unknown and were cleared up",
+        unknown.into_inner()
+    );
+}
+
+/// Fails the n-th sync; says how many orders ended unknown.
+fn fail(run: &Run, n: u64) -> Result<u64, String> {
+    let place = place();
+    let disk = Disk::under(place.path()).unwrap();
+    disk.fail_sync(n);
+    let said = match open(place.path()) {
+        Ok(bus) => first_life(&bus, &disk, &run.orders)?,
+        Err(_) if disk.has_failed() => Vec::new(),
+        Err(why) => return Err(why),
+    };
+    let mut platter = Platter::default();
+    disk.steps().iter().for_each(|step| platter.apply(step));
+    drop(disk);
+    // The machine still runs, so the next process sees what the first one wrote, synced or not.
+    let disk = Disk::under(place.path()).unwrap();
+    second_life(place.path(), run, &said)?;
+    disk.steps().iter().for_each(|step| platter.apply(step));
+    // Then the power goes. What the second process has answered must be there.
+    let after = crate::world::place();
+    write(&platter.image(Cut::Nothing, &mut Dice(n)), after.path());
+    third_life(after.path(), run)?;
+    Ok(said.iter().filter(|it| **it == Said::Unknown).count() as u64)
+}
+
+/// Sends one order after another until a sync has failed, and a few more; says how each ended.
+fn first_life(bus: &Bus, disk: &Disk, orders: &[Order]) -> Result<Vec<Said>, String> {
+    let runtime = Runtime::start(bus).unwrap();
+    let tokio = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let said = tokio.block_on(async {
+        let (mut said, mut failed) = (Vec::new(), None);
+        for (index, order) in orders.iter().enumerate() {
+            let (ending, _) = send(bus, index, order).await;
+            if failed.is_some() && matches!(ending, Said::Answered(_)) {
+                return Err(format!("{} was answered after the sync had failed", order.json));
+            }
+            said.push(ending);
+            if index % SETTLE_EVERY == 0 {
+                // The views may be what the disk fails; the process ends by itself.
+                let _ = bus.settle();
+            }
+            if disk.has_failed() {
+                let (failed_at, _) = *failed.get_or_insert_with(|| (index, now()));
+                if index == failed_at + MORE {
+                    break;
+                }
+            }
+        }
+        let (_, since) = failed.ok_or("it did not come to that sync")?;
+        let halted = tokio::time::timeout(END_WITHIN, runtime.halted()).await;
+        let why = halted.map_err(|_| "the process is not told to end")?;
+        if since.elapsed() > END_WITHIN || why.is_empty() {
+            return Err(format!("it was told to end after {:?}: {why:?}", since.elapsed()));
+        }
+        Ok(said)
+    });
+    runtime.stop();
+    said
+}
+
+/// Everything is asked again by its key: what was answered is answered so again, and what was not
+/// known comes to one end.
+fn second_life(folder: &Path, run: &Run, said: &[Said]) -> Result<(), String> {
+    let bus = open(folder)?;
+    for (index, order) in run.orders.iter().enumerate() {
+        let was_answered = matches!(said.get(index), Some(Said::Answered(_)));
+        let (first, replayed) = drive(&bus, send(&bus, index, order));
+        if first != run.said[index] || was_answered > replayed {
+            return Err(format!("{} ended {first:?} ({replayed})", order.json));
+        }
+        let (second, replayed) = drive(&bus, send(&bus, index, order));
+        if second != first || !replayed {
+            return Err(format!("{} ended {first:?}, then {second:?}", order.json));
+        }
+    }
+    each_answer_is_kept_once(&records(&bus))?;
+    sound(&bus, folder)
+}
+
+fn third_life(folder: &Path, run: &Run) -> Result<(), String> {
+    let bus = open(folder)?;
+    sound(&bus, folder)?;
+    for (index, order) in run.orders.iter().enumerate() {
+        let (said, replayed) = drive(&bus, send(&bus, index, order));
+        if said != run.said[index] || !replayed {
+            return Err(format!("after a power cut {} ended {said:?}", order.json));
+        }
+    }
+    Ok(())
+}
+
+#[expect(clippy::disallowed_methods, reason = "how fast a process ends is measured in real time")]
+fn now() -> Instant {
+    Instant::now()
+}
