@@ -18,6 +18,8 @@ use crate::problem::Problem;
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// What could not be heard is tried again after so long.
 const HEAR_AGAIN: Duration = Duration::from_secs(1);
+/// When a writer has stopped by itself, so long is given to the answers in flight.
+const LAST_ANSWERS: Duration = Duration::from_millis(500);
 /// More threads than this only get into each other's way: the writer decides alone.
 const WORKERS_MAX: usize = 4;
 /// What a shell reports of a program that a second Ctrl-C ended: 128 + SIGINT.
@@ -111,6 +113,11 @@ pub async fn serve(house: &House, bound: Bound, signals: Signals) -> Result<Ende
         }
         tracing::info!("stopping: answers in flight are given first");
     };
+    // Who reads slowly must not keep a process alive whose disk has failed.
+    let broken = async {
+        house.runtime.halted().await;
+        rest(LAST_ANSWERS).await;
+    };
     let cut_off = async {
         one_of(&mut twice).await;
         one_of(&mut twice).await;
@@ -119,6 +126,7 @@ pub async fn serve(house: &House, bound: Bound, signals: Signals) -> Result<Ende
         _ = bound.serve(stop) => {}
         () = sweep(&house.bus) => {}
         () = hear_all(&house.bus) => {}
+        () = broken => {}
         () = cut_off => std::process::exit(CUT_OFF),
     }
     Ok(ended)

@@ -4,6 +4,7 @@
 
 mod book;
 mod commands;
+mod disk;
 mod folders;
 mod import;
 mod program;
