@@ -1,5 +1,5 @@
-//! `cargo xtask sabotage`: builds deliberate faults in, one at a time, and sees that the test that is
-//! meant to catch each does catch it.
+//! `cargo xtask sabotage`: builds deliberate faults in, one at a time, and sees that the test
+//! that is meant to catch each does catch it.
 
 use crate::failure::{Failure, no_arguments};
 use crate::workspace;
@@ -14,7 +14,7 @@ struct Fault {
     test: &'static str,
 }
 
-const FAULTS: [Fault; 10] = [
+const FAULTS: [Fault; 12] = [
     Fault {
         name: "answer-before-commit",
         does: "answers are given before the group is committed",
@@ -65,6 +65,16 @@ const FAULTS: [Fault; 10] = [
         does: "a handler that panics takes its whole group along",
         test: "only_the_command_that_breaks_its_handler_is_lost",
     },
+    Fault {
+        name: "no-sync",
+        does: "the log is never synced",
+        test: "a_power_cut_takes_nothing_that_was_answered",
+    },
+    Fault {
+        name: "synchronous-normal",
+        does: "the log is synced now and then",
+        test: "a_power_cut_takes_nothing_that_was_answered",
+    },
 ];
 
 pub fn run(arguments: &[String]) -> Result<(), Failure> {
@@ -94,7 +104,7 @@ pub fn run(arguments: &[String]) -> Result<(), Failure> {
 fn passes(tests: &[&str], sabotage: Option<&str>) -> Result<bool, Failure> {
     let features = "earmark-kernel/sabotage";
     let mut cargo = workspace::cargo(&["nextest", "run", "--locked", "--no-tests", "fail"]);
-    cargo.args(["-p", "earmark-kernel", "-p", "earmark-stores", "-p", "earmark-services"]);
+    cargo.args(["-p", "earmark-kernel", "-p", "earmark-services", "-p", "earmark-simulator"]);
     let filter = format!("test(/::({})$/)", tests.join("|"));
     cargo.args(["--features", features, "-E", &filter]).env_remove(VARIABLE);
     if let Some(name) = sabotage {

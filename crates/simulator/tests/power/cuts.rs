@@ -178,7 +178,7 @@ fn check(run: &Run, case: &Case) -> Result<(), String> {
     }
     sound(&bus, place.path())?;
     asked_again(&bus, run, 0..case.answered, true)?;
-    if hash(&case.image) % GO_ON_EVERY == 0 {
+    if hash(&case.image).is_multiple_of(GO_ON_EVERY) {
         for group in groups() {
             asked_again(&bus, run, group, false)?;
         }
@@ -197,7 +197,7 @@ fn asked_again(
 ) -> Result<(), String> {
     let sent = which.clone().map(|index| send(bus, index, &run.orders[index]));
     for (index, (said, replayed)) in which.zip(drive(bus, all(sent))) {
-        if said != run.said[index] || must_be_kept > replayed {
+        if said != run.said[index] || (must_be_kept && !replayed) {
             let (order, then) = (&run.orders[index].json, &run.said[index]);
             return Err(format!("{order} was answered {then:?}, and now {said:?} ({replayed})"));
         }

@@ -1,4 +1,4 @@
-//! A disk that is full: refused as such, reads go on, and when there is room again so does the work.
+//! A disk that is full: refused as such, reads go on, and so does the work when there is room.
 
 use earmark_contracts::allocation::ListStock;
 use earmark_kernel::runtime::drive;

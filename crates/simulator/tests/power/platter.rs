@@ -73,7 +73,7 @@ impl Platter {
                 self.change(file, Change::Bytes { at, bytes: Arc::clone(bytes) });
             }
             Step::Cut(name, size) => {
-                self.change(name, Change::Size(usize::try_from(*size).unwrap()))
+                self.change(name, Change::Size(usize::try_from(*size).unwrap()));
             }
             Step::Synced(name) => self.file(name).sync(),
             Step::SyncFailed(name) => self.file(name).fail(),

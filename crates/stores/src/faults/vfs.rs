@@ -94,7 +94,7 @@ unsafe fn below<'a>(file: *mut sqlite3_file) -> (*mut sqlite3_file, &'a sqlite3_
 /// # Safety
 /// `file` must be one that [`open`] opened.
 unsafe fn handle<'a>(file: *mut sqlite3_file) -> Option<&'a Handle> {
-    // SAFETY: the handle is null or from `Box::into_raw`, and is freed only when the file is closed.
+    // SAFETY: the handle is null or from `Box::into_raw`, and is freed only when the file closes.
     unsafe { (*file.cast::<Layered>()).handle.as_ref() }
 }
 

@@ -127,8 +127,8 @@ impl LogFile {
             passes += 1;
             let before = self.written_bytes.load(Ordering::Relaxed);
             let copied = self.copy(&self.copier())?;
-            // The copy is synced here, so that the writer need not wait for it. Linux tells an error
-            // once: SQLite's own sync may not meet it again.
+            // The copy is synced here, so that the writer need not wait for it. Linux tells an
+            // error once: SQLite's own sync may not meet it again.
             if let Err(error) = unsynced::sync(&self.data, &self.path) {
                 self.health.lose(format!("{} could not be synced: {error}", self.path.display()));
             }
