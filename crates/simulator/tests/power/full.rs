@@ -10,7 +10,14 @@ use crate::orders::COUNT;
 use crate::world::{Said, open, place, records, send, sound};
 
 /// Room that is left on the disk, bytes: from none to what a few dozen orders need.
-const ROOMS: [u64; 9] = [0, 1, 511, 4_095, 4_120, 20_000, 66_000, 150_000, 400_000];
+const ROOMS: [u64; 9] = [0, 1, 511, 4_095, 4_120, 8_000, 20_000, 40_000, 66_000];
+/// What takes several commands.
+const PROCEDURES: [&str; 4] = [
+    "allocation.create_batch",
+    "allocation.hold",
+    "allocation.confirm_hold",
+    "allocation.release_hold",
+];
 /// So often an order is tried while there is no room.
 const TRIES: usize = 3;
 /// The views are settled after so many orders, where there is room.
@@ -42,7 +49,7 @@ fn fill(run: &Run, room: u64) -> Result<usize, String> {
             match &said {
                 Said::Failed(Failure::StorageFull(_)) => {}
                 // What takes several commands broke off between them.
-                Said::Unknown if order.name == "allocation.hold" => {}
+                Said::Unknown if PROCEDURES.contains(&order.name) => {}
                 other => return Err(format!("{} ended {other:?}", order.json)),
             }
             refused += 1;
