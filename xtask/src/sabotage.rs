@@ -14,7 +14,7 @@ struct Fault {
     test: &'static str,
 }
 
-const FAULTS: [Fault; 12] = [
+const FAULTS: [Fault; 10] = [
     Fault {
         name: "answer-before-commit",
         does: "answers are given before the group is committed",
@@ -64,16 +64,6 @@ const FAULTS: [Fault; 12] = [
         name: "panic-takes-group",
         does: "a handler that panics takes its whole group along",
         test: "only_the_command_that_breaks_its_handler_is_lost",
-    },
-    Fault {
-        name: "no-sync",
-        does: "the log is never synced",
-        test: "a_power_cut_takes_nothing_that_was_answered",
-    },
-    Fault {
-        name: "synchronous-normal",
-        does: "the log is synced now and then",
-        test: "a_power_cut_takes_nothing_that_was_answered",
     },
 ];
 
