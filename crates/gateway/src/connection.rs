@@ -17,7 +17,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::app::Edge;
-use crate::guard;
 use crate::patience::{PatientStream, Phase, PhaseCell};
 use crate::problem::{Problem, kinds};
 use crate::tasks::rest;
@@ -112,7 +111,7 @@ impl Service<Request<Incoming>> for OneByOne {
         self.phase.set(Phase::Busy);
         let (edge, phase) = (Arc::clone(&self.edge), self.phase.clone());
         Box::pin(async move {
-            let answer = guard::pass(&edge, request.map(Body::new)).await;
+            let answer = edge.answer(request.map(Body::new)).await;
             Ok(answer.map(|body| Answering { body, phase }))
         })
     }

@@ -6,7 +6,10 @@ use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use earmark_kernel::Bus;
+use axum::Router;
+use earmark_kernel::clock::SystemClock;
+use earmark_kernel::ids::RandomIds;
+use earmark_kernel::{Bus, Limits};
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -28,6 +31,8 @@ pub struct Gateway {
     bus: Bus,
     settings: Settings,
     metrics: Option<Metrics>,
+    /// Served instead of the house's own.
+    bare: Option<Router>,
 }
 
 /// Why the edge does not listen.
@@ -53,7 +58,20 @@ impl Gateway {
     /// An edge in front of a bus.
     #[must_use]
     pub fn builder(bus: Bus, settings: Settings) -> Self {
-        Self { bus, settings, metrics: None }
+        Self { bus, settings, metrics: None, bare: None }
+    }
+
+    /// Others' routes on the connections of the edge, without what the edge does for its own
+    /// routes: no keys, no metrics, no headers added. For measuring what HTTP itself takes.
+    ///
+    /// # Panics
+    /// Never: a bus without services opens.
+    #[must_use]
+    pub fn bare(routes: Router, settings: Settings) -> Self {
+        let (clock, ids) = (Arc::new(SystemClock), Arc::new(RandomIds));
+        let bus = Bus::open(Vec::new(), clock, ids, Limits::default());
+        let bus = bus.expect("there is no store that could fail");
+        Self { bare: Some(routes), ..Self::builder(bus, settings) }
     }
 
     /// Measures into these metrics, instead of installing some for the process.
@@ -88,8 +106,9 @@ impl Gateway {
             stopping: watch::Sender::new(false),
             pages: OnceLock::new(),
         });
-        let router = routes::router(&app);
-        Ok(Bound { local_addr, listener, edge: Arc::new(Edge { app, router }), all_ended })
+        let is_bare = self.bare.is_some();
+        let router = self.bare.unwrap_or_else(|| routes::router(&app));
+        Ok(Bound { local_addr, listener, edge: Arc::new(Edge { app, router, is_bare }), all_ended })
     }
 }
 
