@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::client::Client;
 use crate::commands::{
-    allocate, completions, demo, doctor, flow, import, log, messages, parked, replay, serve, stock,
-    verify,
+    allocate, bench, completions, demo, doctor, flow, import, log, messages, parked, replay, serve,
+    stock, verify,
 };
 use crate::config::Settings;
 use crate::problem::Problem;
@@ -92,6 +92,8 @@ pub enum Command {
     Stock(stock::Stock),
     /// Promise stock to a line of an order
     Allocate(allocate::Allocate),
+    /// Put load on a server, check every answer, and tell how long they took
+    Bench(bench::Bench),
     /// Show or send again the messages that were set aside
     Parked(parked::Parked),
     /// Look whether everything is as it should be

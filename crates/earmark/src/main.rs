@@ -1,5 +1,6 @@
 //! Earmark promises stock to order lines; this is the program, one file a subcommand in `commands`.
 
+mod bench;
 mod catalogue;
 mod cli;
 mod client;

@@ -1,6 +1,7 @@
 //! What the program can be asked to do: one file a subcommand.
 
 pub mod allocate;
+pub mod bench;
 pub mod completions;
 pub mod demo;
 pub mod doctor;
@@ -36,6 +37,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Problem> {
         Command::Log(asked) => asked.run(&settings),
         Command::Stock(asked) => asked.run(&settings),
         Command::Allocate(asked) => asked.run(&settings),
+        Command::Bench(asked) => asked.run(&settings),
         Command::Parked(asked) => asked.run(&settings),
         Command::Doctor(asked) => asked.run(&settings),
         Command::Flow(asked) => asked.run(),

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where by breaking off")]
 
+mod bench;
 mod book;
 mod commands;
 mod disk;

@@ -1,0 +1,72 @@
+//! The benchmark runs, checks and verifies, for every workload.
+
+use crate::program::{Server, done, run, text};
+
+fn bench(workload: &[&str]) -> serde_json::Value {
+    let short = ["bench", "--json", "--skus", "50", "--connections", "4"];
+    let time = ["--seconds", "0.3", "--warmup", "0.1"];
+    done(&[&short[..], &time, workload].concat()).json()
+}
+
+#[test]
+fn a_second_of_load_is_answered_and_its_log_verified() {
+    let report = bench(&["--seconds", "1"]);
+    let requests = report["requests"].as_u64().unwrap();
+    assert!(requests > 10, "{report}");
+    assert_eq!(report["answers"]["placed"], requests);
+    assert_eq!(report["lines"], requests);
+    assert_eq!(report["unexpected"], serde_json::json!({}));
+    let latency = &report["latency_ms"];
+    assert!(latency["p50"].as_f64().unwrap() > 0.0, "{report}");
+    assert!(latency["p99"].as_f64() <= latency["max"].as_f64());
+    assert!(report["server_rss_peak_mib"].as_f64().unwrap() > 1.0);
+    // A line and its order's first event are in the log, those of the warm-up too.
+    assert!(report["verified"][0]["events"].as_u64().unwrap() > requests, "{report}");
+}
+
+#[test]
+fn every_workload_is_answered_as_it_must_be() {
+    for workload in ["zipf", "hot", "reads"] {
+        let report = bench(&["--workload", workload, "--order-ids", "time"]);
+        assert_eq!(report["workload"], workload);
+    }
+    let bulk = bench(&["--workload", "bulk", "--bulk-lines", "20"]);
+    assert_eq!(bulk["lines"].as_u64().unwrap(), bulk["requests"].as_u64().unwrap() * 20);
+    let storm = bench(&["--workload", "shortage", "--seconds", "0"]);
+    assert_eq!((&storm["requests"], &storm["lines"]), (&1.into(), &5_000.into()));
+    let cold = bench(&["--workload", "cold-start"]);
+    assert!(cold["start_ms"].as_f64().unwrap() > 0.0, "{cold}");
+}
+
+#[test]
+fn an_open_loop_sends_what_was_meant_to_be_sent() {
+    let report = bench(&["--rate", "100", "--seconds", "1"]);
+    assert_eq!((&report["requests"], &report["rate"]), (&100.into(), &100.into()));
+}
+
+#[test]
+fn a_server_that_is_up_is_asked_and_left_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::on(folder.path());
+    let (url, id) = (server.url(), server.child.id().to_string());
+    let report = bench(&["--url", &url, "--server-pid", &id, "--workload", "hot"]);
+    assert!(report["server_cpu_us_per_request"].as_f64().is_some(), "{report}");
+    assert_eq!(report["verified"], serde_json::Value::Null);
+    assert_eq!(server.get("/healthz").0, 200);
+    assert_eq!(server.stop(), 0);
+    done(&["verify", "--data", text(folder.path())]);
+}
+
+#[test]
+fn an_answer_that_is_not_as_it_must_be_fails_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::on(folder.path());
+    // The SKU's batch holds too little: it is there already, so the benchmark's own is refused.
+    let batch = r#"{"ref":"bench-S00000000","sku":"S00000000","qty":1,"eta":null}"#;
+    server.post("/add_batch", batch);
+    let said = run(&["bench", "--url", &server.url(), "--workload", "hot", "--seconds", "0.1"]);
+    assert_eq!(said.code, 1);
+    assert!(said.complaint().contains("a batch was not made: 409"), "{said:?}");
+    let said = run(&["bench", "--url", "ftp://here", "--seconds", "0.1"]);
+    assert_eq!(said.code, 2);
+}
