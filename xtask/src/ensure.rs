@@ -16,13 +16,30 @@ struct Program {
 /// is not in the list: without one this program could not have been linked.
 const DEBIAN: [Program; 1] = [Program { name: "git", packages: &["git"] }];
 
+/// What the benchmark measures beside Earmark, and what counts instructions for it.
+const BENCH: [Program; 3] = [
+    Program { name: "redis-server", packages: &["redis-server", "redis-tools"] },
+    Program { name: "valgrind", packages: &["valgrind"] },
+    Program { name: "pgbench", packages: &["postgresql", "postgresql-contrib"] },
+];
+
 /// Cargo's subcommands that rustup does not bring, each in a version that is known to work.
 /// A version that is already there is taken as it is.
 const CARGO: [(&str, &str); 2] = [("cargo-deny", "0.20.2"), ("cargo-nextest", "0.9.143")];
 
 /// Debian's packages for all tasks.
 pub fn debian() -> Result<(), Failure> {
-    let packages = missing(&DEBIAN, is_there);
+    install(&DEBIAN)
+}
+
+/// Debian's packages for the benchmark.
+pub fn bench() -> Result<(), Failure> {
+    debian()?;
+    install(&BENCH)
+}
+
+fn install(programs: &[Program]) -> Result<(), Failure> {
+    let packages = missing(programs, is_there);
     if packages.is_empty() {
         return Ok(());
     }

@@ -1,5 +1,6 @@
 //! Earmark's own tasks, a file each: `cargo xtask help` lists them.
 
+mod bench;
 mod build;
 mod demo;
 mod ensure;
@@ -27,7 +28,7 @@ struct Task {
     run: fn(&[String]) -> Result<(), Failure>,
 }
 
-const TASKS: [Task; 11] = [
+const TASKS: [Task; 12] = [
     Task { name: "build", arguments: "", does: "build the release binary", run: build::run },
     Task {
         name: "demo",
@@ -82,6 +83,12 @@ const TASKS: [Task; 11] = [
         arguments: "[--images N]",
         does: "cut the power of real SQLite files: open what is left, 3000 images if not said",
         run: power::run,
+    },
+    Task {
+        name: "bench",
+        arguments: "[--quick] [ARGS…]",
+        does: "measure beside the limits of the machine and what others do; writes a result",
+        run: bench::run,
     },
     Task { name: "help", arguments: "", does: "print this list", run: help::run },
 ];

@@ -14,7 +14,7 @@ struct Room {
 
 /// The table of docs/ARCHITECTURE.md. A crate exists only to keep a heavy dependency out of a
 /// build, to make an import impossible, or to be the binary.
-const ROOMS: [Room; 9] = [
+const ROOMS: [Room; 10] = [
     Room { folder: "kernel", may_import: &[], tests_may_import: &["stores"] },
     Room { folder: "contracts", may_import: &["kernel"], tests_may_import: &[] },
     Room { folder: "stores", may_import: &["kernel"], tests_may_import: &[] },
@@ -41,17 +41,28 @@ const ROOMS: [Room; 9] = [
     },
     // It sees what every other program sees: the command line and the socket.
     Room { folder: "torture", may_import: &[], tests_may_import: &[] },
+    Room {
+        folder: BENCHES,
+        may_import: &["kernel", "contracts", "stores", "services", "gateway"],
+        tests_may_import: &[],
+    },
 ];
 
+/// What is measured and never shipped stands beside the crates.
+const BENCHES: &str = "benches";
+
 /// Crates of others that stay in their rooms: heavy, or the one way to the world that they guard.
-const GUARDED: [(&[&str], &[&str]); 10] = [
-    (&["gateway"], &["axum", "hyper", "hyper-util", "tower", "tower-http", "utoipa"]),
+const GUARDED: [(&[&str], &[&str]); 11] = [
+    // The baselines' routes are served by the gateway, and drawn as it draws its own.
+    (&["gateway", "benches"], &["axum"]),
+    (&["gateway"], &["hyper", "hyper-util", "tower", "tower-http", "utoipa"]),
     (&["stores"], &["rusqlite", "libsqlite3-sys", "sqlx", "diesel"]),
     (&["stores"], &["tokio-postgres", "postgres", "deadpool", "deadpool-postgres"]),
     (&["stores"], &["refinery", "refinery-core"]),
     (&["brokers"], &["redis", "deadpool-redis", "lapin", "amqprs", "async-nats", "rdkafka"]),
     // What is a program reads arguments and shows how far it is.
-    (&["earmark", "simulator", "torture"], &["clap", "indicatif"]),
+    (&["earmark", "simulator", "torture", "benches"], &["clap"]),
+    (&["earmark", "simulator", "torture"], &["indicatif"]),
     (&["earmark", "torture"], &["comfy-table"]),
     (&["earmark"], &["clap_complete", "config", "figment"]),
     (&["earmark"], &["miette", "anyhow", "eyre", "color-eyre"]),
@@ -72,6 +83,9 @@ pub fn check(files: &[File]) -> Vec<Violation> {
             ["xtask", "Cargo.toml"] => violations.extend(nothing(file, &manifest)),
             ["crates", folder, "Cargo.toml"] => {
                 violations.extend(room(file, folder, &manifest, &aliases));
+            }
+            [BENCHES, "Cargo.toml"] => {
+                violations.extend(room(file, BENCHES, &manifest, &aliases));
             }
             [.., "Cargo.toml"] if parts.len() > 1 => {}
             _ => continue,

@@ -136,6 +136,8 @@ imports         crates/services/Cargo.toml  earmark-services  dependencies      
 imports         crates/simulator/Cargo.toml earmark-simulator dependencies       earmark
 imports         crates/earmark/Cargo.toml   earmark           dependencies       earmark-simulator
 imports         crates/brokers/Cargo.toml   earmark-brokers   build-dependencies earmark-stores
+imports         benches/Cargo.toml          earmark-benches   dependencies       earmark
+foreign-imports benches/Cargo.toml          earmark-benches   dependencies       redis
 imports         xtask/Cargo.toml            xtask             dependencies       serde
 foreign-imports crates/gateway/Cargo.toml   earmark-gateway   dependencies       sql
 foreign-imports crates/services/Cargo.toml  earmark-services  dependencies       axum

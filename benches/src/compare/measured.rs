@@ -1,0 +1,22 @@
+//! What one run of one point gave.
+
+use serde::{Deserialize, Serialize};
+
+/// What one run of one point gave.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+pub struct Measured {
+    /// Lines or transactions a second.
+    pub per_second: f64,
+    /// Milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p50_ms: Option<f64>,
+    /// Milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p99_ms: Option<f64>,
+    /// Processor time of the server for a request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_us: Option<f64>,
+    /// The most memory the server ever had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rss_mib: Option<f64>,
+}

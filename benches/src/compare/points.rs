@@ -1,0 +1,84 @@
+//! The points that are measured, in the order in which a round takes them.
+
+use super::http::{self, Server};
+use super::measured::Measured;
+use super::redis_lua::{self, Persistence};
+use super::row_locks;
+use super::{Stage, http::replay};
+use crate::failure::Failure;
+
+/// A point.
+pub struct Point {
+    pub name: &'static str,
+    pub unit: &'static str,
+    /// `--quick` keeps it.
+    pub is_quick: bool,
+    /// It needs the orders of a year.
+    pub needs_orders: bool,
+    pub run: fn(&Stage) -> Result<Measured, Failure>,
+}
+
+type Run = fn(&Stage) -> Result<Measured, Failure>;
+
+fn always(name: &'static str, run: Run) -> Point {
+    Point { name, unit: "lines/s", is_quick: true, needs_orders: false, run }
+}
+
+fn whole(name: &'static str, run: Run) -> Point {
+    Point { is_quick: false, ..always(name, run) }
+}
+
+const SINGLE: [&str; 2] = ["--workload", "uniform"];
+const WIDE: [&str; 4] = ["--workload", "uniform", "--connections", "256"];
+const HOT: [&str; 2] = ["--workload", "hot"];
+const HOT_WIDE: [&str; 4] = ["--workload", "hot", "--connections", "256"];
+const BULK: [&str; 4] = ["--workload", "bulk", "--connections", "16"];
+const TIME_IDS: [&str; 4] = ["--workload", "uniform", "--order-ids", "time"];
+
+/// All of them. What is compared stands side by side.
+pub fn points() -> Vec<Point> {
+    use Server::{BareFile, Constant, Earmark};
+    let mut points = vec![
+        always("constant/single-64", |stage| http::load(stage, Constant, &SINGLE)),
+        always("bare-file/single-64", |stage| http::load(stage, BareFile, &SINGLE)),
+        always("earmark/single-64", |stage| http::load(stage, Earmark, &SINGLE)),
+        always("earmark/hot-64", |stage| http::load(stage, Earmark, &HOT)),
+        whole("constant/single-256", |stage| http::load(stage, Constant, &WIDE)),
+        whole("bare-file/single-256", |stage| http::load(stage, BareFile, &WIDE)),
+        whole("earmark/single-256", |stage| http::load(stage, Earmark, &WIDE)),
+        whole("earmark/hot-256", |stage| http::load(stage, Earmark, &HOT_WIDE)),
+        whole("constant/bulk-100", |stage| http::load(stage, Constant, &BULK)),
+        always("bare-file/bulk-100", |stage| http::load(stage, BareFile, &BULK)),
+        always("earmark/bulk-100", |stage| http::load(stage, Earmark, &BULK)),
+        whole("earmark/zipf-64", |stage| http::load(stage, Earmark, &["--workload", "zipf"])),
+        whole("earmark/time-ids-64", |stage| http::load(stage, Earmark, &TIME_IDS)),
+        whole("earmark/reads-64", |stage| http::load(stage, Earmark, &["--workload", "reads"])),
+        whole("earmark/shortage", |stage| http::load(stage, Earmark, &["--workload", "shortage"])),
+        whole("earmark/cold-start", |stage| {
+            http::load(stage, Earmark, &["--workload", "cold-start"])
+        }),
+    ];
+    points.extend(others());
+    points.extend([
+        always("in-process/bare-file", |stage| http::in_process(stage, "bare-file")),
+        always("in-process/bus", |stage| http::in_process(stage, "bus")),
+        Point { needs_orders: true, ..whole("earmark/replay", replay) },
+    ]);
+    points
+}
+
+fn others() -> [Point; 10] {
+    use Persistence::{Always, Everysec, No};
+    [
+        always("row-locks/uniform-8", |stage| row_locks::measure(stage, 10_000, 8)),
+        whole("row-locks/uniform-64", |stage| row_locks::measure(stage, 10_000, 64)),
+        always("row-locks/hot-8", |stage| row_locks::measure(stage, 1, 8)),
+        whole("row-locks/hot-64", |stage| row_locks::measure(stage, 1, 64)),
+        always("redis-lua/always", |stage| redis_lua::measure(stage, Always, 1)),
+        always("redis-lua/always-by-16", |stage| redis_lua::measure(stage, Always, 16)),
+        whole("redis-lua/everysec", |stage| redis_lua::measure(stage, Everysec, 1)),
+        whole("redis-lua/everysec-by-16", |stage| redis_lua::measure(stage, Everysec, 16)),
+        whole("redis-lua/none", |stage| redis_lua::measure(stage, No, 1)),
+        whole("redis-lua/none-by-16", |stage| redis_lua::measure(stage, No, 16)),
+    ]
+}

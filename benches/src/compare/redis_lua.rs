@@ -1,0 +1,134 @@
+//! The baseline `redis-lua`: a script checks, decrements and appends, driven by redis-benchmark.
+
+use std::path::Path;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use super::Stage;
+use super::daemon::{Daemon, free_port, output};
+use super::measured::Measured;
+use crate::failure::Failure;
+
+const ALLOCATE: &str = include_str!("../../redis-lua/allocate.lua");
+/// redis-benchmark writes random numbers with twelve digits.
+const STOCK: &str = "for sku = 0, ARGV[1] - 1 do \
+                     redis.call('SET', 'stock:' .. string.format('%012d', sku), 1000000000) end";
+const SKUS: &str = "10000";
+/// Requests that tell how many fit into the time.
+const PROBE: u64 = 2_000;
+
+/// What Redis does for what it was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Persistence {
+    /// A file that is synced before it answers.
+    Always,
+    /// A file that is synced every second.
+    Everysec,
+    /// Nothing.
+    No,
+}
+
+/// Measures calls of the script from 64 connections, so many at a time on each.
+pub fn measure(
+    stage: &Stage,
+    persistence: Persistence,
+    pipelined: u32,
+) -> Result<Measured, Failure> {
+    let redis = Redis::start(stage.scratch.path(), persistence)?;
+    redis.cli(&["EVAL", STOCK, "0", SKUS])?;
+    let script = redis.cli(&["SCRIPT", "LOAD", ALLOCATE])?;
+    let probed = redis.calls(&script, PROBE, pipelined)?;
+    let count = count(probed.per_second * stage.seconds).max(PROBE);
+    let measured = redis.calls(&script, count, pipelined)?;
+    let kept = redis.cli(&["XLEN", "allocated"])?;
+    let expected = (PROBE + count).to_string();
+    if kept != expected {
+        return Err(Failure::new(format!("{kept} lines are in the stream, not {expected}")));
+    }
+    redis.server.stop()?;
+    Ok(measured)
+}
+
+/// A server on a new folder.
+struct Redis {
+    server: Daemon,
+    port: String,
+    _folder: TempDir,
+}
+
+impl Redis {
+    fn start(scratch: &Path, persistence: Persistence) -> Result<Self, Failure> {
+        let folder = tempfile::Builder::new().prefix("redis-lua-").tempdir_in(scratch)?;
+        let port = free_port()?;
+        let (appendonly, appendfsync) = match persistence {
+            Persistence::Always => ("yes", "always"),
+            Persistence::Everysec => ("yes", "everysec"),
+            Persistence::No => ("no", "no"),
+        };
+        let mut server = Command::new("redis-server");
+        server.args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--dir"]);
+        server.arg(folder.path()).args(["--appendonly", appendonly]);
+        server.args(["--appendfsync", appendfsync, "--loglevel", "warning"]);
+        let is_ready = || cli(&port, &["PING"]).is_ok_and(|said| said == "PONG");
+        let server = Daemon::that_is(server, is_ready)?;
+        Ok(Self { server, port, _folder: folder })
+    }
+
+    fn cli(&self, arguments: &[&str]) -> Result<String, Failure> {
+        cli(&self.port, arguments)
+    }
+
+    fn calls(&self, script: &str, count: u64, pipelined: u32) -> Result<Measured, Failure> {
+        let mut bench = Command::new("redis-benchmark");
+        bench.args(["-h", "127.0.0.1", "-p", &self.port, "-c", "64", "--csv", "-r", SKUS]);
+        bench.args(["-n", &count.to_string(), "-P", &pipelined.to_string(), "EVALSHA", script]);
+        bench.args(["2", "stock:__rand_int__", "allocated", "1", "order-__rand_int__"]);
+        let told = output(&mut bench)?;
+        read(&told).ok_or_else(|| Failure::new(format!("redis-benchmark said: {told}")))
+    }
+}
+
+fn cli(port: &str, arguments: &[&str]) -> Result<String, Failure> {
+    let said = output(Command::new("redis-cli").args(["-e", "-p", port]).args(arguments))?;
+    Ok(said.trim().to_owned())
+}
+
+/// The last line: name, calls a second, then average, least, p50, p95, p99 and most ms.
+fn read(told: &str) -> Option<Measured> {
+    let line = told.trim().lines().last()?;
+    let figures: Vec<&str> = line.rsplitn(8, ',').map(|it| it.trim_matches('"')).collect();
+    let [_most, p99, _p95, p50, _least, _average, per_second, _name] = figures.as_slice() else {
+        return None;
+    };
+    Some(Measured {
+        per_second: per_second.parse().ok()?,
+        p50_ms: p50.parse().ok(),
+        p99_ms: p99.parse().ok(),
+        ..Measured::default()
+    })
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a number of calls that fit into some seconds"
+)]
+fn count(calls: f64) -> u64 {
+    calls as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read;
+
+    #[test]
+    fn what_redis_benchmark_tells_is_read() {
+        let told = "\"test\",\"rps\",\"avg\",\"min\",\"p50\",\"p95\",\"p99\",\"max\"\n\
+            \"EVALSHA a 2 b, c\",\"1234.50\",\"0.9\",\"0.1\",\"0.8\",\"1.2\",\"2.5\",\"9.0\"\n";
+        let measured = read(told).unwrap();
+        assert!((measured.per_second - 1234.5).abs() < 0.001);
+        assert_eq!((measured.p50_ms, measured.p99_ms), (Some(0.8), Some(2.5)));
+        assert!(read("Error").is_none());
+    }
+}

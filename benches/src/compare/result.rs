@@ -1,0 +1,177 @@
+//! The result of a run: as a table for people, and in a dated file for those who come after.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::machine::Machine;
+use super::measured::Measured;
+use super::ratios::{Ratio, ratios};
+use crate::failure::Failure;
+
+/// A point in all rounds.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct PointResult {
+    pub name: String,
+    pub unit: String,
+    /// Of `per_second`.
+    pub median: f64,
+    /// From the least to the most, as a part of the median.
+    pub spread: f64,
+    pub rounds: Vec<Measured>,
+}
+
+impl PointResult {
+    pub fn of(name: &str, unit: &str, rounds: Vec<Measured>) -> Self {
+        let mut rates: Vec<f64> = rounds.iter().map(|it| it.per_second).collect();
+        rates.sort_by(f64::total_cmp);
+        let median = median(&rates);
+        let width = rates.last().unwrap_or(&0.0) - rates.first().unwrap_or(&0.0);
+        let (name, unit) = (name.to_owned(), unit.to_owned());
+        Self { name, unit, median, spread: width / median, rounds }
+    }
+
+    /// The median of something that not every point has.
+    fn middle(&self, of: fn(&Measured) -> Option<f64>) -> Option<f64> {
+        let mut values = self.rounds.iter().map(of).collect::<Option<Vec<f64>>>()?;
+        values.sort_by(f64::total_cmp);
+        (!values.is_empty()).then(|| median(&values))
+    }
+}
+
+/// The middle of what is sorted.
+pub fn median(sorted: &[f64]) -> f64 {
+    match sorted.len() {
+        0 => 0.0,
+        count if count % 2 == 1 => sorted[count / 2],
+        count => f64::midpoint(sorted[count / 2 - 1], sorted[count / 2]),
+    }
+}
+
+/// The result of a run.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Outcome {
+    pub machine: Machine,
+    /// Of fewer and shorter points.
+    pub quick: bool,
+    pub rounds: usize,
+    pub points: Vec<PointResult>,
+    pub ratios: Vec<Ratio>,
+    pub instructions_per_allocation: Option<f64>,
+}
+
+impl Outcome {
+    pub fn of(
+        points: Vec<PointResult>,
+        instructions_per_allocation: Option<f64>,
+        machine: Machine,
+        quick: bool,
+        rounds: usize,
+    ) -> Self {
+        let ratios = ratios(&points);
+        Self { machine, quick, rounds, points, ratios, instructions_per_allocation }
+    }
+
+    /// Writes it down, as JSON and for people; a second one of the day has a number.
+    pub fn write(&self, folder: &Path) -> Result<PathBuf, Failure> {
+        fs::create_dir_all(folder)?;
+        let date = &self.machine.date;
+        let names = (1..).map(|number| match number {
+            1 => date.clone(),
+            _ => format!("{date}-{number}"),
+        });
+        let mut paths = names.map(|name| folder.join(name + ".json"));
+        let path = paths.find(|path| !path.exists()).expect("numbers do not end");
+        let json = serde_json::to_string_pretty(self).map_err(Failure::new)?;
+        fs::write(&path, json + "\n")?;
+        fs::write(path.with_extension("md"), self.markdown())?;
+        Ok(path)
+    }
+
+    /// For people.
+    pub fn markdown(&self) -> String {
+        let Machine { date, commit, cores, processor, memory_gib, kernel, load_before } =
+            &self.machine;
+        let mut page = format!(
+            "# {date}, {commit}\n\n{cores} cores ({processor}), {memory_gib} GiB, Linux {kernel}, \
+             load before {load_before:.2}; medians of {} rounds\n\n",
+            self.rounds
+        );
+        page.push_str("| point | lines/s | spread | p50 ms | p99 ms | CPU us | peak MiB |\n");
+        page.push_str("|---|--:|--:|--:|--:|--:|--:|\n");
+        for point in &self.points {
+            let cells = [
+                (point.middle(|it| it.p50_ms), 2),
+                (point.middle(|it| it.p99_ms), 2),
+                (point.middle(|it| it.cpu_us), 1),
+                (point.middle(|it| it.rss_mib), 0),
+            ];
+            let cells = cells.map(|(value, digits)| shown(value, digits)).join(" | ");
+            let (rate, spread) = (point.median, point.spread * 100.0);
+            line(
+                &mut page,
+                format_args!("| {} | {rate:.0} | {spread:.0} % | {cells} |", point.name),
+            );
+        }
+        page.push_str("\n| ratio | median | of all rounds | goal | |\n|---|--:|--:|--:|---|\n");
+        for ratio in &self.ratios {
+            let Ratio { name, median, least, most, .. } = ratio;
+            let bound = if ratio.less_is_better { "<=" } else { ">=" };
+            let goal = ratio.goal.map_or(String::new(), |goal| format!("{bound} {goal}"));
+            let reached = match ratio.is_reached() {
+                Some(true) => "reached",
+                Some(false) => "not reached",
+                None => "",
+            };
+            let all = format_args!("{least:.2} to {most:.2}");
+            line(&mut page, format_args!("| {name} | {median:.2} | {all} | {goal} | {reached} |"));
+        }
+        if let Some(count) = self.instructions_per_allocation {
+            line(&mut page, format_args!("\nInstructions per allocation: {count:.0}"));
+        }
+        page
+    }
+}
+
+fn shown(value: Option<f64>, digits: usize) -> String {
+    value.map_or(String::new(), |value| format!("{value:.digits$}"))
+}
+
+fn line(page: &mut String, line: std::fmt::Arguments<'_>) {
+    writeln!(page, "{line}").expect("a text takes everything");
+}
+
+/// A run of two points, with these rates.
+#[cfg(test)]
+pub fn outcome_for_tests(ours: &[f64], theirs: &[f64]) -> Outcome {
+    let point = |name: &str, rates: &[f64]| {
+        let measured = |rate: &f64| Measured { per_second: *rate, ..Measured::default() };
+        PointResult::of(name, "lines/s", rates.iter().map(measured).collect())
+    };
+    let points = vec![point("earmark/single-64", ours), point("bare-file/single-64", theirs)];
+    Outcome::of(points, Some(30_000.0), Machine::default(), true, ours.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{median, outcome_for_tests as outcome};
+
+    #[test]
+    fn the_middle_is_the_middle() {
+        assert_eq!([median(&[1.0, 2.0, 9.0]), median(&[1.0, 2.0])], [2.0, 1.5]);
+    }
+
+    #[test]
+    fn ratios_are_of_the_same_round() {
+        let outcome = outcome(&[90.0, 45.0, 100.0], &[100.0, 50.0, 200.0]);
+        let ratio = &outcome.ratios[0];
+        assert_eq!(ratio.name, "earmark/single-64 to bare-file/single-64");
+        assert_eq!((ratio.median, ratio.least, ratio.most), (0.9, 0.5, 0.9));
+        assert_eq!(ratio.is_reached(), Some(true));
+        let page = outcome.markdown();
+        assert!(page.contains("| earmark/single-64 | 90 | 61 % |"), "{page}");
+        assert!(page.contains("| 0.90 | 0.50 to 0.90 | >= 0.85 | reached |"), "{page}");
+    }
+}

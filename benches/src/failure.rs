@@ -1,0 +1,25 @@
+//! Why a measurement did not come about, in a sentence.
+
+use std::fmt;
+
+/// Why a measurement did not come about.
+#[derive(Debug)]
+pub struct Failure(String);
+
+impl Failure {
+    pub fn new(says: impl fmt::Display) -> Self {
+        Self(says.to_string())
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::new(error)
+    }
+}

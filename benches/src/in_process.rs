@@ -1,0 +1,163 @@
+//! Work without HTTP: lines through the bus onto SQLite, and the same lines into a bare file.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use clap::ValueEnum;
+use earmark_contracts::allocation::{Allocate, CreateBatch, Outcome, WhenShort};
+use earmark_contracts::values::{BatchReference, OrderId, Priority, Quantity, Sku, Text};
+use earmark_kernel::clock::SystemClock;
+use earmark_kernel::ids::{Ids, RandomIds};
+use earmark_kernel::runtime::Runtime;
+use earmark_kernel::{Bus, Limits, Meta, Opening, Stores};
+use earmark_services::allocation;
+use earmark_stores::sqlite::{DataFolder, SqliteStore};
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use crate::clock::now;
+use crate::failure::Failure;
+use crate::group_file::{FILE_BYTES, Preallocated};
+
+/// What is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Work {
+    /// Groups of 64 lines, one after another: for counting instructions
+    Allocations,
+    /// As many lines as the bus takes, as `replay` sends them
+    Bus,
+    /// The same lines encoded and appended to a file, synced every 4,096
+    BareFile,
+}
+
+/// Lines of a group that is counted: what 64 connections bring together.
+const COUNTED_GROUP: usize = 64;
+/// Lines sent at once, and how many such may be unanswered, as in `replay`.
+const CHUNK: usize = 2_048;
+const CHUNKS_UNANSWERED: usize = 4;
+/// Lines of one sync of the bare file: as many as a group of the writer may have.
+const GROUP: usize = 4_096;
+/// SKUs of the counted work, and of the rest.
+const FEW_SKUS: usize = 200;
+const SKUS: usize = 10_000;
+
+/// Does it, and tells the lines per second as JSON.
+pub fn run(work: Work, lines: usize, scratch: &Path) -> Result<(), Failure> {
+    let folder = tempfile::Builder::new().prefix("earmark-in-process-").tempdir_in(scratch)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let seconds = match work {
+        Work::Allocations => runtime.block_on(through_bus(folder.path(), FEW_SKUS, lines, 1))?,
+        Work::Bus => {
+            runtime.block_on(through_bus(folder.path(), SKUS, lines, CHUNKS_UNANSWERED))?
+        }
+        Work::BareFile => into_file(folder.path(), lines)?,
+    };
+    let per_second = float(lines) / seconds;
+    let told = json!({ "lines": lines, "seconds": seconds, "lines_per_second": per_second });
+    println!("{told}");
+    Ok(())
+}
+
+async fn through_bus(
+    folder: &Path,
+    skus: usize,
+    lines: usize,
+    unanswered: usize,
+) -> Result<f64, Failure> {
+    let data = DataFolder::open(folder).map_err(Failure::new)?;
+    let log_id = RandomIds.next().to_string();
+    let (log, rows) = SqliteStore::open(&data, "allocation", 0, &log_id).map_err(Failure::new)?;
+    let stores = Stores { log: Arc::new(log), rows: Arc::new(rows) };
+    let opening = Opening { service: allocation::service(), stores: vec![stores] };
+    let (clock, ids) = (Arc::new(SystemClock), Arc::new(RandomIds));
+    let bus = Bus::open(vec![opening], clock, ids, Limits::default()).map_err(Failure::new)?;
+    let runtime = Runtime::start(&bus)?;
+    make_batches(&bus, skus).await?;
+    let chunk = if unanswered > 1 { CHUNK } else { COUNTED_GROUP };
+    let begun = now();
+    let mut lanes = JoinSet::new();
+    for lane in 0..unanswered {
+        let (bus, end) = (bus.clone(), lines);
+        lanes.spawn(async move {
+            for from in (lane * chunk..end).step_by(chunk * unanswered) {
+                let commands =
+                    (from..end.min(from + chunk)).map(|it| (line(it, skus), Meta::default()));
+                for reply in bus.send_many(commands.collect()).await {
+                    let placement = reply.ending.map_err(Failure::new)?;
+                    if !matches!(placement.outcome, Outcome::Placed { .. }) {
+                        return Err(Failure::new("a line was not placed"));
+                    }
+                }
+            }
+            Ok(())
+        });
+    }
+    lanes.join_all().await.into_iter().collect::<Result<(), Failure>>()?;
+    let seconds = begun.elapsed().as_secs_f64();
+    runtime.stop();
+    Ok(seconds)
+}
+
+/// Side by side, so that many share a commit.
+async fn make_batches(bus: &Bus, skus: usize) -> Result<(), Failure> {
+    const LANES: usize = 500;
+    let mut makers = JoinSet::new();
+    for lane in 0..LANES.min(skus) {
+        let bus = bus.clone();
+        makers.spawn(async move {
+            for number in (lane..skus).step_by(LANES) {
+                let batch = CreateBatch {
+                    reference: BatchReference(text(&format!("b{number}"))),
+                    sku: sku(number),
+                    quantity: Quantity::new(1_000_000_000).expect("as many as a batch may have"),
+                    eta: None,
+                    expires: None,
+                };
+                bus.send(batch).await.map_err(Failure::new)?;
+            }
+            Ok(())
+        });
+    }
+    makers.join_all().await.into_iter().collect()
+}
+
+fn into_file(folder: &Path, lines: usize) -> Result<f64, Failure> {
+    let mut file = Preallocated::create(folder, FILE_BYTES)?;
+    let begun = now();
+    let mut group = Vec::new();
+    for from in (0..lines).step_by(GROUP) {
+        group.clear();
+        for number in from..lines.min(from + GROUP) {
+            serde_json::to_writer(&mut group, &line(number, SKUS)).map_err(Failure::new)?;
+            group.push(b'\n');
+        }
+        file.append(&group)?;
+    }
+    Ok(begun.elapsed().as_secs_f64())
+}
+
+/// Lines go over all SKUs in an order that no cache likes.
+fn line(number: usize, skus: usize) -> Allocate {
+    Allocate {
+        order_id: OrderId(text(&format!("order-{number}"))),
+        line_id: None,
+        sku: sku(number.wrapping_mul(7_919) % skus),
+        quantity: Quantity::new(1).expect("one is a quantity"),
+        need_by: None,
+        priority: Priority::default(),
+        short: WhenShort::Reject,
+    }
+}
+
+fn sku(number: usize) -> Sku {
+    Sku(text(&format!("S{number:08}")))
+}
+
+fn text(text: &str) -> Text {
+    Text::parse(text).expect("letters and digits are a text")
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
+fn float(count: usize) -> f64 {
+    count as f64
+}

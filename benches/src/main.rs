@@ -1,0 +1,93 @@
+//! What Earmark is measured against, and the run that measures all of it side by side.
+
+mod bare_file;
+mod clock;
+mod compare;
+mod constant;
+mod failure;
+mod group_file;
+mod in_process;
+mod serve;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use failure::Failure;
+
+/// As the server has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// What Earmark is measured against.
+#[derive(Debug, Parser)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve a baseline over the gateway's own connections, until it is told to stop
+    Serve {
+        /// What is served
+        baseline: Baseline,
+        /// Where to listen; port 0 gives any free one
+        #[arg(long, default_value = "127.0.0.1:0")]
+        listen: std::net::SocketAddr,
+        /// The folder of the bare file
+        #[arg(long, default_value = ".")]
+        data: PathBuf,
+    },
+    /// Do a fixed amount of work in this process, and tell how long it took
+    InProcess {
+        /// What is done
+        work: in_process::Work,
+        /// Order lines
+        #[arg(long, default_value_t = 500_000)]
+        lines: usize,
+        /// A folder for its files, on the disk that is measured
+        #[arg(long)]
+        scratch: Option<PathBuf>,
+    },
+    /// Measure everything in one run, in rounds, and tell the ratios
+    Compare(compare::Compare),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Baseline {
+    /// The body is parsed, a constant answered: the limit of HTTP
+    Constant,
+    /// Each line is appended to a file and synced, a group at a time: the limit of durable answers
+    BareFile,
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("earmark-benches: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
+    match cli.command {
+        Command::Serve { baseline: Baseline::Constant, listen, .. } => {
+            serve::serve(constant::routes(), listen)
+        }
+        Command::Serve { baseline: Baseline::BareFile, listen, data } => {
+            let file = group_file::GroupFile::create(&data, group_file::FILE_BYTES)?;
+            serve::serve(bare_file::routes(file), listen)
+        }
+        Command::InProcess { work, lines, scratch } => {
+            let scratch = scratch.unwrap_or_else(std::env::temp_dir);
+            in_process::run(work, lines, &scratch)
+        }
+        Command::Compare(asked) => asked.run(),
+    }
+}
