@@ -7,14 +7,14 @@ use super::requests::{post, sku_name};
 use super::target::Target;
 use crate::problem::Problem;
 
-/// More connections than this do not make it faster.
-const CONNECTIONS_MAX: usize = 64;
+/// So many batches share a commit.
+const CONNECTIONS: usize = 256;
 /// As many units as a batch may have.
 const UNITS: u32 = 1_000_000_000;
 
 /// Makes a batch for each of the first `skus` SKUs; those that are there stay as they are.
 pub async fn batches(target: &Target, skus: u32) -> Result<(), Problem> {
-    let lanes = CONNECTIONS_MAX.min(skus as usize);
+    let lanes = CONNECTIONS.min(skus as usize);
     let mut makers = JoinSet::new();
     for lane in 0..lanes {
         let target = target.clone();
