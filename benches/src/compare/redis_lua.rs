@@ -15,7 +15,7 @@ const ALLOCATE: &str = include_str!("../../redis-lua/allocate.lua");
 const STOCK: &str = "for sku = 0, ARGV[1] - 1 do \
                      redis.call('SET', 'stock:' .. string.format('%012d', sku), 1000000000) end";
 const SKUS: &str = "10000";
-/// Requests that tell how many fit into the time.
+/// Requests that tell how many fit into the time; a multiple of what is pipelined.
 const PROBE: u64 = 2_000;
 
 /// What Redis does for what it was told.
@@ -39,7 +39,9 @@ pub fn measure(
     redis.cli(&["EVAL", STOCK, "0", SKUS])?;
     let script = redis.cli(&["SCRIPT", "LOAD", ALLOCATE])?;
     let probed = redis.calls(&script, PROBE, pipelined)?;
+    // It sends whole pipelines.
     let count = count(probed.per_second * stage.seconds).max(PROBE);
+    let count = count.next_multiple_of(u64::from(pipelined));
     let measured = redis.calls(&script, count, pipelined)?;
     let kept = redis.cli(&["XLEN", "allocated"])?;
     let expected = (PROBE + count).to_string();

@@ -78,10 +78,11 @@ impl Postgres {
         let mut server = as_user("postgres");
         server.arg("-D").arg(&data).args(["-p", &port, "-c", "listen_addresses=127.0.0.1"]);
         server.args(["-c", "unix_socket_directories=", "-c", "shared_buffers=256MB"]);
-        server.args(["-c", "logging_collector=off", "-c", "log_min_messages=fatal"]);
+        server.args(["-c", "logging_collector=off", "-c", "log_min_messages=panic"]);
         let is_ready = || {
             let mut ask = Command::new(programs.join("pg_isready"));
-            output(ask.args(["-q", "-h", "127.0.0.1", "-p", &port])).is_ok()
+            ask.args(["-q", "-h", "127.0.0.1", "-p", &port, "-U", "postgres"]);
+            output(&mut ask).is_ok()
         };
         let server = Daemon::that_is(server, is_ready)?;
         let postgres = Self { server, folder, programs: programs.clone(), port: port.clone() };
