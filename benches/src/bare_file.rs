@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::post;
 
-use crate::constant::{PLACED, json, placed, read_line, read_lines};
+use crate::constant::{PLACED, json, placed, read_line, read_lines, refused};
 use crate::group_file::GroupFile;
 
 /// The routes that a benchmark asks.
@@ -22,8 +22,8 @@ pub fn routes(file: Arc<GroupFile>) -> Router {
 }
 
 async fn line(State(file): State<Arc<GroupFile>>, body: Bytes) -> Response {
-    if let Err(refused) = read_line(&body) {
-        return refused;
+    if let Err(error) = read_line(&body) {
+        return refused(&error);
     }
     match file.append(&body).await {
         Ok(()) => json(StatusCode::CREATED, PLACED),
@@ -34,7 +34,7 @@ async fn line(State(file): State<Arc<GroupFile>>, body: Bytes) -> Response {
 async fn bulk(State(file): State<Arc<GroupFile>>, body: Bytes) -> Response {
     let lines = match read_lines(&body) {
         Ok(lines) => lines.len(),
-        Err(refused) => return refused,
+        Err(error) => return refused(&error),
     };
     match file.append(&body).await {
         Ok(()) => placed(lines),

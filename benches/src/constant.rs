@@ -28,25 +28,25 @@ pub fn routes() -> Router {
 fn line(body: &Bytes) -> Response {
     match read_line(body) {
         Ok(_) => json(StatusCode::CREATED, PLACED),
-        Err(refused) => refused,
+        Err(error) => refused(&error),
     }
 }
 
 fn bulk(body: &Bytes) -> Response {
     match read_lines(body) {
         Ok(lines) => placed(lines.len()),
-        Err(refused) => refused,
+        Err(error) => refused(&error),
     }
 }
 
 /// Reads a line, as strictly as serde does.
-pub fn read_line(body: &Bytes) -> Result<Allocate, Response> {
-    serde_json::from_slice(body).map_err(|error| refused(&error))
+pub fn read_line(body: &Bytes) -> serde_json::Result<Allocate> {
+    serde_json::from_slice(body)
 }
 
 /// Reads many.
-pub fn read_lines(body: &Bytes) -> Result<Vec<Allocate>, Response> {
-    serde_json::from_slice(body).map_err(|error| refused(&error))
+pub fn read_lines(body: &Bytes) -> serde_json::Result<Vec<Allocate>> {
+    serde_json::from_slice(body)
 }
 
 /// The answer to many lines.
@@ -65,6 +65,7 @@ pub fn json(status: StatusCode, body: impl IntoResponse) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
-fn refused(error: &serde_json::Error) -> Response {
+/// The answer to a body that cannot be read.
+pub fn refused(error: &serde_json::Error) -> Response {
     json(StatusCode::BAD_REQUEST, error.to_string())
 }

@@ -1,7 +1,5 @@
 //! Each baseline answers what the generator expects of it.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where by breaking off")]
-
 use axum::Router;
 use earmark_gateway::{Gateway, Settings};
 

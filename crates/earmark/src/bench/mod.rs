@@ -69,7 +69,7 @@ pub async fn measure_own(data: &Path, plan: &Plan) -> Result<Report, Problem> {
         target = own_target(&server)?;
     }
     let mut report = under_load(&target, plan).await?;
-    report.start_ms = is_cold.then(|| server.start_time.as_secs_f64() * 1_000.0);
+    report.start_ms = is_cold.then_some(server.start_time.as_secs_f64() * 1_000.0);
     server.stop()?;
     let house = House::open_existing(data)?;
     let verified = verify(&house.bus);

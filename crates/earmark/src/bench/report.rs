@@ -7,6 +7,7 @@ use comfy_table::Table;
 use serde::Serialize;
 
 use super::load::Taken;
+use super::process::Process;
 use super::tally::Latency;
 use super::target::{Plan, Target};
 use crate::commands::verify::Checked;
@@ -60,7 +61,7 @@ impl Report {
             answers: tally.answers,
             unexpected: tally.unexpected,
             server_cpu_us_per_request: server_cpu.map(each),
-            server_rss_peak_mib: target.process.and_then(|it| it.rss_peak_mib()),
+            server_rss_peak_mib: target.process.and_then(Process::rss_peak_mib),
             generator_cpu_us_per_request: own_cpu.map(each),
             view_lag_max_events: None,
             start_ms: None,
