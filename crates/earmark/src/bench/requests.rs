@@ -126,7 +126,7 @@ mod tests {
         POST /v1/allocations HTTP/1.1
         host: localhost
         content-type: application/json
-        content-length: 65
+        content-length: 62
 
         {"order_id":"0123456789abcdef","sku":"S00004711","quantity":1}
         "#);
