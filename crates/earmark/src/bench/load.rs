@@ -19,7 +19,7 @@ use crate::house::now_ms;
 use crate::problem::Problem;
 
 /// Requests that came in time are sent at most so late.
-const GRACE: Duration = Duration::from_secs(10);
+const GRACE: Duration = Duration::from_secs(60);
 
 /// What a run of load has taken.
 pub struct Taken {
