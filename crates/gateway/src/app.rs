@@ -10,7 +10,7 @@ use tokio::sync::{Semaphore, watch};
 use tower_service::Service;
 
 use crate::guard;
-use crate::measure::Metrics;
+use crate::measure::{Metrics, RouteMeter};
 use crate::routes::Pages;
 use crate::settings::Settings;
 use crate::tasks::Tasks;
@@ -20,6 +20,8 @@ pub(crate) struct App {
     pub(crate) bus: Bus,
     pub(crate) settings: Settings,
     pub(crate) metrics: Metrics,
+    /// Measures what no route takes.
+    pub(crate) no_route: RouteMeter,
     pub(crate) tasks: Tasks,
     /// The room that the bodies on their way have together, in bytes.
     pub(crate) bodies: Arc<Semaphore>,

@@ -13,16 +13,16 @@ use crate::answer::Answered;
 use crate::app::App;
 use crate::ask::Ask;
 use crate::body::{self, Form};
-use crate::guard::RouteTaken;
+use crate::measure::RouteMeter;
 use crate::openapi::{BodyRule, Operation};
 use crate::problem::Problem;
 use crate::query;
+use crate::tasks::caught;
 
 /// What a route needs to know of its operation while it serves.
-#[derive(Clone)]
 struct Line {
-    path: &'static str,
-    query_names: Arc<[&'static str]>,
+    meter: RouteMeter,
+    query_names: Vec<&'static str>,
     body: BodyRule,
     is_command: bool,
 }
@@ -34,22 +34,18 @@ where
     A: Future<Output = Answered> + Send + 'static,
 {
     let line = Line {
-        path: operation.path,
-        query_names: operation.query_names().into(),
+        meter: RouteMeter::of(operation.path),
+        query_names: operation.query_names(),
         body: operation.body,
         is_command: operation.is_command,
     };
     let filter = MethodFilter::try_from(operation.method.clone()).expect("a usual method");
-    let app = Arc::clone(app);
+    let (app, line) = (Arc::clone(app), Arc::new(line));
     on(filter, move |request: Request| {
-        let (app, line, run) = (Arc::clone(&app), line.clone(), run.clone());
+        let (app, line, run) = (Arc::clone(&app), Arc::clone(&line), run.clone());
         async move {
-            let mut answer = match serve(&app, &line, run, request).await {
-                Ok(answer) => answer,
-                Err(problem) => problem.into_response(),
-            };
-            answer.extensions_mut().insert(RouteTaken(line.path));
-            answer
+            let method = request.method().clone();
+            line.meter.measure(&method, serve(&app, &line, run, request)).await
         }
     })
 }
@@ -63,9 +59,9 @@ where
     let correlation = ask.correlation()?;
     let ended = if line.is_command {
         // The client may go; what it has asked for is done whole.
-        app.tasks.detach(run(ask)).await
+        app.tasks.carry(run(ask)).await
     } else {
-        app.tasks.attend(run(ask)).await
+        caught(run(ask)).await
     };
     let mut answer = match ended {
         Ok(answered) => answered.unwrap_or_else(IntoResponse::into_response),
@@ -128,15 +124,17 @@ fn has_body(body: &axum::body::Body) -> bool {
 }
 
 /// The answer to an address that is not there.
-pub(crate) async fn nowhere(request: Request) -> Response {
+pub(crate) async fn nowhere(app: Arc<App>, request: Request) -> Response {
     let detail = format!("there is nothing at {}", request.uri().path());
-    Problem::new(&crate::problem::kinds::NOT_FOUND, detail).at("path").into_response()
+    let problem = Problem::new(&crate::problem::kinds::NOT_FOUND, detail).at("path");
+    app.no_route.measure(request.method(), async { problem }).await
 }
 
 /// The answer to a method that an address does not have; the router adds `Allow`.
-pub(crate) async fn no_such_method(request: Request) -> Response {
+pub(crate) async fn no_such_method(app: Arc<App>, request: Request) -> Response {
     let detail = format!("{} is not allowed here", request.method());
-    Problem::new(&crate::problem::kinds::METHOD_NOT_ALLOWED, detail).at("method").into_response()
+    let problem = Problem::new(&crate::problem::kinds::METHOD_NOT_ALLOWED, detail).at("method");
+    app.no_route.measure(request.method(), async { problem }).await
 }
 
 #[cfg(test)]
@@ -153,7 +151,7 @@ mod tests {
 
     use super::{Arc, Ask, Operation, Request, endpoint};
     use crate::app::App;
-    use crate::measure::Metrics;
+    use crate::measure::{Metrics, RouteMeter};
     use crate::settings::Settings;
     use crate::tasks::Tasks;
 
@@ -164,6 +162,7 @@ mod tests {
             bodies: Arc::new(tokio::sync::Semaphore::new(1024)),
             settings: Settings::default(),
             metrics: Metrics::install().unwrap(),
+            no_route: RouteMeter::of("none"),
             tasks: Tasks::new().0,
             stopping: watch::Sender::new(false),
             pages: OnceLock::new(),

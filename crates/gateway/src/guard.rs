@@ -2,42 +2,34 @@
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue, Method, Version, header};
+use axum::http::{HeaderName, HeaderValue, Version, header};
 use axum::response::{IntoResponse, Response};
 use tower_service::Service;
 
 use crate::app::{App, Edge};
-use crate::measure::{self, Stopwatch};
 use crate::problem::{Problem, kinds};
+use crate::tasks::caught;
 
 /// Routes that need no key: they tell whether the server lives, and nothing else.
 pub(crate) const OPEN_ROUTES: [&str; 2] = ["/healthz", "/readyz"];
 
-/// On an answer: the route that gave it, as the table has it.
-#[derive(Clone, Copy)]
-pub(crate) struct RouteTaken(pub(crate) &'static str);
-
 /// Answers a request, whatever happens.
 pub(crate) async fn pass(edge: &Edge, request: Request) -> Response {
-    let watch = Stopwatch::start();
-    let method = known_method(request.method());
     let mut answer = match check(&edge.app, &request) {
         Ok(()) => route(edge, request).await,
-        Err(problem) => problem.into_response(),
+        Err(problem) => edge.app.no_route.measure(request.method(), async { problem }).await,
     };
-    let route = answer.extensions().get::<RouteTaken>().map_or("none", |it| it.0);
-    measure::request(route, method, answer.status().as_u16(), watch.seconds());
     protect(&mut answer);
     answer
 }
 
 async fn route(edge: &Edge, request: Request) -> Response {
-    // What breaks outside of a route's own task breaks this request alone.
+    // What breaks outside of a route's own work breaks this request alone.
     let mut router = edge.router.clone();
-    match edge.app.tasks.attend(async move { router.call(request).await }).await {
+    match caught(async move { router.call(request).await }).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(never)) => match never {},
-        Err(broken) => Problem::broken(&broken).into_response(),
+        Err(broke) => Problem::broken(&broke).into_response(),
     }
 }
 
@@ -79,20 +71,6 @@ fn authorize(app: &App, request: &Request) -> Result<(), Problem> {
     Err(Problem::new(&kinds::UNAUTHORIZED, detail).at("Authorization"))
 }
 
-/// Methods that metrics tell apart; whatever else a client thinks of is one.
-fn known_method(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::HEAD => "HEAD",
-        Method::POST => "POST",
-        Method::PATCH => "PATCH",
-        Method::DELETE => "DELETE",
-        Method::PUT => "PUT",
-        Method::OPTIONS => "OPTIONS",
-        _ => "other",
-    }
-}
-
 fn protect(answer: &mut Response<Body>) {
     const PROTECTION: [(HeaderName, &str); 5] = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -106,6 +84,8 @@ fn protect(answer: &mut Response<Body>) {
         ),
     ];
     let headers = answer.headers_mut();
+    // With what the connection adds, at once.
+    headers.reserve(PROTECTION.len() + 2);
     for (name, value) in PROTECTION {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }

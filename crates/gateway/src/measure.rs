@@ -1,8 +1,12 @@
 //! What is measured, for Prometheus: requests here, groups and commits in the kernel.
 
-use std::sync::OnceLock;
+use std::collections::BTreeMap;
+use std::sync::{OnceLock, PoisonError, RwLock};
 
+use axum::http::Method;
+use axum::response::{IntoResponse, Response};
 use earmark_kernel::Bus;
+use metrics::{Counter, Histogram, Label};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use thiserror::Error;
 
@@ -76,27 +80,74 @@ fn figure(number: u64) -> f64 {
     number as f64
 }
 
-/// Counts a request that was answered.
-pub(crate) fn request(route: &'static str, method: &'static str, status: u16, seconds: f64) {
-    let labels = [
-        ("route", route.to_owned()),
-        ("method", method.to_owned()),
-        ("status", status.to_string()),
-    ];
-    metrics::counter!("earmark_http_requests_total", &labels).increment(1);
-    metrics::histogram!("earmark_http_request_seconds", "route" => route).record(seconds);
+/// Measures the requests of one route. What is measured often is looked up once.
+pub(crate) struct RouteMeter {
+    route: &'static str,
+    seconds: Histogram,
+    answered: RwLock<BTreeMap<(&'static str, u16), Counter>>,
+}
+
+impl RouteMeter {
+    /// Measures under the route's address in the table; the metrics are installed before.
+    pub(crate) fn of(route: &'static str) -> Self {
+        let seconds = metrics::histogram!("earmark_http_request_seconds", "route" => route);
+        Self { route, seconds, answered: RwLock::default() }
+    }
+
+    /// Does what answers a request, and counts the answer.
+    pub(crate) async fn measure(
+        &self,
+        method: &Method,
+        work: impl Future<Output: IntoResponse>,
+    ) -> Response {
+        let (method, watch) = (known_method(method), Stopwatch::start());
+        let answer = work.await.into_response();
+        self.seconds.record(watch.seconds());
+        self.count((method, answer.status().as_u16()));
+        answer
+    }
+
+    fn count(&self, what: (&'static str, u16)) {
+        let answered = self.answered.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(counter) = answered.get(&what) {
+            return counter.increment(1);
+        }
+        drop(answered);
+        let labels =
+            [("route", self.route), ("method", what.0)].map(|(name, it)| Label::new(name, it));
+        let status = Label::new("status", what.1.to_string());
+        let labels: Vec<Label> = labels.into_iter().chain([status]).collect();
+        let counter = metrics::counter!("earmark_http_requests_total", labels);
+        counter.increment(1);
+        let mut answered = self.answered.write().unwrap_or_else(PoisonError::into_inner);
+        answered.insert(what, counter);
+    }
+}
+
+/// Methods that metrics tell apart; whatever else a client thinks of is one.
+fn known_method(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::PUT => "PUT",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
 }
 
 /// Measures how long something takes, for metrics only: no decision rests on it.
-pub(crate) struct Stopwatch(std::time::Instant);
+struct Stopwatch(std::time::Instant);
 
 impl Stopwatch {
     #[expect(clippy::disallowed_methods, reason = "measures for metrics, decides nothing")]
-    pub(crate) fn start() -> Self {
+    fn start() -> Self {
         Self(std::time::Instant::now())
     }
 
-    pub(crate) fn seconds(&self) -> f64 {
+    fn seconds(&self) -> f64 {
         self.0.elapsed().as_secs_f64()
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
 use crate::settings::Settings;
 
@@ -53,23 +53,34 @@ fn phase_of(raw: u32) -> Phase {
     }
 }
 
-/// A timer that runs while something is waited for.
+/// A timer that runs while something is waited for. The system's own timer is left running when
+/// it stops, and looked at again when it rings: most waits are short, and setting it is dear.
 #[derive(Default)]
-struct Timer(Option<Pin<Box<Sleep>>>);
+struct Timer {
+    until: Option<Instant>,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
 
 impl Timer {
     fn stop(&mut self) {
-        self.0 = None;
+        self.until = None;
     }
 
     /// Starts when it does not run, and says whether the time is over.
     fn is_over(&mut self, context: &mut Context<'_>, time: Duration) -> bool {
-        let timer = self.0.get_or_insert_with(|| Box::pin(sleep(time)));
-        let is_over = timer.as_mut().poll(context).is_ready();
-        if is_over {
-            self.stop();
+        let until = *self.until.get_or_insert_with(|| after(time));
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(until)));
+        if sleep.deadline() > until {
+            sleep.as_mut().reset(until);
         }
-        is_over
+        while sleep.as_mut().poll(context).is_ready() {
+            if sleep.deadline() >= until {
+                (self.until, self.sleep) = (None, None);
+                return true;
+            }
+            sleep.as_mut().reset(until);
+        }
+        false
     }
 }
 
@@ -77,8 +88,13 @@ impl Timer {
     clippy::disallowed_methods,
     reason = "this is the seam through which sockets learn that time has passed"
 )]
-fn sleep(time: Duration) -> Sleep {
-    tokio::time::sleep(time)
+fn sleep_until(moment: Instant) -> Sleep {
+    tokio::time::sleep_until(moment)
+}
+
+#[expect(clippy::disallowed_methods, reason = "as above: when a wait that begins now is over")]
+fn after(time: Duration) -> Instant {
+    Instant::now() + time
 }
 
 /// A socket with the patience of the [`Settings`].

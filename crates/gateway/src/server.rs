@@ -16,7 +16,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::app::{App, Edge};
 use crate::connection::{self, LAST_CALL};
-use crate::measure::{Metrics, MetricsTaken};
+use crate::measure::{Metrics, MetricsTaken, RouteMeter};
 use crate::routes;
 use crate::settings::Settings;
 use crate::tasks::{AllEnded, Tasks, rest};
@@ -102,6 +102,7 @@ impl Gateway {
             bodies: Arc::new(Semaphore::new(self.settings.bodies_bytes_max)),
             settings: self.settings,
             metrics,
+            no_route: RouteMeter::of("none"),
             tasks,
             stopping: watch::Sender::new(false),
             pages: OnceLock::new(),

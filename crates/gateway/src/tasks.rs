@@ -1,10 +1,14 @@
 //! Work that outlives the one who asked for it: the seam through which tasks come in.
 
+use std::any::Any;
+use std::fmt::{self, Display, Formatter};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinError, JoinHandle};
 
@@ -49,6 +53,12 @@ impl Tasks {
         Attended { task, _abort: abort }
     }
 
+    /// Work that goes on to its end, whether somebody waits for it or not: a task is started for
+    /// it only when nobody does any more.
+    pub(crate) fn carry<F: Work>(&self, work: F) -> Carried<F> {
+        Carried { work: Some(Box::pin(work)), tasks: self.clone() }
+    }
+
     /// Runs what may block on a thread that may.
     #[expect(
         clippy::disallowed_methods,
@@ -89,6 +99,74 @@ struct Aborts(AbortHandle);
 impl Drop for Aborts {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+/// What can go on as a task of its own.
+pub(crate) trait Work: Future<Output: Send + 'static> + Send + 'static {}
+
+impl<F: Future<Output: Send + 'static> + Send + 'static> Work for F {}
+
+/// Work that is done by whoever waits for it, and by a task of its own when nobody does any more.
+pub(crate) struct Carried<F: Work> {
+    /// None: it has ended.
+    work: Option<Pin<Box<F>>>,
+    tasks: Tasks,
+}
+
+impl<F: Work> Future for Carried<F> {
+    type Output = Result<F::Output, Broke>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let work = self.work.as_mut().expect("what has ended is not asked again");
+        let polled = poll_caught(work.as_mut(), context);
+        if polled.is_ready() {
+            self.work = None;
+        }
+        polled
+    }
+}
+
+impl<F: Work> Drop for Carried<F> {
+    fn drop(&mut self) {
+        // Without a runtime the process ends.
+        if let (Some(work), Ok(_)) = (self.work.take(), Handle::try_current()) {
+            drop(self.tasks.detach(work));
+        }
+    }
+}
+
+/// What a work that panicked said.
+#[derive(Debug)]
+pub(crate) struct Broke(String);
+
+impl Broke {
+    fn of(payload: &(dyn Any + Send)) -> Self {
+        let text = payload.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
+        Self(text.unwrap_or("it panicked without a word").to_owned())
+    }
+}
+
+impl Display for Broke {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// Does a work; when it panics, that is told, and nothing else ends.
+pub(crate) async fn caught<T>(work: impl Future<Output = T>) -> Result<T, Broke> {
+    let mut work = pin!(work);
+    std::future::poll_fn(|context| poll_caught(work.as_mut(), context)).await
+}
+
+fn poll_caught<T>(
+    work: Pin<&mut impl Future<Output = T>>,
+    context: &mut Context<'_>,
+) -> Poll<Result<T, Broke>> {
+    match catch_unwind(AssertUnwindSafe(|| work.poll(context))) {
+        Ok(polled) => polled.map(Ok),
+        Err(payload) => Poll::Ready(Err(Broke::of(payload.as_ref()))),
     }
 }
 

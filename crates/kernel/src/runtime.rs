@@ -13,8 +13,10 @@ use crate::shelf::SETTLE_AFTER_EVENTS;
 
 /// A writer looks up from an empty queue at least this often.
 const IDLE_WAIT: Duration = Duration::from_millis(500);
+/// Views look up from a log in which nothing happens at least this often.
+const FOLLOW_EVERY: Duration = Duration::from_millis(250);
 /// Views are settled at least this often while anything changes.
-const SETTLE_EVERY: Duration = Duration::from_secs(1);
+const SETTLE_EVERY: Duration = Duration::from_secs(5);
 
 /// The threads of a process. Dropping it without [`Runtime::stop`] leaves them to the process' end.
 pub struct Runtime {
@@ -95,7 +97,7 @@ fn follow(partition: &Partition, stop: &watch::Receiver<bool>) {
     let mut tried = crate::clock::Stopwatch::start();
     let mut well = true;
     while !*stop.borrow() {
-        follower.wait(SETTLE_EVERY / 4);
+        follower.wait(FOLLOW_EVERY);
         if let Some(why) = partition.log.broken() {
             partition.halt(&why);
         }

@@ -23,9 +23,9 @@ use crate::table::{AnyTable, Table};
 use crate::view::AnyView;
 
 /// Settle when so many events have been applied since the last time.
-pub(crate) const SETTLE_AFTER_EVENTS: u64 = 25_000;
+pub(crate) const SETTLE_AFTER_EVENTS: u64 = 65_536;
 /// More unsettled events than this and the writer waits for the settling.
-pub(crate) const UNSETTLED_MAX: u64 = 400_000;
+pub(crate) const UNSETTLED_MAX: u64 = 196_608;
 
 /// The derived state of one partition, behind one lock.
 pub(crate) struct Shelf {

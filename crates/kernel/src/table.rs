@@ -18,12 +18,21 @@ pub struct Table<R> {
     active: Layer<R>,
     /// Being settled; not changed any more.
     frozen: Arc<Layer<R>>,
+    /// As they are on disk, where rows change so often that they are soon wanted again.
+    recent: Arc<Layer<R>>,
+    changes_often: bool,
     disk: Arc<dyn RowStore>,
 }
 
 impl<R: Wire> Table<R> {
     pub(crate) fn new(name: &'static str, disk: Arc<dyn RowStore>) -> Self {
-        Self { name, active: Layer::new(), frozen: Arc::default(), disk }
+        let (active, frozen, recent) = (Layer::new(), Arc::default(), Arc::default());
+        Self { name, active, frozen, recent, changes_often: false, disk }
+    }
+
+    /// The same, for rows that change often.
+    pub(crate) fn changing_often(self, changes_often: bool) -> Self {
+        Self { changes_often, ..self }
     }
 
     /// The row under `key`.
@@ -31,7 +40,8 @@ impl<R: Wire> Table<R> {
     /// # Errors
     /// When the storage cannot be read.
     pub fn get(&self, key: &str) -> Result<Option<R>, StoreError> {
-        if let Some(row) = self.active.get(key).or_else(|| self.frozen.get(key)) {
+        let mut layers = [&self.active, &*self.frozen, &*self.recent].into_iter();
+        if let Some(row) = layers.find_map(|layer| layer.get(key)) {
             return Ok(row.clone());
         }
         let text = self.disk.row(self.name, key)?;
@@ -193,7 +203,10 @@ impl<R: Wire> AnyTable for Table<R> {
         Box::new(Arc::clone(&self.frozen))
     }
     fn thaw(&mut self) {
-        self.frozen = Arc::default();
+        let settled = std::mem::take(&mut self.frozen);
+        if self.changes_often {
+            self.recent = settled;
+        }
     }
 }
 

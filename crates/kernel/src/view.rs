@@ -18,6 +18,8 @@ pub trait View: Send + Sync + 'static {
     const NAME: &'static str;
     /// Counted up when the rows' shape or meaning changes: then they are derived anew.
     const VERSION: u32 = 1;
+    /// Rows change again and again: those that changed of late are kept in memory.
+    const CHANGES_OFTEN: bool = false;
     /// The events it follows.
     type Event: Event;
     /// What a row holds.
@@ -45,7 +47,8 @@ pub(crate) struct Viewing<V: View> {
 
 impl<V: View> Viewing<V> {
     pub(crate) fn boxed(kind: KindIndex, disk: Arc<dyn RowStore>) -> Box<dyn AnyView> {
-        Box::new(Self { kind, table: Table::new(V::NAME, disk) })
+        let table = Table::new(V::NAME, disk).changing_often(V::CHANGES_OFTEN);
+        Box::new(Self { kind, table })
     }
 }
 

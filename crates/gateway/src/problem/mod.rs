@@ -3,13 +3,14 @@
 pub(crate) mod kinds;
 mod refused;
 
+use std::fmt::Display;
+
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use earmark_kernel::Failure;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
-use tokio::task::JoinError;
 
 pub(crate) use kinds::Kind;
 
@@ -73,8 +74,8 @@ impl Problem {
         Self::new(&kinds::INVALID_INPUT, detail).at(field)
     }
 
-    /// A task of ours ended by a panic.
-    pub(crate) fn broken(error: &JoinError) -> Self {
+    /// A work of ours ended by a panic.
+    pub(crate) fn broken(error: &impl Display) -> Self {
         tracing::error!(%error, "a request broke");
         let detail = "the server broke while it served this; ask again with the same key";
         Self::new(&kinds::INTERNAL, detail).unknown()

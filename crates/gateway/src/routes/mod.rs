@@ -69,5 +69,8 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
     let asks_for_keys = app.settings.security.asks_for_keys();
     let document = document(&GROUPS, &routes.operations, asks_for_keys);
     app.pages.get_or_init(|| Pages::of(&document));
+    let (here, there) = (Arc::clone(app), Arc::clone(app));
+    let no_such_method = move |request| no_such_method(Arc::clone(&here), request);
+    let nowhere = move |request| nowhere(Arc::clone(&there), request);
     routes.router.method_not_allowed_fallback(no_such_method).fallback(nowhere)
 }

@@ -32,6 +32,7 @@ pub struct Batches;
 
 impl View for Batches {
     const NAME: &'static str = "batches";
+    const CHANGES_OFTEN: bool = true;
     type Event = StockEvent;
     type Row = Figures;
 
@@ -153,6 +154,7 @@ pub struct ShortLines;
 
 impl View for ShortLines {
     const NAME: &'static str = "short_lines";
+    const CHANGES_OFTEN: bool = true;
     type Event = StockEvent;
     type Row = u64;
 
