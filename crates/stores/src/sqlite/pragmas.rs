@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags};
 
@@ -64,7 +65,11 @@ pub(super) fn failed(doing: &'static str, path: &Path, source: rusqlite::Error) 
 fn open(path: &Path, flags: OpenFlags) -> Result<Connection, OpenError> {
     let connection =
         Connection::open_with_flags(path, flags).map_err(|source| failed("open", path, source))?;
-    connection.busy_timeout(BUSY_TIMEOUT).map_err(|source| failed("open", path, source))?;
+    let set = connection.busy_timeout(BUSY_TIMEOUT).and_then(|()| {
+        // Without it, a range is planned anew whenever it is asked for with other bounds.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+    });
+    set.map_err(|source| failed("open", path, source))?;
     Ok(connection)
 }
 
