@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::bus::Bus;
+use crate::clock::Stopwatch;
 use crate::partition::Partition;
-use crate::shelf::SETTLE_AFTER_EVENTS;
 
 /// A writer looks up from an empty queue at least this often.
 const IDLE_WAIT: Duration = Duration::from_millis(500);
@@ -37,9 +37,12 @@ impl Runtime {
         for partition in bus.services().iter().flat_map(|running| &running.partitions) {
             let name = format!("{}-{}", partition.service.name, partition.index);
             let (writer, follower) = (Arc::clone(partition), Arc::clone(partition));
+            let settler = Arc::clone(partition);
             writers.push(spawn(&format!("write-{name}"), move || write(&writer))?);
             let stop = stopping.subscribe();
             followers.push(spawn(&format!("follow-{name}"), move || follow(&follower, &stop))?);
+            let stop = stopping.subscribe();
+            followers.push(spawn(&format!("settle-{name}"), move || settle(&settler, &stop))?);
         }
         Ok(Self { bus: bus.clone(), writers, followers, stopping })
     }
@@ -93,26 +96,33 @@ fn write(partition: &Partition) {
 }
 
 fn follow(partition: &Partition, stop: &watch::Receiver<bool>) {
-    let follower = &partition.follower;
-    let mut tried = crate::clock::Stopwatch::start();
-    let mut well = true;
     while !*stop.borrow() {
-        follower.wait(FOLLOW_EVERY);
+        partition.follower.wait(FOLLOW_EVERY);
         if let Some(why) = partition.log.broken() {
             partition.halt(&why);
         }
-        let long = tried.seconds() > SETTLE_EVERY.as_secs_f64() && follower.unsettled() > 0;
-        let followed = follower.catch_up().and_then(|()| {
-            // What failed is tried again, but not with every commit.
-            if long || (well && follower.unsettled() > SETTLE_AFTER_EVENTS) {
-                tried = crate::clock::Stopwatch::start();
-                follower.settle()?;
-            }
-            Ok(())
-        });
-        well = followed.is_ok();
-        if let Err(error) = followed {
+        if let Err(error) = partition.follower.catch_up() {
             tracing::warn!(%error, "the views cannot follow the log");
+        }
+    }
+}
+
+fn settle(partition: &Partition, stop: &watch::Receiver<bool>) {
+    let follower = &partition.follower;
+    let mut tried = Stopwatch::start();
+    let mut well = true;
+    while !*stop.borrow() {
+        // What failed is tried again, but not with every commit.
+        let is_due = follower.wait_to_settle(FOLLOW_EVERY, well);
+        let long = tried.seconds() > SETTLE_EVERY.as_secs_f64() && follower.unsettled() > 0;
+        if !long && !is_due {
+            continue;
+        }
+        tried = Stopwatch::start();
+        let settled = follower.settle();
+        well = settled.is_ok();
+        if let Err(error) = settled {
+            tracing::warn!(%error, "the views cannot be settled");
         }
     }
 }

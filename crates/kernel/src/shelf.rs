@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::aggregate::AnyRecorder;
 use crate::envelope::{Committed, CommittedEvent};
 use crate::kernel_event::{Answered, KernelEvent, Parked};
 use crate::kinds::KindIndex;
@@ -24,8 +25,10 @@ use crate::view::AnyView;
 
 /// Settle when so many events have been applied since the last time.
 pub(crate) const SETTLE_AFTER_EVENTS: u64 = 65_536;
-/// More unsettled events than this and the writer waits for the settling.
-pub(crate) const UNSETTLED_MAX: u64 = 196_608;
+/// More unsettled events than this and the writer goes slower.
+pub(crate) const UNSETTLED_MANY: u64 = 2 * SETTLE_AFTER_EVENTS;
+/// More unsettled events than this and the writer settles them itself.
+pub(crate) const UNSETTLED_MAX: u64 = 4 * SETTLE_AFTER_EVENTS;
 
 /// The derived state of one partition, behind one lock.
 pub(crate) struct Shelf {
@@ -143,6 +146,9 @@ pub(crate) struct Follower {
     /// Committed, not applied yet.
     pending: Mutex<VecDeque<Arc<Committed>>>,
     arrived: Condvar,
+    /// Many are applied and not settled, or were settled; with [`Follower::pending`].
+    settling_due: Condvar,
+    settlement: Condvar,
     applied: AtomicU64,
     settled: AtomicU64,
     head: watch::Sender<u64>,
@@ -167,6 +173,8 @@ impl Follower {
             shelf: RwLock::new(shelf),
             pending: Mutex::default(),
             arrived: Condvar::new(),
+            settling_due: Condvar::new(),
+            settlement: Condvar::new(),
             applied: AtomicU64::new(settled),
             settled: AtomicU64::new(settled),
             head: watch::Sender::new(settled),
@@ -212,9 +220,35 @@ impl Follower {
         }
     }
 
+    /// Waits until so much is applied that it should be settled, if that is looked for, at most
+    /// `at_most`. Says whether it is.
+    pub(crate) fn wait_to_settle(&self, at_most: Duration, is_looked_for: bool) -> bool {
+        let pending = lock(&self.pending);
+        if !is_looked_for || !self.is_settling_due() {
+            let waited = self.settling_due.wait_timeout(pending, at_most);
+            drop(waited.unwrap_or_else(PoisonError::into_inner));
+        }
+        is_looked_for && self.is_settling_due()
+    }
+
+    fn is_settling_due(&self) -> bool {
+        self.applied().saturating_sub(self.settled()) > SETTLE_AFTER_EVENTS
+    }
+
+    /// Waits for the end of a settling, at most `at_most`.
+    pub(crate) fn wait_for_settlement(&self, at_most: Duration) {
+        let waited = self.settlement.wait_timeout(lock(&self.pending), at_most);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+
     /// The state as of the head at this moment, for reading.
     pub(crate) fn read(&self) -> Result<RwLockReadGuard<'_, Shelf>, StoreError> {
         self.catch_up()?;
+        self.as_applied()
+    }
+
+    /// The state as far as the log is applied.
+    fn as_applied(&self) -> Result<RwLockReadGuard<'_, Shelf>, StoreError> {
         let shelf = self.shelf.read().unwrap_or_else(PoisonError::into_inner);
         match &shelf.broken {
             None => Ok(shelf),
@@ -252,6 +286,9 @@ impl Follower {
                 return Err(error);
             }
             self.applied.store(shelf.applied, Ordering::Release);
+        }
+        if self.is_settling_due() {
+            self.settling_due.notify_one();
         }
         Ok(shelf)
     }
@@ -310,7 +347,30 @@ impl Follower {
         let mut shelf = self.shelf.write().unwrap_or_else(PoisonError::into_inner);
         shelf.thaw(settlement.through_seq, &snapshots);
         self.settled.store(settlement.through_seq, Ordering::Release);
+        self.settlement.notify_all();
         Ok(settlement.through_seq)
+    }
+
+    /// An aggregate as the log has it. What is not applied yet is folded here, not applied first:
+    /// the writer does not wait for the views.
+    pub(crate) fn load(
+        &self,
+        kind: KindIndex,
+        key: &Key,
+    ) -> Result<Box<dyn AnyRecorder>, StoreError> {
+        let shelf = self.as_applied().or_else(|_| self.read())?;
+        let mut recorder = shelf.streams.load(kind, key)?;
+        let pending = lock(&self.pending);
+        let events = pending.iter().flat_map(|record| record.numbered());
+        let events = events.filter(|(seq, _)| *seq > shelf.applied);
+        let own = events.filter(|(_, event)| event.kind == kind && event.key == *key);
+        own.for_each(|(_, event)| recorder.fold_any(event.event.as_any()));
+        Ok(recorder)
+    }
+
+    /// The answer kept under a key, as far as the log is applied: who asks knows what is newer.
+    pub(crate) fn applied_answer(&self, key: &Key) -> Result<Option<Answered>, StoreError> {
+        self.as_applied().or_else(|_| self.read())?.answers.get(key)
     }
 
     pub(crate) fn answer(&self, key: &Key) -> Result<Option<Answered>, StoreError> {

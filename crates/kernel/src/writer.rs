@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 use serde_json::value::RawValue;
@@ -18,12 +19,12 @@ use crate::message::{Command, Event, Idempotency, Key, Meta, Reply};
 use crate::problem::{Failure, NotDone};
 use crate::sabotage;
 use crate::service::Service;
-use crate::shelf::{Follower, UNSETTLED_MAX};
+use crate::shelf::{Follower, UNSETTLED_MAX, UNSETTLED_MANY};
 
 /// A handler that breaks is tried once more on a fresh aggregate; then its message is parked.
 const TRIES: usize = 2;
-/// When the views lag by more events than this, the writer helps them.
-const LAG_MAX: u64 = 50_000;
+/// When the views are behind, so long each group waits for them.
+const EASE: Duration = Duration::from_millis(3);
 /// Answers kept by the writer itself until the views surely have them.
 const RECENT_ANSWERS: usize = 20_000;
 
@@ -256,7 +257,7 @@ impl Writer {
     /// The answer given before under an idempotency key.
     fn answered(&self, key: &Key) -> Result<Option<Answered>, StoreError> {
         let near = self.answers.get(key).or_else(|| Some(&self.recent.get(key)?.1));
-        near.map_or_else(|| self.follower.answer(key), |it| Ok(Some(it.clone())))
+        near.map_or_else(|| self.follower.applied_answer(key), |it| Ok(Some(it.clone())))
     }
 
     fn keep_answer<C: Command>(
@@ -273,7 +274,10 @@ impl Writer {
     /// The aggregate as the log and the present group have it.
     fn recorder(&mut self, id: &Id) -> Result<&mut dyn AnyRecorder, StoreError> {
         if !self.cache.contains_key(id) {
-            let mut recorder = self.follower.read()?.streams.load(id.0, &id.1)?;
+            let watch = Stopwatch::start();
+            let mut recorder = self.follower.load(id.0, &id.1)?;
+            metrics::histogram!("earmark_load_seconds", "service" => self.service.name)
+                .record(watch.seconds());
             let own = self.group.events.iter().filter(|it| it.kind == id.0 && it.key == id.1);
             own.for_each(|it| recorder.fold_any(it.event.as_any()));
             self.cache.insert(id.clone(), Cached { recorder, group: self.groups });
@@ -350,16 +354,18 @@ impl Writer {
             let applied = self.follower.applied();
             self.recent.retain(|_, (seq, _)| *seq > applied);
         }
-        let helped = if self.follower.unsettled() > UNSETTLED_MAX {
-            self.follower.settle().map(drop)
-        } else if self.follower.head() - self.follower.applied() > LAG_MAX {
-            self.follower.catch_up()
-        } else {
-            Ok(())
-        };
-        if let Err(error) = helped {
+        let unsettled = self.follower.unsettled();
+        if unsettled <= UNSETTLED_MANY {
+            return;
+        }
+        let watch = Stopwatch::start();
+        if unsettled <= UNSETTLED_MAX {
+            self.follower.wait_for_settlement(EASE);
+        } else if let Err(error) = self.follower.settle() {
             tracing::warn!(%error, "the views cannot keep up with the log");
         }
+        metrics::histogram!("earmark_wait_for_views_seconds", "service" => self.service.name)
+            .record(watch.seconds());
     }
 }
 
