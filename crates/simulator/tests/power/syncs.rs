@@ -72,12 +72,23 @@ fn fail(run: &Run, n: u64) -> Result<u64, String> {
     drop(disk);
     // The machine still runs, so the next process sees what the first one wrote, synced or not.
     let disk = Disk::under(place.path()).unwrap();
-    second_life(place.path(), run, &said)?;
-    disk.steps().iter().for_each(|step| platter.apply(step));
-    // Then the power goes. What the second process has answered must be there.
-    let after = crate::world::place();
-    write(&platter.image(Cut::Nothing, &mut Dice(n)), after.path());
-    third_life(after.path(), run)?;
+    second_life(place.path(), &disk, run, &said)?;
+    // The power goes: when the second process has answered what the first one did and left open,
+    // at any moment after, and at the end. What was answered by then must be there.
+    let mut dice = Dice(n);
+    let left_open = said.len().max(1);
+    let cuts = [left_open, left_open + dice.below(COUNT - left_open + 1), COUNT];
+    for step in disk.steps() {
+        platter.apply(&step);
+        if let Step::Noted(answered) = step
+            && let answered = usize::try_from(answered).unwrap()
+            && cuts.contains(&answered)
+        {
+            let after = crate::world::place();
+            write(&platter.image(Cut::Nothing, &mut dice), after.path());
+            third_life(after.path(), run, answered)?;
+        }
+    }
     Ok(said.iter().filter(|it| **it == Said::Unknown).count() as u64)
 }
 
@@ -118,7 +129,7 @@ fn first_life(bus: &Bus, disk: &Disk, orders: &[Order]) -> Result<Vec<Said>, Str
 
 /// Everything is asked again by its key: what was answered is answered so again, and what was not
 /// known comes to one end.
-fn second_life(folder: &Path, run: &Run, said: &[Said]) -> Result<(), String> {
+fn second_life(folder: &Path, disk: &Disk, run: &Run, said: &[Said]) -> Result<(), String> {
     let bus = open(folder)?;
     for (index, order) in run.orders.iter().enumerate() {
         let was_answered = matches!(said.get(index), Some(Said::Answered(_)));
@@ -130,18 +141,20 @@ fn second_life(folder: &Path, run: &Run, said: &[Said]) -> Result<(), String> {
         if second != first || !replayed {
             return Err(format!("{} ended {first:?}, then {second:?}", order.json));
         }
+        disk.note(index as u64 + 1);
     }
     each_answer_is_kept_once(&records(&bus))?;
     sound(&bus, folder)
 }
 
-fn third_life(folder: &Path, run: &Run) -> Result<(), String> {
+fn third_life(folder: &Path, run: &Run, answered: usize) -> Result<(), String> {
     let bus = open(folder)?;
     sound(&bus, folder)?;
-    for (index, order) in run.orders.iter().enumerate() {
+    for (index, order) in run.orders.iter().enumerate().take(answered) {
         let (said, replayed) = drive(&bus, send(&bus, index, order));
         if said != run.said[index] || !replayed {
-            return Err(format!("after a power cut {} ended {said:?}", order.json));
+            let json = &order.json;
+            return Err(format!("a power cut after {answered} orders: {json} ended {said:?}"));
         }
     }
     Ok(())
