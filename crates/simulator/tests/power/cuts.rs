@@ -17,8 +17,9 @@ use crate::orders::{COUNT, Dice, Order, groups, orders};
 use crate::platter::{Cut, Image, Platter};
 use crate::world::{Said, all, open, place, records, send, sound, write};
 
-/// Says how many distinct images are to be opened: `cargo xtask power` does.
-const WISH: &str = "EARMARK_POWER_IMAGES";
+/// Says how many distinct images are to be opened, and that every sync is to fail: `cargo xtask
+/// power` does.
+pub const WISH: &str = "EARMARK_POWER_IMAGES";
 /// So many are opened when nothing is said.
 const IMAGES_QUICK: usize = 600;
 /// So many there are at least, with what [`CUTS`] says.
