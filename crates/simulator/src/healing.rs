@@ -3,6 +3,7 @@
 use std::task::{Context, Poll, Waker};
 
 use earmark_contracts::allocation::LineAllocated;
+use earmark_kernel::clock::Clock;
 use earmark_kernel::{Bus, Failure, NotDone, PublicEvent, RefusedJson};
 
 use crate::disk::Disk;
@@ -34,6 +35,7 @@ impl World {
         self.finish_calls(&bus)?;
         self.resolve(&bus)?;
         self.finish_errands(&bus)?;
+        self.books.stock.check_holds(None, self.clock.now().0)?;
         self.check(&bus)?;
         self.settle(&bus)?;
         if self.disks.iter().any(|disk| disk.has_rows("snapshot_stock")) {

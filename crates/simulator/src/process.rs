@@ -136,7 +136,7 @@ impl World {
         self.may_fail(seen)
     }
 
-    /// Whether the process knows all of the logs. A commit whose outcome is not known is in the log,
+    /// Whether the process knows all of the logs. A commit whose outcome is not known may be there,
     /// and this process cannot tell; once the world has healed there is no such commit.
     fn is_current(&self, bus: &Bus) -> Checked<bool> {
         let status = bus.status();
