@@ -14,11 +14,21 @@ struct Fault {
     test: &'static str,
 }
 
-const FAULTS: [Fault; 10] = [
+const FAULTS: [Fault; 12] = [
     Fault {
         name: "answer-before-commit",
         does: "answers are given before the group is committed",
         test: "a_commit_that_fails_fails_the_whole_group_and_leaves_nothing",
+    },
+    Fault {
+        name: "no-sync",
+        does: "commits are not synced",
+        test: "a_power_cut_takes_nothing_that_was_answered",
+    },
+    Fault {
+        name: "synchronous-normal",
+        does: "commits wait for the next checkpoint to be synced",
+        test: "a_power_cut_takes_nothing_that_was_answered",
     },
     Fault {
         name: "views-ahead-of-log",
@@ -92,9 +102,11 @@ pub fn run(arguments: &[String]) -> Result<(), Failure> {
 
 /// Whether some tests pass, with a fault or without.
 fn passes(tests: &[&str], sabotage: Option<&str>) -> Result<bool, Failure> {
+    // One build for all faults, and no more of it than holds the tests.
     let features = "earmark-kernel/sabotage";
     let mut cargo = workspace::cargo(&["nextest", "run", "--locked", "--no-tests", "fail"]);
     cargo.args(["-p", "earmark-kernel", "-p", "earmark-services", "-p", "earmark-simulator"]);
+    cargo.args(["--lib", "--test", "power"]);
     let filter = format!("test(/::({})$/)", tests.join("|"));
     cargo.args(["--features", features, "-E", &filter]).env_remove(VARIABLE);
     if let Some(name) = sabotage {

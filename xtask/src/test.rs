@@ -2,7 +2,7 @@
 
 use crate::failure::{Failure, only_flag};
 use crate::workspace::{self, cargo};
-use crate::{build, demo, ensure, flows, messages, simulate, tidy};
+use crate::{build, demo, ensure, flows, messages, sabotage, simulate, tidy};
 use std::time::{Duration, Instant};
 
 /// One step: its name in the summary, whether `--quick` keeps it, and what it does.
@@ -12,7 +12,7 @@ struct Step {
     run: fn() -> Result<(), Failure>,
 }
 
-const STEPS: [Step; 14] = [
+const STEPS: [Step; 15] = [
     Step { name: "tools", is_quick: true, run: tools },
     Step { name: "fetch", is_quick: true, run: fetch },
     Step { name: "fmt", is_quick: true, run: fmt },
@@ -25,6 +25,7 @@ const STEPS: [Step; 14] = [
     Step { name: "messages", is_quick: false, run: messages::check },
     Step { name: "flows", is_quick: false, run: flows::check },
     Step { name: "simulate", is_quick: false, run: simulate::quick_share },
+    Step { name: "sabotage", is_quick: false, run: || sabotage::run(&[]) },
     Step { name: "build", is_quick: false, run: build::release },
     Step { name: "demo", is_quick: false, run: demo::once },
 ];

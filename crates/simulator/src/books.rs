@@ -25,6 +25,23 @@ struct Envelope<'a> {
     key: String,
     causation: String,
     correlation: Option<String>,
+    /// When it was decided, where that is not the record's moment.
+    at: Option<i64>,
+}
+
+/// A command that decides about the stock of a SKU, as its events tell of it.
+#[derive(PartialEq, Eq)]
+struct Decision {
+    sku: String,
+    causation: String,
+    at_ms: i64,
+}
+
+impl Decision {
+    fn of(event: &Envelope<'_>, record: &Record) -> Self {
+        let (sku, causation) = (event.key.clone(), event.causation.clone());
+        Self { sku, causation, at_ms: event.at.unwrap_or(record.at_ms) }
+    }
 }
 
 /// What one command did, event by event.
@@ -160,7 +177,7 @@ impl Books {
         if envelopes.len() as u64 != record.last_seq - head {
             return Err("its numbers are not its events".into());
         }
-        let mut causes: Vec<String> = Vec::new();
+        let (mut causes, mut decision): (Vec<String>, Option<Decision>) = (Vec::new(), None);
         for (seq, raw) in (record.first_seq..).zip(envelopes) {
             let envelope: Envelope<'_> =
                 serde_json::from_str(raw.get()).map_err(|error| format!("{error}: {raw}"))?;
@@ -170,6 +187,11 @@ impl Books {
             match envelope.of.as_str() {
                 "stock" => {
                     let event = serde_json::from_str(raw.get()).map_err(|e| e.to_string())?;
+                    let next = Some(Decision::of(&envelope, record));
+                    if decision != next {
+                        self.check_decided(decision.as_ref())?;
+                        decision = next;
+                    }
                     self.stock.fold(&envelope.key, &event)?;
                     sight(&event, saw);
                     if PUBLIC.contains(&envelope.name.as_str()) {
@@ -185,6 +207,7 @@ impl Books {
                 other => return Err(format!("an event of {other}")),
             }
         }
+        self.check_decided(decision.as_ref())?;
         if causes.len() > 1 {
             saw.saw(Sighting::GroupLargerThanOne);
         }
@@ -192,6 +215,11 @@ impl Books {
             saw.saw(Sighting::SecondPartition);
         }
         Ok(())
+    }
+
+    /// Before a command decides about a SKU, the holds of it that are over have ended.
+    fn check_decided(&self, decision: Option<&Decision>) -> Result<(), String> {
+        decision.map_or(Ok(()), |it| self.stock.check_holds(Some(&it.sku), it.at_ms))
     }
 
     fn enter_kernel(&mut self, it: &Envelope<'_>, saw: &mut Sightings) -> Result<(), String> {

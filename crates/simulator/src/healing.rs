@@ -3,6 +3,7 @@
 use std::task::{Context, Poll, Waker};
 
 use earmark_contracts::allocation::LineAllocated;
+use earmark_kernel::clock::Clock;
 use earmark_kernel::{Bus, Failure, NotDone, PublicEvent, RefusedJson};
 
 use crate::disk::Disk;
@@ -13,6 +14,8 @@ use crate::world::{Checked, Errand, World};
 
 /// Within so many groups whatever was begun must be done.
 const GROUPS_MAX: usize = 1_000;
+/// So often timers, events and parked messages are looked for before there must be none left.
+const ERRANDS_MAX: usize = 10_000;
 /// So often at most a client must ask again in a world where nothing goes wrong.
 const ASKS_MAX: usize = 3;
 
@@ -32,6 +35,7 @@ impl World {
         self.finish_calls(&bus)?;
         self.resolve(&bus)?;
         self.finish_errands(&bus)?;
+        self.books.stock.check_holds(None, self.clock.now().0)?;
         self.check(&bus)?;
         self.settle(&bus)?;
         if self.disks.iter().any(|disk| disk.has_rows("snapshot_stock")) {
@@ -120,36 +124,25 @@ impl World {
     /// Timers ring, parked messages are served, events are heard, until there is nothing left.
     fn finish_errands(&mut self, bus: &Bus) -> Checked {
         self.clock.pass(1);
-        loop {
-            let sweeping = bus.clone();
-            let woken = self.finish(bus, Box::pin(async move { sweeping.sweep().await }))?;
-            if woken == 0 {
-                break;
-            }
-        }
+        self.until_none(bus, "timer", |bus| Box::pin(async move { bus.sweep().await }))?;
         for hearing in bus.hearings() {
-            loop {
-                let (bus_hearing, at) = (bus.clone(), hearing.clone());
-                let heard =
-                    self.finish(bus, Box::pin(async move { bus_hearing.hear(&at).await }))?;
-                if heard == 0 {
-                    break;
-                }
+            let hear = |bus: Bus| -> Errand {
+                let hearing = hearing.clone();
+                Box::pin(async move { bus.hear(&hearing).await })
+            };
+            self.until_none(bus, "event", hear)?;
+        }
+        self.until_none(bus, "parked message", |bus| Box::pin(serve_first_parked(bus)))
+    }
+
+    /// Does an errand over and over, until it finds nothing more to do.
+    fn until_none(&mut self, bus: &Bus, what: &str, errand: impl Fn(Bus) -> Errand) -> Checked {
+        for _ in 0..ERRANDS_MAX {
+            if self.finish(bus, errand(bus.clone()))? == 0 {
+                return Ok(());
             }
         }
-        loop {
-            let parked = bus.parked(MIRROR, None, 1).map_err(|failure| failure.to_string())?;
-            let Some((id, _)) = parked.into_iter().next() else {
-                return Ok(());
-            };
-            let serving = bus.clone();
-            let serve = async move {
-                let reply = serving.replay_parked(MIRROR, &id, false).await?;
-                let why = |not_done: NotDone<RefusedJson>| not_done.map_refused(|it| it.text);
-                reply.ending.map(|_| 1).map_err(|it| Failure::Storage(why(it).to_string()))
-            };
-            self.finish(bus, Box::pin(serve))?;
-        }
+        Err(format!("there is one {what} more, {ERRANDS_MAX} times"))
     }
 
     fn finish(&mut self, bus: &Bus, mut errand: Errand) -> Checked<usize> {
@@ -205,6 +198,16 @@ impl World {
         let differs = heard.iter().zip(&noted).find(|(a, b)| a != b);
         Err(format!("{told} placements were told, {kept} noted; the first difference: {differs:?}"))
     }
+}
+
+/// Serves the first parked message; says how many there were.
+async fn serve_first_parked(bus: Bus) -> Result<usize, Failure> {
+    let Some((id, _)) = bus.parked(MIRROR, None, 1)?.into_iter().next() else {
+        return Ok(0);
+    };
+    let reply = bus.replay_parked(MIRROR, &id, false).await?;
+    let why = |not_done: NotDone<RefusedJson>| not_done.map_refused(|it| it.text);
+    reply.ending.map(|_| 1).map_err(|it| Failure::Storage(why(it).to_string()))
 }
 
 impl World {

@@ -47,6 +47,7 @@ fn batch(it: &BatchState) -> Batch {
         held: i64::from(it.held_quantity),
         incoming: it.eta.is_some(),
         closed: !is_open,
+        version: it.version,
     }
 }
 
@@ -122,5 +123,6 @@ fn line(it: &LineState) -> (crate::stock_model::LineId, Line) {
     };
     let (quantity, shipped) = (i64::from(it.quantity), i64::from(it.shipped_quantity));
     let returned = i64::from(it.returned_quantity);
-    (id, Line { quantity, shipped, returned, shipped_from: None, place })
+    let (shipped_from, held_until) = (None, it.held_until_ms);
+    (id, Line { quantity, shipped, returned, shipped_from, held_until, place })
 }

@@ -14,6 +14,8 @@ pub(crate) struct Batch {
     pub(crate) held: i64,
     pub(crate) incoming: bool,
     pub(crate) closed: bool,
+    /// Every event that concerns it counts, from 1.
+    pub(crate) version: u32,
 }
 
 /// A line, in units.
@@ -24,6 +26,8 @@ pub(crate) struct Line {
     pub(crate) returned: i64,
     /// The batch that units left last.
     pub(crate) shipped_from: Option<String>,
+    /// In milliseconds of virtual time; also while it has lost its place and waits for another.
+    pub(crate) held_until: Option<i64>,
     pub(crate) place: Place,
 }
 
@@ -37,8 +41,8 @@ pub(crate) enum Place {
 }
 
 impl Line {
-    fn accepted(quantity: i64, place: Place) -> Self {
-        Self { quantity, shipped: 0, returned: 0, shipped_from: None, place }
+    fn accepted(quantity: i64, place: Place, held_until: Option<i64>) -> Self {
+        Self { quantity, shipped: 0, returned: 0, shipped_from: None, held_until, place }
     }
 
     pub(crate) fn open(&self) -> i64 {
@@ -69,6 +73,14 @@ fn demand(holds: bool, what: impl FnOnce() -> String) -> Checked {
 impl StockModel {
     /// Changes the stock as an event says, if it may.
     pub(crate) fn fold(&mut self, sku: &str, event: &StockEvent) -> Checked {
+        self.fold_batch(sku, event)?;
+        if let Some(batch) = event.batch().and_then(|it| self.batches.get_mut(&*it.0)) {
+            batch.version += 1;
+        }
+        Ok(())
+    }
+
+    fn fold_batch(&mut self, sku: &str, event: &StockEvent) -> Checked {
         match event {
             StockEvent::BatchCreated(it) => {
                 let batch = Batch {
@@ -108,18 +120,20 @@ impl StockModel {
             | StockEvent::BatchQuantityChanged(_)
             | StockEvent::BatchEtaChanged(_)
             | StockEvent::BatchClosed(_) => Err("no event of a line".into()),
-            StockEvent::Queued(it) => self.accept(sku, &it.line, it.quantity, Place::Short),
+            StockEvent::Queued(it) => self.accept(sku, &it.line, it.quantity, Place::Short, None),
             StockEvent::OutOfStock(_) => Ok(()),
             StockEvent::Allocated(it) => {
-                let (quantity, held) = (i64::from(it.quantity), it.held_until.is_some());
+                let (quantity, held_until) = (i64::from(it.quantity), it.held_until.map(|it| it.0));
+                let held = held_until.is_some();
                 self.take(sku, &it.batch.0, quantity, held)?;
                 let place = Place::In { batch: it.batch.0.to_string(), held };
                 if !it.again {
-                    return self.accept(sku, &it.line, it.quantity, place);
+                    return self.accept(sku, &it.line, it.quantity, place, held_until);
                 }
                 let line = self.line(sku, &it.line)?;
                 demand(line.place == Place::Short, || format!("in two places: {line:?}, {it:?}"))?;
                 demand(line.open() == quantity, || format!("not whole: {line:?}, {it:?}"))?;
+                demand(line.held_until == held_until, || format!("{line:?}: {it:?}"))?;
                 line.place = place;
                 Ok(())
             }
@@ -134,6 +148,7 @@ impl StockModel {
                 let line = self.line(sku, &it.line)?;
                 demand(line.place == Place::Short, || format!("{line:?} cannot lapse: {it:?}"))?;
                 line.place = Place::HoldEnded;
+                line.held_until = None;
                 Ok(())
             }
             StockEvent::HoldConfirmed(it) => {
@@ -143,6 +158,7 @@ impl StockModel {
                 let held = Place::In { batch: batch.clone(), held: true };
                 demand(line.place == held, || format!("{line:?} is not held: {it:?}"))?;
                 line.place = Place::In { batch, held: false };
+                line.held_until = None;
                 self.open_batch(sku, &it.batch.0)?.held -= quantity;
                 Ok(())
             }
@@ -183,6 +199,14 @@ impl StockModel {
         demand(sums.is_empty(), || format!("lines are in batches that are not there: {sums:?}"))
     }
 
+    /// No hold of a SKU, or of any, is there at a time when it is over.
+    pub(crate) fn check_holds(&self, sku: Option<&str>, at_ms: i64) -> Checked {
+        let lines = self.lines.iter().filter(|(id, _)| sku.is_none_or(|sku| id.0 == sku));
+        let is_over = |it: &Line| it.held_until.is_some_and(|until| until <= at_ms);
+        let over = lines.into_iter().find(|(_, it)| is_over(it));
+        demand(over.is_none(), || format!("at {at_ms} a hold is there that is over: {over:?}"))
+    }
+
     fn open_batch(&mut self, sku: &str, reference: &str) -> Result<&mut Batch, String> {
         let batch = self.batches.get_mut(reference).filter(|it| it.sku == sku && !it.closed);
         batch.ok_or_else(|| format!("{sku} has no open batch {reference}"))
@@ -193,9 +217,16 @@ impl StockModel {
         line.ok_or_else(|| format!("{sku} has no line {key:?}"))
     }
 
-    fn accept(&mut self, sku: &str, key: &LineKey, quantity: u32, place: Place) -> Checked {
+    fn accept(
+        &mut self,
+        sku: &str,
+        key: &LineKey,
+        quantity: u32,
+        place: Place,
+        held_until: Option<i64>,
+    ) -> Checked {
         let (id, quantity) = (line_id(sku, key), i64::from(quantity));
-        let before = self.lines.insert(id, Line::accepted(quantity, place));
+        let before = self.lines.insert(id, Line::accepted(quantity, place, held_until));
         let free = before.as_ref().is_none_or(|it| it.place == Place::HoldEnded);
         demand(free, || format!("accepted twice: {key:?}, {before:?}"))
     }
@@ -219,6 +250,7 @@ impl StockModel {
         let there = Place::In { batch: reference.to_owned(), held };
         demand(line.place == there, || format!("{key:?} is not in {there:?}: {line:?}"))?;
         let quantity = line.open();
+        line.held_until = line.held_until.filter(|_| after == Place::Short);
         line.place = after;
         // A batch that was closed gives up its lines after it.
         let batch = self.batches.get_mut(reference).ok_or("no such batch")?;
@@ -242,6 +274,7 @@ impl StockModel {
         demand(free, || format!("{key:?} gave no place back: {line:?}"))?;
         if let (true, Some(batch)) = (line.shipped > 0, line.shipped_from.clone()) {
             line.quantity = line.shipped;
+            line.held_until = None;
             line.place = Place::Shipped { batch };
         } else {
             self.lines.remove(&line_id(sku, key));
