@@ -36,9 +36,34 @@ fn read(path: &Path) -> Result<(String, Plan), String> {
     Ok((path.display().to_string(), arguments.plan(seed)))
 }
 
-/// The file to keep a run in, and what stands in it.
-pub fn file(plan: &Plan, what: &str) -> (String, String) {
+/// Keeps a run that failed in a file of its own, and says where; one that is kept stays as it is.
+pub fn keep(folder: &Path, plan: &Plan, what: &str) -> Result<String, String> {
+    let path = folder.join(format!("seed-{}.txt", plan.seed));
+    if path.exists() {
+        return Ok(format!("it is kept in {}", path.display()));
+    }
     let what: String = what.chars().take(300).collect();
-    let name = format!("{FOLDER}/seed-{}.txt", plan.seed);
-    (name, format!("# {}\n{}\n", what.replace('\n', " "), plan.arguments()))
+    let text = format!("# {}\n{}\n", what.replace('\n', " "), plan.arguments());
+    std::fs::create_dir_all(folder).map_err(|error| error.to_string())?;
+    std::fs::write(&path, text).map_err(|error| error.to_string())?;
+    Ok(format!("from now on {} is run before all others: commit it", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_run_again_and_stays_as_it_was_kept_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = Arguments::parse_from(["simulate", "--seed", "7"]).plan(7);
+        keep(folder.path(), &plan, "a line\nis in two places").unwrap();
+        let first = std::fs::read_to_string(folder.path().join("seed-7.txt")).unwrap();
+        assert!(first.starts_with("# a line is in two places\n"), "{first}");
+        keep(folder.path(), &plan, "something else").unwrap();
+        assert_eq!(std::fs::read_to_string(folder.path().join("seed-7.txt")).unwrap(), first);
+        let kept = all(folder.path()).unwrap();
+        assert_eq!(kept.len(), 1);
+        assert_eq!(kept[0].1.arguments(), plan.arguments());
+    }
 }

@@ -106,14 +106,14 @@ fn style() -> ProgressStyle {
     ProgressStyle::with_template(template).expect("a template that is known")
 }
 
-/// What failed, how to repeat it, and what to keep of it.
+/// What failed and how to repeat it; the smallest run that fails is kept.
 fn told(plan: &Plan, violation: &Violation) -> String {
     let (small, found) = shrink(plan, violation);
-    let (name, text) = kept_seeds::file(&small, &found.what);
+    let kept = kept_seeds::keep(Path::new(kept_seeds::FOLDER), &small, &found.what);
+    let kept = kept.unwrap_or_else(|why| format!("it could not be kept: {why}"));
     format!(
         "seed {} fails at step {}: {}\n\nrepeat it:  cargo xtask simulate {}\nsmallest:   \
-         cargo xtask simulate {} --trace\n            (at step {}: {})\n\nkeep it, once it is \
-         mended, as {name}:\n{text}",
+         cargo xtask simulate {} --trace\n            (at step {}: {})\n\n{kept}",
         plan.seed,
         violation.step,
         violation.what,
