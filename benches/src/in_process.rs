@@ -28,15 +28,21 @@ pub enum Work {
     Bus,
     /// The same lines encoded and appended to a file, synced every 4,096
     BareFile,
+    /// As many lines as the bus takes, and what each tenth of them costs: the log grows
+    Growth,
+    /// The same on one SKU, whose open lines grow
+    GrowthOfOne,
 }
 
 /// Lines of a group that is counted: what 64 connections bring together.
 const COUNTED_GROUP: usize = 64;
 /// Lines sent at once, and how many such may be unanswered, as in `replay`.
 const CHUNK: usize = 2_048;
-const CHUNKS_UNANSWERED: usize = 4;
+const UNANSWERED: usize = 4;
 /// Lines of one sync of the bare file: as many as a group of the writer may have.
 const GROUP: usize = 4_096;
+/// Parts of what grows.
+const PARTS: usize = 10;
 /// SKUs of the counted work, and of the rest.
 const FEW_SKUS: usize = 200;
 const SKUS: usize = 10_000;
@@ -45,57 +51,105 @@ const SKUS: usize = 10_000;
 pub fn run(work: Work, lines: usize, scratch: &Path) -> Result<(), Failure> {
     let folder = tempfile::Builder::new().prefix("earmark-in-process-").tempdir_in(scratch)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let through = |skus, parts, unanswered| Road { skus, lines, parts, unanswered };
+    let mut costs = Vec::new();
     let seconds = match work {
-        Work::Allocations => runtime.block_on(through_bus(folder.path(), FEW_SKUS, lines, 1))?,
-        Work::Bus => {
-            runtime.block_on(through_bus(folder.path(), SKUS, lines, CHUNKS_UNANSWERED))?
+        Work::Allocations => through(FEW_SKUS, 1, 1).take(folder.path(), &mut costs, &runtime)?,
+        Work::Bus => through(SKUS, 1, UNANSWERED).take(folder.path(), &mut costs, &runtime)?,
+        Work::Growth => {
+            through(SKUS, PARTS, UNANSWERED).take(folder.path(), &mut costs, &runtime)?
+        }
+        Work::GrowthOfOne => {
+            through(1, PARTS, UNANSWERED).take(folder.path(), &mut costs, &runtime)?
         }
         Work::BareFile => into_file(folder.path(), lines)?,
     };
     let per_second = float(lines) / seconds;
-    let told = json!({ "lines": lines, "seconds": seconds, "lines_per_second": per_second });
+    let mut told = json!({ "lines": lines, "seconds": seconds, "lines_per_second": per_second });
+    if costs.len() > 1 {
+        told["cpu_us_per_line"] = json!(costs);
+    }
     println!("{told}");
     Ok(())
 }
 
-async fn through_bus(
-    folder: &Path,
+/// Lines through the bus.
+struct Road {
     skus: usize,
     lines: usize,
+    /// In so many parts, one after another.
+    parts: usize,
+    /// Chunks that may be unanswered.
     unanswered: usize,
-) -> Result<f64, Failure> {
-    let data = DataFolder::open(folder).map_err(Failure::new)?;
-    let log_id = RandomIds.next().to_string();
-    let (log, rows) = SqliteStore::open(&data, "allocation", 0, &log_id).map_err(Failure::new)?;
-    let stores = Stores { log: Arc::new(log), rows: Arc::new(rows) };
-    let opening = Opening { service: allocation::service(), stores: vec![stores] };
-    let (clock, ids) = (Arc::new(SystemClock), Arc::new(RandomIds));
-    let bus = Bus::open(vec![opening], clock, ids, Limits::default()).map_err(Failure::new)?;
-    let runtime = Runtime::start(&bus)?;
-    make_batches(&bus, skus).await?;
-    let chunk = if unanswered > 1 { CHUNK } else { COUNTED_GROUP };
-    let begun = now();
-    let mut lanes = JoinSet::new();
-    for lane in 0..unanswered {
-        let (bus, end) = (bus.clone(), lines);
-        lanes.spawn(async move {
-            for from in (lane * chunk..end).step_by(chunk * unanswered) {
-                let commands =
-                    (from..end.min(from + chunk)).map(|it| (line(it, skus), Meta::default()));
-                for reply in bus.send_many(commands.collect()).await {
-                    let placement = reply.ending.map_err(Failure::new)?;
-                    if !matches!(placement.outcome, Outcome::Placed { .. }) {
-                        return Err(Failure::new("a line was not placed"));
+}
+
+impl Road {
+    /// Takes it, and tells the seconds; what each part costs, in microseconds of the processor a
+    /// line, is put into `costs`.
+    fn take(
+        &self,
+        folder: &Path,
+        costs: &mut Vec<f64>,
+        runtime: &tokio::runtime::Runtime,
+    ) -> Result<f64, Failure> {
+        let data = DataFolder::open(folder).map_err(Failure::new)?;
+        let log_id = RandomIds.next().to_string();
+        let (log, rows) =
+            SqliteStore::open(&data, "allocation", 0, &log_id).map_err(Failure::new)?;
+        let stores = Stores { log: Arc::new(log), rows: Arc::new(rows) };
+        let opening = Opening { service: allocation::service(), stores: vec![stores] };
+        let (clock, ids) = (Arc::new(SystemClock), Arc::new(RandomIds));
+        let bus = Bus::open(vec![opening], clock, ids, Limits::default()).map_err(Failure::new)?;
+        let moving = Runtime::start(&bus)?;
+        runtime.block_on(make_batches(&bus, self.skus))?;
+        let begun = now();
+        for part in 0..self.parts {
+            let (from, end) =
+                (self.lines * part / self.parts, self.lines * (part + 1) / self.parts);
+            let used = processor_seconds()?;
+            runtime.block_on(self.send(&bus, from, end))?;
+            let used = processor_seconds()? - used;
+            costs.push(used * 1e6 / float((end - from).max(1)));
+        }
+        let seconds = begun.elapsed().as_secs_f64();
+        moving.stop();
+        Ok(seconds)
+    }
+
+    async fn send(&self, bus: &Bus, from: usize, end: usize) -> Result<(), Failure> {
+        let chunk = if self.unanswered > 1 { CHUNK } else { COUNTED_GROUP };
+        let (skus, unanswered) = (self.skus, self.unanswered);
+        let mut lanes = JoinSet::new();
+        for lane in 0..unanswered {
+            let bus = bus.clone();
+            lanes.spawn(async move {
+                for from in (from + lane * chunk..end).step_by(chunk * unanswered) {
+                    let commands =
+                        (from..end.min(from + chunk)).map(|it| (line(it, skus), Meta::default()));
+                    for reply in bus.send_many(commands.collect()).await {
+                        let placement = reply.ending.map_err(Failure::new)?;
+                        if !matches!(placement.outcome, Outcome::Placed { .. }) {
+                            return Err(Failure::new("a line was not placed"));
+                        }
                     }
                 }
-            }
-            Ok(())
-        });
+                Ok(())
+            });
+        }
+        lanes.join_all().await.into_iter().collect()
     }
-    lanes.join_all().await.into_iter().collect::<Result<(), Failure>>()?;
-    let seconds = begun.elapsed().as_secs_f64();
-    runtime.stop();
-    Ok(seconds)
+}
+
+/// What this process has used of the processors, all threads together.
+fn processor_seconds() -> Result<f64, Failure> {
+    /// Ticks a second on every Linux there is.
+    const TICKS: f64 = 100.0;
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    // The name before may hold anything; after it come the state and eleven numbers.
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = after_name.split_whitespace().skip(11).take(2).map(str::parse::<f64>);
+    let ticks: f64 = ticks.collect::<Result<Vec<_>, _>>().map_err(Failure::new)?.iter().sum();
+    Ok(ticks / TICKS)
 }
 
 /// Side by side, so that many share a commit.

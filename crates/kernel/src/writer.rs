@@ -19,7 +19,7 @@ use crate::message::{Command, Event, Idempotency, Key, Meta, Reply};
 use crate::problem::{Failure, NotDone};
 use crate::sabotage;
 use crate::service::Service;
-use crate::shelf::{Follower, UNSETTLED_MAX, UNSETTLED_MANY};
+use crate::shelf::{Follower, UNSETTLED_MANY, UNSETTLED_MAX};
 
 /// A handler that breaks is tried once more on a fresh aggregate; then its message is parked.
 const TRIES: usize = 2;
