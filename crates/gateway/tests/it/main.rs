@@ -8,6 +8,7 @@ mod client;
 mod connections;
 mod feeds;
 mod holds;
+mod hostile;
 #[cfg(test)]
 mod house;
 mod idempotency;
@@ -19,4 +20,5 @@ mod lines;
 mod openapi;
 mod overload;
 mod server;
+mod slow;
 mod stock;

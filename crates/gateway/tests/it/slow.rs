@@ -1,0 +1,90 @@
+//! Thousands who are slow, beside those who are not.
+
+use std::time::Duration;
+
+use earmark_gateway::Settings;
+use rustix::process::{Resource, getrlimit, setrlimit};
+use tokio::time::timeout;
+
+use crate::client::{Client, request};
+use crate::house::{House, start};
+
+/// So many send a header slowly, and so many a body.
+const SLOW: usize = 2_000;
+/// One who is not slow is answered within this, however many are.
+const ANSWERED: Duration = Duration::from_secs(2);
+/// The slow ones are cut off after this, by the settings of the test.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// And all of them are gone after so much more.
+const GONE: Duration = Duration::from_secs(15);
+/// More memory than this is not needed for them, both ends of 4,000 connections together.
+const GROWTH_KIB_MAX: u64 = 256 * 1024;
+
+/// Both ends of each connection are descriptors of this process.
+fn raise_descriptors() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit).unwrap();
+    let room = limit.current.unwrap_or(u64::MAX);
+    assert!(room > 4 * SLOW as u64 + 200, "the system allows only {room} open files");
+}
+
+fn resident_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+/// How a slow one was told: the status of its answer, or nothing but the end.
+async fn told(mut client: Client) -> Option<u16> {
+    client.read().await.map(|reply| reply.status)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn four_thousand_slow_clients_hold_nobody_up_and_are_cut_off() {
+    raise_descriptors();
+    let patience = Settings {
+        header_timeout: PATIENCE,
+        body_idle_timeout: PATIENCE,
+        body_timeout: PATIENCE,
+        ..Settings::default()
+    };
+    let house = House::with(patience).await;
+    house.batch("b1", "LAMP", 1_000_000).await;
+    let before = resident_kib();
+    let body = r#"{"order_id":"slow","sku":"LAMP","quantity":1}"#;
+    let whole = request("POST /v1/allocations", body);
+    let mut slow = Vec::new();
+    for at in 0..2 * SLOW {
+        let mut client = house.client().await;
+        let sent = if at % 2 == 0 { 30 } else { whole.len() - 1 };
+        client.send(&whole[..sent]).await;
+        slow.push(start(told(client)));
+        if at % 100 == 0 {
+            honest(&house, at).await;
+        }
+    }
+    for at in 0..50 {
+        honest(&house, 2 * SLOW + at).await;
+    }
+    let growth = resident_kib().saturating_sub(before);
+    assert!(growth < GROWTH_KIB_MAX, "{growth} KiB for {} slow clients", 2 * SLOW);
+    let mut cut_off = 0;
+    let ended = timeout(GONE, async {
+        for client in slow {
+            let status = client.await.unwrap();
+            assert!(matches!(status, None | Some(408)), "{status:?}");
+            cut_off += usize::from(status == Some(408));
+        }
+    });
+    ended.await.expect("the slow ones are gone");
+    assert_eq!(cut_off, 2 * SLOW, "each of them is told why");
+    assert_eq!(house.get("/v1/orders/slow/allocations").await.status, 404);
+}
+
+/// One who asks and is answered in time.
+async fn honest(house: &House, at: usize) {
+    let line = format!(r#"{{"order_id":"o{at}","sku":"LAMP","quantity":1}}"#);
+    let reply = timeout(ANSWERED, house.post("/v1/allocations", &line)).await;
+    assert_eq!(reply.expect("an answer in time").status, 201);
+}
