@@ -4,6 +4,7 @@
 
 mod book;
 mod commands;
+mod descriptors;
 mod disk;
 mod folders;
 mod import;

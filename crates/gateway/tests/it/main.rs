@@ -1,6 +1,7 @@
 //! The edge from outside: real sockets against the real service on a store in memory.
 
 mod batches;
+mod bombs;
 mod book;
 mod bulk;
 #[cfg(test)]
@@ -21,4 +22,5 @@ mod openapi;
 mod overload;
 mod server;
 mod slow;
+mod smuggling;
 mod stock;
