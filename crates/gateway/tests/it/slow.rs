@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use earmark_gateway::Settings;
 use rustix::process::{Resource, getrlimit, setrlimit};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::client::{Client, request};
@@ -11,15 +12,15 @@ use crate::house::{House, start};
 
 /// So many send a header slowly, and so many a body.
 const SLOW: usize = 2_000;
-/// The slow ones are cut off after this, by the settings of the test. All of them are there within
-/// it, however busy the machine is.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// The slow ones are cut off after this, by the settings of the test. Where a busy machine needs
+/// longer to bring all of them in, they come again and stay for the longer time.
+const PATIENCE: [Duration; 2] = [Duration::from_secs(12), Duration::from_secs(60)];
 /// One who is not slow is answered within this, while none of the slow ones has ended.
 const ANSWERED: Duration = Duration::from_secs(5);
 /// So often a slow one sends a byte more, which earns it no more time.
 const TRICKLE: Duration = Duration::from_secs(2);
-/// After this all of them are gone.
-const GONE: Duration = Duration::from_secs(60);
+/// So long after that all of them are gone.
+const GONE: Duration = Duration::from_secs(30);
 /// More memory than this is not needed for them, both ends of 4,000 connections together.
 const GROWTH_KIB_MAX: u64 = 256 * 1024;
 
@@ -53,13 +54,20 @@ async fn told(mut client: Client) -> Option<u16> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn four_thousand_slow_clients_hold_nobody_up_and_are_cut_off() {
     raise_descriptors();
-    let patience = Settings {
-        header_timeout: PATIENCE,
-        body_idle_timeout: PATIENCE,
-        body_timeout: PATIENCE,
+    let [usual, longer] = PATIENCE;
+    let all_were_there = beside_slow_ones(usual).await || beside_slow_ones(longer).await;
+    assert!(all_were_there, "{} slow clients at the same time", 2 * SLOW);
+}
+
+/// Honest clients are served beside slow ones. Whether all slow ones were there at the same time.
+async fn beside_slow_ones(patience: Duration) -> bool {
+    let settings = Settings {
+        header_timeout: patience,
+        body_idle_timeout: patience,
+        body_timeout: patience,
         ..Settings::default()
     };
-    let house = House::with(patience).await;
+    let house = House::with(settings).await;
     house.batch("b1", "LAMP", 1_000_000).await;
     let before = resident_kib();
     let header = "POST /v1/allocations HTTP/1.1\r\nHost: test\r\nX-Slow: ";
@@ -79,17 +87,17 @@ async fn four_thousand_slow_clients_hold_nobody_up_and_are_cut_off() {
         honest(&house, 2 * SLOW + at).await;
     }
     let growth = resident_kib().saturating_sub(before);
-    let ended = slow.iter().filter(|client| client.is_finished()).count();
-    assert_eq!(ended, 0, "all of them are there at the same time");
+    let all_were_there = !slow.iter().any(JoinHandle::is_finished);
     assert!(growth < GROWTH_KIB_MAX, "{growth} KiB for {} slow clients", 2 * SLOW);
     println!("{growth} KiB for both ends of {} slow clients", slow.len());
-    let all = timeout(GONE, async {
+    let all = timeout(patience + GONE, async {
         for client in slow {
             assert_eq!(client.await.unwrap(), Some(408), "each of them is told why");
         }
     });
     all.await.expect("the slow ones are gone");
     assert_eq!(house.get("/v1/orders/slow/allocations").await.status, 404);
+    all_were_there
 }
 
 /// One who asks and is answered in time.
