@@ -29,20 +29,24 @@ const CARGO: [(&str, &str); 2] = [("cargo-deny", "0.20.2"), ("cargo-nextest", "0
 
 /// Debian's packages for all tasks.
 pub fn debian() -> Result<(), Failure> {
-    install(&DEBIAN)
+    install_missing(&DEBIAN)
 }
 
 /// Debian's packages for the benchmark.
 pub fn bench() -> Result<(), Failure> {
     debian()?;
-    install(&BENCH)
+    install_missing(&BENCH)
 }
 
-fn install(programs: &[Program]) -> Result<(), Failure> {
+fn install_missing(programs: &[Program]) -> Result<(), Failure> {
     let packages = missing(programs, is_there);
     if packages.is_empty() {
         return Ok(());
     }
+    install(&packages)
+}
+
+fn install(packages: &[&str]) -> Result<(), Failure> {
     let list = packages.join(" ");
     if !is_root()? {
         return Err(Failure::new(format!(
@@ -53,7 +57,7 @@ fn install(programs: &[Program]) -> Result<(), Failure> {
     println!("installing from Debian: {list}");
     workspace::run(&mut apt_get(&["update", "-q"]))?;
     let mut install = apt_get(&["install", "-y", "-q", "--no-install-recommends"]);
-    workspace::run(install.args(&packages))
+    workspace::run(install.args(packages))
 }
 
 /// The subcommands of cargo that the tests need.
@@ -67,6 +71,29 @@ pub fn cargo_tools() -> Result<(), Failure> {
         workspace::run(&mut workspace::cargo(&install))?;
     }
     Ok(())
+}
+
+/// A program of Python's in one version, in a folder of its own under the target folder.
+pub fn python_tool(name: &str, version: &str) -> Result<PathBuf, Failure> {
+    let folder = workspace::target_dir().join(format!("{name}-{version}"));
+    let tool = folder.join("bin").join(name);
+    // Written last, so that an installation that broke off is begun anew.
+    let whole = folder.join("installed");
+    if whole.is_file() {
+        return Ok(tool);
+    }
+    let has_venv = Command::new("python3").args(["-c", "import ensurepip, venv"]).output();
+    if !has_venv.is_ok_and(|output| output.status.success()) {
+        install(&["python3", "python3-venv"])?;
+    }
+    println!("installing {name} {version}");
+    workspace::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    let mut pinned = Command::new(folder.join("bin/python"));
+    workspace::run(pinned.args(pip).arg(format!("{name}=={version}")))?;
+    std::fs::write(&whole, version)
+        .map_err(|error| Failure::new(format!("cannot write {}: {error}", whole.display())))?;
+    Ok(tool)
 }
 
 fn missing(programs: &[Program], is_there: impl Fn(&str) -> bool) -> Vec<&'static str> {

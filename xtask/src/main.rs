@@ -11,6 +11,7 @@ mod messages;
 mod page;
 mod power;
 mod sabotage;
+mod schemathesis;
 mod simulate;
 mod test;
 mod tidy;
@@ -28,7 +29,7 @@ struct Task {
     run: fn(&[String]) -> Result<(), Failure>,
 }
 
-const TASKS: [Task; 12] = [
+const TASKS: [Task; 13] = [
     Task { name: "build", arguments: "", does: "build the release binary", run: build::run },
     Task {
         name: "demo",
@@ -59,6 +60,12 @@ const TASKS: [Task; 12] = [
         arguments: "[--check]",
         does: "write docs/FLOWS.md from the code; --check only compares",
         run: flows::run,
+    },
+    Task {
+        name: "schemathesis",
+        arguments: "",
+        does: "ask a server what its OpenAPI document allows and forbids, then verify",
+        run: schemathesis::run,
     },
     Task {
         name: "simulate",

@@ -2,7 +2,7 @@
 
 use crate::failure::{Failure, only_flag};
 use crate::workspace::{self, cargo};
-use crate::{build, demo, ensure, flows, messages, sabotage, simulate, tidy};
+use crate::{build, demo, ensure, flows, messages, sabotage, schemathesis, simulate, tidy};
 use std::time::{Duration, Instant};
 
 /// One step: its name in the summary, whether `--quick` keeps it, and what it does.
@@ -12,7 +12,7 @@ struct Step {
     run: fn() -> Result<(), Failure>,
 }
 
-const STEPS: [Step; 15] = [
+const STEPS: [Step; 16] = [
     Step { name: "tools", is_quick: true, run: tools },
     Step { name: "fetch", is_quick: true, run: fetch },
     Step { name: "fmt", is_quick: true, run: fmt },
@@ -27,6 +27,7 @@ const STEPS: [Step; 15] = [
     Step { name: "simulate", is_quick: false, run: simulate::quick_share },
     Step { name: "sabotage", is_quick: false, run: || sabotage::run(&[]) },
     Step { name: "build", is_quick: false, run: build::release },
+    Step { name: "schemathesis", is_quick: false, run: schemathesis::once },
     Step { name: "demo", is_quick: false, run: demo::once },
 ];
 
@@ -103,17 +104,17 @@ fn timed(run: fn() -> Result<(), Failure>) -> (Result<(), Failure>, Duration) {
 
 /// The closing table: each step with its time; `left` names those that a failure kept from running.
 fn summary(times: &[(&str, Duration)], left: Option<&[&str]>) -> String {
-    let mut table = String::from("\nstep        result       time\n");
+    let mut table = String::from("\nstep         result       time\n");
     for (at, (name, time)) in times.iter().enumerate() {
         let is_failed = left.is_some() && at + 1 == times.len();
         let result = if is_failed { "FAILED" } else { "ok" };
-        table.push_str(&format!("{name:<11} {result:<7} {:>9}\n", seconds(*time)));
+        table.push_str(&format!("{name:<12} {result:<7} {:>9}\n", seconds(*time)));
     }
     for name in left.unwrap_or_default() {
-        table.push_str(&format!("{name:<11} not run\n"));
+        table.push_str(&format!("{name:<12} not run\n"));
     }
     let total: Duration = times.iter().map(|(_, time)| *time).sum();
-    table.push_str(&format!("{:<11} {:<7} {:>9}\n", "total", "", seconds(total)));
+    table.push_str(&format!("{:<12} {:<7} {:>9}\n", "total", "", seconds(total)));
     let failed = usize::from(left.is_some());
     table.push_str(&format!("steps: {} passed, {failed} failed\n", times.len() - failed));
     table
@@ -147,11 +148,11 @@ mod tests {
         let times = [("fmt", Duration::from_millis(1_250)), ("tests", Duration::from_secs(120))];
         assert_eq!(
             summary(&times, Some(&["demo"])),
-            "\nstep        result       time\n\
-             fmt         ok          1.2 s\n\
-             tests       FAILED    120.0 s\n\
-             demo        not run\n\
-             total                 121.2 s\n\
+            "\nstep         result       time\n\
+             fmt          ok          1.2 s\n\
+             tests        FAILED    120.0 s\n\
+             demo         not run\n\
+             total                  121.2 s\n\
              steps: 1 passed, 1 failed\n"
         );
         assert!(summary(&times, None).ends_with("steps: 2 passed, 0 failed\n"));

@@ -1,8 +1,10 @@
 //! Settings: from flags, then the environment, then a file, then what is usual.
 
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use config::{Config, Environment, File, FileFormat};
+use config::{Config, ConfigError, Environment, File, FileFormat};
 use serde::Deserialize;
 
 use crate::cli::Global;
@@ -37,11 +39,18 @@ impl Settings {
         let named = std::env::var_os("EARMARK_CONFIG").filter(|it| !it.is_empty());
         let named = global.config.clone().or(named.map(PathBuf::from));
         let path = named.clone().unwrap_or_else(|| PathBuf::from(FILE));
-        let file = File::from(path.as_path()).format(FileFormat::Toml).required(named.is_some());
-        let file = Config::builder().add_source(file).build();
-        let file: Self =
-            file.and_then(Config::try_deserialize).map_err(|error| unreadable(&path, &error))?;
+        let text = match fs::read_to_string(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound && named.is_none() => String::new(),
+            read => read.map_err(|error| unreadable(&path, &error))?,
+        };
+        let file = Self::of_file(&text).map_err(|error| unreadable(&path, &error))?;
         Ok(Self::of_environment()?.or(file))
+    }
+
+    /// Reads the text of a file.
+    pub fn of_file(text: &str) -> Result<Self, ConfigError> {
+        let file = File::from_str(text, FileFormat::Toml);
+        Config::builder().add_source(file).build()?.try_deserialize()
     }
 
     fn of_environment() -> Result<Self, Problem> {
@@ -86,7 +95,7 @@ impl Settings {
     }
 }
 
-fn unreadable(path: &Path, error: &config::ConfigError) -> Problem {
+fn unreadable(path: &Path, error: &dyn std::error::Error) -> Problem {
     Problem::usage(format!("cannot read the settings in {}: {error}", path.display()))
         .advise("A settings file is TOML with any of: data, listen, api_key_file, log, log_json.")
 }

@@ -7,10 +7,11 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use earmark_gateway::{BindError, Bound, Gateway, Secret, Settings as Edge};
+use earmark_gateway::{BindError, Bound, Gateway, InvalidSecret, Secret, Settings as Edge};
 use earmark_kernel::{Bus, Hearing};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::descriptors;
 use crate::house::House;
 use crate::problem::Problem;
 
@@ -49,25 +50,29 @@ pub fn address(listen: &str) -> Result<SocketAddr, Problem> {
     })
 }
 
-/// The limits of the edge, with the keys of a file: one a line, `#` begins a comment.
+/// The limits of the edge, as far as the system has room for them, with the keys of a file: one a
+/// line, `#` begins a comment.
 pub fn edge(api_key_file: Option<&Path>) -> Result<Edge, Problem> {
     let mut edge = Edge::default();
+    descriptors::fit(&mut edge);
     let Some(path) = api_key_file else {
         return Ok(edge);
     };
     let name = path.display();
     let text = fs::read_to_string(path)
         .map_err(|error| Problem::new(format!("cannot read the keys in {name}: {error}")))?;
-    let lines = text.lines().map(str::trim);
-    for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
-        let key = Secret::new(line).map_err(|why| Problem::new(format!("in {name}: {why}")))?;
-        edge.security.keys.push(key);
-    }
+    edge.security.keys = keys(&text).map_err(|why| Problem::new(format!("in {name}: {why}")))?;
     if edge.security.keys.is_empty() {
         let problem = Problem::new(format!("{name} holds no key"));
         return Err(problem.advise("Write one a line, say what `openssl rand -hex 24` prints."));
     }
     Ok(edge)
+}
+
+/// The keys in the text of such a file.
+pub fn keys(text: &str) -> Result<Vec<Secret>, InvalidSecret> {
+    let lines = text.lines().map(str::trim);
+    lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(Secret::new).collect()
 }
 
 /// Begins to listen.

@@ -153,7 +153,7 @@ impl Ask {
 
 /// Reads a list of entity tags (RFC 9110, section 8.8.3). A weak one keeps its mark, and so is
 /// never that of anything: `If-Match` compares strongly.
-fn entity_tags(value: &HeaderValue) -> Result<Vec<String>, Problem> {
+pub(crate) fn entity_tags(value: &HeaderValue) -> Result<Vec<String>, Problem> {
     let bad = || Problem::input("If-Match", "If-Match must be * or entity tags like \"b1\"");
     let mut rest = value.to_str().map_err(|_| bad())?.trim();
     let mut tags = Vec::new();
@@ -174,7 +174,7 @@ fn entity_tags(value: &HeaderValue) -> Result<Vec<String>, Problem> {
 }
 
 /// A header of visible ASCII characters, given at most once.
-fn visible<'h>(
+pub(crate) fn visible<'h>(
     headers: &'h HeaderMap,
     name: &str,
     chars_max: usize,
@@ -196,7 +196,7 @@ fn visible<'h>(
     }
 }
 
-fn value<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, Problem> {
+pub(crate) fn value<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, Problem> {
     let text: StrDeserializer<'_, ValueError> = text.into_deserializer();
     T::deserialize(text).map_err(|error| Problem::input(name, format!("{name}: {error}")))
 }

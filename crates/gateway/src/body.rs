@@ -93,8 +93,8 @@ pub(crate) enum Form {
 /// # Errors
 /// When the route does not take it, or it is compressed.
 pub(crate) fn form(headers: &HeaderMap, takes_lines: bool) -> Result<Form, Problem> {
-    let encoded = headers.get(header::CONTENT_ENCODING);
-    if encoded.is_some_and(|it| !it.as_bytes().eq_ignore_ascii_case(b"identity")) {
+    let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
+    if encodings.any(|it| !it.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return Err(unsupported("Content-Encoding", "the body must not be compressed"));
     }
     let given = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok());

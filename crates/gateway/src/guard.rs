@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue, Version, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Version, header};
 use axum::response::{IntoResponse, Response};
 use tower_service::Service;
 
@@ -51,7 +51,21 @@ fn check(app: &App, request: &Request) -> Result<(), Problem> {
         let detail = "a request names its host exactly once";
         return Err(Problem::input("Host", detail).closing());
     }
+    frame(request.headers())?;
     authorize(app, request)
+}
+
+/// Chunks, once, are the one coding of a body's way here: whoever stands in front of us might read
+/// the end of it elsewhere. (RFC 9112, sections 6.1 and 11.2.)
+fn frame(headers: &HeaderMap) -> Result<(), Problem> {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let first = codings.next();
+    let is_chunks = first.is_none_or(|it| it.as_bytes().eq_ignore_ascii_case(b"chunked"));
+    if is_chunks && codings.next().is_none() {
+        return Ok(());
+    }
+    let detail = "a body comes with a Content-Length, or in chunks and nothing else";
+    Err(Problem::input("Transfer-Encoding", detail).closing())
 }
 
 fn authorize(app: &App, request: &Request) -> Result<(), Problem> {

@@ -14,6 +14,8 @@ mod body;
 mod command;
 mod connection;
 mod endpoint;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod guard;
 mod json;
 mod measure;

@@ -13,6 +13,8 @@ pub mod clock;
 mod envelope;
 mod feed;
 mod flow;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod handler;
 pub mod ids;
 mod kept;

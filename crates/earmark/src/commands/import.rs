@@ -10,6 +10,7 @@ use earmark_kernel::Command;
 use super::block_on;
 use crate::cli::Folder;
 use crate::config::Settings;
+use crate::csv_file::CsvFile;
 use crate::house::House;
 use crate::import::{Asked, Read, Way, batches, bring, lines};
 use crate::problem::Problem;
@@ -74,7 +75,7 @@ impl Import {
     pub fn run(self, settings: &Settings) -> Result<ExitCode, Problem> {
         match self.what {
             What::Batches { columns, how } => {
-                let read = columns.read(&how.file)?;
+                let read = columns.read(CsvFile::open(&how.file)?)?;
                 how.bring(read, batches::way(), settings)
             }
             What::Orders { columns, short, how } => {
@@ -82,7 +83,7 @@ impl Import {
                     Short::Queue => WhenShort::Queue,
                     Short::Reject => WhenShort::Reject,
                 };
-                let read = columns.read(&how.file, short)?;
+                let read = columns.read(CsvFile::open(&how.file)?, short)?;
                 how.bring(read, lines::way(), settings)
             }
         }

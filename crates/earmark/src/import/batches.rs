@@ -1,7 +1,5 @@
 //! Batches read from a file.
 
-use std::path::Path;
-
 use clap::Args;
 use csv::ByteRecord;
 use earmark_contracts::allocation::{BatchCreated, CreateBatch};
@@ -42,9 +40,8 @@ struct Places {
 }
 
 impl Columns {
-    /// Reads a file.
-    pub fn read(&self, path: &Path) -> Result<Read<CreateBatch>, Problem> {
-        let mut file = CsvFile::open(path)?;
+    /// Reads a file that is open.
+    pub fn read(&self, mut file: CsvFile) -> Result<Read<CreateBatch>, Problem> {
         let places = Places {
             reference: file.column(&self.reference, "--reference")?,
             sku: file.column(&self.sku, "--sku")?,

@@ -1,7 +1,5 @@
 //! Order lines read from a file.
 
-use std::path::Path;
-
 use clap::Args;
 use csv::ByteRecord;
 use earmark_contracts::allocation::{Allocate, Outcome, Placement, WhenShort};
@@ -49,9 +47,8 @@ struct Places {
 }
 
 impl Columns {
-    /// Reads a file.
-    pub fn read(&self, path: &Path, short: WhenShort) -> Result<Read<Allocate>, Problem> {
-        let mut file = CsvFile::open(path)?;
+    /// Reads a file that is open.
+    pub fn read(&self, mut file: CsvFile, short: WhenShort) -> Result<Read<Allocate>, Problem> {
         let mut places = Places {
             order_id: file.column(&self.order_id, "--order-id")?,
             line_id: file.optional(self.line_id.as_deref(), "line_id", "--line-id")?,

@@ -5,6 +5,7 @@
 mod bench;
 mod book;
 mod commands;
+mod descriptors;
 mod disk;
 mod folders;
 mod import;

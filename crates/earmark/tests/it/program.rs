@@ -85,7 +85,12 @@ impl Server {
 
     /// Begins a command that serves, and waits until it says where it listens.
     pub fn begin(arguments: &[&str]) -> Self {
-        let mut child = program(arguments).stdout(Stdio::piped()).spawn().unwrap();
+        Self::of(program(arguments))
+    }
+
+    /// The same, of a command that somebody else put together.
+    pub fn of(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());
         let mut server = Self { child, address: String::new(), out };
         while server.address.is_empty() {

@@ -1,6 +1,6 @@
 //! The routes: a table a service, each line with its path, its handler and its description.
 
-mod allocation;
+pub(crate) mod allocation;
 mod feeds;
 mod health;
 mod pages;

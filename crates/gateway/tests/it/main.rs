@@ -1,6 +1,7 @@
 //! The edge from outside: real sockets against the real service on a store in memory.
 
 mod batches;
+mod bombs;
 mod book;
 mod bulk;
 #[cfg(test)]
@@ -8,6 +9,7 @@ mod client;
 mod connections;
 mod feeds;
 mod holds;
+mod hostile;
 #[cfg(test)]
 mod house;
 mod idempotency;
@@ -19,4 +21,6 @@ mod lines;
 mod openapi;
 mod overload;
 mod server;
+mod slow;
+mod smuggling;
 mod stock;

@@ -29,7 +29,7 @@ struct BatchAdded {
 /// What changes of a batch.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct BatchChange {
+pub(super) struct BatchChange {
     /// The units it holds from now on; absent: as before.
     #[serde(default)]
     quantity: Option<Level>,

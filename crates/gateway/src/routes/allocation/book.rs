@@ -17,7 +17,7 @@ use crate::routes::Routes;
 /// A batch as the book writes it.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct AddBatch {
+pub(super) struct AddBatch {
     /// Unique over all SKUs.
     #[serde(rename = "ref")]
     reference: BatchReference,
@@ -32,7 +32,7 @@ struct AddBatch {
 /// A line as the book writes it.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct AllocateLine {
+pub(super) struct AllocateLine {
     orderid: OrderId,
     sku: Sku,
     qty: Quantity,

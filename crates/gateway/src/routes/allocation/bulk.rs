@@ -162,15 +162,20 @@ fn array(ask: &Ask) -> Result<Vec<Allocate>, Problem> {
 }
 
 fn one_each(ask: &Ask) -> Result<Vec<Allocate>, Problem> {
-    let lines = ask.body.split(|byte| *byte == b'\n');
+    let lines = read_lines(&ask.body)?;
+    counted(lines.len(), ask)?;
+    Ok(lines)
+}
+
+/// One JSON value a line; lines of blanks are none.
+pub(crate) fn read_lines(body: &[u8]) -> Result<Vec<Allocate>, Problem> {
+    let lines = body.split(|byte| *byte == b'\n');
     let lines = lines.filter(|line| !line.trim_ascii().is_empty());
     let read = lines.enumerate().map(|(at, line)| {
         let line = json::read::<Object<Allocate>>(line, &format!("[{at}]"))?;
         Ok(line.0)
     });
-    let lines = read.collect::<Result<Vec<_>, Problem>>()?;
-    counted(lines.len(), ask)?;
-    Ok(lines)
+    read.collect()
 }
 
 fn counted(lines: usize, ask: &Ask) -> Result<(), Problem> {

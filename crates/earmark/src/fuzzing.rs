@@ -1,0 +1,113 @@
+//! What fuzz targets call: the readers of files and of the command line, given bytes of anybody's.
+
+use std::ffi::OsStr;
+use std::fmt::Debug;
+use std::io::Cursor;
+use std::os::unix::ffi::OsStrExt;
+
+use clap::Parser;
+use earmark_contracts::allocation::WhenShort;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::cli::Cli;
+use crate::config::Settings;
+use crate::csv_file::CsvFile;
+use crate::import::{self, Read, batches, lines};
+use crate::replay::orders::{Columns, Orders};
+use crate::server;
+
+/// Columns as they are called when nobody says otherwise.
+#[derive(Parser)]
+struct Usual {
+    #[command(flatten)]
+    batches: batches::Columns,
+}
+
+/// The same for lines, whose flags are called like those of batches.
+#[derive(Parser)]
+struct UsualLines {
+    #[command(flatten)]
+    lines: lines::Columns,
+}
+
+/// Files of batches, of lines and of orders: with a heading of their own, and below the usual one.
+///
+/// # Panics
+/// When a row is neither good nor named, or what was read is not the same when written.
+pub fn rows(bytes: &[u8]) {
+    let below = |heading: &str| [heading.as_bytes(), b"\n", bytes].concat();
+    let usual = Usual::parse_from([""]).batches;
+    for bytes in [bytes, &below("reference,sku,quantity,eta,expires")] {
+        if let Some(read) = open(bytes).and_then(|file| usual.read(file).ok()) {
+            is_sound(&read);
+        }
+    }
+    let usual = UsualLines::parse_from([""]).lines;
+    for bytes in [bytes, &below("order_id,line_id,sku,quantity,need_by,priority")] {
+        if let Some(read) = open(bytes).and_then(|file| usual.read(file, WhenShort::Queue).ok()) {
+            is_sound(&read);
+        }
+    }
+    for bytes in [bytes, &below("InvoiceNo,StockCode,Quantity,InvoiceDate")] {
+        let read = open(bytes).map(|file| Orders::read(file, &Columns::default(), u64::MAX));
+        if let Some(Ok(orders)) = read {
+            let lines = orders.lines.len() as u64;
+            assert_eq!(orders.rows, lines + orders.below_one + orders.unreadable);
+            assert!(orders.lines.is_sorted_by_key(|line| line.at));
+        }
+    }
+}
+
+/// A file of settings, and one of keys.
+pub fn settings(bytes: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        let _ = Settings::of_file(text);
+        let _ = server::keys(text);
+    }
+}
+
+/// A command line, an argument a line.
+pub fn arguments(bytes: &[u8]) {
+    let arguments = bytes.split(|byte| *byte == b'\n').map(OsStr::from_bytes);
+    let _ = Cli::try_parse_from([OsStr::new("earmark")].into_iter().chain(arguments));
+}
+
+fn open(bytes: &[u8]) -> Option<CsvFile> {
+    CsvFile::read(Box::new(Cursor::new(bytes.to_vec())), "a file".to_owned()).ok()
+}
+
+fn is_sound<C>(read: &Read<C>)
+where
+    C: DeserializeOwned + Serialize + PartialEq + Debug,
+{
+    assert!(read.good.is_sorted_by_key(|row| row.line));
+    assert!(read.bad.iter().all(|row| row.line > 0 && !row.reason.is_empty()));
+    for import::Row { command, .. } in &read.good {
+        let text = serde_json::to_vec(command).expect("commands are plain data");
+        let again: C = serde_json::from_slice(&text).expect("what was written is read");
+        assert_eq!(*command, again);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    /// A reader, with the folder of its seeds.
+    type Target = (&'static str, fn(&[u8]));
+
+    #[test]
+    fn the_corpus_of_files_is_read_or_refused() {
+        let targets: [Target; 3] =
+            [("rows", super::rows), ("settings", super::settings), ("arguments", super::arguments)];
+        for (name, target) in targets {
+            let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
+            let seeds: Vec<_> = std::fs::read_dir(corpus.join(name)).unwrap().collect();
+            assert!(seeds.len() > 5, "{name}");
+            for seed in seeds {
+                target(&std::fs::read(seed.unwrap().path()).unwrap());
+            }
+        }
+    }
+}

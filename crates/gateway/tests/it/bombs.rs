@@ -1,0 +1,70 @@
+//! Bodies that would grow a thousandfold if anybody opened them.
+
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use crate::hostile::{guarded, is_well, posted, refused};
+use crate::slow::resident_kib;
+
+/// What the bomb would be.
+const OPENED_BYTES: usize = 240 * 1024 * 1024;
+/// What a body may be, so that its size alone does not give the bomb away.
+const BODY_BYTES_MAX: usize = 256 * 1024;
+/// All of the requests together take less than a quarter of one opened bomb.
+const GROWTH_KIB_MAX: u64 = 64 * 1024;
+
+/// A body that would be done, were it opened, followed by blanks without an end.
+fn bomb(body: &str) -> Vec<u8> {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    gzip.write_all(body.as_bytes()).expect("memory takes it");
+    let blanks = vec![b' '; 1024 * 1024];
+    for _ in 0..OPENED_BYTES / blanks.len() {
+        gzip.write_all(&blanks).expect("memory takes it");
+    }
+    let bomb = gzip.finish().expect("memory takes it");
+    assert!(bomb.len() < BODY_BYTES_MAX, "{} bytes", bomb.len());
+    bomb
+}
+
+#[tokio::test]
+async fn bombs_are_not_opened() {
+    let house = guarded().await;
+    let batch = bomb(r#"{"reference":"b","sku":"BOMB","quantity":7}"#);
+    let line = bomb(r#"{"order_id":"o","sku":"SAFE","quantity":1}"#);
+    let before = resident_kib();
+    let encodings = ["gzip", "GZIP", "x-gzip", "deflate", "br", "zstd", "gzip, gzip", "", "*"];
+    let routes = [
+        ("POST /v1/batches", &batch),
+        ("POST /v1/allocations/bulk\nContent-Type: application/x-ndjson", &line),
+    ];
+    for (route, bomb) in routes {
+        for encoding in encodings {
+            let mut client = house.client().await;
+            let head = format!("{route}\nContent-Encoding: {encoding}");
+            client.try_send(posted(&head, bomb)).await;
+            let reply = client.read().await.unwrap();
+            assert_eq!(reply.status, 415, "{encoding}: {reply}");
+            assert_eq!(reply.json()["field"], "Content-Encoding", "{encoding}");
+        }
+    }
+    // Said twice, and the first time with nothing behind it.
+    let mut client = house.client().await;
+    let head = "POST /v1/batches\nContent-Encoding: identity\nContent-Encoding: gzip";
+    client.try_send(posted(head, &batch)).await;
+    assert_eq!(client.read().await.unwrap().status, 415);
+    // Without a word of it, it is bytes that are no JSON.
+    refused(&house, "POST /v1/batches", &batch, "body").await;
+    let mut client = house.client().await;
+    let head = "POST /v1/batches HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n\
+        Transfer-Encoding: gzip, chunked\r\n\r\n";
+    client.try_send(format!("{head}{:x}\r\n", batch.len())).await;
+    client.try_send([batch.as_slice(), b"\r\n0\r\n\r\n"].concat()).await;
+    assert_eq!(client.read().await.unwrap().status, 400);
+    let growth = resident_kib().saturating_sub(before);
+    assert!(growth < GROWTH_KIB_MAX, "{growth} KiB");
+    assert_eq!(house.get("/v1/batches/b").await.status, 404);
+    assert_eq!(house.get("/v1/stock/BOMB").await.status, 404);
+    is_well(&house).await;
+}

@@ -1,0 +1,171 @@
+//! Requests that say where they end in two ways, or in one that two servers read differently.
+
+use crate::client::{Client, Reply, request};
+use crate::hostile::{guarded, is_well};
+use crate::house::House;
+
+const HEAD: &str = "POST /v1/batches HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n";
+
+/// A whole request that a second server might find in the body of the first.
+fn hidden() -> String {
+    let line = r#"{"order_id":"hidden","sku":"SAFE","quantity":1}"#;
+    request("POST /v1/allocations", line)
+}
+
+/// Sends what follows the head, and demands that nothing but refusals comes back.
+async fn is_refused(house: &House, form: &str) {
+    let mut client = house.client().await;
+    client.try_send(format!("{HEAD}{form}{}", hidden())).await;
+    client.finish().await;
+    for reply in all(&mut client).await {
+        assert!((400..500).contains(&reply.status), "{form:?}: {reply}");
+    }
+    was_not_done(house, form).await;
+}
+
+async fn was_not_done(house: &House, form: &str) {
+    let found = house.get("/v1/orders/hidden/allocations").await;
+    assert_eq!(found.status, 404, "{form:?}");
+}
+
+async fn all(client: &mut Client) -> Vec<Reply> {
+    let mut replies = Vec::new();
+    while let Some(reply) = client.read().await {
+        replies.push(reply);
+    }
+    replies
+}
+
+#[tokio::test]
+async fn a_request_behind_two_lengths_is_never_done() {
+    let house = guarded().await;
+    let length = hidden().len();
+    let forms = [
+        format!("Content-Length: 0\r\nContent-Length: {length}\r\n\r\n"),
+        format!("Content-Length: {length}\r\nContent-Length: 0\r\n\r\n"),
+        format!("Content-Length: 0, {length}\r\n\r\n"),
+        "Content-Length: 0, 0\r\n\r\n".to_owned(),
+        "Content-Length: 0x0\r\n\r\n".to_owned(),
+        "Content-Length: 0;a\r\n\r\n".to_owned(),
+        "Content-Length:\r\n\r\n".to_owned(),
+        "Content-Length : 0\r\n\r\n".to_owned(),
+        "Content-Length\t: 0\r\n\r\n".to_owned(),
+        format!("Content-Length: 0\r\n {length}\r\n\r\n"),
+        "Content-Length:\r\n 0\r\n\r\n".to_owned(),
+        "X: y\rContent-Length: 0\r\n\r\n".to_owned(),
+        "X: y\r\rContent-Length: 0\r\n\r\n".to_owned(),
+        "X\rContent-Length: 0\r\n\r\n".to_owned(),
+        format!("Content-Length: 0\nContent-Length: {length}\r\n\r\n"),
+        format!("Content-Length: 0\nContent-Length: {length}\n\n"),
+    ];
+    for form in forms {
+        is_refused(&house, &form).await;
+    }
+    is_well(&house).await;
+}
+
+#[tokio::test]
+async fn a_request_behind_a_length_and_chunks_is_never_done() {
+    let house = guarded().await;
+    let length = hidden().len();
+    for first in [0, 5, length + 5] {
+        let length = format!("Content-Length: {first}\r\n");
+        for chunked in ["chunked", "Chunked", "CHUNKED"] {
+            let chunks = format!("Transfer-Encoding: {chunked}\r\n");
+            is_refused(&house, &format!("{length}{chunks}\r\n0\r\n\r\n")).await;
+            is_refused(&house, &format!("{chunks}{length}\r\n0\r\n\r\n")).await;
+            is_refused(&house, &format!("{chunks}{length}\r\nzz\r\n")).await;
+        }
+    }
+    is_well(&house).await;
+}
+
+#[tokio::test]
+async fn a_request_behind_a_strange_coding_is_never_done() {
+    let house = guarded().await;
+    let codings = [
+        "Transfer-Encoding: chunked, chunked",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity",
+        "Transfer-Encoding: identity\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: identity",
+        "Transfer-Encoding: identity, chunked",
+        "Transfer-Encoding: chunked, identity",
+        "Transfer-Encoding: gzip, chunked",
+        "Transfer-Encoding: , chunked",
+        "Transfer-Encoding: chunked,",
+        "Transfer-Encoding: chunked;q=1",
+        "Transfer-Encoding: \"chunked\"",
+        "Transfer-Encoding: xchunked",
+        "Transfer-Encoding: \u{b}chunked",
+        "Transfer-Encoding: chunked\u{0}",
+        "Transfer-Encoding: chunked\u{a0}",
+        "Transfer-Encoding:",
+        "Transfer-Encoding : chunked",
+        "Transfer-Encoding\r\n: chunked",
+        "Transfer-Encoding:\r\n chunked",
+        "Transfer-Encoding: chunked\r\n ,identity",
+        "X: y\rTransfer-Encoding: chunked",
+        "X: y\nTransfer-Encoding: chunked\nContent-Length: 5",
+    ];
+    for coding in codings {
+        is_refused(&house, &format!("{coding}\r\n\r\n0\r\n\r\n")).await;
+    }
+    is_well(&house).await;
+}
+
+#[tokio::test]
+async fn a_request_behind_a_strange_chunk_is_never_done() {
+    let house = guarded().await;
+    let chunks = [
+        "0x0\r\n\r\n",
+        "+0\r\n\r\n",
+        "-0\r\n\r\n",
+        "0_0\r\n\r\n",
+        "0\n\n",
+        "0\r\n\n",
+        "0\r\r\n\r\n",
+        "0\0\r\n\r\n",
+        "\r\n0\r\n\r\n",
+        "1\r\nab\r\n0\r\n\r\n",
+        "1\nx\n0\n\n",
+        "1\r\nx0\r\n\r\n",
+        "1;a\nb\r\nx\r\n0\r\n\r\n",
+        "zz\r\n",
+        "10000000000000000\r\n",
+        "ffffffffffffffff\r\n",
+    ];
+    for chunk in chunks {
+        is_refused(&house, &format!("Transfer-Encoding: chunked\r\n\r\n{chunk}")).await;
+    }
+    is_well(&house).await;
+}
+
+#[tokio::test]
+async fn a_strange_coding_is_named_and_ends_the_connection() {
+    let house = guarded().await;
+    for coding in ["chunked, chunked", "gzip, chunked"] {
+        let mut client = house.client().await;
+        client.send(format!("{HEAD}Transfer-Encoding: {coding}\r\n\r\n0\r\n\r\n")).await;
+        let reply = client.read().await.unwrap();
+        assert_eq!((reply.status, &reply.json()["field"]), (400, &"Transfer-Encoding".into()));
+        assert!(client.is_ended().await);
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_nobody_asked_for_is_not_a_request() {
+    let house = guarded().await;
+    let length = format!("Content-Length: {}", hidden().len());
+    for method in ["GET /v1/stock/SAFE", "HEAD /v1/stock/SAFE", "OPTIONS /v1/stock", "GET /none"] {
+        let mut client = house.client().await;
+        client.send(format!("{method} HTTP/1.1\r\nHost: a\r\n{length}\r\n\r\n")).await;
+        client.try_send(hidden()).await;
+        client.finish().await;
+        // The answer to HEAD says a length and has no body.
+        assert!(client.read_head().await.is_some(), "{method}");
+        client.is_ended().await;
+        was_not_done(&house, method).await;
+    }
+    is_well(&house).await;
+}

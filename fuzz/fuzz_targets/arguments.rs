@@ -1,0 +1,5 @@
+//! A command line.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| earmark::fuzzing::arguments(bytes));

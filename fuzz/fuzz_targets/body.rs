@@ -1,0 +1,5 @@
+//! The body of every command.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| earmark_gateway::fuzzing::body(bytes));

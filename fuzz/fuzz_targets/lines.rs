@@ -1,0 +1,5 @@
+//! Many lines, one JSON value each.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| earmark_gateway::fuzzing::lines(bytes));

@@ -1,0 +1,5 @@
+//! Records that are read back from a log.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| earmark_kernel::fuzzing::record(bytes));

@@ -1,0 +1,5 @@
+//! Values that stand in a path or a query.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| earmark_gateway::fuzzing::value(bytes));
