@@ -55,6 +55,10 @@ pub(crate) async fn serve(edge: Arc<Edge>, socket: TcpStream) {
     let (mut is_over, mut is_last) = (false, false);
     let ended = poll_fn(|context| {
         is_over = is_over || last_call.as_mut().poll(context).is_ready();
+        if !is_last && phase.get() == Phase::Busy && *is_stopping.borrow() {
+            is_last = true;
+            Pin::new(&mut connection).graceful_shutdown();
+        }
         if let Poll::Ready(ended) = connection.poll_without_shutdown(context) {
             return Poll::Ready(ended);
         }

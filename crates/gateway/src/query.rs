@@ -5,12 +5,15 @@ use crate::problem::Problem;
 /// The parameters of a query, decoded, in their order.
 ///
 /// # Errors
-/// When a text cannot be decoded, or a name stands there twice.
+/// When a text cannot be decoded, or a name is empty or stands there twice.
 pub(crate) fn parse(query: &str) -> Result<Vec<(String, String)>, Problem> {
     let mut parameters: Vec<(String, String)> = Vec::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let name = decode(name).map_err(|why| Problem::input("query", why))?;
+        if name.is_empty() {
+            return Err(Problem::input("query", "a parameter needs a name"));
+        }
         let value = decode(value).map_err(|why| Problem::input(name.clone(), why))?;
         if parameters.iter().any(|(seen, _)| *seen == name) {
             let detail = format!("the parameter {name:?} is given twice");
@@ -54,7 +57,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_decoded_or_comes_twice_is_refused() {
-        for bad in ["a=%", "a=%1", "a=%zz", "a=%FF", "%FF=a", "a=1&a=2", "a=%C3"] {
+        for bad in ["a=%", "a=%1", "a=%zz", "a=%FF", "%FF=a", "a=1&a=2", "a=%C3", "=", "=1&=2"] {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }

@@ -97,14 +97,8 @@ impl Client {
     }
 
     async fn more(&mut self) -> bool {
-        let mut bytes = [0; 16 * 1024];
-        match self.stream.read(&mut bytes).await {
-            Ok(0) | Err(_) => false,
-            Ok(read) => {
-                self.unread.extend_from_slice(&bytes[..read]);
-                true
-            }
-        }
+        self.unread.reserve(4 * 1024);
+        self.stream.read_buf(&mut self.unread).await.is_ok_and(|read| read > 0)
     }
 }
 

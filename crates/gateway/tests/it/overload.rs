@@ -129,7 +129,8 @@ async fn what_was_sent_before_the_stop_is_answered_whoever_has_read_it() {
     }
     house.stop();
     let replies = [idle.read().await.unwrap(), new.read().await.unwrap()];
-    assert!(replies.iter().all(|it| it.header("connection") == Some("close")), "{replies:?}");
+    // An answer that was faster than the stop does not say so, but it is the last one, too.
+    assert!(idle.is_ended().await && new.is_ended().await, "{replies:?}");
     // Whichever was first placed the line.
     assert_eq!(replies[0].status + replies[1].status, 201 + 200, "{replies:?}");
     half.send(&whole[20..]).await;
