@@ -24,6 +24,9 @@ const ROW_EVENTS: usize = 64;
 const PAGE_ROWS: usize = 16;
 /// Who has fewer events between two settlings is not counted: loading it will tell.
 const COUNTED_FROM: u64 = 32;
+/// Snapshots of one settling are of aggregates that have so many events together, or of one: many
+/// that grow alike are not all written at once.
+const SNAPSHOT_EVENTS_MAX: u64 = 65_536;
 /// Between the key of an aggregate and the number of the first event of a row.
 const SEPARATOR: char = '\u{1f}';
 
@@ -125,6 +128,13 @@ impl Streams {
 
     pub(crate) fn frozen(&self) -> FrozenStreams {
         let due = self.since_snapshot.iter().filter(|(_, (count, at))| count >= at);
+        // What does not find room now is due again with the next settling.
+        let mut room = SNAPSHOT_EVENTS_MAX;
+        let due = due.take_while(|(_, (count, at))| {
+            let fits = room > 0;
+            room = room.saturating_sub(count + 2 * at);
+            fits
+        });
         let mut due: FxHashSet<Id> = due.map(|(id, _)| id.clone()).collect();
         due.extend(self.long.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
         FrozenStreams {
