@@ -4,8 +4,9 @@ use std::ffi::OsStr;
 use std::fmt::Debug;
 use std::io::Cursor;
 use std::os::unix::ffi::OsStrExt;
+use std::sync::LazyLock;
 
-use clap::Parser;
+use clap::{Args, Command, Parser};
 use earmark_contracts::allocation::WhenShort;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -18,18 +19,8 @@ use crate::replay::orders::{Columns, Orders};
 use crate::server;
 
 /// Columns as they are called when nobody says otherwise.
-#[derive(Parser)]
-struct Usual {
-    #[command(flatten)]
-    batches: batches::Columns,
-}
-
-/// The same for lines, whose flags are called like those of batches.
-#[derive(Parser)]
-struct UsualLines {
-    #[command(flatten)]
-    lines: lines::Columns,
-}
+static BATCHES: LazyLock<batches::Columns> = LazyLock::new(usual);
+static LINES: LazyLock<lines::Columns> = LazyLock::new(usual);
 
 /// Files of batches, of lines and of orders: with a heading of their own, and below the usual one.
 ///
@@ -37,15 +28,13 @@ struct UsualLines {
 /// When a row is neither good nor named, or what was read is not the same when written.
 pub fn rows(bytes: &[u8]) {
     let below = |heading: &str| [heading.as_bytes(), b"\n", bytes].concat();
-    let usual = Usual::parse_from([""]).batches;
     for bytes in [bytes, &below("reference,sku,quantity,eta,expires")] {
-        if let Some(read) = open(bytes).and_then(|file| usual.read(file).ok()) {
+        if let Some(read) = open(bytes).and_then(|file| BATCHES.read(file).ok()) {
             is_sound(&read);
         }
     }
-    let usual = UsualLines::parse_from([""]).lines;
     for bytes in [bytes, &below("order_id,line_id,sku,quantity,need_by,priority")] {
-        if let Some(read) = open(bytes).and_then(|file| usual.read(file, WhenShort::Queue).ok()) {
+        if let Some(read) = open(bytes).and_then(|file| LINES.read(file, WhenShort::Queue).ok()) {
             is_sound(&read);
         }
     }
@@ -71,6 +60,11 @@ pub fn settings(bytes: &[u8]) {
 pub fn arguments(bytes: &[u8]) {
     let arguments = bytes.split(|byte| *byte == b'\n').map(OsStr::from_bytes);
     let _ = Cli::try_parse_from([OsStr::new("earmark")].into_iter().chain(arguments));
+}
+
+fn usual<C: Args>() -> C {
+    let arguments = C::augment_args(Command::new("usual")).get_matches_from([""]);
+    C::from_arg_matches(&arguments).expect("every column has a name")
 }
 
 fn open(bytes: &[u8]) -> Option<CsvFile> {
