@@ -46,9 +46,9 @@ fn a_client_that_hangs_up_leaves_the_whole_effect_or_none() {
 
 #[test]
 fn five_times_too_much_does_not_bring_it_down() {
-    // Other tests run at the same time, now and then: this share looks that work goes on, that
-    // memory is bounded and that nothing breaks. `cargo xtask torture` judges the figures.
+    // No other test runs at the same time, but steps of half a second on a machine of two cores say
+    // little: less than 40 % of the peak is a collapse. `cargo xtask torture` judges exactly.
     let (lasts, step) = (Duration::from_secs(5), Duration::from_millis(500));
-    let recovers_within = Duration::from_secs(60);
-    torture(Torture::Overload(Overload { lasts, step, percent_min: 1, recovers_within }));
+    let recovers_within = Duration::from_secs(20);
+    torture(Torture::Overload(Overload { lasts, step, percent_min: 40, recovers_within }));
 }
