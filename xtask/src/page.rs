@@ -11,13 +11,20 @@ pub struct Page {
     pub earmark_arguments: &'static [&'static str],
 }
 
+/// Which build is asked: the one that is there sooner.
+#[derive(Clone, Copy)]
+pub enum Build {
+    Dev,
+    Release,
+}
+
 impl Page {
     /// Prints the page and writes it down; fails if it was stale, so that nobody misses the change.
     pub fn run(&self, arguments: &[String]) -> Result<(), Failure> {
         if only_flag("--check", arguments)? {
-            return self.check();
+            return self.check(Build::Dev);
         }
-        let now = self.generated()?;
+        let now = self.generated(Build::Dev)?;
         print!("{now}");
         let was = self.written();
         fs::write(workspace::root().join(self.path), &now)
@@ -33,8 +40,8 @@ impl Page {
     }
 
     /// Fails with the first line that differs from what the code says; writes nothing.
-    pub fn check(&self) -> Result<(), Failure> {
-        let now = self.generated()?;
+    pub fn check(&self, build: Build) -> Result<(), Failure> {
+        let now = self.generated(build)?;
         let was = self.written()?;
         if was == now {
             println!("{} says what the code says", self.path);
@@ -48,9 +55,12 @@ impl Page {
         )))
     }
 
-    fn generated(&self) -> Result<String, Failure> {
-        let mut cargo = workspace::cargo(&["run", "--quiet", "--locked", "-p", "earmark", "--"]);
-        workspace::output(cargo.args(self.earmark_arguments))
+    fn generated(&self, build: Build) -> Result<String, Failure> {
+        let mut cargo = workspace::cargo(&["run", "--quiet", "--locked", "-p", "earmark"]);
+        if matches!(build, Build::Release) {
+            cargo.arg("--release");
+        }
+        workspace::output(cargo.arg("--").args(self.earmark_arguments))
     }
 
     fn written(&self) -> Result<String, Failure> {

@@ -22,11 +22,11 @@ const STEPS: [Step; 16] = [
     Step { name: "tests", is_quick: true, run: tests },
     Step { name: "doctests", is_quick: false, run: doctests },
     Step { name: "docs", is_quick: false, run: docs },
-    Step { name: "messages", is_quick: false, run: messages::check },
-    Step { name: "flows", is_quick: false, run: flows::check },
     Step { name: "simulate", is_quick: false, run: simulate::quick_share },
     Step { name: "sabotage", is_quick: false, run: || sabotage::run(&[]) },
     Step { name: "build", is_quick: false, run: build::release },
+    Step { name: "messages", is_quick: false, run: messages::check },
+    Step { name: "flows", is_quick: false, run: flows::check },
     Step { name: "schemathesis", is_quick: false, run: schemathesis::once },
     Step { name: "demo", is_quick: false, run: demo::once },
 ];
