@@ -39,8 +39,11 @@ fn against(earmark: &Path, tool: &Path, data: &Path) -> Result<(), Failure> {
     }
     let mut server = Server::start(earmark, data)?;
     let mut ask = Command::new(tool);
-    ask.current_dir(workspace::root())
-        .args(["--config-file", SETTINGS, "run", &format!("{}/openapi.json", server.url)])
+    // It keeps notes where it runs, and they are no business of the tree.
+    ask.current_dir(workspace::target_dir())
+        .arg("--config-file")
+        .arg(workspace::root().join(SETTINGS))
+        .args(["run", &format!("{}/openapi.json", server.url)])
         .args(["--checks", "all", "--max-examples", EXAMPLES])
         .args(["--request-timeout", ANSWER_S, "--seed", SEED])
         .args(["--generation-database", "none", "--no-color"]);
