@@ -10,7 +10,9 @@ use earmark_simulator::Plan;
 use crate::arguments::Arguments;
 
 /// Where they are kept, seen from the workspace's root.
-pub const FOLDER: &str = "simulations";
+pub fn folder() -> &'static Path {
+    Path::new("simulations")
+}
 
 /// Every kept run with its file's name, in order of the names.
 pub fn all(folder: &Path) -> Result<Vec<(String, Plan)>, String> {

@@ -42,7 +42,8 @@ fn run_one(plan: &Plan, is_traced: bool) -> Result<(), String> {
         let _ = writeln!(out, "{line}");
     };
     let trace = if is_traced { Trace::shown(show) } else { Trace::hashed() };
-    let outcome = run(plan, trace).map_err(|violation| told(plan, &violation))?;
+    let outcome =
+        run(plan, trace).map_err(|violation| told(plan, &violation, Some(kept_seeds::folder())))?;
     eprintln!(
         "seed {} holds: {} commands decided, {} events, {} lines of trace, hash {:016x} ({})",
         plan.seed,
@@ -56,10 +57,10 @@ fn run_one(plan: &Plan, is_traced: bool) -> Result<(), String> {
 }
 
 fn replay_kept() -> Result<(), String> {
-    let kept = kept_seeds::all(Path::new(kept_seeds::FOLDER))?;
+    let kept = kept_seeds::all(kept_seeds::folder())?;
     for (name, plan) in &kept {
         if let Err(violation) = run(plan, Trace::hashed()) {
-            return Err(format!("{name} fails again\n{}", told(plan, &violation)));
+            return Err(format!("{name} fails again\n{}", told(plan, &violation, None)));
         }
     }
     if !kept.is_empty() {
@@ -81,7 +82,7 @@ fn run_seeds(arguments: &Arguments) -> Result<(), String> {
     let seconds = bar.elapsed().as_secs_f64();
     bar.finish_and_clear();
     if let Some((plan, violation)) = &batch.failure {
-        return Err(told(plan, violation));
+        return Err(told(plan, violation, Some(kept_seeds::folder())));
     }
     let (runs, decided, events) = (batch.runs, batch.decided, batch.events);
     eprintln!("{runs} seeds hold: {decided} commands decided, {events} events, {seconds:.1} s");
@@ -106,10 +107,11 @@ fn style() -> ProgressStyle {
     ProgressStyle::with_template(template).expect("a template that is known")
 }
 
-/// What failed and how to repeat it; the smallest run that fails is kept.
-fn told(plan: &Plan, violation: &Violation) -> String {
+/// What failed and how to repeat it; the smallest run that fails is kept, if a folder is named.
+fn told(plan: &Plan, violation: &Violation, folder: Option<&Path>) -> String {
     let (small, found) = shrink(plan, violation);
-    let kept = kept_seeds::keep(Path::new(kept_seeds::FOLDER), &small, &found.what);
+    let kept = folder.map(|folder| kept_seeds::keep(folder, &small, &found.what));
+    let kept = kept.unwrap_or_else(|| Ok("it is kept already".to_owned()));
     let kept = kept.unwrap_or_else(|why| format!("it could not be kept: {why}"));
     format!(
         "seed {} fails at step {}: {}\n\nrepeat it:  cargo xtask simulate {}\nsmallest:   \
