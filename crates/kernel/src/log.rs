@@ -1,6 +1,9 @@
 //! The log of one partition: what a record is, and the port a store must offer to keep it.
 
+use std::time::Duration;
+
 use thiserror::Error;
+use uuid::Uuid;
 
 /// One committed group of commands: every event they recorded, appended and synced at once.
 ///
@@ -74,5 +77,15 @@ pub trait LogStore: Send + Sync {
     /// cannot fail so need not say anything.
     fn broken(&self) -> Option<String> {
         None
+    }
+
+    /// Takes, or keeps, a lease on a work that only one process may do at a time (a relay): whether
+    /// `holder` has it for `ttl` from now. A store that only one process has gives it always.
+    ///
+    /// # Errors
+    /// When the storage cannot be asked; then nobody may go on with that work.
+    fn lease(&self, work: &str, holder: Uuid, ttl: Duration) -> Result<bool, StoreError> {
+        let _ = (work, holder, ttl);
+        Ok(true)
     }
 }
