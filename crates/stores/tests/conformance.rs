@@ -10,6 +10,8 @@ mod memory;
 mod random;
 #[path = "conformance/rows.rs"]
 mod rows;
+#[path = "conformance/runs.rs"]
+mod runs;
 #[path = "conformance/sqlite.rs"]
 mod sqlite;
 #[path = "conformance/subjects.rs"]

@@ -11,6 +11,7 @@ mod pragmas;
 mod readers;
 mod rows;
 mod rows_file;
+mod runs;
 mod settings;
 mod unsynced;
 

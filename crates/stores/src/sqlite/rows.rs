@@ -1,12 +1,11 @@
-//! The derived rows in SQLite: one SQL table per derived table, settled in one transaction.
+//! The derived rows in SQLite: sorted runs, each settlement one transaction.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use earmark_kernel::log::StoreError;
-use earmark_kernel::rows::{KeyRange, RowChange, RowStore, Settlement};
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
+use earmark_kernel::rows::{KeyRange, RowStore, Settlement};
+use rusqlite::{Connection, TransactionBehavior};
 
 use super::checkpoint::wal_checkpoint;
 use super::error::{OpenError, is_damage, is_disk_failure};
@@ -15,6 +14,7 @@ use super::health::Health;
 use super::log::{explain, to_sql};
 use super::readers::Readers;
 use super::rows_file;
+use super::runs::{RunError, Settler, State};
 use super::settings::Settings;
 use crate::contract;
 
@@ -25,9 +25,9 @@ use crate::contract;
 #[derive(Debug)]
 pub struct SqliteRows {
     readers: Readers,
-    settler: Mutex<Connection>,
-    /// The tables that exist: a name is added once its creation is committed, and stays.
-    tables: RwLock<BTreeSet<String>>,
+    settler: Mutex<(Connection, Settler)>,
+    /// As of the last settlement that is committed.
+    state: RwLock<Arc<State>>,
     path: PathBuf,
     /// The write-ahead file is copied back from so many pages on.
     checkpoint_pages: i64,
@@ -49,8 +49,8 @@ impl SqliteRows {
         let checkpoint_pages = settings.rows_checkpoint_bytes / u64::from(settings.rows_page_bytes);
         Ok(Self {
             readers: opened.readers,
-            settler: Mutex::new(opened.settler),
-            tables: RwLock::new(opened.tables),
+            settler: Mutex::new((opened.connection, opened.settler)),
+            state: RwLock::new(Arc::new(opened.state)),
             path,
             checkpoint_pages: i64::try_from(checkpoint_pages).unwrap_or(i64::MAX),
             health: health.clone(),
@@ -58,14 +58,47 @@ impl SqliteRows {
         })
     }
 
-    fn settler(&self) -> MutexGuard<'_, Connection> {
+    fn settler(&self) -> MutexGuard<'_, (Connection, Settler)> {
         // A settlement that panicked was rolled back as it unwound.
         self.settler.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn has(&self, table: &str) -> Result<bool, StoreError> {
-        contract::check_table(table)?;
-        Ok(self.tables.read().unwrap_or_else(PoisonError::into_inner).contains(table))
+    fn state(&self) -> Arc<State> {
+        Arc::clone(&self.state.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Changes the file in one transaction, and then what readers see.
+    fn change(
+        &self,
+        change: impl FnOnce(&Connection, &mut Settler, &State) -> Result<State, RunError>,
+    ) -> Result<(), StoreError> {
+        let mut settler = self.settler();
+        let (connection, settler) = &mut *settler;
+        if let Some(why) = self.health.broken() {
+            return Err(StoreError(format!("nothing is written any more: {why}")));
+        }
+        let before = self.state();
+        let begun = connection.transaction_with_behavior(TransactionBehavior::Immediate);
+        let state = begun.map_err(RunError::from).and_then(|tx| {
+            let state = change(&tx, settler, &before)?;
+            tx.commit()?;
+            Ok(state)
+        });
+        match state {
+            Ok(state) => {
+                *self.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(state);
+            }
+            Err(error) => {
+                settler.abandon();
+                return Err(self.unwritten(error));
+            }
+        }
+        // What was settled is so, whether or not it can be copied back now.
+        if let Err(error) = self.copy_back(connection) {
+            let error = self.unwritten(error.into());
+            tracing::warn!(%error, "the rows' write-ahead file could not be copied back");
+        }
+        Ok(())
     }
 
     /// Copies the write-ahead file back when it is large. SQLite would do so by itself, but keep
@@ -79,142 +112,73 @@ impl SqliteRows {
     }
 
     /// What an error of writing means: where the disk failed, what is on it is not known.
-    fn unwritten(&self, error: &rusqlite::Error) -> StoreError {
+    fn unwritten(&self, error: RunError) -> StoreError {
+        let is_failure = matches!(&error, RunError::Sqlite(error) if is_disk_failure(error));
         let told = self.broken("write", error);
-        if is_disk_failure(error) {
+        if is_failure {
             self.health.lose(told.0.clone());
         }
         told
     }
 
-    fn broken(&self, doing: &str, error: &rusqlite::Error) -> StoreError {
+    fn broken(&self, doing: &str, error: RunError) -> StoreError {
         let path = self.path.display();
-        let error_text = explain(error);
-        if is_damage(error) {
+        let (is_damage, text) = match &error {
+            RunError::Sqlite(error) => (is_damage(error), explain(error)),
+            RunError::Damaged => (true, "a block of rows is not what was written".to_owned()),
+        };
+        if is_damage {
             rows_file::condemn(&self.path);
             return StoreError(format!(
-                "the derived rows {path} are damaged ({error_text}); start again: they are then \
-                 rebuilt from the log"
+                "the derived rows {path} are damaged ({text}); start again: they are then rebuilt \
+                 from the log"
             ));
         }
-        StoreError(format!("cannot {doing} the derived rows {path}: {error_text}"))
+        StoreError(format!("cannot {doing} the derived rows {path}: {text}"))
     }
 }
 
 impl RowStore for SqliteRows {
     fn settled(&self) -> Result<u64, StoreError> {
-        let settled = rows_file::settled(&self.readers.take());
-        settled.map_err(|error| self.broken("read", &error))
+        Ok(self.state().settled)
     }
 
     fn settle(&self, settlement: &Settlement) -> Result<(), StoreError> {
-        let mut new = BTreeSet::new();
-        for (table, _) in &settlement.tables {
-            if !self.has(table)? {
-                new.insert(table.clone());
-            }
-        }
-        let mut settler = self.settler();
-        if let Some(why) = self.health.broken() {
-            return Err(StoreError(format!("nothing is written any more: {why}")));
-        }
-        settle(&mut settler, settlement, &new).map_err(|error| self.unwritten(&error))?;
-        if !new.is_empty() {
-            self.tables.write().unwrap_or_else(PoisonError::into_inner).extend(new);
-        }
-        // What was settled is so, whether or not it can be copied back now.
-        if let Err(error) = self.copy_back(&settler) {
-            let error = self.unwritten(&error);
-            tracing::warn!(%error, "the rows' write-ahead file could not be copied back");
-        }
-        Ok(())
+        settlement.tables.iter().try_for_each(|(table, _)| contract::check_table(table))?;
+        let through = to_sql(settlement.through_seq);
+        self.change(|tx, settler, before| {
+            let state = settler.settle(tx, before, settlement)?;
+            rows_file::set_settled(tx, through)?;
+            Ok(state)
+        })
     }
 
     fn row(&self, table: &str, key: &str) -> Result<Option<String>, StoreError> {
-        if !self.has(table)? {
-            return Ok(None);
-        }
-        let connection = self.readers.take();
-        let found = connection
-            .prepare_cached(&format!("SELECT value FROM \"t_{table}\" WHERE key = ?1"))
-            .and_then(|mut select| select.query_row([key], |row| row.get(0)).optional());
-        found.map_err(|error| self.broken("read", &error))
+        contract::check_table(table)?;
+        let found = self.state().row(&self.readers.take(), table, key);
+        found.map_err(|error| self.broken("read", error))
     }
 
     fn rows(&self, table: &str, range: &KeyRange) -> Result<Vec<(String, String)>, StoreError> {
-        if !self.has(table)? {
-            return Ok(Vec::new());
-        }
-        let connection = self.readers.take();
-        scan(&connection, table, range).map_err(|error| self.broken("read", &error))
+        contract::check_table(table)?;
+        let found = self.state().rows(&self.readers.take(), table, range);
+        found.map_err(|error| self.broken("read", error))
     }
 
     fn clear(&self) -> Result<(), StoreError> {
-        let mut settler = self.settler();
-        rows_file::clear(&mut settler).map_err(|error| self.unwritten(&error))
+        self.change(|tx, settler, before| {
+            rows_file::set_settled(tx, 0)?;
+            settler.clear(tx, before)
+        })
     }
 }
 
 impl Drop for SqliteRows {
     fn drop(&mut self) {
-        for connection in [&self.settler].into_iter().chain(self.readers.connections()) {
+        self.health.leave_as_it_is(&self.settler().0);
+        for connection in self.readers.connections() {
             let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
             self.health.leave_as_it_is(&connection);
         }
     }
-}
-
-fn settle(
-    connection: &mut Connection,
-    settlement: &Settlement,
-    new: &BTreeSet<String>,
-) -> rusqlite::Result<()> {
-    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for table in new {
-        // With a rowid: new rows go to the end of the table, and only the small index is touched
-        // all over. Two to three times as fast to settle as WITHOUT ROWID, and as fast to read
-        // (examples/measure.rs).
-        tx.execute_batch(&format!(
-            "CREATE TABLE IF NOT EXISTS \"t_{table}\"(key TEXT PRIMARY KEY, value TEXT NOT NULL)"
-        ))?;
-    }
-    for (table, changes) in &settlement.tables {
-        change(&tx, table, changes)?;
-    }
-    rows_file::set_settled(&tx, to_sql(settlement.through_seq))?;
-    tx.commit()
-}
-
-fn change(tx: &Transaction<'_>, table: &str, changes: &[RowChange]) -> rusqlite::Result<()> {
-    let mut put = tx.prepare_cached(&format!(
-        "INSERT INTO \"t_{table}\"(key, value) VALUES (?1, ?2) \
-         ON CONFLICT(key) DO UPDATE SET value = excluded.value"
-    ))?;
-    let mut delete = tx.prepare_cached(&format!("DELETE FROM \"t_{table}\" WHERE key = ?1"))?;
-    for RowChange { key, value } in changes {
-        match value {
-            Some(value) => put.execute((key, value))?,
-            None => delete.execute([key])?,
-        };
-    }
-    Ok(())
-}
-
-fn scan(
-    connection: &Connection,
-    table: &str,
-    range: &KeyRange,
-) -> rusqlite::Result<Vec<(String, String)>> {
-    let order = if range.backwards { "DESC" } else { "ASC" };
-    let end = if range.below.is_some() { "AND key < ?3" } else { "" };
-    let mut select = connection.prepare_cached(&format!(
-        "SELECT key, value FROM \"t_{table}\" WHERE key >= ?1 {end} ORDER BY key {order} LIMIT ?2"
-    ))?;
-    let limit = i64::try_from(range.limit).unwrap_or(i64::MAX);
-    select.raw_bind_parameter(1, &range.from)?;
-    select.raw_bind_parameter(2, limit)?;
-    if let Some(below) = &range.below {
-        select.raw_bind_parameter(3, below)?;
-    }
-    select.raw_query().mapped(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }

@@ -1,6 +1,5 @@
 //! The file of derived rows: opened when it fits the log, created anew when it does not.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,11 +10,12 @@ use super::error::{OpenError, is_damage};
 use super::log::from_sql;
 use super::pragmas::{apply, connect, failed, pragma};
 use super::readers::Readers;
+use super::runs::{RunError, Settler, State};
 use super::settings::Settings;
 use super::unsynced;
 
 /// The format this program writes. There are no migrations: another format is built anew.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 
 const SCHEMA: &str = include_str!("../../migrations/views/0001_rows.sql");
 
@@ -24,9 +24,10 @@ const READER_CACHE_KIB: i64 = 8 << 10;
 
 /// An open file of derived rows.
 pub(super) struct RowsFile {
-    pub(super) settler: Connection,
+    pub(super) connection: Connection,
+    pub(super) settler: Settler,
+    pub(super) state: State,
     pub(super) readers: Readers,
-    pub(super) tables: BTreeSet<String>,
 }
 
 /// Opens the file; one that cannot be used is deleted first, because the log can rebuild it.
@@ -40,15 +41,15 @@ pub(super) fn open(
         rebuild(path, "an earlier read found it damaged")?;
     }
     match try_open(path, log_id, log_head, settings) {
-        Ok(Some(opened)) => return Ok(opened),
-        Ok(None) => rebuild(path, "it has another format")?,
+        Ok(Ok(opened)) => return Ok(opened),
+        Ok(Err(why)) => rebuild(path, why)?,
         Err(OpenError::Sqlite { source, .. }) if is_damage(&source) => {
             rebuild(path, "it is damaged")?;
         }
         Err(error) => return Err(error),
     }
     let opened = try_open(path, log_id, log_head, settings)?;
-    Ok(opened.expect("a new file has the format of this program"))
+    Ok(opened.expect("a new file is as this program makes it"))
 }
 
 /// Has the file deleted when it is opened next: it was found to be damaged.
@@ -59,7 +60,7 @@ pub(super) fn condemn(path: &Path) {
     }
 }
 
-pub(super) fn settled(connection: &Connection) -> rusqlite::Result<u64> {
+fn settled(connection: &Connection) -> rusqlite::Result<u64> {
     let mut select = connection.prepare_cached("SELECT value FROM meta WHERE name = 'settled'")?;
     let seq = select.query_row([], |row| row.get(0)).optional()?;
     Ok(seq.map_or(0, from_sql))
@@ -71,34 +72,24 @@ pub(super) fn set_settled(connection: &Connection, seq: i64) -> rusqlite::Result
     connection.prepare_cached(sql)?.execute([seq]).map(|_| ())
 }
 
-/// Empties every table, in one transaction.
-pub(super) fn clear(connection: &mut Connection) -> rusqlite::Result<()> {
-    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for table in tables(&tx)? {
-        tx.execute(&format!("DELETE FROM \"t_{table}\""), [])?;
-    }
-    set_settled(&tx, 0)?;
-    tx.commit()
-}
-
-/// `None`: the file has another format.
+/// Says why a file cannot be used, if so.
 fn try_open(
     path: &Path,
     log_id: &str,
     log_head: u64,
     settings: Settings,
-) -> Result<Option<RowsFile>, OpenError> {
+) -> Result<Result<RowsFile, &'static str>, OpenError> {
     unsynced::write_again(path).map_err(|source| OpenError::Io {
         doing: "write again what follows",
         path: path.to_owned(),
         source,
     })?;
-    let mut settler = connect(path)?;
+    let mut connection = connect(path)?;
     let sqlite = |source| failed("open", path, source);
-    if !fits(&settler).map_err(sqlite)? {
-        return Ok(None);
+    if !fits(&connection).map_err(sqlite)? {
+        return Ok(Err("it has another format"));
     }
-    settler.pragma_update(None, "page_size", settings.rows_page_bytes).map_err(sqlite)?;
+    connection.pragma_update(None, "page_size", settings.rows_page_bytes).map_err(sqlite)?;
     let pragmas = [
         pragma("journal_mode", "wal".to_owned()),
         // Enough for a sound file; what a power cut takes is derived.
@@ -107,12 +98,20 @@ fn try_open(
         // Copying back is the settler's work.
         pragma("wal_autocheckpoint", 0),
     ];
-    apply(&settler, path, &pragmas)?;
-    begin(&mut settler, path, log_id, log_head).map_err(sqlite)?;
-    let tables = tables(&settler).map_err(sqlite)?;
+    apply(&connection, path, &pragmas)?;
+    if !begin(&mut connection, log_id, log_head).map_err(sqlite)? {
+        return Ok(Err("its rows are not those of this log"));
+    }
+    let settled = settled(&connection).map_err(sqlite)?;
+    let settler = Settler::open(&connection, settings.rows_page_bytes).map_err(sqlite)?;
+    let state = match State::read(&connection, settled) {
+        Ok(state) => state,
+        Err(RunError::Damaged) => return Ok(Err("it is damaged")),
+        Err(RunError::Sqlite(source)) => return Err(sqlite(source)),
+    };
     let pragmas = [pragma("query_only", 1), pragma("cache_size", -READER_CACHE_KIB)];
     let readers = Readers::open(path, &pragmas)?;
-    Ok(Some(RowsFile { settler, readers, tables }))
+    Ok(Ok(RowsFile { connection, settler, state, readers }))
 }
 
 /// Whether the file is new or has the format of this program.
@@ -123,41 +122,20 @@ fn fits(connection: &Connection) -> rusqlite::Result<bool> {
     Ok(format == FORMAT || (format == 0 && empty))
 }
 
-/// Creates what a new file lacks, and empties a file whose rows are not those of this log.
-fn begin(
-    connection: &mut Connection,
-    path: &Path,
-    log_id: &str,
-    log_head: u64,
-) -> rusqlite::Result<()> {
+/// Creates what a new file lacks. Says whether the rows are those of this log.
+fn begin(connection: &mut Connection, log_id: &str, log_head: u64) -> rusqlite::Result<bool> {
     let format: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if format == 0 {
         let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         tx.execute_batch(SCHEMA)?;
         tx.pragma_update(None, "user_version", FORMAT)?;
         tx.execute("INSERT INTO meta(name, value) VALUES ('log_id', ?1)", [log_id])?;
-        return tx.commit();
+        tx.commit()?;
+        return Ok(true);
     }
     let sql = "SELECT value FROM meta WHERE name = 'log_id'";
     let of_id: Option<String> = connection.query_row(sql, [], |row| row.get(0)).optional()?;
-    let settled_seq = settled(connection)?;
-    if of_id.as_deref() == Some(log_id) && settled_seq <= log_head {
-        return Ok(());
-    }
-    let path = path.display();
-    tracing::warn!(
-        %path, log_id, of_id, log_head, settled_seq,
-        "the derived rows are not those of this log; they are rebuilt from it"
-    );
-    clear(connection)?;
-    connection
-        .execute("INSERT OR REPLACE INTO meta(name, value) VALUES ('log_id', ?1)", [log_id])?;
-    Ok(())
-}
-
-fn tables(connection: &Connection) -> rusqlite::Result<BTreeSet<String>> {
-    let sql = "SELECT substr(name, 3) FROM sqlite_master WHERE type = 'table' AND name GLOB 't_*'";
-    connection.prepare(sql)?.query_map([], |row| row.get(0))?.collect()
+    Ok(of_id.as_deref() == Some(log_id) && settled(connection)? <= log_head)
 }
 
 /// Deletes the file and what SQLite keeps beside it.

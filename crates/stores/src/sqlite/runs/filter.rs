@@ -1,0 +1,88 @@
+//! Which rows a run may have: most that it has not are told without a look at the disk.
+
+use fastbloom::BloomFilter;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// What stands between the first part of a key and the rest.
+const SEPARATOR: char = '\u{1f}';
+/// Bits for a group, and how many of them each sets: about one in a hundred is wrongly found.
+const BITS: usize = 10;
+const HASHES: u32 = 6;
+/// Filters are read by later processes: nothing random may be in them.
+const SEED: u128 = 0;
+
+/// The groups of a run. A group is all rows whose keys have the same first part.
+#[derive(Debug)]
+pub(super) struct Filter(BloomFilter);
+
+impl Filter {
+    /// Room for so many groups.
+    pub(super) fn with_room_for(groups: usize) -> Self {
+        let bits = BloomFilter::with_num_bits(groups.max(1).saturating_mul(BITS));
+        Self(bits.seed(&SEED).hashes(HASHES))
+    }
+
+    pub(super) fn of_bytes(bytes: &[u8]) -> Self {
+        let words = bytes.chunks_exact(8).map(|it| u64::from_le_bytes(it.try_into().expect("8")));
+        let words: Vec<u64> = words.collect();
+        // A run without a filter is one that may have everything.
+        let words = if words.is_empty() { vec![u64::MAX] } else { words };
+        Self(BloomFilter::from_vec(words).seed(&SEED).hashes(HASHES))
+    }
+
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        self.0.as_slice().iter().flat_map(|word| word.to_le_bytes()).collect()
+    }
+
+    pub(super) fn add(&mut self, group: &str) {
+        self.0.insert_hash(xxh3_64(group.as_bytes()));
+    }
+
+    pub(super) fn may_have(&self, group: u64) -> bool {
+        self.0.contains_hash(group)
+    }
+}
+
+/// The group of a key.
+pub(super) fn group(key: &str) -> &str {
+    key.split_once(SEPARATOR).map_or(key, |(group, _)| group)
+}
+
+/// The one group that a range of keys can have rows of, if it is one.
+pub(super) fn group_of_range<'a>(from: &'a str, below: Option<&str>) -> Option<&'a str> {
+    let (group, _) = from.split_once(SEPARATOR)?;
+    let end = below?.strip_prefix(group)?;
+    // Every key from `group` and the separator on, and below the next character after that.
+    (end.starts_with(SEPARATOR) || end <= " ").then_some(group)
+}
+
+pub(super) fn hash(group: &str) -> u64 {
+    xxh3_64(group.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_that_was_added_is_found_also_after_it_was_written_and_read() {
+        let mut filter = Filter::with_room_for(1_000);
+        let names: Vec<String> = (0..1_000).map(|number| format!("o{number}")).collect();
+        names.iter().for_each(|name| filter.add(name));
+        let read = Filter::of_bytes(&filter.bytes());
+        assert!(names.iter().all(|name| read.may_have(hash(name))));
+        let others = (0..1_000).filter(|number| read.may_have(hash(&format!("x{number}"))));
+        assert!(others.count() < 50);
+    }
+
+    #[test]
+    fn a_range_is_of_one_group_only_where_no_other_key_can_be_in_it() {
+        assert_eq!(group("o1\u{1f}a\u{1f}b"), "o1");
+        assert_eq!(group_of_range("o1\u{1f}", Some("o1 ")), Some("o1"));
+        assert_eq!(group_of_range("o1\u{1f}3", Some("o1\u{1f}~")), Some("o1"));
+        assert_eq!(group_of_range("o1\u{1f}", Some("o1!")), None);
+        assert_eq!(group_of_range("o1\u{1f}", Some("o2")), None);
+        assert_eq!(group_of_range("o1\u{1f}", None), None);
+        assert_eq!(group_of_range("o", Some("p")), None);
+    }
+}

@@ -1,0 +1,122 @@
+//! Merging: runs that are many become one, a little with each settlement.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use super::cursor::Merged;
+use super::run::{Planned, Run, RunError, RunWriter};
+
+/// So many runs of one level become one of the next. More, and each row is written less often and
+/// looked for in more places.
+pub(super) const RUNS_OF_A_LEVEL: usize = 6;
+
+/// The runs of each table, the newest first.
+pub(super) type Tables = BTreeMap<String, Vec<Arc<Run>>>;
+
+/// Runs of one table on their way into one.
+#[derive(Debug)]
+pub(super) struct Merging {
+    table: String,
+    level: u32,
+    /// The newest first.
+    inputs: Vec<Arc<Run>>,
+    /// Nothing is older than they: what was deleted need not be remembered.
+    is_oldest: bool,
+    output: RunWriter,
+    /// Its keys come after this one.
+    done_through: Option<String>,
+}
+
+impl Merging {
+    /// Begins with the runs of a level of a table.
+    pub(super) fn begin(
+        connection: &Connection,
+        tables: &Tables,
+        (table, level): (&str, u32),
+        (id, block_bytes): (i64, usize),
+    ) -> Result<Self, RunError> {
+        let runs = tables.get(table).map_or(&[][..], Vec::as_slice);
+        let inputs: Vec<_> = runs.iter().filter(|run| run.level == level).cloned().collect();
+        let groups = inputs.iter().fold(0_u32, |sum, run| sum.saturating_add(run.groups));
+        let planned = Planned { id, level: level + 1, groups, block_bytes };
+        Ok(Self {
+            table: table.to_owned(),
+            level,
+            is_oldest: runs.iter().all(|run| run.level <= level),
+            output: RunWriter::begin(connection, table, planned)?,
+            inputs,
+            done_through: None,
+        })
+    }
+
+    /// Whether it is this level of this table that is merged.
+    pub(super) fn is_of(&self, table: &str, level: u32) -> bool {
+        self.table == table && self.level == level
+    }
+
+    pub(super) fn level(&self) -> u32 {
+        self.level
+    }
+
+    /// The id of the run that comes of it.
+    pub(super) fn id(&self) -> i64 {
+        self.output.id()
+    }
+
+    /// Merges rows until the budget is used up, which it lowers; says whether that was all of them.
+    pub(super) fn step(
+        &mut self,
+        connection: &Connection,
+        budget: &mut u64,
+    ) -> Result<bool, RunError> {
+        // No key holds NUL, so this is the least key after it.
+        let from = self.done_through.take().map_or_else(String::new, |key| key + "\u{1}");
+        let (output, is_oldest) = (&mut self.output, self.is_oldest);
+        let mut done_through = None;
+        Merged::forwards(connection, self.inputs.iter(), &from)?.each(|entry| {
+            if entry.1.is_some() || !is_oldest {
+                output.push(connection, entry)?;
+            }
+            *budget = budget.saturating_sub(1);
+            if *budget > 0 {
+                return Ok(ControlFlow::Continue(()));
+            }
+            done_through = Some(entry.0.to_owned());
+            Ok(ControlFlow::Break(()))
+        })?;
+        self.done_through = done_through;
+        Ok(self.done_through.is_none())
+    }
+
+    /// Puts the run that came of it in the place of those that went into it, and gives these back.
+    pub(super) fn finish(
+        self,
+        connection: &Connection,
+        tables: &mut Tables,
+    ) -> Result<Vec<Arc<Run>>, RunError> {
+        let output = self.output.finish(connection)?;
+        let runs = tables.entry(self.table).or_default();
+        let ids: Vec<i64> = self.inputs.iter().map(|run| run.id).collect();
+        runs.retain(|run| !ids.contains(&run.id));
+        if let Some(run) = output {
+            let place = runs.iter().position(|run| run.level > self.level).unwrap_or(runs.len());
+            runs.insert(place, Arc::new(run));
+        }
+        Ok(self.inputs)
+    }
+}
+
+/// The levels of tables of which there are too many runs.
+pub(super) fn due(tables: &Tables) -> Vec<(String, u32)> {
+    let mut due = Vec::new();
+    for (table, runs) in tables {
+        // They stand in the order of their levels.
+        let levels = runs.chunk_by(|a, b| a.level == b.level);
+        let many = levels.filter(|of| of.len() >= RUNS_OF_A_LEVEL);
+        due.extend(many.map(|of| (table.clone(), of[0].level)));
+    }
+    due
+}

@@ -1,0 +1,318 @@
+//! Derived rows as sorted runs: each settlement writes what changed of a table as one run, at the
+//! end of the file; runs that are many are merged. Nothing is changed in its place, so what a row
+//! costs does not grow with their number.
+
+mod block;
+mod cursor;
+mod filter;
+mod merging;
+mod run;
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use earmark_kernel::rows::{KeyRange, RowChange, Settlement};
+use rusqlite::Connection;
+
+use cursor::Merged;
+use merging::{Merging, Tables};
+use run::{Planned, Run, RunWriter};
+
+pub(super) use run::RunError;
+
+/// Rows merged for each row that is settled, at least as many as a row is merged on its way down.
+const MERGED_A_ROW: u64 = 8;
+/// And so many beside, so that small settlements get somewhere.
+const MERGED_MIN: u64 = 2_048;
+/// So many rows are in a block at least, mostly: for each so many merged rows, one is deleted.
+const ROWS_OF_A_BLOCK: u64 = 8;
+/// A leaf page of SQLite holds a row of so many bytes less than the page has.
+const PAGE_REST: usize = 96;
+
+/// Every row as of one settlement.
+#[derive(Clone, Debug, Default)]
+pub(super) struct State {
+    pub(super) settled: u64,
+    tables: Tables,
+}
+
+impl State {
+    /// What the file has.
+    pub(super) fn read(connection: &Connection, settled: u64) -> Result<Self, RunError> {
+        let mut tables = Tables::new();
+        for (table, run) in Run::all(connection)? {
+            tables.entry(table).or_default().push(Arc::new(run));
+        }
+        // The newest first: what was merged is older than what was not.
+        tables.values_mut().for_each(|runs| runs.sort_by_key(|run| (run.level, -run.id)));
+        Ok(Self { settled, tables })
+    }
+
+    pub(super) fn row(
+        &self,
+        connection: &Connection,
+        table: &str,
+        key: &str,
+    ) -> Result<Option<String>, RunError> {
+        let group = filter::hash(filter::group(key));
+        for run in self.tables.get(table).into_iter().flatten() {
+            if let Some(found) = run.find(connection, key, group)? {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+    pub(super) fn rows(
+        &self,
+        connection: &Connection,
+        table: &str,
+        range: &KeyRange,
+    ) -> Result<Vec<(String, String)>, RunError> {
+        let below = range.below.as_deref();
+        let mut rows = Vec::new();
+        if range.limit == 0 || below.is_some_and(|below| below <= range.from.as_str()) {
+            return Ok(rows);
+        }
+        let group = filter::group_of_range(&range.from, below).map(filter::hash);
+        let runs = self.tables.get(table).into_iter().flatten();
+        let runs = runs.filter(|run| group.is_none_or(|group| run.may_have(group)));
+        let merged = match range.backwards {
+            false => Merged::forwards(connection, runs, &range.from)?,
+            true => Merged::backwards(connection, runs, below)?,
+        };
+        merged.each(|(key, value)| {
+            let is_outside = match range.backwards {
+                false => below.is_some_and(|below| key >= below),
+                true => key < range.from.as_str(),
+            };
+            if is_outside {
+                return Ok(ControlFlow::Break(()));
+            }
+            rows.extend(value.map(|value| (key.to_owned(), value.to_owned())));
+            let is_enough = rows.len() >= range.limit;
+            Ok(if is_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })?;
+        Ok(rows)
+    }
+}
+
+/// A run whose rows stand elsewhere by now; its blocks are deleted when nobody reads them.
+#[derive(Clone, Debug)]
+struct Dropped {
+    id: i64,
+    /// Readers may hold it too. `None`: it was never whole.
+    run: Option<Arc<Run>>,
+}
+
+impl Dropped {
+    fn is_read(&self) -> bool {
+        self.run.as_ref().is_some_and(|run| Arc::strong_count(run) > 1)
+    }
+}
+
+/// Writes settlements, and merges and deletes beside.
+#[derive(Debug)]
+pub(super) struct Settler {
+    next_id: i64,
+    merging: Vec<Merging>,
+    dropped: Vec<Dropped>,
+    /// What was dropped before the present transaction, and what was merged then.
+    before: (Vec<Dropped>, Vec<i64>),
+    block_bytes: usize,
+}
+
+impl Settler {
+    /// Goes on where an earlier process ended: what it had begun to merge is dropped.
+    pub(super) fn open(connection: &Connection, page_bytes: u32) -> rusqlite::Result<Self> {
+        connection.execute("UPDATE runs SET state = 'dropped' WHERE state = 'building'", [])?;
+        let sql = "SELECT coalesce(max(id), 0) + 1 FROM runs";
+        let next_id = connection.query_row(sql, [], |row| row.get(0))?;
+        let mut select = connection.prepare("SELECT id FROM runs WHERE state = 'dropped'")?;
+        let dropped = select.query_map([], |row| Ok(Dropped { id: row.get(0)?, run: None }))?;
+        let dropped = dropped.collect::<rusqlite::Result<_>>()?;
+        let block_bytes = page_bytes as usize - PAGE_REST;
+        Ok(Self { next_id, merging: Vec::new(), dropped, before: Default::default(), block_bytes })
+    }
+
+    /// Applies a settlement within a transaction; what comes of it is so once that is committed.
+    /// Where it does not commit, [`Settler::abandon`] is due.
+    pub(super) fn settle(
+        &mut self,
+        tx: &Connection,
+        before: &State,
+        settlement: &Settlement,
+    ) -> Result<State, RunError> {
+        // What it remembers would count as read.
+        self.before = Default::default();
+        let (unread, read) = self.dropped.drain(..).partition(|it| !it.is_read());
+        let unread: Vec<Dropped> = unread;
+        self.dropped = read;
+        self.remember(&unread);
+        let mut state = State { settled: settlement.through_seq, ..before.clone() };
+        let mut settled_rows = 0;
+        for (table, changes) in settlement.tables.iter().filter(|(_, it)| !it.is_empty()) {
+            settled_rows += changes.len() as u64;
+            if let Some(run) = self.write(tx, table, changes)? {
+                state.tables.entry(table.clone()).or_default().insert(0, Arc::new(run));
+            }
+        }
+        let budget = MERGED_MIN + MERGED_A_ROW * settled_rows;
+        self.merge(tx, &mut state, budget)?;
+        self.delete(tx, unread, budget / ROWS_OF_A_BLOCK)?;
+        Ok(state)
+    }
+
+    /// Empties every table within a transaction, as [`Settler::settle`] does.
+    pub(super) fn clear(&mut self, tx: &Connection, before: &State) -> Result<State, RunError> {
+        self.remember(&[]);
+        let building = self.merging.drain(..).map(|it| Dropped { id: it.id(), run: None });
+        self.dropped.extend(building);
+        for run in before.tables.values().flatten() {
+            run::set_dropped(tx, run.id)?;
+            self.dropped.push(Dropped { id: run.id, run: Some(Arc::clone(run)) });
+        }
+        Ok(State::default())
+    }
+
+    /// The transaction was rolled back: what was merged in it is not there.
+    pub(super) fn abandon(&mut self) {
+        let (dropped, merging) = std::mem::take(&mut self.before);
+        self.merging.clear();
+        self.dropped = dropped;
+        self.dropped.extend(merging.into_iter().map(|id| Dropped { id, run: None }));
+    }
+
+    fn remember(&mut self, taken: &[Dropped]) {
+        self.before.0 = self.dropped.iter().chain(taken).cloned().collect();
+        self.before.1 = self.merging.iter().map(Merging::id).collect();
+    }
+
+    fn new_id(&mut self) -> i64 {
+        self.next_id += 1;
+        self.next_id - 1
+    }
+
+    fn write(
+        &mut self,
+        tx: &Connection,
+        table: &str,
+        changes: &[RowChange],
+    ) -> Result<Option<Run>, RunError> {
+        let groups = u32::try_from(changes.len()).unwrap_or(u32::MAX);
+        let id = self.new_id();
+        let planned = Planned { id, level: 0, groups, block_bytes: self.block_bytes };
+        let mut writer = RunWriter::begin(tx, table, planned)?;
+        for change in changes {
+            writer.push(tx, (&change.key, change.value.as_deref()))?;
+        }
+        writer.finish(tx)
+    }
+
+    /// Merges so many rows, those that were merged the least first.
+    fn merge(
+        &mut self,
+        tx: &Connection,
+        state: &mut State,
+        mut budget: u64,
+    ) -> Result<(), RunError> {
+        while budget > 0 {
+            for (table, level) in merging::due(&state.tables) {
+                if !self.merging.iter().any(|it| it.is_of(&table, level)) {
+                    let planned = (self.new_id(), self.block_bytes);
+                    let begun = Merging::begin(tx, &state.tables, (&table, level), planned)?;
+                    self.merging.push(begun);
+                }
+            }
+            let lowest = self.merging.iter().enumerate().min_by_key(|(_, it)| it.level());
+            let Some((at, _)) = lowest else { break };
+            if !self.merging[at].step(tx, &mut budget)? {
+                break;
+            }
+            for run in self.merging.swap_remove(at).finish(tx, &mut state.tables)? {
+                run::set_dropped(tx, run.id)?;
+                self.dropped.push(Dropped { id: run.id, run: Some(run) });
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes so many blocks of runs that nobody reads.
+    fn delete(
+        &mut self,
+        tx: &Connection,
+        unread: Vec<Dropped>,
+        mut blocks: u64,
+    ) -> Result<(), RunError> {
+        for dropped in unread {
+            let deleted = if blocks > 0 { run::delete_blocks(tx, dropped.id, blocks)? } else { 0 };
+            if deleted < blocks {
+                run::forget(tx, dropped.id)?;
+            } else {
+                self.dropped.push(dropped);
+            }
+            blocks -= deleted;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    const SCHEMA: &str = include_str!("../../../migrations/views/0001_rows.sql");
+
+    fn changes(turn: u64) -> BTreeMap<String, Option<String>> {
+        let key = |number: u64| format!("k{:03}", number * 7 % 500);
+        let value = |number: u64| (number % 9 != 0).then(|| format!("{turn}{}", "x".repeat(90)));
+        (turn * 31..turn * 31 + 60).map(|number| (key(number), value(number))).collect()
+    }
+
+    fn count(connection: &Connection, table: &str) -> i64 {
+        let sql = format!("SELECT count(*) FROM {table}");
+        connection.query_row(&sql, [], |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn a_settlement_that_is_rolled_back_changes_nothing_and_what_was_merged_leaves_the_file() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(SCHEMA).unwrap();
+        let mut settler = Settler::open(&connection, 512).unwrap();
+        let (mut state, mut expected) = (State::default(), BTreeMap::new());
+        for turn in 1..=200 {
+            let changes = changes(turn);
+            let row = |(key, value): (&String, &Option<String>)| RowChange {
+                key: key.clone(),
+                value: value.clone(),
+            };
+            let tables = vec![("lines".to_owned(), changes.iter().map(row).collect())];
+            let settlement = Settlement { through_seq: turn, tables };
+            let tx = connection.unchecked_transaction().unwrap();
+            let next = settler.settle(&tx, &state, &settlement).unwrap();
+            if turn % 3 == 0 {
+                tx.rollback().unwrap();
+                settler.abandon();
+            } else {
+                tx.commit().unwrap();
+                state = next;
+                expected.extend(changes);
+            }
+            let range = KeyRange { from: String::new(), below: None, limit: 999, backwards: false };
+            let rows = state.rows(&connection, "lines", &range).unwrap();
+            let there = expected.iter().filter_map(|(key, value)| Some((key, value.as_ref()?)));
+            assert!(rows.iter().map(|(key, value)| (key, value)).eq(there), "turn {turn}");
+        }
+        assert!(count(&connection, "runs") < 24, "{} runs", count(&connection, "runs"));
+        // Every row stands in a few runs at most, four in a block.
+        assert!(count(&connection, "blocks") < 1_000, "{} blocks", count(&connection, "blocks"));
+        let tx = connection.unchecked_transaction().unwrap();
+        state = settler.clear(&tx, &state).unwrap();
+        for _ in 0..9 {
+            state = settler.settle(&tx, &state, &Settlement::default()).unwrap();
+        }
+        assert_eq!((count(&tx, "runs"), count(&tx, "blocks")), (0, 0));
+    }
+}
