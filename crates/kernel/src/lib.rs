@@ -37,6 +37,7 @@ mod sending;
 mod service;
 mod shelf;
 mod status;
+mod snapshots;
 mod stream;
 mod table;
 mod task;

@@ -19,6 +19,7 @@ use crate::message::Key;
 use crate::partition::{Limits, Stores};
 use crate::rows::{RowStore, Settlement};
 use crate::service::Service;
+use crate::snapshots::Copies;
 use crate::stream::Streams;
 use crate::table::{AnyTable, Table};
 use crate::view::AnyView;
@@ -153,6 +154,7 @@ pub(crate) struct Follower {
     settled: AtomicU64,
     head: watch::Sender<u64>,
     settling: Mutex<()>,
+    copies: Copies,
 }
 
 impl Follower {
@@ -179,6 +181,7 @@ impl Follower {
             settled: AtomicU64::new(settled),
             head: watch::Sender::new(settled),
             settling: Mutex::new(()),
+            copies: Copies::default(),
         })
     }
 
@@ -334,7 +337,7 @@ impl Follower {
             let streams = shelf.streams.frozen();
             (Settlement { through_seq, tables: Vec::new() }, frozen, streams)
         };
-        let (tables, snapshots) = streams.snapshots(settlement.through_seq)?;
+        let (tables, snapshots) = streams.snapshots(settlement.through_seq, &self.copies)?;
         settlement.tables.extend(tables);
         settlement.tables.extend(streams.tables());
         for (name, rows) in &frozen {
@@ -349,6 +352,15 @@ impl Follower {
         self.settled.store(settlement.through_seq, Ordering::Release);
         self.settlement.notify_all();
         Ok(settlement.through_seq)
+    }
+
+    /// Gives the writer's copies of what snapshots are due of.
+    pub(crate) fn give_copies(
+        &self,
+        through_seq: u64,
+        copy: impl FnMut(&(KindIndex, Key)) -> Option<Box<dyn AnyRecorder>>,
+    ) {
+        self.copies.give(through_seq, copy);
     }
 
     /// An aggregate as the log has it. What is not applied yet is folded here, not applied first:

@@ -17,6 +17,7 @@ use crate::kinds::{KindIndex, Kinds};
 use crate::log::StoreError;
 use crate::message::Key;
 use crate::rows::{KeyRange, RowChange, RowStore};
+use crate::snapshots::{Copied, Copies, Given};
 
 /// So many events of an aggregate are settled as one row, at most.
 const ROW_EVENTS: usize = 64;
@@ -286,18 +287,24 @@ impl FrozenStreams {
         self.kinds.aggregates().map(table).collect()
     }
 
-    /// Snapshots of the aggregates for which one is due, and which version each now holds.
-    pub(crate) fn snapshots(&self, through: u64) -> Result<(Changes, Vec<(Id, u64)>), StoreError> {
+    /// Snapshots of the aggregates for which one is due and which are at hand, and which version each
+    /// now holds.
+    pub(crate) fn snapshots(
+        &self,
+        through: u64,
+        copies: &Copies,
+    ) -> Result<(Changes, Vec<(Id, u64)>), StoreError> {
         let mut tables: FxHashMap<KindIndex, Vec<RowChange>> = FxHashMap::default();
         let mut made = Vec::new();
         for id in &self.due {
-            let memory = self.entries.get(id).cloned().unwrap_or_default();
-            let (kinds, disk) = (Arc::clone(&self.kinds), Arc::clone(&self.disk));
-            let stream = Stream { kinds, disk, kind: id.0, key: id.1.clone(), memory };
-            let recorder = stream.load(through)?.recorder;
+            let Copied { through_seq, recorder } = match copies.take(id, through) {
+                Given::Copy(copied) => copied,
+                Given::NotThere => self.load(id, through)?,
+                Given::Waiting => continue,
+            };
             let (version, state) = recorder.snapshot().map_err(|e| StoreError(e.to_string()))?;
             let value =
-                format!(r#"{{"through_seq":{through},"version":{version},"state":{state}}}"#);
+                format!(r#"{{"through_seq":{through_seq},"version":{version},"state":{state}}}"#);
             let change = RowChange { key: id.1.to_string(), value: Some(value) };
             tables.entry(id.0).or_default().push(change);
             made.push((id.clone(), version));
@@ -307,6 +314,13 @@ impl FrozenStreams {
         };
         Ok((tables.into_iter().map(named).collect(), made))
     }
+
+    fn load(&self, id: &Id, through_seq: u64) -> Result<Copied, StoreError> {
+        let memory = self.entries.get(id).cloned().unwrap_or_default();
+        let (kinds, disk) = (Arc::clone(&self.kinds), Arc::clone(&self.disk));
+        let stream = Stream { kinds, disk, kind: id.0, key: id.1.clone(), memory };
+        Ok(Copied { through_seq, recorder: stream.load(through_seq)?.recorder })
+    }
 }
 
 fn sorted(mut rows: Vec<RowChange>) -> Vec<RowChange> {
@@ -315,7 +329,9 @@ fn sorted(mut rows: Vec<RowChange>) -> Vec<RowChange> {
 }
 
 fn row(key: &Key, events: &[(Arc<Committed>, usize)]) -> RowChange {
-    let mut value = String::from("[");
+    let bytes: usize = events.iter().map(|(record, at)| record.envelope(*at).len() + 64).sum();
+    let mut value = String::with_capacity(bytes);
+    value.push('[');
     for (record, index) in events {
         let (seq, at) = (record.first_seq + *index as u64, record.events[*index].at.0);
         let comma = if value.len() > 1 { "," } else { "" };

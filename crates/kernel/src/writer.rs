@@ -346,6 +346,10 @@ impl Writer {
     }
 
     fn keep_in_bounds(&mut self) {
+        if self.halted.is_none() {
+            let copy = |id: &Id| Some(self.cache.get(id)?.recorder.copy());
+            self.follower.give_copies(self.next_seq - 1, copy);
+        }
         if self.cache.len() > self.cache_max {
             let keep_from = self.groups.saturating_sub(64);
             self.cache.retain(|_, cached| cached.group >= keep_from);

@@ -171,6 +171,7 @@ pub enum Place {
         /// The day on which it was placed.
         day: Day,
         /// The place is kept until then; none: for good.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         held_until: Option<Now>,
     },
     /// All its goods left, last from this batch.

@@ -18,7 +18,8 @@ pub struct Stock {
     /// In the order in which they were created; never removed.
     batches: Vec<Arc<Batch>>,
     by_reference: BTreeMap<BatchReference, usize>,
-    lines: OrdMap<LineKey, Line>,
+    /// Behind a pointer each, so that little is moved when one comes between others.
+    lines: OrdMap<LineKey, Arc<Line>>,
     /// How many lines were ever accepted.
     accepted: u32,
     /// Lines that wait.
@@ -57,7 +58,7 @@ impl Stock {
     /// The facts of a line.
     #[must_use]
     pub fn line(&self, key: &LineKey) -> Option<&Line> {
-        self.lines.get(key)
+        self.lines.get(key).map(|line| &**line)
     }
 
     /// All batches, in order of creation.
@@ -67,7 +68,7 @@ impl Stock {
 
     /// All lines ever accepted, in order of order and line.
     pub fn all_lines(&self) -> impl Iterator<Item = (&LineKey, &Line)> {
-        self.lines.iter()
+        self.lines.iter().map(|(key, line)| (key, &**line))
     }
 
     pub(super) fn batch(&self, reference: &BatchReference) -> Option<&Batch> {
@@ -202,9 +203,9 @@ impl Stock {
         let known = self.lines.get_mut(key).filter(|line| released || !line.ended());
         let line = match known {
             Some(line) => {
-                let before = line.clone();
-                line.evolve(event);
-                let after = line.clone();
+                let before = Arc::clone(line);
+                Arc::make_mut(line).evolve(event);
+                let after = Arc::clone(line);
                 self.unrank(key, &before);
                 after
             }
@@ -214,7 +215,8 @@ impl Stock {
                 };
                 self.accepted += 1;
                 line.evolve(event);
-                self.lines.insert(key.clone(), line.clone());
+                let line = Arc::new(line);
+                self.lines.insert(key.clone(), Arc::clone(&line));
                 line
             }
         };
@@ -300,7 +302,7 @@ struct Storing<'a> {
 impl Serialize for Stock {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let batches = self.batches.iter().map(|it| (&it.created, &it.figures)).collect();
-        let lines = self.lines.iter().collect();
+        let lines = self.all_lines().collect();
         Storing { batches, lines, accepted: self.accepted }.serialize(serializer)
     }
 }
@@ -312,7 +314,7 @@ impl<'de> Deserialize<'de> for Stock {
         stored.batches.into_iter().for_each(|(created, it)| stock.create_batch(created, it));
         for (key, line) in stored.lines {
             stock.rank(&key, &line);
-            stock.lines.insert(key, line);
+            stock.lines.insert(key, Arc::new(line));
         }
         Ok(stock)
     }

@@ -65,23 +65,30 @@ impl View for BatchSkus {
     }
 }
 
-/// A line, with the decision that put it where it is.
+/// A line, with the decision that put it where it is. There is one of each line: on disk the fields
+/// have names of one letter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LineRow {
     /// The order and the line.
-    #[serde(flatten)]
+    #[serde(rename = "k")]
     pub key: LineKey,
     /// The SKU.
+    #[serde(rename = "s")]
     pub sku: Sku,
     /// The facts; its number is known to the stock alone and 0 here.
+    #[serde(rename = "l")]
     pub line: Line,
     /// The number of the event that decided where it is.
+    #[serde(rename = "n")]
     pub decided_seq: u64,
     /// When.
+    #[serde(rename = "t")]
     pub decided_at: Now,
     /// How many units were decided about.
+    #[serde(rename = "q")]
     pub decided_quantity: u32,
     /// The batch that was chosen; none took the whole line in time where there is none.
+    #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
     pub decided_batch: Option<BatchReference>,
 }
 
@@ -90,7 +97,7 @@ pub struct Lines;
 
 impl View for Lines {
     const NAME: &'static str = "lines";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     type Event = StockEvent;
     type Row = LineRow;
 

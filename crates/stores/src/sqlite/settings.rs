@@ -24,7 +24,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             log_page_bytes: 8192,
-            rows_page_bytes: 8192,
+            rows_page_bytes: 16_384,
             checkpoint_bytes: 4 << 20,
             pause_bytes: 256 << 10,
             wal_bytes_max: 64 << 20,

@@ -180,8 +180,8 @@ fn views_found_damaged_while_running_are_built_anew_at_the_next_start() {
     let place = filled();
     let path = place.path().join(VIEWS);
     let file = File::options().write(true).open(&path).unwrap();
-    for page in 4..file.metadata().unwrap().len() / 8192 {
-        file.write_all_at(&[0xAB; 512], page * 8192).unwrap();
+    for page in 4..file.metadata().unwrap().len() / 16_384 {
+        file.write_all_at(&[0xAB; 512], page * 16_384).unwrap();
     }
     drop(file);
     let (log, rows) = open(&place, LOG_ID);
