@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{
     Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
 };
-
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -30,6 +29,10 @@ pub(crate) const SETTLE_AFTER_EVENTS: u64 = 65_536;
 pub(crate) const UNSETTLED_MANY: u64 = 2 * SETTLE_AFTER_EVENTS;
 /// More unsettled events than this and the writer settles them itself.
 pub(crate) const UNSETTLED_MAX: u64 = 4 * SETTLE_AFTER_EVENTS;
+
+/// The follower's thread is woken for so many events: readers apply fewer by themselves, and many
+/// are applied for less each than few.
+const FOLLOW_AFTER_EVENTS: u64 = 128;
 
 /// The derived state of one partition, behind one lock.
 pub(crate) struct Shelf {
@@ -190,7 +193,9 @@ impl Follower {
         let last = committed.last_seq();
         lock(&self.pending).push_back(committed);
         self.head.send_replace(last);
-        self.arrived.notify_one();
+        if last.saturating_sub(self.applied()) >= FOLLOW_AFTER_EVENTS {
+            self.arrived.notify_one();
+        }
     }
 
     /// The number of the last committed event.
@@ -214,10 +219,10 @@ impl Follower {
         self.head().saturating_sub(self.settled())
     }
 
-    /// Waits until something was committed that is not applied yet, at most `at_most`.
+    /// Waits until so much was committed that it is to be applied, at most `at_most`.
     pub(crate) fn wait(&self, at_most: Duration) {
         let pending = lock(&self.pending);
-        if pending.is_empty() {
+        if self.head().saturating_sub(self.applied()) < FOLLOW_AFTER_EVENTS {
             let waited = self.arrived.wait_timeout(pending, at_most);
             drop(waited.unwrap_or_else(PoisonError::into_inner));
         }

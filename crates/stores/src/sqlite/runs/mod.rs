@@ -267,7 +267,8 @@ mod tests {
 
     fn changes(turn: u64) -> BTreeMap<String, Option<String>> {
         let key = |number: u64| format!("k{:03}", number * 7 % 500);
-        let value = |number: u64| (!number.is_multiple_of(9)).then(|| format!("{turn}{}", "x".repeat(90)));
+        let value =
+            |number: u64| (!number.is_multiple_of(9)).then(|| format!("{turn}{}", "x".repeat(90)));
         (turn * 31..turn * 31 + 60).map(|number| (key(number), value(number))).collect()
     }
 
