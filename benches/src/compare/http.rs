@@ -73,6 +73,8 @@ fn of_bench(told: &Value) -> Measured {
         p99_ms: latency["p99"].as_f64(),
         cpu_us: told["server_cpu_us_per_request"].as_f64(),
         rss_mib: told["server_rss_peak_mib"].as_f64(),
+        lag_events: told["view_lag_max_events"].as_f64(),
+        held_over_5_ms: told["held_up_by_views"]["over_5_ms"].as_f64(),
     }
 }
 

@@ -19,4 +19,10 @@ pub struct Measured {
     /// The most memory the server ever had.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rss_mib: Option<f64>,
+    /// The most events that views were behind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lag_events: Option<f64>,
+    /// How often views held the writer up for more than 5 ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_over_5_ms: Option<f64>,
 }

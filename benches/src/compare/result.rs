@@ -99,14 +99,18 @@ impl Outcome {
              load before {load_before:.2}; medians of {} rounds\n\n",
             self.rounds
         );
-        page.push_str("| point | lines/s | spread | p50 ms | p99 ms | CPU us | peak MiB |\n");
-        page.push_str("|---|--:|--:|--:|--:|--:|--:|\n");
+        page.push_str(
+            "| point | lines/s | spread | p50 ms | p99 ms | CPU us | peak MiB | lag | > 5 ms |\n",
+        );
+        page.push_str("|---|--:|--:|--:|--:|--:|--:|--:|--:|\n");
         for point in &self.points {
             let cells = [
                 (point.middle(|it| it.p50_ms), 2),
                 (point.middle(|it| it.p99_ms), 2),
                 (point.middle(|it| it.cpu_us), 1),
                 (point.middle(|it| it.rss_mib), 0),
+                (point.middle(|it| it.lag_events), 0),
+                (point.middle(|it| it.held_over_5_ms), 0),
             ];
             let cells = cells.map(|(value, digits)| shown(value, digits)).join(" | ");
             let (rate, spread) = (point.median, point.spread * 100.0);

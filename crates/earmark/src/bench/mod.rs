@@ -2,6 +2,7 @@
 
 mod connection;
 mod expected;
+mod hold_ups;
 mod lag;
 mod load;
 mod moment;
@@ -26,6 +27,7 @@ use crate::house::House;
 use crate::problem::Problem;
 use crate::server;
 use expected::Expected;
+use hold_ups::HoldUps;
 use lag::LagWatch;
 pub use orders::OrderIds;
 use own_server::OwnServer;
@@ -101,6 +103,9 @@ async fn under_load(target: &Target, plan: &Plan) -> Result<Report, Problem> {
     };
     let mut report = Report::of(&plan, target, taken);
     report.view_lag_max_events = lag.map(|it| it.max_events());
+    if !target.expected.is_constant {
+        report.held_up_by_views = Some(HoldUps::ask(target).await?);
+    }
     Ok(report)
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use comfy_table::Table;
 use serde::Serialize;
 
+use super::hold_ups::HoldUps;
 use super::load::Taken;
 use super::process::Process;
 use super::tally::Latency;
@@ -35,6 +36,8 @@ pub struct Report {
     pub server_rss_peak_mib: Option<f64>,
     pub generator_cpu_us_per_request: Option<f64>,
     pub view_lag_max_events: Option<u64>,
+    /// Since the server was started.
+    pub held_up_by_views: Option<HoldUps>,
     /// A cold start: until the server listened.
     pub start_ms: Option<f64>,
     pub verified: Option<Vec<Checked>>,
@@ -64,6 +67,7 @@ impl Report {
             server_rss_peak_mib: target.process.and_then(Process::rss_peak_mib),
             generator_cpu_us_per_request: own_cpu.map(each),
             view_lag_max_events: None,
+            held_up_by_views: None,
             start_ms: None,
             verified: None,
         }
@@ -93,6 +97,7 @@ impl Report {
             ("generator us a request", self.generator_cpu_us_per_request.map(one_digit)),
             ("server peak MiB", self.server_rss_peak_mib.map(one_digit)),
             ("views behind, most events", self.view_lag_max_events.map(number)),
+            ("the writer held up by views", self.held_up_by_views.as_ref().map(HoldUps::shown)),
         ];
         rows.extend(optional.into_iter().filter_map(|(name, value)| Some(row(name, value?))));
         let answers = self.answers.iter().map(|(kind, count)| row(kind, number(*count)));
