@@ -24,7 +24,7 @@ use crate::table::{AnyTable, Table};
 use crate::view::AnyView;
 
 /// Settle when so many events have been applied since the last time.
-pub(crate) const SETTLE_AFTER_EVENTS: u64 = 65_536;
+pub(crate) const SETTLE_AFTER_EVENTS: u64 = 32_768;
 /// More unsettled events than this and the writer goes slower.
 pub(crate) const UNSETTLED_MANY: u64 = 2 * SETTLE_AFTER_EVENTS;
 /// More unsettled events than this and the writer settles them itself.

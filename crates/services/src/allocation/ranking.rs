@@ -4,7 +4,6 @@
 //! for a line that fits looks at one path for each day, never at all lines of a hot SKU.
 
 use earmark_contracts::values::Day;
-use imbl::OrdMap;
 
 use super::events::LineKey;
 use super::tree::Tree;
@@ -44,43 +43,54 @@ pub(super) struct Fit {
 /// clone shares them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ranking {
-    days: OrdMap<Day, Tree>,
+    /// Sorted; most have one day, and there are as many of these as batches.
+    days: Vec<(Day, Tree)>,
 }
 
 impl Ranking {
     pub(super) fn insert(&mut self, need_by: Option<Day>, entry: Entry) {
-        self.days.entry(need_by.unwrap_or(Day::LAST)).or_default().insert(entry);
+        let day = need_by.unwrap_or(Day::LAST);
+        let place = self.place(day).unwrap_or_else(|place| {
+            self.days.insert(place, (day, Tree::default()));
+            place
+        });
+        self.days[place].1.insert(entry);
     }
 
     pub(super) fn remove(&mut self, need_by: Option<Day>, rank: Rank) -> Option<Entry> {
-        let day = need_by.unwrap_or(Day::LAST);
-        let lines = self.days.get_mut(&day)?;
+        let place = self.place(need_by.unwrap_or(Day::LAST)).ok()?;
+        let lines = &mut self.days[place].1;
         let removed = lines.remove(rank);
         if lines.quantity_min().is_none() {
-            self.days.remove(&day);
+            self.days.remove(place);
         }
         removed
     }
 
     /// The line that is served first among those that fit.
     pub(super) fn first_fit(&self, fit: &Fit) -> Option<&Entry> {
-        let in_time = self.days.range(fit.day..);
-        let days = in_time.take_while(|(day, _)| fit.too_late.is_none_or(|late| **day < late));
+        let from = self.days.partition_point(|(day, _)| *day < fit.day);
+        let in_time = self.days[from..].iter();
+        let days = in_time.take_while(|(day, _)| fit.too_late.is_none_or(|late| *day < late));
         let firsts = days.filter_map(|(_, lines)| lines.first_within(fit.available));
         firsts.min_by_key(|entry| entry.rank)
     }
 
     /// The line that loses first, of those that lose after `after`.
     pub(super) fn loses_after(&self, after: Option<Rank>) -> Option<&Entry> {
-        let lasts = self.days.values().filter_map(|lines| lines.last_before(after));
+        let lasts = self.days.iter().filter_map(|(_, lines)| lines.last_before(after));
         lasts.max_by_key(|entry| entry.rank)
     }
 
     /// All lines, first served first.
     pub(super) fn all(&self) -> Vec<&Entry> {
         let mut all = Vec::new();
-        self.days.values().for_each(|lines| lines.collect(&mut all));
+        self.days.iter().for_each(|(_, lines)| lines.collect(&mut all));
         all.sort_by_key(|entry| entry.rank);
         all
+    }
+
+    fn place(&self, day: Day) -> Result<usize, usize> {
+        self.days.binary_search_by_key(&day, |(day, _)| *day)
     }
 }

@@ -29,7 +29,7 @@ impl Default for Settings {
             pause_bytes: 256 << 10,
             wal_bytes_max: 64 << 20,
             rows_checkpoint_bytes: 32 << 20,
-            rows_cache_bytes: 32 << 20,
+            rows_cache_bytes: 8 << 20,
         }
     }
 }
