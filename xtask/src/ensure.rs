@@ -16,6 +16,12 @@ struct Program {
 /// is not in the list: without one this program could not have been linked.
 const DEBIAN: [Program; 1] = [Program { name: "git", packages: &["git"] }];
 
+/// Servers that the tests start. Debian has PostgreSQL's own programs on nobody's path.
+const TESTS: [Program; 2] = [
+    Program { name: "pg_createcluster", packages: &["postgresql"] },
+    Program { name: "pgbouncer", packages: &["pgbouncer"] },
+];
+
 /// What the benchmark measures beside Earmark, and what counts instructions for it.
 const BENCH: [Program; 3] = [
     Program { name: "redis-server", packages: &["redis-server", "redis-tools"] },
@@ -30,6 +36,12 @@ const CARGO: [(&str, &str); 2] = [("cargo-deny", "0.20.2"), ("cargo-nextest", "0
 /// Debian's packages for all tasks.
 pub fn debian() -> Result<(), Failure> {
     install_missing(&DEBIAN)
+}
+
+/// Debian's packages for the tests.
+pub fn tests() -> Result<(), Failure> {
+    debian()?;
+    install_missing(&TESTS)
 }
 
 /// Debian's packages for the benchmark.

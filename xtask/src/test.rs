@@ -56,7 +56,7 @@ fn walk(steps: &[&Step]) -> Result<(), Failure> {
 }
 
 fn tools() -> Result<(), Failure> {
-    ensure::debian()?;
+    ensure::tests()?;
     ensure::cargo_tools()
 }
 

@@ -39,7 +39,7 @@ pub enum AppendError {
 #[error("{0}")]
 pub struct StoreError(pub String);
 
-/// The log of one partition. One writer holds it; readers may read beside it.
+/// The log of one partition. One writer at a time appends; readers may read beside it.
 ///
 /// Contract: `append` returns only after the record is durable (synced); a record is seen whole or
 /// not at all; records are read back in order, without a gap, just as they were appended. A store
@@ -88,4 +88,24 @@ pub trait LogStore: Send + Sync {
         let _ = (work, holder, ttl);
         Ok(true)
     }
+
+    /// Whether other processes append to this log too. Then a writer takes a turn, with
+    /// [`LogStore::begin`], before it decides; and who reads follows what others wrote.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// Begins a writer's turn: nobody else appends until it ends, with [`LogStore::append`] (however
+    /// that ends) or [`LogStore::release`]. Returns the records that others appended after `after`,
+    /// oldest first, all of them. A turn that stands still may be lost: then `append` fails.
+    ///
+    /// # Errors
+    /// When the turn was not given; nothing has happened then.
+    fn begin(&self, after: u64) -> Result<Vec<Record>, AppendError> {
+        let _ = after;
+        Ok(Vec::new())
+    }
+
+    /// Ends a turn in which nothing was recorded.
+    fn release(&self) {}
 }

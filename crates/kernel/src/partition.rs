@@ -127,12 +127,14 @@ impl Partition {
 
     /// Decides and commits the next group, if anything waits. Says whether something was done.
     pub(crate) fn write(&self) -> bool {
-        let jobs = self.queue.take(self.limits.group_commands);
-        if jobs.is_empty() {
+        if self.queue.is_empty() {
             return false;
         }
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        writer.run(jobs);
+        // Whoever comes while it waits for its turn is of the group.
+        let turn = writer.begin();
+        let jobs = self.queue.take(self.limits.group_commands);
+        writer.run(jobs, turn);
         if let Some(why) = writer.halted() {
             self.queue.close();
             self.halted.send_replace(Some(why.to_owned()));

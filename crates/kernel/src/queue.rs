@@ -82,6 +82,11 @@ impl Queue {
         self.lock().closed
     }
 
+    /// Whether no job waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().jobs.is_empty()
+    }
+
     /// Commands that wait.
     pub(crate) fn depth(&self) -> usize {
         self.lock().commands

@@ -15,6 +15,9 @@ use crate::partition::Partition;
 const IDLE_WAIT: Duration = Duration::from_millis(500);
 /// Views look up from a log in which nothing happens at least this often.
 const FOLLOW_EVERY: Duration = Duration::from_millis(250);
+/// A log that others write to is asked at least so often what is new, for feeds, timers and
+/// reactions: who reads asks by itself.
+const ASK_EVERY: Duration = Duration::from_millis(50);
 /// Views are settled at least this often while anything changes.
 const SETTLE_EVERY: Duration = Duration::from_secs(5);
 
@@ -96,8 +99,12 @@ fn write(partition: &Partition) {
 }
 
 fn follow(partition: &Partition, stop: &watch::Receiver<bool>) {
+    let every = if partition.log.is_shared() { ASK_EVERY } else { FOLLOW_EVERY };
     while !*stop.borrow() {
-        partition.follower.wait(FOLLOW_EVERY);
+        partition.follower.wait(every);
+        if let Err(error) = partition.follower.follow() {
+            tracing::warn!(%error, "what others have written is not seen");
+        }
         if let Some(why) = partition.log.broken() {
             partition.halt(&why);
         }

@@ -1,5 +1,7 @@
 //! What follows the log of one partition in memory: views, streams, answers, timers, cursors.
 
+mod tail;
+
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{
@@ -22,6 +24,7 @@ use crate::snapshots::Copies;
 use crate::stream::Streams;
 use crate::table::{AnyTable, Table};
 use crate::view::AnyView;
+use tail::Tail;
 
 /// Settle when so many events have been applied since the last time.
 pub(crate) const SETTLE_AFTER_EVENTS: u64 = 32_768;
@@ -158,6 +161,7 @@ pub(crate) struct Follower {
     head: watch::Sender<u64>,
     settling: Mutex<()>,
     copies: Copies,
+    tail: Tail,
 }
 
 impl Follower {
@@ -185,14 +189,21 @@ impl Follower {
             head: watch::Sender::new(settled),
             settling: Mutex::new(()),
             copies: Copies::default(),
+            tail: Tail::default(),
         })
     }
 
-    /// Takes over what the writer has committed. Records come in order.
+    /// Takes over what was committed. Records come in order; one that came before, from another
+    /// reader of the same log, is left out.
     pub(crate) fn publish(&self, committed: Arc<Committed>) {
         let last = committed.last_seq();
-        lock(&self.pending).push_back(committed);
+        let mut pending = lock(&self.pending);
+        if last <= self.head() {
+            return;
+        }
+        pending.push_back(committed);
         self.head.send_replace(last);
+        drop(pending);
         if last.saturating_sub(self.applied()) >= FOLLOW_AFTER_EVENTS {
             self.arrived.notify_one();
         }
@@ -251,6 +262,7 @@ impl Follower {
 
     /// The state as of the head at this moment, for reading.
     pub(crate) fn read(&self) -> Result<RwLockReadGuard<'_, Shelf>, StoreError> {
+        self.follow()?;
         self.catch_up()?;
         self.as_applied()
     }

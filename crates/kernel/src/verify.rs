@@ -76,6 +76,9 @@ impl Bus {
     ) -> Result<Verified, NotVerified> {
         let mut verified = Verified::default();
         for partition in &self.running(service)?.partitions {
+            // What others append meanwhile is for the next time.
+            partition.follower.follow()?;
+            let _still = Still::stand(partition);
             let mut check = Check::new(partition)?;
             check.replay(&mut progress)?;
             check.compare_aggregates()?;
@@ -87,6 +90,22 @@ impl Bus {
             verified.rows += check.verified.rows;
         }
         Ok(verified)
+    }
+}
+
+/// A partition that follows nobody as long as this lives.
+struct Still<'a>(&'a Partition);
+
+impl<'a> Still<'a> {
+    fn stand(partition: &'a Partition) -> Self {
+        partition.follower.stand_still(true);
+        Self(partition)
+    }
+}
+
+impl Drop for Still<'_> {
+    fn drop(&mut self) {
+        self.0.follower.stand_still(false);
     }
 }
 
@@ -108,7 +127,7 @@ impl<'a> Check<'a> {
         Ok(Self {
             partition,
             service,
-            head: partition.log.head()?,
+            head: partition.follower.head(),
             shelf: Shelf::new(service, &nowhere, Limits::default()),
             aggregates: FxHashMap::default(),
             verified: Verified::default(),

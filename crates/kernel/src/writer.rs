@@ -1,5 +1,7 @@
 //! The one writer of a partition: decides a group of commands, appends it as one record, answers.
 
+mod turn;
+
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -104,12 +106,9 @@ impl Writer {
     }
 
     /// Decides the jobs one after another, commits what they recorded, and only then answers.
-    pub(crate) fn run(&mut self, mut jobs: Vec<Box<dyn Job>>) {
-        if self.halted.is_none() {
-            self.halted = self.log.broken();
-        }
-        if self.halted.is_some() {
-            let ending = GroupEnding::Failed(Failure::Stopping);
+    pub(crate) fn run(&mut self, mut jobs: Vec<Box<dyn Job>>, turn: Result<(), Failure>) {
+        if let Err(failure) = turn {
+            let ending = GroupEnding::Failed(failure);
             return jobs.into_iter().for_each(|job| job.answer(&ending));
         }
         self.groups += 1;
@@ -300,6 +299,7 @@ impl Writer {
     fn commit(&mut self) -> GroupEnding {
         let answers = std::mem::take(&mut self.answers);
         if self.group.events.is_empty() {
+            self.log.release();
             return GroupEnding::Committed;
         }
         let next = Group::begin(self.group.at);

@@ -6,6 +6,8 @@
 mod log;
 #[path = "conformance/memory.rs"]
 mod memory;
+#[path = "conformance/postgres.rs"]
+mod postgres;
 #[path = "conformance/random.rs"]
 mod random;
 #[path = "conformance/rows.rs"]

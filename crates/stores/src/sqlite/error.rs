@@ -80,6 +80,25 @@ pub enum OpenError {
         /// The database file.
         path: PathBuf,
     },
+    /// The folder has another number of partitions.
+    #[error(
+        "the data folder {path} was made with {are} partitions, which cannot become {asked}: leave \
+         the number out, or begin a new folder and bring the data in again"
+    )]
+    Partitions {
+        /// The folder.
+        path: PathBuf,
+        /// How many were asked for.
+        asked: u16,
+        /// How many there are.
+        are: u16,
+    },
+    /// No folder has so many partitions.
+    #[error("a data folder cannot have {asked} partitions: 1 to 256")]
+    PartitionCount {
+        /// How many were asked for.
+        asked: u16,
+    },
     /// The name cannot stand in a file name.
     #[error("{service:?} cannot name a service's files: a-z, - and _ only, 1 to 40 of them")]
     ServiceName {

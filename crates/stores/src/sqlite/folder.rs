@@ -11,6 +11,10 @@ use super::filesystem;
 
 /// The file whose lock says that the folder is taken; it holds the owner's process id.
 const LOCK_FILE: &str = "earmark.lock";
+/// Says how many partitions there are, where it is not one.
+pub(super) const PARTITIONS_FILE: &str = "earmark.partitions";
+/// More partitions than this are a mistake in a setting.
+const PARTITIONS_MAX: u16 = 256;
 
 /// A data folder that belongs to this process until the last clone of this is dropped, and every
 /// store that was opened in it.
@@ -34,6 +38,44 @@ impl DataFolder {
         }
         let lock = lock(path)?;
         Ok(Self { path: path.to_owned(), _lock: Arc::new(lock) })
+    }
+
+    /// How many partitions each service has here: `asked` (1 where nothing is said) in a folder that
+    /// holds no log yet, and from then on always so many.
+    ///
+    /// # Errors
+    /// When the folder has another number, or the number cannot be kept.
+    pub fn partitions(&self, asked: Option<u16>) -> Result<u16, OpenError> {
+        let path = self.path.join(PARTITIONS_FILE);
+        let io = |doing, source| failed(doing, &path, source);
+        let kept = match fs::read_to_string(&path) {
+            Ok(text) => Some(text.trim().parse().unwrap_or(1)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(io("read", error)),
+        };
+        let has_log =
+            || fs::read_dir(&self.path).is_ok_and(|it| it.flatten().any(|it| is_log(&it)));
+        let are = kept.or_else(|| has_log().then_some(1));
+        if let Some(are) = are {
+            return match asked.filter(|asked| *asked != are) {
+                None => Ok(are),
+                Some(asked) => Err(OpenError::Partitions { path: self.path.clone(), asked, are }),
+            };
+        }
+        let count = asked.unwrap_or(1);
+        if !(1..=PARTITIONS_MAX).contains(&count) {
+            return Err(OpenError::PartitionCount { asked: count });
+        }
+        if count > 1 {
+            let write = || {
+                let mut file = File::create(&path)?;
+                write!(file, "{count}")?;
+                file.sync_all()?;
+                File::open(&self.path)?.sync_all()
+            };
+            write().map_err(|error| io("write", error))?;
+        }
+        Ok(count)
     }
 
     /// Where the folder is.
@@ -75,6 +117,10 @@ fn write_owner(file: &mut File) -> io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
     write!(file, "{}", std::process::id())
+}
+
+fn is_log(entry: &fs::DirEntry) -> bool {
+    entry.file_name().to_string_lossy().ends_with(".log.db")
 }
 
 fn owner(file: &mut File) -> String {

@@ -1,5 +1,6 @@
 //! The SQLite stores: one file for the log, one for what is derived from it.
 
+mod backup;
 mod checkpoint;
 mod error;
 mod filesystem;
@@ -17,6 +18,7 @@ mod unsynced;
 
 use crate::contract;
 
+pub use backup::backup;
 pub use error::OpenError;
 pub use folder::DataFolder;
 pub use log::SqliteLog;
@@ -52,6 +54,23 @@ impl SqliteStore {
         new_log_id: &str,
     ) -> Result<(SqliteLog, SqliteRows), OpenError> {
         Self::open_with(folder, service, partition, new_log_id, Settings::default())
+    }
+
+    /// Opens `{service}-{partition}.views.db` alone, for a log of this name and head that is kept
+    /// elsewhere.
+    ///
+    /// # Errors
+    /// [`OpenError`] says what stands in the way and what to do.
+    pub fn open_rows(
+        folder: &DataFolder,
+        service: &str,
+        partition: u16,
+        log: (&str, u64),
+    ) -> Result<SqliteRows, OpenError> {
+        contract::check_table(&service.replace('-', "_"))
+            .map_err(|_| OpenError::ServiceName { service: service.to_owned() })?;
+        let stem = folder.path().join(format!("{service}-{partition}"));
+        SqliteRows::open(folder, &stem, log, Settings::default(), &health::Health::default())
     }
 
     /// As [`SqliteStore::open`], with other sizes than the default ones.

@@ -6,7 +6,7 @@ use rstest::rstest;
 use crate::subjects::{Kind, LOG_ID, Subject, record};
 
 #[rstest]
-fn a_new_log_is_empty(#[values(Kind::Memory, Kind::Sqlite)] kind: Kind) {
+fn a_new_log_is_empty(#[values(Kind::Memory, Kind::Sqlite, Kind::Postgres)] kind: Kind) {
     let subject = Subject::new(kind);
     assert_eq!(subject.log().head().unwrap(), 0);
     assert_eq!(subject.log().read_after(0, 100).unwrap(), []);
@@ -15,7 +15,7 @@ fn a_new_log_is_empty(#[values(Kind::Memory, Kind::Sqlite)] kind: Kind) {
 
 #[rstest]
 fn records_are_read_back_in_order_as_they_were_appended(
-    #[values(Kind::Memory, Kind::Sqlite)] kind: Kind,
+    #[values(Kind::Memory, Kind::Sqlite, Kind::Postgres)] kind: Kind,
 ) {
     let subject = Subject::new(kind);
     let records = [record(1, 3), record(4, 4), record(5, 9)];
@@ -33,7 +33,7 @@ fn records_are_read_back_in_order_as_they_were_appended(
 #[case::zero(Record { first_seq: 0, ..record(1, 1) })]
 #[case::without_events(Record { first_seq: 3, last_seq: 2, at_ms: 0, events: "[]".into() })]
 fn a_record_that_does_not_follow_is_refused_and_changes_nothing(
-    #[values(Kind::Memory, Kind::Sqlite)] kind: Kind,
+    #[values(Kind::Memory, Kind::Sqlite, Kind::Postgres)] kind: Kind,
     #[case] wrong: Record,
 ) {
     let subject = Subject::new(kind);
@@ -51,7 +51,7 @@ fn a_record_that_does_not_follow_is_refused_and_changes_nothing(
 
 #[rstest]
 fn reading_never_cuts_a_record_and_stops_within_the_limit(
-    #[values(Kind::Memory, Kind::Sqlite)] kind: Kind,
+    #[values(Kind::Memory, Kind::Sqlite, Kind::Postgres)] kind: Kind,
 ) {
     let subject = Subject::new(kind);
     for (first, last) in [(1, 3), (4, 4), (5, 9), (10, 10)] {
@@ -76,7 +76,7 @@ fn reading_never_cuts_a_record_and_stops_within_the_limit(
 
 #[rstest]
 fn a_log_keeps_records_and_name_when_opened_again(
-    #[values(Kind::Memory, Kind::Sqlite)] kind: Kind,
+    #[values(Kind::Memory, Kind::Sqlite, Kind::Postgres)] kind: Kind,
 ) {
     let mut subject = Subject::new(kind);
     subject.log().append(&record(1, 2)).unwrap();
@@ -94,7 +94,7 @@ fn a_log_keeps_records_and_name_when_opened_again(
 #[case::eight_mib(format!("[\"{}\"]", "x".repeat(8 << 20)))]
 #[case::unicode("[\"Grüße, 箱, 👩‍👩‍👧, e\u{301}, \u{202e}, \\u0000\"]".to_owned())]
 fn any_text_is_kept_to_the_byte(
-    #[values(Kind::Memory, Kind::Sqlite)] kind: Kind,
+    #[values(Kind::Memory, Kind::Sqlite, Kind::Postgres)] kind: Kind,
     #[case] events: String,
 ) {
     let mut subject = Subject::new(kind);
@@ -107,7 +107,7 @@ fn any_text_is_kept_to_the_byte(
 
 #[rstest]
 fn readers_see_whole_records_while_the_writer_appends(
-    #[values(Kind::Memory, Kind::Sqlite)] kind: Kind,
+    #[values(Kind::Memory, Kind::Sqlite, Kind::Postgres)] kind: Kind,
 ) {
     let subject = Subject::new(kind);
     let log = subject.log();

@@ -3,6 +3,7 @@
 use earmark_kernel::log::{LogStore, Record};
 use earmark_kernel::rows::{KeyRange, RowChange, RowStore, Settlement};
 use earmark_stores::memory::{MemoryLog, MemoryRows};
+use earmark_stores::postgres::{Postgres, PostgresLog};
 use earmark_stores::sqlite::{DataFolder, SqliteLog, SqliteRows, SqliteStore};
 use tempfile::TempDir;
 
@@ -11,6 +12,7 @@ use tempfile::TempDir;
 pub enum Kind {
     Memory,
     Sqlite,
+    Postgres,
 }
 
 /// The name that every new log under test gets.
@@ -18,8 +20,20 @@ pub const LOG_ID: &str = "01890000-0000-7000-8000-000000000001";
 
 /// A store on a storage of its own, which goes when this is dropped.
 pub enum Subject {
-    Memory { log: MemoryLog, rows: MemoryRows },
-    Sqlite { stores: Option<Box<(SqliteLog, SqliteRows)>>, place: TempDir },
+    Memory {
+        log: MemoryLog,
+        rows: MemoryRows,
+    },
+    Sqlite {
+        stores: Option<Box<(SqliteLog, SqliteRows)>>,
+        place: TempDir,
+    },
+    /// It keeps the log alone.
+    Postgres {
+        log: Box<PostgresLog>,
+        url: String,
+        _server: earmark_servers::postgres::Postgres,
+    },
 }
 
 impl Subject {
@@ -31,6 +45,12 @@ impl Subject {
                 let stores = Some(Box::new(open(&place, LOG_ID)));
                 Self::Sqlite { stores, place }
             }
+            Kind::Postgres => {
+                let server = earmark_servers::postgres::Postgres::start(&[]).unwrap();
+                let url = server.database("shop").unwrap();
+                let log = Box::new(open_postgres(&url, LOG_ID));
+                Self::Postgres { log, url, _server: server }
+            }
         }
     }
 
@@ -38,6 +58,7 @@ impl Subject {
         match self {
             Self::Memory { log, .. } => log,
             Self::Sqlite { stores, .. } => &stores.as_ref().unwrap().0,
+            Self::Postgres { log, .. } => log.as_ref(),
         }
     }
 
@@ -45,6 +66,7 @@ impl Subject {
         match self {
             Self::Memory { rows, .. } => rows,
             Self::Sqlite { stores, .. } => &stores.as_ref().unwrap().1,
+            Self::Postgres { .. } => panic!("rows are kept in SQLite, whatever keeps the log"),
         }
     }
 
@@ -59,6 +81,7 @@ impl Subject {
                 drop(stores.take());
                 *stores = Some(Box::new(open(place, "another-name")));
             }
+            Self::Postgres { log, url, .. } => **log = open_postgres(url, "another-name"),
         }
     }
 }
@@ -66,6 +89,11 @@ impl Subject {
 pub fn open(place: &TempDir, new_log_id: &str) -> (SqliteLog, SqliteRows) {
     let folder = DataFolder::open(place.path()).unwrap();
     SqliteStore::open(&folder, "allocation", 0, new_log_id).unwrap()
+}
+
+pub fn open_postgres(url: &str, new_log_id: &str) -> PostgresLog {
+    let postgres = Postgres::open(&url.parse().unwrap(), None).unwrap();
+    postgres.log("allocation", 0, new_log_id).unwrap()
 }
 
 /// A record of these numbers whose events tell their own.

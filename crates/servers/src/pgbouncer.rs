@@ -1,0 +1,72 @@
+//! A pgbouncer in transaction mode before a PostgreSQL.
+
+use std::net::TcpStream;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use crate::daemon::{Daemon, free_port};
+use crate::failure::Failure;
+use crate::postgres::{Postgres, owned_file, owned_folder};
+
+/// Where Debian has it, which is not on everybody's path.
+const PROGRAM: &str = "/usr/sbin/pgbouncer";
+
+/// A pgbouncer that ends with this.
+#[derive(Debug)]
+pub struct PgBouncer {
+    daemon: Daemon,
+    port: u16,
+    _folder: TempDir,
+}
+
+impl PgBouncer {
+    /// Starts one that shares so few connections to the server among all.
+    ///
+    /// # Errors
+    /// When there is none here or it does not start.
+    pub fn start(postgres: &Postgres, connections: u32) -> Result<Self, Failure> {
+        let (folder, user) = owned_folder("earmark-pgbouncer-")?;
+        let port = free_port()?;
+        let users = folder.path().join("users");
+        owned_file(&users, "\"postgres\" \"\"\n", user)?;
+        let settings = folder.path().join("pgbouncer.ini");
+        let text = format!(
+            "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
+             listen_port = {port}\nunix_socket_dir =\nauth_type = trust\nauth_file = {}\n\
+             pool_mode = transaction\ndefault_pool_size = {connections}\nlogfile = {}\n",
+            postgres.port(),
+            users.display(),
+            folder.path().join("log").display()
+        );
+        owned_file(&settings, &text, user)?;
+        let mut command = Command::new(program());
+        if let Some((user, group)) = user {
+            command.uid(user).gid(group);
+        }
+        command.arg("--quiet").arg(&settings).current_dir(folder.path()).stderr(Stdio::null());
+        let is_ready = || TcpStream::connect(("127.0.0.1", port)).is_ok();
+        let daemon = Daemon::that_is(command, is_ready)?;
+        Ok(Self { daemon, port, _folder: folder })
+    }
+
+    /// How a database is reached through it.
+    #[must_use]
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
+    }
+}
+
+impl Drop for PgBouncer {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.daemon.end_with(Signal::KILL);
+    }
+}
+
+fn program() -> &'static str {
+    if Path::new(PROGRAM).is_file() { PROGRAM } else { "pgbouncer" }
+}

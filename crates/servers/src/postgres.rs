@@ -1,0 +1,221 @@
+//! A PostgreSQL server of one's own: the newest of Debian's that is there, on a new folder.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rustix::process::{Signal, geteuid};
+use tempfile::TempDir;
+
+use crate::daemon::{Daemon, free_port, output};
+use crate::failure::Failure;
+
+/// Where Debian has the programs of the server, a folder a version.
+const DEBIAN: &str = "/usr/lib/postgresql";
+/// Whom it runs as where we are root: it refuses root.
+const USER: &str = "postgres";
+
+/// How a server is ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Its sessions are ended in order.
+    Fast,
+    /// At once, as in a crash: the next start recovers.
+    Immediate,
+}
+
+/// A server that ends with this.
+#[derive(Debug)]
+pub struct Postgres {
+    server: Option<Daemon>,
+    folder: TempDir,
+    programs: PathBuf,
+    user: Option<(u32, u32)>,
+    port: u16,
+    settings: Vec<String>,
+}
+
+impl Postgres {
+    /// Starts one; `settings` are such as `max_connections=200`.
+    ///
+    /// # Errors
+    /// When there is no PostgreSQL here or it does not start.
+    pub fn start(settings: &[&str]) -> Result<Self, Failure> {
+        let (programs, user) = (programs()?, user()?);
+        let folder = tempfile::Builder::new().prefix("earmark-postgres-").tempdir()?;
+        if let Some((user, group)) = user {
+            chown(folder.path(), Some(user), Some(group))?;
+        }
+        let settings = settings.iter().map(|it| (*it).to_owned()).collect();
+        let port = free_port()?;
+        let mut postgres = Self { server: None, folder, programs, user, port, settings };
+        let empty = postgres.empty()?;
+        output(postgres.as_other("cp").arg("-a").arg(empty).arg(postgres.data()))?;
+        postgres.start_again()?;
+        Ok(postgres)
+    }
+
+    /// Starts it again after [`Postgres::stop`], on the same port.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn start_again(&mut self) -> Result<(), Failure> {
+        let mut server = self.as_user("postgres");
+        server.arg("-D").arg(self.data()).args(["-p", &self.port.to_string()]);
+        for setting in [
+            "listen_addresses=127.0.0.1",
+            "unix_socket_directories=",
+            "logging_collector=off",
+            "log_min_messages=panic",
+        ] {
+            server.args(["-c", setting]);
+        }
+        for setting in &self.settings {
+            server.args(["-c", setting]);
+        }
+        server.stderr(File::options().create(true).append(true).open(self.log())?);
+        let is_ready = || output(self.client("pg_isready").arg("--quiet")).is_ok();
+        self.server = Some(Daemon::that_is(server, is_ready)?);
+        Ok(())
+    }
+
+    /// Ends it.
+    ///
+    /// # Errors
+    /// When it cannot be told.
+    pub fn stop(&mut self, how: Stop) -> Result<(), Failure> {
+        let signal = match how {
+            Stop::Fast => Signal::INT,
+            Stop::Immediate => Signal::QUIT,
+        };
+        self.server.take().map_or(Ok(()), |mut server| server.end_with(signal))
+    }
+
+    /// The port it listens on.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// How a database of it is reached.
+    #[must_use]
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// Makes a database and says how it is reached.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn database(&self, name: &str) -> Result<String, Failure> {
+        output(self.client("createdb").arg(name))?;
+        Ok(self.url(name))
+    }
+
+    /// Runs SQL in a database; says what psql prints, unaligned.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub fn sql(&self, database: &str, sql: &str) -> Result<String, Failure> {
+        let mut psql = self.client("psql");
+        psql.args(["--quiet", "--no-psqlrc", "--tuples-only", "--no-align", "--dbname", database]);
+        output(psql.args(["--set=ON_ERROR_STOP=1", "--command", sql]))
+    }
+
+    /// One of the programs that come with it, told how to reach it.
+    #[must_use]
+    pub fn client(&self, program: &str) -> Command {
+        let mut command = Command::new(self.programs.join(program));
+        command.args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", "postgres"]);
+        command
+    }
+
+    /// The folder of a server that was never started. It takes seconds to make and is always the
+    /// same, so one is kept for the next time.
+    fn empty(&self) -> Result<PathBuf, Failure> {
+        let version = self.programs.parent().and_then(Path::file_name).unwrap_or_default();
+        let owner = self.user.map_or(geteuid().as_raw(), |(user, _)| user);
+        let name = format!("earmark-initdb-{}-{owner}", version.to_string_lossy());
+        let kept = std::env::temp_dir().join(name);
+        if kept.is_dir() {
+            return Ok(kept);
+        }
+        let made = self.folder.path().join("empty");
+        let mut initdb = self.as_user("initdb");
+        initdb.args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"]);
+        output(initdb.args(["--no-sync", "--pgdata"]).arg(&made))?;
+        // Whoever is first keeps his; the others have theirs.
+        if fs::rename(&made, &kept).is_ok() { Ok(kept) } else { Ok(made) }
+    }
+
+    fn as_user(&self, program: &str) -> Command {
+        self.as_other(self.programs.join(program))
+    }
+
+    fn as_other(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        if let Some((user, group)) = self.user {
+            command.uid(user).gid(group);
+        }
+        command.current_dir(self.folder.path());
+        command
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        // Its folder goes too: it need not end in order.
+        let _ = self.stop(Stop::Immediate);
+    }
+}
+
+/// The newest version that is there.
+fn programs() -> Result<PathBuf, Failure> {
+    let none = || Failure::new(format!("there is no PostgreSQL in {DEBIAN}"));
+    let versions = fs::read_dir(DEBIAN).map_err(|_| none())?.flatten();
+    let version = |folder: PathBuf| Some((folder.file_name()?.to_str()?.parse().ok()?, folder));
+    let newest: Option<(u32, PathBuf)> = versions.filter_map(|it| version(it.path())).max();
+    newest.map(|(_, folder)| folder.join("bin")).filter(|it| it.is_dir()).ok_or_else(none)
+}
+
+/// Whom to run it as: nobody else where we are not root.
+pub(crate) fn user() -> Result<Option<(u32, u32)>, Failure> {
+    if !geteuid().is_root() {
+        return Ok(None);
+    }
+    let id = |flag: &str| -> Result<u32, Failure> {
+        let told = output(Command::new("id").args([flag, USER]))?;
+        told.trim().parse().map_err(Failure::new)
+    };
+    Ok(Some((id("-u")?, id("-g")?)))
+}
+
+/// Makes a folder that the user of [`user`] owns.
+pub(crate) fn owned_folder(prefix: &str) -> Result<(TempDir, Option<(u32, u32)>), Failure> {
+    let folder = tempfile::Builder::new().prefix(prefix).tempdir()?;
+    let user = user()?;
+    if let Some((user, group)) = user {
+        chown(folder.path(), Some(user), Some(group))?;
+    }
+    Ok((folder, user))
+}
+
+/// Writes a file that the user of [`user`] owns.
+pub(crate) fn owned_file(path: &Path, text: &str, user: Option<(u32, u32)>) -> Result<(), Failure> {
+    fs::write(path, text)?;
+    if let Some((user, group)) = user {
+        chown(path, Some(user), Some(group))?;
+    }
+    Ok(())
+}

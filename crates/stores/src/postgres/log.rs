@@ -1,0 +1,183 @@
+//! The log of one partition in PostgreSQL: read by all, appended to by whose turn it is.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use earmark_kernel::log::{AppendError, LogStore, Record, StoreError};
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Error, Row};
+use uuid::Uuid;
+
+use super::error::OpenError;
+use super::leases;
+use super::road::Road;
+use super::turn::{self, Turn};
+use crate::contract;
+
+/// The log of one partition.
+#[derive(Debug)]
+pub struct PostgresLog {
+    road: Arc<Road>,
+    place: Place,
+    id: String,
+    /// Held from `begin` to `append` or `release`.
+    turn: Mutex<Option<Turn>>,
+}
+
+/// Which log it is.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) service: String,
+    pub(super) partition: i32,
+}
+
+/// A value of a statement; a place's are the first two of each.
+pub(super) type Value<'v> = &'v (dyn ToSql + Sync);
+
+impl Place {
+    pub(super) fn values(&self) -> [(Value<'_>, Type); 2] {
+        [(&self.service, Type::TEXT), (&self.partition, Type::INT4)]
+    }
+}
+
+impl PostgresLog {
+    pub(super) fn open(
+        road: &Arc<Road>,
+        service: &str,
+        partition: u16,
+        new_log_id: &str,
+    ) -> Result<Self, OpenError> {
+        let place = Place { service: service.to_owned(), partition: i32::from(partition) };
+        let (of, new_log_id) = (place.clone(), new_log_id.to_owned());
+        let named = road.ask(move |client| {
+            let (of, new_log_id) = (of.clone(), new_log_id.clone());
+            Box::pin(async move { Ok(name(client, &of, &new_log_id).await?) })
+        });
+        let unnamed =
+            |why: super::trouble::Trouble| OpenError::Sql { doing: "name a log", why: why.text() };
+        let id = named.map_err(unnamed)?;
+        Ok(Self { road: Arc::clone(road), place, id, turn: Mutex::default() })
+    }
+
+    fn turn(&self) -> MutexGuard<'_, Option<Turn>> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unreadable(&self, why: &str) -> StoreError {
+        StoreError(format!("cannot read the log at {}: {why}", self.road.address))
+    }
+}
+
+impl LogStore for PostgresLog {
+    fn append(&self, record: &Record) -> Result<(), AppendError> {
+        if self.turn().is_none() {
+            // Somebody who appends without deciding first: what others wrote is no matter, unless
+            // it is in the way.
+            self.begin(u64::MAX)?;
+        }
+        let turn = self.turn().take();
+        let turn = turn.ok_or_else(|| AppendError::Failed("the turn was taken away".into()))?;
+        if let Err(refused) = contract::check_next(turn.head, record) {
+            turn::release(&self.road, turn);
+            return Err(refused);
+        }
+        turn::append(&self.road, &self.place, turn, record)
+    }
+
+    fn read_after(&self, after: u64, events_max: u64) -> Result<Vec<Record>, StoreError> {
+        // Records have no gaps: the next event is in the last record that begins at or before it.
+        let sql = "SELECT first_seq, last_seq, at, events FROM earmark.log \
+                   WHERE service = $1 AND partition = $2 AND last_seq > $3 AND first_seq <= $5 \
+                   AND first_seq >= (SELECT first_seq FROM earmark.log \
+                   WHERE service = $1 AND partition = $2 AND first_seq <= $4 \
+                   ORDER BY first_seq DESC LIMIT 1) ORDER BY first_seq";
+        let next = after.saturating_add(1);
+        let until = to_sql(after.saturating_add(events_max).max(next));
+        let (place, after, next) = (self.place.clone(), to_sql(after), to_sql(next));
+        let read = self.road.ask(move |client| {
+            let place = place.clone();
+            Box::pin(async move {
+                let ([service, partition], number) = (place.values(), Type::INT8);
+                let seqs = [&after, &next, &until].map(|it| (it as Value<'_>, number.clone()));
+                let [after, next, until] = seqs;
+                let values = [service, partition, after, next, until];
+                let rows = client.query_typed(sql, &values).await?;
+                Ok(rows.iter().map(record).collect())
+            })
+        });
+        read.map_err(|trouble| self.unreadable(&trouble.text()))
+    }
+
+    fn head(&self) -> Result<u64, StoreError> {
+        let sql = "SELECT next_seq FROM earmark.log_head WHERE service = $1 AND partition = $2";
+        let place = self.place.clone();
+        let read = self.road.ask(move |client| {
+            let place = place.clone();
+            Box::pin(async move {
+                let row = client.query_typed_one(sql, &place.values()).await?;
+                Ok(from_sql(row.get(0)))
+            })
+        });
+        let next = read.map_err(|trouble| self.unreadable(&trouble.text()))?;
+        Ok(next.saturating_sub(1))
+    }
+
+    fn id(&self) -> Result<String, StoreError> {
+        Ok(self.id.clone())
+    }
+
+    fn lease(&self, work: &str, holder: Uuid, ttl: Duration) -> Result<bool, StoreError> {
+        Ok(leases::lease(&self.road, &self.place, work, holder, ttl)?)
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    fn begin(&self, after: u64) -> Result<Vec<Record>, AppendError> {
+        self.release();
+        let (turn, others) = turn::begin(&self.road, &self.place, after)?;
+        *self.turn() = Some(turn);
+        Ok(others)
+    }
+
+    fn release(&self) {
+        if let Some(turn) = self.turn().take() {
+            turn::release(&self.road, turn);
+        }
+    }
+}
+
+impl Drop for PostgresLog {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+/// The name of a log, given by whoever opens it first.
+async fn name(client: &Client, place: &Place, new_log_id: &str) -> Result<String, Error> {
+    let sql = "INSERT INTO earmark.log_head(service, partition, log_id) VALUES ($1, $2, $3) \
+               ON CONFLICT (service, partition) DO NOTHING";
+    let [service, partition] = place.values();
+    client.execute_typed(sql, &[service, partition, (&new_log_id, Type::TEXT)]).await?;
+    let sql = "SELECT log_id FROM earmark.log_head WHERE service = $1 AND partition = $2";
+    Ok(client.query_typed_one(sql, &place.values()).await?.get(0))
+}
+
+pub(super) fn record(row: &Row) -> Record {
+    Record {
+        first_seq: from_sql(row.get(0)),
+        last_seq: from_sql(row.get(1)),
+        at_ms: row.get(2),
+        events: row.get(3),
+    }
+}
+
+/// SQL's integers are signed; no log comes near the end of them.
+pub(super) fn to_sql(seq: u64) -> i64 {
+    i64::try_from(seq).unwrap_or(i64::MAX)
+}
+
+fn from_sql(seq: i64) -> u64 {
+    u64::try_from(seq).unwrap_or(0)
+}

@@ -1,0 +1,189 @@
+//! The way to the server: connections, and the thread that speaks over them for all others.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod};
+use tokio::runtime::Runtime;
+use tokio_postgres::{Client, Config, Error};
+
+use super::Seen;
+use super::address::Address;
+use super::error::OpenError;
+use super::server;
+use super::tls::Tls;
+use super::trouble::{Trouble, explain};
+
+/// Connections of one process: each partition's writer has one while it is its turn, readers share
+/// the rest.
+const CONNECTIONS_MAX: usize = 16;
+/// What passes is tried so often ...
+const TRIES: usize = 40;
+/// ... after so long each: ten seconds in all, if the server refuses at once.
+const AGAIN: Duration = Duration::from_millis(250);
+/// An answer that takes longer never comes.
+const ANSWER_MAX: Duration = Duration::from_secs(30);
+
+/// The connections of this process to a database.
+pub(super) struct Road {
+    /// Only this is spoken from: a store is asked from threads of every kind, and a future may not
+    /// be waited for within somebody else's runtime. None once this is dropped.
+    runtime: Option<Runtime>,
+    pub(super) pool: Pool,
+    pub(super) address: String,
+    config: Config,
+    tls: Tls,
+}
+
+impl Road {
+    pub(super) fn open(address: &Address) -> Result<Self, OpenError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("postgres")
+            .enable_all()
+            .build()?;
+        let tls = Tls::of(&address.trust)?;
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = Manager::from_config(address.config.clone(), tls.clone(), recycling);
+        let look = Hook::async_fn(|client: &mut deadpool_postgres::ClientWrapper, _| {
+            Box::pin(async move {
+                match server::check(client).await {
+                    Ok(None) => Ok(()),
+                    Ok(Some(weak)) => Err(HookError::message(weak.to_string())),
+                    Err(error) => Err(HookError::Backend(error)),
+                }
+            })
+        });
+        let pool = Pool::builder(manager)
+            .max_size(CONNECTIONS_MAX)
+            .post_create(look)
+            .build()
+            .expect("a pool without timeouts needs no timer");
+        let config = address.config.clone();
+        Ok(Self { runtime: Some(runtime), pool, address: address.to_string(), config, tls })
+    }
+
+    /// Connects, and looks whether the server keeps what it confirms. What is wrong keeps its name.
+    pub(super) fn look(&self) -> Result<Seen, OpenError> {
+        let (config, tls) = (self.config.clone(), self.tls.clone());
+        let address = self.address.clone();
+        self.run(async move {
+            let looked = within(look(&config, tls)).await;
+            let why = match looked {
+                Some(Ok(Ok(seen))) => return Ok(seen),
+                Some(Ok(Err(weak))) => return Err(weak),
+                Some(Err(error)) => explain(&error),
+                None => "it does not answer".to_owned(),
+            };
+            Err(OpenError::Unreachable { address, why })
+        })
+    }
+
+    /// Waits for an answer in this thread while the store's own speaks.
+    pub(super) fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> T {
+        let (tell, told) = mpsc::sync_channel(1);
+        let runtime = self.runtime.as_ref().expect("it goes with the road");
+        runtime.spawn(async move {
+            // Whoever asked waits for it.
+            let _ = tell.send(work.await);
+        });
+        told.recv().expect("the store's thread panicked, and nobody knows what it has done")
+    }
+
+    /// Has something done that nobody waits for.
+    pub(super) fn begin(&self, work: impl Future<Output = ()> + Send + 'static) {
+        if let Some(runtime) = &self.runtime {
+            drop(runtime.spawn(work));
+        }
+    }
+
+    /// Asks, and asks again what passes. What is asked may be done more than once.
+    pub(super) fn ask<T: Send + 'static>(
+        &self,
+        question: impl for<'c> Fn(&'c Client) -> Answer<'c, T> + Send + Sync + 'static,
+    ) -> Result<T, Trouble> {
+        let pool = self.pool.clone();
+        self.run(async move {
+            let mut tries = 0;
+            loop {
+                tries += 1;
+                match once(&pool, &question).await {
+                    Err(Trouble::Passing(why)) if tries < TRIES => {
+                        tracing::debug!(why, tries, "asked again");
+                        rest(AGAIN).await;
+                    }
+                    ended => return ended,
+                }
+            }
+        })
+    }
+}
+
+/// What is asked over one connection.
+pub(super) type Answer<'c, T> = Pin<Box<dyn Future<Output = Result<T, Trouble>> + Send + 'c>>;
+
+async fn once<T>(
+    pool: &Pool,
+    question: &(impl for<'c> Fn(&'c Client) -> Answer<'c, T> + Sync),
+) -> Result<T, Trouble> {
+    let object = pool.get().await?;
+    let answer = within(question(&object)).await.unwrap_or_else(|| Err(silence()));
+    if answer.is_err() {
+        discard(object);
+    }
+    answer
+}
+
+/// No answer came in time.
+pub(super) fn silence() -> Trouble {
+    Trouble::Passing("the server does not answer".to_owned())
+}
+
+#[expect(clippy::disallowed_methods, reason = "the store's own runtime, which is its seam")]
+async fn look(config: &Config, tls: Tls) -> Result<Result<Seen, OpenError>, Error> {
+    let (client, connection) = config.connect(tls).await?;
+    // It ends with the client.
+    let _speaking = tokio::spawn(connection);
+    if let Some(weak) = server::check(&client).await? {
+        return Ok(Err(weak));
+    }
+    let ask = "SELECT pg_catalog.current_setting('server_version'), \
+               coalesce((SELECT ssl FROM pg_catalog.pg_stat_ssl \
+               WHERE pid = pg_catalog.pg_backend_pid()), false)";
+    let row = client.query_typed_one(ask, &[]).await?;
+    Ok(Ok(Seen { version: row.get(0), is_encrypted: row.get(1) }))
+}
+
+/// Ends a connection of which nobody knows in what state it is.
+pub(super) fn discard(object: Object) {
+    drop(Object::take(object));
+}
+
+/// None when there is no answer in time.
+pub(super) async fn within<T>(answer: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(ANSWER_MAX, answer).await.ok()
+}
+
+pub(super) async fn rest(time: Duration) {
+    let _ = tokio::time::timeout(time, std::future::pending::<()>()).await;
+}
+
+impl Drop for Road {
+    fn drop(&mut self) {
+        // It may be dropped by a task, where nobody may wait.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl fmt::Debug for Road {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.address)
+    }
+}

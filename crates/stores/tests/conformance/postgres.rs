@@ -1,0 +1,253 @@
+//! What only the PostgreSQL store must bear: other writers, weak servers, and connections that end.
+
+use std::time::Duration;
+
+use earmark_kernel::log::{AppendError, LogStore, Record};
+use earmark_servers::pgbouncer::PgBouncer;
+use earmark_servers::postgres::{Postgres as Server, Stop};
+use earmark_servers::proxy::{Cut, Proxy};
+use earmark_stores::postgres::{OpenError, Postgres};
+use uuid::Uuid;
+
+use crate::subjects::{LOG_ID, open_postgres, record};
+
+fn server() -> (Server, String) {
+    let server = Server::start(&[]).unwrap();
+    let url = server.database("shop").unwrap();
+    (server, url)
+}
+
+fn opened(url: &str, partitions: Option<u16>) -> Result<Postgres, OpenError> {
+    Postgres::open(&url.parse().unwrap(), partitions)
+}
+
+/// Appends one event in a turn of its own, wherever the log has got to; says what it read first.
+fn one_more(log: &dyn LogStore, seen: u64) -> Result<Vec<Record>, AppendError> {
+    let mut read = log.begin(seen)?;
+    let next = read.last().map_or(seen, |it| it.last_seq) + 1;
+    log.append(&record(next, next))?;
+    read.push(record(next, next));
+    Ok(read)
+}
+
+#[test]
+fn writers_take_turns_and_numbers_have_no_gap() {
+    const EACH: u64 = 60;
+    let (_server, url) = server();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            let log = open_postgres(&url, LOG_ID);
+            scope.spawn(move || {
+                let mut seen = 0;
+                for _ in 0..EACH {
+                    for read in one_more(&log, seen).unwrap() {
+                        assert_eq!(read, record(seen + 1, seen + 1), "all that others wrote");
+                        seen = read.last_seq;
+                    }
+                }
+            });
+        }
+    });
+    let log = open_postgres(&url, LOG_ID);
+    let records = log.read_after(0, u64::MAX).unwrap();
+    assert!(records.iter().zip(1..).all(|(it, seq)| it.first_seq == seq));
+    assert_eq!(records.len() as u64, 4 * EACH);
+}
+
+#[test]
+fn a_turn_keeps_others_out_until_it_is_given_back() {
+    let (_server, url) = server();
+    let (one, other) = (open_postgres(&url, LOG_ID), open_postgres(&url, LOG_ID));
+    assert!(one.is_shared());
+    assert_eq!(one.begin(0).unwrap(), []);
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| other.begin(0).unwrap());
+        one.append(&record(1, 3)).unwrap();
+        assert_eq!(waits.join().unwrap(), [record(1, 3)]);
+    });
+    assert_eq!(one.head().unwrap(), 3, "who reads waits for nobody");
+    other.release();
+    assert_eq!(one.begin(3).unwrap(), []);
+    one.append(&record(4, 4)).unwrap();
+}
+
+#[test]
+fn processes_that_start_at_once_make_the_tables_once() {
+    let (server, url) = server();
+    std::thread::scope(|scope| {
+        let starts: Vec<_> = (0..6)
+            .map(|n| {
+                let url = &url;
+                scope.spawn(move || {
+                    let postgres = opened(url, Some(3)).unwrap();
+                    postgres.log("allocation", 2, &format!("name {n}")).unwrap().id().unwrap()
+                })
+            })
+            .collect();
+        let ids: Vec<String> = starts.into_iter().map(|it| it.join().unwrap()).collect();
+        assert!(ids.windows(2).all(|it| it[0] == it[1]), "{ids:?}");
+    });
+    let found = server.sql("shop", "SELECT name, value FROM earmark.meta ORDER BY 1").unwrap();
+    assert_eq!(found, "format|1\npartitions|3\n");
+}
+
+#[test]
+fn another_number_of_partitions_is_refused_by_name() {
+    let (_server, url) = server();
+    assert_eq!(opened(&url, Some(4)).unwrap().partitions(), 4);
+    assert_eq!(opened(&url, None).unwrap().partitions(), 4);
+    let text = opened(&url, Some(2)).unwrap_err().to_string();
+    assert!(text.contains("made with 4 partitions, which cannot become 2"), "{text}");
+    assert!(matches!(opened(&url, Some(0)), Err(OpenError::PartitionCount { asked: 0 })));
+}
+
+#[test]
+fn tables_of_a_newer_program_are_refused_and_left_alone() {
+    let (server, url) = server();
+    opened(&url, None).unwrap();
+    server.sql("shop", "UPDATE earmark.meta SET value = 99 WHERE name = 'format'").unwrap();
+    let text = opened(&url, None).unwrap_err().to_string();
+    assert!(text.contains("have format 99, but this program knows formats up to 1"), "{text}");
+}
+
+#[test]
+fn a_server_that_can_lose_what_it_confirms_is_refused_by_name() {
+    for (setting, said) in [
+        ("fsync=off", "has fsync = off"),
+        ("full_page_writes=off", "has full_page_writes = off"),
+        ("synchronous_commit=off", "has synchronous_commit = off"),
+        ("synchronous_commit=local", "has synchronous_commit = local"),
+    ] {
+        let server = Server::start(&[setting]).unwrap();
+        let text = opened(&server.url("postgres"), None).unwrap_err().to_string();
+        assert!(text.contains(said), "{text}");
+    }
+}
+
+#[test]
+fn a_server_that_grows_weak_takes_no_more_appends() {
+    let (server, url) = server();
+    let log = open_postgres(&url, LOG_ID);
+    log.append(&record(1, 1)).unwrap();
+    server.sql("shop", "ALTER DATABASE shop SET synchronous_commit = off").unwrap();
+    let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+               WHERE datname = 'shop' AND pid <> pg_backend_pid()";
+    server.sql("shop", end).unwrap();
+    let refused = log.append(&record(2, 2)).unwrap_err().to_string();
+    assert!(refused.contains("synchronous_commit = off"), "{refused}");
+}
+
+#[test]
+fn it_works_behind_a_pooler_in_transaction_mode() {
+    let (server, _) = server();
+    let pooler = PgBouncer::start(&server, 2).unwrap();
+    let url = pooler.url("shop");
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            let log = open_postgres(&url, LOG_ID);
+            scope.spawn(move || {
+                let mut seen = 0;
+                for _ in 0..30 {
+                    seen = one_more(&log, seen).unwrap().last().unwrap().last_seq;
+                    assert!(log.head().unwrap() >= seen);
+                }
+            });
+        }
+    });
+    let log = open_postgres(&url, LOG_ID);
+    assert_eq!(log.read_after(0, 1000).unwrap().len(), 90);
+}
+
+#[test]
+fn a_lease_is_kept_by_its_holder_until_it_is_over() {
+    let (server, url) = server();
+    let (one, other) = (open_postgres(&url, LOG_ID), open_postgres(&url, LOG_ID));
+    let (a, b) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    let long = Duration::from_secs(600);
+    assert!(one.lease("relay", a, long).unwrap());
+    assert!(one.lease("relay", a, long).unwrap(), "it may be kept");
+    assert!(!other.lease("relay", b, long).unwrap());
+    assert!(other.lease("mail", b, long).unwrap(), "another work");
+    server.sql("shop", "UPDATE earmark.lease SET until = now() - interval '1 s'").unwrap();
+    assert!(other.lease("relay", b, long).unwrap());
+    assert!(!one.lease("relay", a, long).unwrap());
+}
+
+#[test]
+fn anyone_can_query_the_events() {
+    let (server, url) = server();
+    let log = open_postgres(&url, LOG_ID);
+    log.append(&record(1, 2)).unwrap();
+    log.append(&record(3, 3)).unwrap();
+    let sql = "SELECT seq, type, \"of\", key, data FROM earmark.events ORDER BY seq";
+    let found = server.sql("shop", sql).unwrap();
+    let line = |n: u64| format!("{n}|allocation.allocated|stock|S{n}|{{\"n\":{n}}}\n");
+    assert_eq!(found, [line(1), line(2), line(3)].concat());
+}
+
+#[test]
+fn a_server_that_starts_again_is_found_again() {
+    let (mut server, url) = server();
+    let log = open_postgres(&url, LOG_ID);
+    for (seq, how) in [(1, Stop::Fast), (2, Stop::Immediate)] {
+        log.append(&record(seq, seq)).unwrap();
+        server.stop(how).unwrap();
+        server.start_again().unwrap();
+    }
+    assert_eq!(log.head().unwrap(), 2);
+    // A turn that was begun before the end is lost with it.
+    assert_eq!(log.begin(2).unwrap(), []);
+    server.stop(Stop::Immediate).unwrap();
+    server.start_again().unwrap();
+    let lost = log.append(&record(3, 3));
+    assert!(matches!(lost, Err(AppendError::Failed(_))), "{lost:?}");
+    log.append(&record(3, 3)).unwrap();
+    assert_eq!(log.read_after(0, 9).unwrap(), [record(1, 1), record(2, 2), record(3, 3)]);
+}
+
+#[test]
+fn a_connection_cut_around_a_commit_is_found_out_about() {
+    let (server, _) = server();
+    let proxy = Proxy::start(server.port()).unwrap();
+    let url = format!("postgres://postgres@127.0.0.1:{}/shop", proxy.port());
+    let log = open_postgres(&url, LOG_ID);
+    let (mut written, mut failed) = (0, 0);
+    for turn in 0..30_u64 {
+        let seen = written;
+        let cut = match turn % 3 {
+            0 => Cut::BeforeAnswerTo(b"COMMIT".to_vec()),
+            1 => Cut::AfterBytesSent(turn * 37 % 900),
+            _ => Cut::AfterBytesReceived(turn * 13 % 120),
+        };
+        // Half of them have the turn already when the connection is cut.
+        if turn % 2 == 0 {
+            assert_eq!(log.begin(seen).unwrap(), []);
+            proxy.cut(cut);
+        } else {
+            proxy.cut(cut);
+            assert_eq!(log.begin(seen).unwrap(), []);
+        }
+        match log.append(&record(seen + 1, seen + 1)) {
+            Ok(()) => written += 1,
+            Err(AppendError::Failed(_)) => failed += 1,
+            Err(other) => panic!("{other}"),
+        }
+        assert_eq!(log.head().unwrap(), written, "what is said of a commit is so");
+    }
+    assert!(
+        proxy.cuts() >= 20 && failed > 0 && written >= 10,
+        "{failed} failed, {written} written"
+    );
+    let records = log.read_after(0, 1000).unwrap();
+    assert!(records.iter().zip(1..).all(|(it, seq)| *it == record(seq, seq)));
+}
+
+#[test]
+fn nobody_waits_for_ever_for_a_server_that_is_away() {
+    let (mut server, url) = server();
+    let log = open_postgres(&url, LOG_ID);
+    server.stop(Stop::Immediate).unwrap();
+    assert!(matches!(log.append(&record(1, 1)), Err(AppendError::Failed(_))));
+    server.start_again().unwrap();
+    log.append(&record(1, 1)).unwrap();
+}
