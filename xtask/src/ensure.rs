@@ -16,6 +16,12 @@ struct Program {
 /// is not in the list: without one this program could not have been linked.
 const DEBIAN: [Program; 1] = [Program { name: "git", packages: &["git"] }];
 
+/// The servers that tests start for themselves.
+const SERVERS: [Program; 2] = [
+    Program { name: "redis-server", packages: &["redis-server"] },
+    Program { name: "aiosmtpd", packages: &["python3-aiosmtpd"] },
+];
+
 /// What the benchmark measures beside Earmark, and what counts instructions for it.
 const BENCH: [Program; 3] = [
     Program { name: "redis-server", packages: &["redis-server", "redis-tools"] },
@@ -30,6 +36,11 @@ const CARGO: [(&str, &str); 2] = [("cargo-deny", "0.20.2"), ("cargo-nextest", "0
 /// Debian's packages for all tasks.
 pub fn debian() -> Result<(), Failure> {
     install_missing(&DEBIAN)
+}
+
+/// Debian's packages for the tests.
+pub fn servers() -> Result<(), Failure> {
+    install_missing(&SERVERS)
 }
 
 /// Debian's packages for the benchmark.

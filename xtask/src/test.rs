@@ -57,6 +57,7 @@ fn walk(steps: &[&Step]) -> Result<(), Failure> {
 
 fn tools() -> Result<(), Failure> {
     ensure::debian()?;
+    ensure::servers()?;
     ensure::cargo_tools()
 }
 
