@@ -17,9 +17,11 @@ struct Program {
 const DEBIAN: [Program; 1] = [Program { name: "git", packages: &["git"] }];
 
 /// Servers that the tests start. Debian has PostgreSQL's own programs on nobody's path.
-const TESTS: [Program; 2] = [
+const TESTS: [Program; 4] = [
     Program { name: "pg_createcluster", packages: &["postgresql"] },
     Program { name: "pgbouncer", packages: &["pgbouncer"] },
+    Program { name: "redis-server", packages: &["redis-server"] },
+    Program { name: "aiosmtpd", packages: &["python3-aiosmtpd"] },
 ];
 
 /// What the benchmark measures beside Earmark, and what counts instructions for it.

@@ -12,6 +12,7 @@ use serde::Serialize;
 pub enum Kind {
     Command,
     Query,
+    Message,
     Event,
 }
 
@@ -44,6 +45,8 @@ pub fn messages() -> Vec<Message> {
         query::<allocation::ListStock>(),
         query::<allocation::GetStock>(),
         query::<allocation::StockHistory>(),
+        message::<allocation::ChangeBatchQuantity>(),
+        message::<allocation::AllocateLine>(),
         event::<allocation::LineAllocated>(),
         event::<allocation::LineDeallocated>(),
         event::<allocation::OutOfStock>(),
@@ -78,6 +81,11 @@ where
         answer: Some(schema::<Q::Answer>()),
         refusals: None,
     }
+}
+
+fn message<M: earmark_kernel::Message + JsonSchema>() -> Message {
+    let fields = schema::<M>();
+    Message { name: M::NAME, kind: Kind::Message, fields, answer: None, refusals: None }
 }
 
 fn event<E: PublicEvent + JsonSchema>() -> Message {
@@ -117,7 +125,7 @@ mod tests {
         let edges = flows.flat_map(|flow| flow.edges);
         let named: BTreeSet<String> = edges
             .filter_map(|edge| match edge.verb {
-                "handles" | "conducts" | "answers" => Some(edge.from),
+                "handles" | "conducts" | "reads" | "answers" => Some(edge.from),
                 "publishes" => Some(edge.to),
                 _ => None,
             })

@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::client::Client;
 use crate::commands::{
-    allocate, bench, completions, demo, doctor, flow, import, log, messages, parked, replay, serve,
-    stock, verify,
+    allocate, bench, completions, demo, doctor, flow, import, log, messages, outbox, parked,
+    replay, serve, stock, verify,
 };
 use crate::config::Settings;
 use crate::problem::Problem;
@@ -96,6 +96,8 @@ pub enum Command {
     Bench(bench::Bench),
     /// Show or send again the messages that were set aside
     Parked(parked::Parked),
+    /// Show the letters that wait to be sent
+    Outbox(outbox::Outbox),
     /// Look whether everything is as it should be
     Doctor(doctor::Doctor),
     /// Draw what leads to what

@@ -1,8 +1,8 @@
 //! Settings: from flags, then the environment, then a file, then what is usual.
 
-use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::{fmt, fs};
 
 use config::{Config, ConfigError, Environment, File, FileFormat};
 use serde::Deserialize;
@@ -31,6 +31,69 @@ pub struct Settings {
     pub log: Option<String>,
     /// Tell it as JSON.
     pub log_json: Option<bool>,
+    /// The Redis server to speak with.
+    pub redis: Option<Address>,
+    /// What the names of its streams and channels of events begin with.
+    pub redis_prefix: Option<String>,
+    /// So many events a stream keeps; 0 keeps all.
+    pub redis_stream_events: Option<u64>,
+    /// What a consumer was given and has not acknowledged for so many seconds goes to another.
+    pub redis_claim_s: Option<u64>,
+    /// The channel of placements in bare JSON.
+    pub redis_line_allocated: Option<String>,
+    /// The channel and stream by which lines come in.
+    pub redis_allocate: Option<String>,
+    /// The channel and stream by which changes of batches come in.
+    pub redis_change_batch_quantity: Option<String>,
+    /// The mail server.
+    pub smtp: Option<Address>,
+    /// Who sends letters.
+    pub mail_from: Option<String>,
+    /// Who gets them.
+    pub mail_to: Option<String>,
+}
+
+/// The names of the settings: in a file, and behind `EARMARK_` in the environment.
+const NAMES: [&str; 15] = [
+    "data",
+    "listen",
+    "api_key_file",
+    "log",
+    "log_json",
+    "redis",
+    "redis_prefix",
+    "redis_stream_events",
+    "redis_claim_s",
+    "redis_line_allocated",
+    "redis_allocate",
+    "redis_change_batch_quantity",
+    "smtp",
+    "mail_from",
+    "mail_to",
+];
+
+/// Where a server is. A password may be in it, so it never shows by itself.
+#[derive(Clone, Deserialize, PartialEq, Eq)]
+#[serde(transparent)]
+pub struct Address(String);
+
+impl Address {
+    /// All of it, for who goes there.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for Address {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Address(…)")
+    }
 }
 
 impl Settings {
@@ -55,9 +118,8 @@ impl Settings {
 
     fn of_environment() -> Result<Self, Problem> {
         // The environment may hold more that begins with EARMARK_, so each name is asked for.
-        let names = ["data", "listen", "api_key_file", "log", "log_json"];
         let set = |name: &str| std::env::var(format!("EARMARK_{}", name.to_uppercase())).ok();
-        let found = names.iter().filter_map(|name| Some((format!("EARMARK_{name}"), set(name)?)));
+        let found = NAMES.iter().filter_map(|name| Some((format!("EARMARK_{name}"), set(name)?)));
         let environment = Environment::with_prefix("EARMARK")
             .ignore_empty(true)
             .try_parsing(true)
@@ -74,6 +136,18 @@ impl Settings {
             api_key_file: self.api_key_file.or(other.api_key_file),
             log: self.log.or(other.log),
             log_json: self.log_json.or(other.log_json),
+            redis: self.redis.or(other.redis),
+            redis_prefix: self.redis_prefix.or(other.redis_prefix),
+            redis_stream_events: self.redis_stream_events.or(other.redis_stream_events),
+            redis_claim_s: self.redis_claim_s.or(other.redis_claim_s),
+            redis_line_allocated: self.redis_line_allocated.or(other.redis_line_allocated),
+            redis_allocate: self.redis_allocate.or(other.redis_allocate),
+            redis_change_batch_quantity: self
+                .redis_change_batch_quantity
+                .or(other.redis_change_batch_quantity),
+            smtp: self.smtp.or(other.smtp),
+            mail_from: self.mail_from.or(other.mail_from),
+            mail_to: self.mail_to.or(other.mail_to),
         }
     }
 
@@ -97,7 +171,7 @@ impl Settings {
 
 fn unreadable(path: &Path, error: &dyn std::error::Error) -> Problem {
     Problem::usage(format!("cannot read the settings in {}: {error}", path.display()))
-        .advise("A settings file is TOML with any of: data, listen, api_key_file, log, log_json.")
+        .advise(format!("A settings file is TOML with any of: {}.", NAMES.join(", ")))
 }
 
 #[cfg(test)]

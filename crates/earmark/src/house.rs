@@ -9,6 +9,8 @@ use earmark_kernel::clock::{Clock, SystemClock};
 use earmark_kernel::runtime::Runtime;
 use earmark_stores::sqlite::{DataFolder, OpenError};
 
+use crate::config::Settings;
+use crate::outside::Outside;
 use crate::problem::Problem;
 use crate::wiring;
 
@@ -20,6 +22,7 @@ pub struct House {
     pub bus: Bus,
     pub runtime: Runtime,
     folder: DataFolder,
+    outside: Option<Outside>,
 }
 
 impl House {
@@ -47,7 +50,7 @@ impl House {
         let _ = fs::remove_file(path.join(URL_FILE));
         let bus = wiring::open(&folder, clock)?;
         let runtime = Runtime::start(&bus)?;
-        Ok(Self { bus, runtime, folder })
+        Ok(Self { bus, runtime, folder, outside: None })
     }
 
     /// Whether the folder holds a log.
@@ -67,10 +70,20 @@ impl House {
         }
     }
 
+    /// Begins to speak with the outside world, as the settings say.
+    pub fn reach_out(&mut self, settings: &Settings) -> Result<(), Problem> {
+        self.outside = Outside::begin(&self.bus, settings)?;
+        Ok(())
+    }
+
     /// Serves what waits, settles the views, and gives the folder back.
     pub fn close(self) {
         // Whoever comes next finds no server.
         let _ = fs::remove_file(self.url_file());
+        // Where the relays are is kept by the writers: they end first.
+        if let Some(outside) = self.outside {
+            outside.end();
+        }
         self.runtime.stop();
     }
 

@@ -13,6 +13,7 @@ mod descriptors;
 pub mod fuzzing;
 mod house;
 mod import;
+mod outside;
 mod problem;
 mod progress;
 mod replay;

@@ -5,7 +5,7 @@ use std::sync::{OnceLock, PoisonError, RwLock};
 
 use axum::http::Method;
 use axum::response::{IntoResponse, Response};
-use earmark_kernel::Bus;
+use earmark_kernel::{Bus, RelayPhase};
 use metrics::{Counter, Histogram, Label};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use thiserror::Error;
@@ -68,6 +68,16 @@ impl Metrics {
             metrics::gauge!("earmark_view_lag_events", &labels).set(figure(lag));
             let halted = f64::from(u8::from(it.halted.is_some()));
             metrics::gauge!("earmark_writer_halted", &labels).set(halted);
+        }
+        for it in bus.relays() {
+            let labels = [
+                ("carrier", it.carrier.to_owned()),
+                ("service", it.service.to_owned()),
+                ("partition", it.partition.to_string()),
+            ];
+            metrics::gauge!("earmark_relay_lag_events", &labels).set(figure(it.lag));
+            let is_away = matches!(it.phase, RelayPhase::Away | RelayPhase::Barred);
+            metrics::gauge!("earmark_relay_away", &labels).set(f64::from(u8::from(is_away)));
         }
         self.0.run_upkeep();
         self.0.render()

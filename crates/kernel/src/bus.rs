@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 use tokio::sync::{oneshot, watch};
+use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::board::Board;
 use crate::clock::{Clock, Now};
 use crate::feed::{Feed, PublicRecord};
 use crate::handler::{Handling, JsonReply};
@@ -39,6 +41,8 @@ struct Inner {
     by_name: FxHashMap<&'static str, Route>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
+    /// How the relays of this process are doing.
+    relays: Board,
 }
 
 pub(crate) struct Running {
@@ -51,6 +55,7 @@ pub(crate) struct Running {
 enum Route {
     Handled { service: usize, line: usize },
     Conducted { service: usize, line: usize },
+    Read { service: usize, line: usize },
 }
 
 /// The partition of a key. The same key always gives the same one.
@@ -103,6 +108,7 @@ impl Bus {
             by_name: FxHashMap::default(),
             clock,
             ids,
+            relays: Board::default(),
         };
         inner.draw_routes();
         Ok(Self { inner: Arc::new(inner) })
@@ -126,7 +132,9 @@ impl Bus {
             Some(&Route::Conducted { service, line }) => {
                 self.conduct(service, line, command, meta).await
             }
-            None => Reply::fresh(Err(Failure::NotServed(C::NAME.into()).into())),
+            Some(Route::Read { .. }) | None => {
+                Reply::fresh(Err(Failure::NotServed(C::NAME.into()).into()))
+            }
         }
     }
 
@@ -172,7 +180,7 @@ impl Bus {
         replies.into_iter().map(|it| it.expect("every command was answered")).collect()
     }
 
-    /// Sends a command that is known by its wire name only, as JSON.
+    /// Sends a command or a message that is known by its wire name only, as JSON.
     ///
     /// # Errors
     /// When no service here takes it, or it cannot be read.
@@ -189,6 +197,9 @@ impl Bus {
             }
             Some(&Route::Conducted { service, line }) => {
                 (services[service].service.conducted[line].dispatch)(self.clone(), json, meta)
+            }
+            Some(&Route::Read { service, line }) => {
+                (services[service].service.read[line].dispatch)(self.clone(), json, meta)
             }
             None => return Err(Failure::NotServed(name.to_owned())),
         };
@@ -297,6 +308,16 @@ impl Bus {
         self.running(service)?.partitions.get(index).ok_or_else(missing)
     }
 
+    pub(crate) fn board(&self) -> &Board {
+        &self.inner.relays
+    }
+
+    /// An id that was never given before.
+    #[must_use]
+    pub fn new_id(&self) -> Uuid {
+        self.inner.ids.next()
+    }
+
     pub(crate) fn identify(&self, meta: &mut Meta) {
         if meta.command_id.is_nil() {
             meta.command_id = self.inner.ids.next();
@@ -351,6 +372,10 @@ impl Inner {
                 let taken = self.commands.insert(command_type, route);
                 assert!(taken.is_none(), "two lines of the tables take {name}");
                 self.by_name.insert(name, route);
+            }
+            for (line, it) in table.read.iter().enumerate() {
+                let taken = self.by_name.insert(it.message, Route::Read { service, line });
+                assert!(taken.is_none(), "two lines of the tables take {}", it.message);
             }
             for (line, it) in table.answered.iter().enumerate() {
                 let taken = self.queries.insert(it.query_type, (service, line));

@@ -1,5 +1,6 @@
 //! Public events as others read them: CloudEvents 1.0 with the log's number as `sequence`.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -40,12 +41,64 @@ pub struct PublicRecord {
     pub data: Box<RawValue>,
 }
 
+impl PublicRecord {
+    /// The event as it is sent: CloudEvents 1.0 in its JSON format. The same event always gives the
+    /// same bytes. `sequence` and `previous` are texts, for CloudEvents' own whole numbers end at
+    /// 2^31.
+    #[must_use]
+    pub fn cloud_event(&self) -> String {
+        let time = Timestamp::from_millisecond(self.at_ms).unwrap_or(Timestamp::UNIX_EPOCH);
+        let event = CloudEvent {
+            specversion: &self.specversion,
+            id: &self.id,
+            source: &self.source,
+            name: &self.name,
+            time: time.to_string(),
+            datacontenttype: "application/json",
+            partitionkey: &self.partitionkey,
+            sequence: self.sequence.to_string(),
+            previous: self.previous.to_string(),
+            causationid: &self.causationid,
+            correlationid: &self.correlationid,
+            data: &self.data,
+        };
+        serde_json::to_string(&event).expect("events are plain data")
+    }
+}
+
+/// The attributes in the order in which they are written.
+#[derive(Serialize)]
+struct CloudEvent<'a> {
+    specversion: &'a str,
+    id: &'a str,
+    source: &'a str,
+    #[serde(rename = "type")]
+    name: &'a str,
+    time: String,
+    datacontenttype: &'static str,
+    partitionkey: &'a str,
+    sequence: String,
+    previous: String,
+    causationid: &'a str,
+    correlationid: &'a str,
+    data: &'a RawValue,
+}
+
 /// Reads the public events of one partition.
 pub(crate) struct Feed<'a> {
     pub(crate) service: &'a Service,
     pub(crate) log: &'a dyn LogStore,
     pub(crate) log_id: &'a str,
     pub(crate) partition: usize,
+}
+
+/// How far a feed was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reached {
+    /// Through this number.
+    pub(crate) through: u64,
+    /// The number of the last public event up to there, where that is known.
+    pub(crate) previous: Option<u64>,
 }
 
 impl Feed<'_> {
@@ -56,8 +109,18 @@ impl Feed<'_> {
         head: u64,
         limit: usize,
     ) -> Result<Vec<PublicRecord>, StoreError> {
+        Ok(self.read_on(Reached { through: after, previous: None }, head, limit)?.0)
+    }
+
+    /// The same, for who reads on: says too how far it has read.
+    pub(crate) fn read_on(
+        &self,
+        from: Reached,
+        head: u64,
+        limit: usize,
+    ) -> Result<(Vec<PublicRecord>, Reached), StoreError> {
+        let Reached { through: after, mut previous } = from;
         let mut found = Vec::new();
-        let mut previous = None;
         let mut seen = after;
         while seen < head && found.len() < limit {
             let records = self.log.read_after(seen, WINDOW)?;
@@ -65,6 +128,9 @@ impl Feed<'_> {
                 break;
             }
             for record in records {
+                if found.len() >= limit {
+                    break;
+                }
                 let committed = Committed::read(record, &self.service.kinds)?;
                 for (seq, data, name, index) in self.public(&committed) {
                     if seq <= after || seq > head || found.len() >= limit {
@@ -80,7 +146,11 @@ impl Feed<'_> {
                 seen = committed.last_seq();
             }
         }
-        Ok(found)
+        let through = match found.last() {
+            Some(last) if found.len() >= limit => last.sequence,
+            _ => seen.min(head).max(after),
+        };
+        Ok((found, Reached { through, previous }))
     }
 
     fn public<'c>(

@@ -11,7 +11,7 @@ use crate::service::Service;
 pub struct Edge {
     /// A command, an event, a query or a moment.
     pub from: String,
-    /// `handles`, `conducts`, `then`, `reacts`, `view`, `publishes`, `timer` or `answers`.
+    /// `handles`, `conducts`, `reads`, `then`, `reacts`, `view`, `publishes`, `timer` or `answers`.
     pub verb: &'static str,
     /// The function or view.
     pub by: String,
@@ -43,6 +43,7 @@ impl Service {
             }
         }
         self.conducted.iter().for_each(|it| add(it.command, "conducts", it.procedure, ""));
+        self.read.iter().for_each(|it| add(it.message, "reads", it.by, it.command));
         for it in &self.thens {
             it.records.iter().for_each(|event| add(it.fact, "then", it.by, event));
         }

@@ -7,7 +7,7 @@ use crate::bus::{Bus, BusFuture};
 use crate::clock::Now;
 use crate::kinds::KindIndex;
 use crate::log::StoreError;
-use crate::message::{Command, Key, Meta};
+use crate::message::{Command, Key, Meta, Wire};
 use crate::problem::{Failure, NotDone};
 use crate::reading::Reading;
 
@@ -54,10 +54,18 @@ pub(crate) type Dispatch =
     Box<dyn Fn(Bus, &str, Meta) -> BusFuture<Result<JsonReply, Failure>> + Send + Sync>;
 
 pub(crate) fn dispatch<C: Command>() -> Dispatch {
-    Box::new(|bus, json, meta| {
-        let command = serde_json::from_str::<C>(json);
+    dispatch_as::<C, C>(C::NAME, |command| command)
+}
+
+/// The same for what is written in other words and intos a command.
+pub(crate) fn dispatch_as<C: Command, M: Wire>(
+    name: &'static str,
+    into: impl Fn(M) -> C + Send + Sync + 'static,
+) -> Dispatch {
+    Box::new(move |bus, json, meta| {
+        let command = serde_json::from_str::<M>(json).map(&into);
         Box::pin(async move {
-            let command = command.map_err(|e| unreadable(C::NAME, &e))?;
+            let command = command.map_err(|e| unreadable(name, &e))?;
             let reply = bus.send_as(command, meta).await;
             let ending = match reply.ending {
                 Ok(answer) => Ok(to_raw(&answer)?),

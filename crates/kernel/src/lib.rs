@@ -8,7 +8,9 @@
 //! outside [`clock`].
 
 mod aggregate;
+mod board;
 mod bus;
+mod carrier;
 pub mod clock;
 mod envelope;
 mod feed;
@@ -20,6 +22,7 @@ pub mod ids;
 mod kept;
 mod kernel_event;
 mod kinds;
+mod lease;
 mod line;
 pub mod log;
 mod message;
@@ -30,6 +33,7 @@ mod procedure;
 mod queue;
 mod reaction;
 mod reading;
+mod relay;
 pub mod rows;
 pub mod runtime;
 pub mod sabotage;
@@ -50,22 +54,27 @@ mod writer;
 mod tests;
 
 pub use aggregate::{Aggregate, Recorder};
+pub use board::{RelayPhase, RelayStatus};
 pub use bus::{Bus, Opening};
+pub use carrier::{Carrier, Carrying, NotCarried, Place, Source};
 pub use clock::Now;
 pub use feed::PublicRecord;
 pub use flow::{Edge, Flow};
 pub use handler::{JsonReply, RefusedJson};
 pub use kernel_event::Parked;
+pub use lease::Lease;
 pub use line::Later;
 pub use log::StoreError;
 pub use message::{
-    Command, Event, Fact, Idempotency, Key, Meta, PublicEvent, Query, Recorded, Reply, Wire,
+    Command, Event, Fact, Idempotency, Key, Message, Meta, PublicEvent, Query, Recorded, Reply,
+    Wire,
 };
 pub use partition::{Limits, Stores};
 pub use problem::{Failure, NotDone};
 pub use procedure::Caller;
 pub use reaction::Hearing;
 pub use reading::{Happened, Past, Reading};
+pub use relay::{Pace, Relay};
 pub use service::Service;
 pub use status::PartitionStatus;
 pub use table::Table;

@@ -37,6 +37,14 @@ pub(crate) struct Conducted {
     pub(crate) dispatch: Dispatch,
 }
 
+/// A message of others in the table: it becomes a command.
+pub(crate) struct Read {
+    pub(crate) message: &'static str,
+    pub(crate) by: &'static str,
+    pub(crate) command: &'static str,
+    pub(crate) dispatch: Dispatch,
+}
+
 /// How a procedure is run.
 pub(crate) type Procedure<C> = dyn Fn(Caller, C) -> BusFuture<Ended<C>> + Send + Sync;
 

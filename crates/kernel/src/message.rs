@@ -57,6 +57,12 @@ pub trait PublicEvent: Wire {
     const NAME: &'static str;
 }
 
+/// A message of others, in their own words: it is read and becomes a command.
+pub trait Message: Wire {
+    /// The wire name: the channel it comes by.
+    const NAME: &'static str;
+}
+
 /// A question to the views of a service.
 pub trait Query: Send + 'static {
     /// The wire name.

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use crate::aggregate::{Aggregate, AnyRecorder, First, Recorder, Then};
 use crate::clock::Now;
 use crate::envelope::CommittedEvent;
-use crate::handler::{Handling, Locate, dispatch};
+use crate::handler::{Handling, Locate, dispatch, dispatch_as};
 use crate::kinds::Kinds;
 use crate::line::{
     AnsweredQuery, Answerer, Conducted, FlowLine, Handled, Later, Procedure, Publication, Reaction,
-    SendFn, Timer, Told, Viewed,
+    Read, SendFn, Timer, Told, Viewed,
 };
 use crate::log::StoreError;
-use crate::message::{Command, Fact, Key, PublicEvent, Query, Recorded};
+use crate::message::{Command, Fact, Key, Message, PublicEvent, Query, Recorded};
 use crate::problem::NotDone;
 use crate::procedure::Caller;
 use crate::reading::Reading;
@@ -25,6 +25,7 @@ pub struct Service {
     pub(crate) kinds: Arc<Kinds>,
     pub(crate) handled: Vec<Handled>,
     pub(crate) conducted: Vec<Conducted>,
+    pub(crate) read: Vec<Read>,
     pub(crate) answered: Vec<AnsweredQuery>,
     pub(crate) thens: Vec<FlowLine>,
     pub(crate) views: Vec<Viewed>,
@@ -43,6 +44,7 @@ impl Service {
             kinds,
             handled: Vec::new(),
             conducted: Vec::new(),
+            read: Vec::new(),
             answered: Vec::new(),
             thens: Vec::new(),
             views: Vec::new(),
@@ -150,6 +152,20 @@ impl Service {
             run: Box::new(procedure),
             dispatch: dispatch::<C>(),
         });
+        self
+    }
+
+    /// A message of others becomes a command, whoever handles that.
+    #[must_use]
+    pub fn reads<M, C, F>(mut self, run: F) -> Self
+    where
+        M: Message,
+        C: Command,
+        F: Fn(M) -> C + Send + Sync + 'static,
+    {
+        let (message, command, by) = (M::NAME, C::NAME, function_name::<F>());
+        let dispatch = dispatch_as::<C, M>(M::NAME, run);
+        self.read.push(Read { message, by, command, dispatch });
         self
     }
 

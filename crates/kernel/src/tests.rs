@@ -5,6 +5,7 @@ mod disk;
 mod echo;
 mod groups;
 mod hearing;
+mod relaying;
 mod sending;
 mod tally;
 

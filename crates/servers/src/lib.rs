@@ -1,11 +1,15 @@
 //! Real servers for tests and benches: started on free ports in temporary folders, ended on drop.
 
+pub mod clock;
 mod daemon;
 mod failure;
 pub mod pgbouncer;
 pub mod postgres;
+pub mod process;
 pub mod proxy;
+pub mod redis;
 mod seam;
+pub mod smtp;
 
 pub use daemon::free_port;
 pub use failure::Failure;

@@ -25,6 +25,9 @@ pub struct Arguments {
     /// Ask five times what it can do, for so many seconds
     #[arg(long, value_name = "SECONDS")]
     pub overload: Option<u64>,
+    /// Kill its Redis server so many times, which comes back with less or nothing
+    #[arg(long, value_name = "N")]
+    pub redis: Option<u64>,
     /// Draw requests and moments from this; else from one that is said
     #[arg(long, value_name = "S")]
     pub seed: Option<u64>,
@@ -46,6 +49,7 @@ impl Arguments {
             ("duplicates", self.duplicates.map(Torture::Duplicates)),
             ("disconnects", self.disconnects.map(Torture::Disconnects)),
             ("overload", self.overload.map(overload)),
+            ("redis", self.redis.map(Torture::Redis)),
         ];
         let asked = asked.into_iter().filter_map(|(name, it)| Some((name, it?)));
         let asked: Vec<_> = asked.collect();
@@ -58,6 +62,7 @@ impl Arguments {
             ("duplicates", Torture::Duplicates(1_000)),
             ("disconnects", Torture::Disconnects(5_000)),
             ("overload", overload(60)),
+            ("redis", Torture::Redis(20)),
         ]
     }
 }
@@ -75,7 +80,7 @@ mod tests {
             let asked = Arguments::parse_from(words).tortures();
             asked.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
         };
-        assert_eq!(names(&[]).len(), 5);
+        assert_eq!(names(&[]).len(), 6);
         assert_eq!(names(&["--terms", "3", "--kills", "2"]), ["kills", "terms"]);
     }
 }

@@ -5,12 +5,14 @@ mod audit;
 mod books;
 mod client;
 mod clock;
+mod consumer;
 mod disconnects;
 mod duplicates;
 mod feed;
 mod kills;
 mod ledger;
 mod overload;
+mod redis;
 mod report;
 mod request;
 mod server;
@@ -41,6 +43,8 @@ pub enum Torture {
     Disconnects(u64),
     /// Five times what it can do.
     Overload(Overload),
+    /// So many ends of its Redis server, which comes back with less or nothing.
+    Redis(u64),
 }
 
 /// Tortures the program over a fresh folder.
@@ -55,6 +59,7 @@ pub async fn run(ground: &Ground, torture: Torture) -> Result<Figures, String> {
         Torture::Duplicates(keys) => duplicates::torture(&mut world, keys).await,
         Torture::Disconnects(count) => disconnects::torture(&mut world, count).await,
         Torture::Overload(how) => overload::torture(&mut world, how).await,
+        Torture::Redis(kills) => redis::torture(&mut world, kills).await,
     };
     match ended {
         Ok(figures) => Ok(figures),

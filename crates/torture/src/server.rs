@@ -26,7 +26,7 @@ pub(crate) struct Server {
 /// The program with nothing of this process' environment that it could hear.
 pub(crate) fn program(path: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(path);
-    for name in ["CONFIG", "DATA", "LISTEN", "API_KEY_FILE"] {
+    for name in ["CONFIG", "DATA", "LISTEN", "API_KEY_FILE", "REDIS", "SMTP"] {
         command.env_remove(format!("EARMARK_{name}"));
     }
     command.env_remove("RUST_LOG").env("NO_COLOR", "1").args(arguments);
@@ -35,10 +35,14 @@ pub(crate) fn program(path: &Path, arguments: &[&str]) -> Command {
 }
 
 impl Server {
-    pub(crate) fn start(path: &Path, folder: &Path) -> Checked<Self> {
+    pub(crate) fn start(path: &Path, folder: &Path, redis: Option<&str>) -> Checked<Self> {
         let folder = folder.to_string_lossy();
         let arguments = ["serve", "--listen", "127.0.0.1:0", "--data", &folder, "--log", "error"];
-        let mut child = program(path, &arguments).stdout(Stdio::piped()).spawn()?;
+        let mut command = program(path, &arguments);
+        if let Some(redis) = redis {
+            command.env("EARMARK_REDIS", redis);
+        }
+        let mut child = command.stdout(Stdio::piped()).spawn()?;
         let out = child.stdout.take().ok_or_else(|| "no stdout".to_owned())?;
         Ok(Self { child, out: BufReader::new(out), started: Moment::now() })
     }

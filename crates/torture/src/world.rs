@@ -46,6 +46,8 @@ pub(crate) struct World {
     pub(crate) dice: fastrand::Rng,
     /// How long each server took to be ready.
     pub(crate) starts: Vec<Duration>,
+    /// The Redis server that servers speak with.
+    pub(crate) redis: Option<String>,
     wishers: u64,
 }
 
@@ -89,13 +91,14 @@ impl World {
             feed: Feed::default(),
             dice: fastrand::Rng::with_seed(ground.seed),
             starts: Vec::new(),
+            redis: None,
             wishers: 0,
         })
     }
 
     /// Starts a server, which may not be ready yet.
     pub(crate) fn spawn(&self) -> Checked<Server> {
-        Server::start(&self.ground.program, self.folder.path())
+        Server::start(&self.ground.program, self.folder.path(), self.redis.as_deref())
     }
 
     /// Starts a server and waits until it is ready.

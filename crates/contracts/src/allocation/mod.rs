@@ -4,10 +4,12 @@ mod batches;
 mod events;
 mod holds;
 mod lines;
+mod messages;
 mod questions;
 
 pub use batches::*;
 pub use events::*;
 pub use holds::*;
 pub use lines::*;
+pub use messages::*;
 pub use questions::*;

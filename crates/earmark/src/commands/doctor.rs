@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::cli::Folder;
 use crate::config::Settings;
 use crate::house::{House, announced, holds_a_log, now_ms};
+use crate::outside;
 use crate::problem::Problem;
 use crate::screen::{self, number};
 
@@ -70,6 +71,7 @@ impl Doctor {
         let mut findings = vec![sqlite(), clock(), space(&data)];
         findings.extend(folder(&data));
         findings.push(port(&settings.listen(self.listen.as_ref())));
+        findings.extend(outside::look(settings)?.into_iter().map(Finding::from));
         if self.json {
             screen::json(&findings)?;
         } else {
@@ -87,6 +89,16 @@ impl Doctor {
         }
         let is_wrong = findings.iter().any(|it| it.verdict == Verdict::Fail);
         Ok(ExitCode::from(u8::from(is_wrong)))
+    }
+}
+
+impl From<outside::Look> for Finding {
+    fn from(look: outside::Look) -> Self {
+        match look.found {
+            Ok(found) => Self::of(look.what, Verdict::Ok, found),
+            Err(why) => Self::of(look.what, Verdict::Fail, why)
+                .advise("Commands go on without it; what is to go out waits until it is there."),
+        }
     }
 }
 

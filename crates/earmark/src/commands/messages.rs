@@ -39,6 +39,7 @@ fn page(messages: &[Message]) -> String {
     let parts = [
         (Kind::Command, "Commands", "Orders to do something. A refusal is an answer, too."),
         (Kind::Query, "Questions", "Answered from the views, as of the moment they are asked."),
+        (Kind::Message, "Messages", "Sent by others in the book's words; each becomes a command."),
         (Kind::Event, "Public events", "Facts that others hear, as CloudEvents."),
     ];
     for (kind, title, about) in parts {

@@ -9,6 +9,7 @@ pub mod flow;
 pub mod import;
 pub mod log;
 pub mod messages;
+pub mod outbox;
 pub mod parked;
 pub mod replay;
 pub mod serve;
@@ -39,6 +40,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Problem> {
         Command::Allocate(asked) => asked.run(&settings),
         Command::Bench(asked) => asked.run(&settings),
         Command::Parked(asked) => asked.run(&settings),
+        Command::Outbox(asked) => asked.run(&settings),
         Command::Doctor(asked) => asked.run(&settings),
         Command::Flow(asked) => asked.run(),
         Command::Messages(asked) => asked.run(),

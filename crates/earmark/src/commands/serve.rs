@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::cli::Folder;
-use crate::config::Settings;
+use crate::config::{Address, Settings};
 use crate::house::House;
 use crate::problem::Problem;
 use crate::screen;
@@ -24,6 +24,10 @@ pub struct Serve {
     /// A file of keys, one a line: callers must show one of them [env: EARMARK_API_KEY_FILE]
     #[arg(long, value_name = "FILE")]
     api_key_file: Option<PathBuf>,
+    /// The Redis server to speak with, as redis://host:port [env: EARMARK_REDIS, which shows a
+    /// password to nobody]
+    #[arg(long, value_name = "URL")]
+    redis: Option<String>,
 }
 
 impl Serve {
@@ -31,7 +35,13 @@ impl Serve {
         let edge = server::edge(settings.api_key_file(self.api_key_file.as_ref()).as_deref())?;
         let listen = settings.listen(self.listen.as_ref());
         server::address(&listen)?;
-        let house = House::open(&settings.data(self.folder.data.as_ref()))?;
+        let mut settings = settings.clone();
+        settings.redis = self.redis.as_deref().map(Address::from).or(settings.redis);
+        let mut house = House::open(&settings.data(self.folder.data.as_ref()))?;
+        if let Err(problem) = house.reach_out(&settings) {
+            house.close();
+            return Err(problem);
+        }
         serve(house, edge, &listen, |_| Ok(()))
     }
 }

@@ -24,6 +24,7 @@ fn help_says_what_there_is() {
       allocate     Promise stock to a line of an order
       bench        Put load on a server, check every answer, and tell how long they took
       parked       Show or send again the messages that were set aside
+      outbox       Show the letters that wait to be sent
       doctor       Look whether everything is as it should be
       flow         Draw what leads to what
       messages     Print the page of all messages

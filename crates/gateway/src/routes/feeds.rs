@@ -3,10 +3,7 @@
 use std::time::Duration;
 
 use earmark_kernel::{Failure, PublicRecord};
-use jiff::Timestamp;
 use schemars::{JsonSchema, Schema, json_schema};
-use serde::Serialize;
-use serde_json::value::RawValue;
 
 use super::Routes;
 use crate::answer::{self, Answered};
@@ -20,8 +17,9 @@ const LIMIT: u64 = 100;
 const WAIT_S_MAX: u64 = 30;
 const AFTER_MAX: u64 = i64::MAX as u64;
 
-/// A public event, as CloudEvents 1.0 has it in JSON.
-#[derive(JsonSchema, Serialize)]
+/// A public event, as CloudEvents 1.0 has it in JSON: what [`PublicRecord::cloud_event`] writes.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "says what the kernel writes, and is written nowhere")]
 struct CloudEvent {
     /// Always `1.0`.
     specversion: String,
@@ -30,7 +28,7 @@ struct CloudEvent {
     /// `/service/partition`.
     source: String,
     /// The event's name.
-    #[serde(rename = "type")]
+    #[schemars(rename = "type")]
     name: String,
     /// When it was decided, RFC 3339.
     #[schemars(extend("format" = "date-time"))]
@@ -52,28 +50,7 @@ struct CloudEvent {
     /// What it belongs to: what the first command of a chain said (`X-Correlation-Id`), or its id.
     correlationid: String,
     /// What happened.
-    #[schemars(with = "serde_json::Value")]
-    data: Box<RawValue>,
-}
-
-impl From<PublicRecord> for CloudEvent {
-    fn from(record: PublicRecord) -> Self {
-        let time = Timestamp::from_millisecond(record.at_ms).unwrap_or(Timestamp::UNIX_EPOCH);
-        Self {
-            specversion: record.specversion,
-            id: record.id,
-            source: record.source,
-            name: record.name,
-            time: time.to_string(),
-            datacontenttype: "application/json".into(),
-            partitionkey: record.partitionkey,
-            sequence: record.sequence.to_string(),
-            previous: record.previous.to_string(),
-            causationid: record.causationid,
-            correlationid: record.correlationid,
-            data: record.data,
-        }
-    }
+    data: serde_json::Value,
 }
 
 pub(crate) fn draw(routes: Routes) -> Routes {
@@ -138,8 +115,8 @@ async fn read_feed(ask: Ask) -> Answered {
         let found = tokio::time::timeout(wait, unless(stopping, wait_and_read(&ask, part)));
         found.await.ok().flatten().transpose()?.unwrap_or_default()
     };
-    let events: Vec<CloudEvent> = events.into_iter().map(CloudEvent::from).collect();
-    let body = serde_json::to_vec(&events).expect("events are plain data");
+    let events: Vec<String> = events.iter().map(PublicRecord::cloud_event).collect();
+    let body = format!("[{}]", events.join(","));
     Ok(answer::bytes(200, BATCH, body))
 }
 

@@ -1,6 +1,6 @@
 //! How the server is: alive, ready, and in figures.
 
-use earmark_kernel::PartitionStatus;
+use earmark_kernel::{PartitionStatus, RelayPhase, RelayStatus};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -19,6 +19,42 @@ struct Alive {
     version: &'static str,
     /// The partitions of its services.
     services: Vec<PartitionAlive>,
+    /// What carries events out. A carrier that is away does not make the server less ready: events
+    /// wait for it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    carriers: Vec<CarrierAlive>,
+}
+
+/// What carries the events of a partition out.
+#[derive(JsonSchema, Serialize)]
+struct CarrierAlive {
+    /// The carrier.
+    carrier: &'static str,
+    /// The service.
+    service: &'static str,
+    /// The partition, counted from 0.
+    partition: usize,
+    /// `starting`, `carrying`, `away`, `barred`, `elsewhere` or `stopped`.
+    #[schemars(with = "String")]
+    state: RelayPhase,
+    /// Events of the log that it has not looked at.
+    lag_events: u64,
+    /// Why it is away or barred.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+}
+
+impl From<RelayStatus> for CarrierAlive {
+    fn from(status: RelayStatus) -> Self {
+        Self {
+            carrier: status.carrier,
+            service: status.service,
+            partition: status.partition,
+            state: status.phase,
+            lag_events: status.lag,
+            why: status.why,
+        }
+    }
 }
 
 /// A partition of a service.
@@ -73,6 +109,7 @@ fn healthy(ask: &Ask) -> axum::response::Response {
         status: "ok",
         version: env!("CARGO_PKG_VERSION"),
         services: partitions.into_iter().map(PartitionAlive::from).collect(),
+        carriers: ask.app.bus.relays().into_iter().map(CarrierAlive::from).collect(),
     };
     answer::json(200, &alive)
 }

@@ -5,6 +5,7 @@ pub mod events;
 mod facts;
 mod figures;
 mod handlers;
+mod messages;
 mod moves;
 mod placing;
 mod procedures;
@@ -77,6 +78,9 @@ pub fn service() -> Service {
         .handles(handlers::hold_one, &[ALLOCATED, OUT_OF_STOCK])
         .handles(handlers::confirm_one, &[HOLD_CONFIRMED])
         .handles(handlers::release_one, &[RELEASED])
+        // What others say in the book's words.
+        .reads(messages::resize_batch)
+        .reads(messages::allocate_line)
         .timer(timers::hold_end)
         .timer(timers::batch_expiry)
         // What follows in the same unit of work.

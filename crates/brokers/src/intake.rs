@@ -1,0 +1,291 @@
+//! What comes in by a broker: read once, within bounds, sent through the bus, or set aside.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use earmark_kernel::{Bus, Failure, Idempotency, Key, Meta, NotDone, Parked};
+use futures_util::future::join_all;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::sync::watch;
+
+/// A message has at most so many bytes.
+pub const BYTES_MAX: usize = 64 * 1024;
+/// So much of a message that is too large is kept, in bytes.
+const KEPT_OF_TOO_LARGE: usize = 1_024;
+/// A name, a source or an id in an envelope has at most so many bytes.
+const WORD_BYTES_MAX: usize = 256;
+/// What could not be done is tried again after this, then after more.
+const AGAIN_MIN: Duration = Duration::from_millis(20);
+/// The longest wait between two tries.
+const AGAIN_MAX: Duration = Duration::from_secs(2);
+
+/// A channel or stream by which messages come in.
+#[derive(Clone, Debug)]
+pub struct Door {
+    /// The channel, or the key of the stream.
+    pub channel: String,
+    /// The wire name of what comes by it without an envelope.
+    pub message: &'static str,
+    /// The wire names that may stand in an envelope, beside that one.
+    pub also: &'static [&'static str],
+    /// Messages with the same text in one of these fields are done one after another.
+    pub keys: &'static [&'static str],
+}
+
+/// A message as it came.
+#[derive(Clone, Debug)]
+pub struct Incoming {
+    /// The place of its door.
+    pub door: usize,
+    /// What is known of it nowhere else: whoever sends it again gives it the same one.
+    pub id: String,
+    /// What came.
+    pub body: Vec<u8>,
+    /// Why it is not even looked at.
+    pub hopeless: Option<String>,
+}
+
+/// What came of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was decided, and what was decided is kept.
+    Decided,
+    /// It was set aside with the reason.
+    Parked,
+    /// It was not decided and must come again: the process stops.
+    Left,
+}
+
+/// Brings messages to the bus.
+#[derive(Clone)]
+pub struct Intake {
+    bus: Bus,
+    service: &'static str,
+    doors: Vec<Door>,
+}
+
+/// A message that was read.
+struct Message {
+    name: String,
+    data: String,
+    meta: Meta,
+    /// Messages of one lane are done in the order in which they came.
+    lane: String,
+}
+
+/// An envelope: a CloudEvent in JSON. What else stands in it is nothing to us, as its
+/// specification has it.
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    specversion: String,
+    id: String,
+    source: String,
+    #[serde(rename = "type")]
+    name: String,
+    #[serde(borrow)]
+    data: &'a RawValue,
+    partitionkey: Option<String>,
+    correlationid: Option<String>,
+}
+
+impl Intake {
+    /// Brings what comes by these doors to a bus; what cannot be read is parked in a service.
+    #[must_use]
+    pub fn new(bus: &Bus, service: &'static str, doors: Vec<Door>) -> Self {
+        Self { bus: bus.clone(), service, doors }
+    }
+
+    /// The doors.
+    #[must_use]
+    pub fn doors(&self) -> &[Door] {
+        &self.doors
+    }
+
+    pub(crate) fn bus(&self) -> &Bus {
+        &self.bus
+    }
+
+    pub(crate) fn service(&self) -> &'static str {
+        self.service
+    }
+
+    /// Does what the messages ask for: those about one thing in their order, others at the same
+    /// time. One that has to wait holds back only what is about the same thing.
+    pub async fn take(
+        &self,
+        messages: Vec<Incoming>,
+        stopping: &watch::Receiver<bool>,
+    ) -> Vec<Outcome> {
+        let mut outcomes = vec![Outcome::Left; messages.len()];
+        let mut lanes: BTreeMap<String, Vec<(usize, usize, Read)>> = BTreeMap::new();
+        for (place, incoming) in messages.into_iter().enumerate() {
+            let door = incoming.door;
+            let read = self.read(incoming);
+            let lane = read.as_ref().map_or_else(|_| format!("\0{place}"), |it| it.lane.clone());
+            lanes.entry(lane).or_default().push((place, door, read));
+        }
+        let works = lanes.into_values().map(|lane| async {
+            let mut done = Vec::with_capacity(lane.len());
+            for (place, door, read) in lane {
+                let outcome = self.settle(door, read, stopping.clone()).await;
+                done.push((place, outcome));
+                if outcome == Outcome::Left {
+                    break;
+                }
+            }
+            done
+        });
+        for (place, outcome) in join_all(works).await.into_iter().flatten() {
+            outcomes[place] = outcome;
+        }
+        outcomes
+    }
+
+    /// Brings one message to its end.
+    async fn settle(&self, door: usize, read: Read, stopping: watch::Receiver<bool>) -> Outcome {
+        let channel = self.doors[door].channel.clone();
+        let (outcome, how) = match read {
+            Ok(message) => self.send(message, stopping).await,
+            Err(parked) => self.park(parked, stopping).await,
+        };
+        metrics::counter!("earmark_messages_total", "channel" => channel, "outcome" => how)
+            .increment(1);
+        outcome
+    }
+
+    async fn send(
+        &self,
+        message: Message,
+        stopping: watch::Receiver<bool>,
+    ) -> (Outcome, &'static str) {
+        let mut waits = waits();
+        loop {
+            let Message { name, data, meta, .. } = &message;
+            let failure = match self.bus.send_json(name, data, meta.clone()).await {
+                Ok(reply) => match reply.ending {
+                    Ok(_) => return (Outcome::Decided, "done"),
+                    Err(NotDone::Refused(refused)) => {
+                        tracing::warn!(message = name, data, "refused: {}", refused.text);
+                        return (Outcome::Decided, "refused");
+                    }
+                    // The writer has parked it.
+                    Err(NotDone::Failed(Failure::Broken { .. })) => {
+                        return (Outcome::Parked, "parked");
+                    }
+                    Err(NotDone::Failed(failure)) => failure,
+                    // Asking again under the same key tells, now or when the next process has it.
+                    Err(NotDone::Unknown(why)) => Failure::Storage(why),
+                },
+                Err(failure) => failure,
+            };
+            match failure {
+                Failure::NotServed(_) | Failure::Unreadable { .. } | Failure::KeyReused(_) => {
+                    let parked = Parked {
+                        message: message.name,
+                        body: message.data,
+                        reason: failure.to_string(),
+                        idempotency: message.meta.idempotency,
+                    };
+                    return self.park(parked, stopping).await;
+                }
+                Failure::Stopping => return (Outcome::Left, "left"),
+                _ if rest(&mut waits, &stopping).await => return (Outcome::Left, "left"),
+                _ => {}
+            }
+        }
+    }
+
+    async fn park(
+        &self,
+        parked: Parked,
+        stopping: watch::Receiver<bool>,
+    ) -> (Outcome, &'static str) {
+        tracing::warn!(message = parked.message, reason = parked.reason, "parked");
+        let mut waits = waits();
+        loop {
+            match self.bus.park(self.service, parked.clone()).await {
+                Ok(()) => return (Outcome::Parked, "parked"),
+                Err(Failure::Stopping) => return (Outcome::Left, "left"),
+                Err(_) if rest(&mut waits, &stopping).await => return (Outcome::Left, "left"),
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Reads a message, or says why it cannot be read.
+    fn read(&self, incoming: Incoming) -> Read {
+        let door = &self.doors[incoming.door];
+        let own = Idempotency::of(&incoming.id, &incoming.body);
+        let aside = |reason: String, body: &[u8]| Parked {
+            message: door.message.to_owned(),
+            body: String::from_utf8_lossy(body).into_owned(),
+            reason,
+            idempotency: Some(own.clone()),
+        };
+        let body = &incoming.body[..];
+        if body.len() > BYTES_MAX {
+            let reason = format!("{} bytes are more than {BYTES_MAX}; cut off", body.len());
+            return Err(aside(reason, &body[..KEPT_OF_TOO_LARGE]));
+        }
+        if let Some(reason) = incoming.hopeless {
+            return Err(aside(reason, body));
+        }
+        let text = std::str::from_utf8(body).map_err(|_| aside("it is not UTF-8".into(), body))?;
+        let fields: Fields = serde_json::from_str(text)
+            .map_err(|error| aside(format!("it is no JSON object: {error}"), body))?;
+        if !fields.contains_key("specversion") {
+            let meta = Meta { idempotency: Some(own), ..Meta::default() };
+            let (name, data) = (door.message.to_owned(), text.to_owned());
+            return Ok(Message { name, data, meta, lane: lane(door, &fields) });
+        }
+        let envelope: Envelope = serde_json::from_str(text)
+            .map_err(|error| aside(format!("it is no CloudEvent: {error}"), body))?;
+        open(door, envelope).map_err(|why| aside(why, body))
+    }
+}
+
+/// A message, or what is parked in its place.
+type Read = Result<Message, Parked>;
+
+/// The fields of an object, as they stand there.
+type Fields<'a> = BTreeMap<String, &'a RawValue>;
+
+/// Takes a message out of its envelope.
+fn open(door: &Door, envelope: Envelope) -> Result<Message, String> {
+    let Envelope { specversion, id, source, name, data, partitionkey, correlationid } = envelope;
+    if specversion != "1.0" {
+        return Err(format!("CloudEvents of version {specversion:?} are not read, 1.0 is"));
+    }
+    if [&id, &source, &name].iter().any(|it| it.is_empty() || it.len() > WORD_BYTES_MAX) {
+        return Err(format!("id, source and type have 1 to {WORD_BYTES_MAX} bytes"));
+    }
+    if name != door.message && !door.also.contains(&name.as_str()) {
+        return Err(format!("messages of type {name:?} are not taken here"));
+    }
+    let fields: Fields = serde_json::from_str(data.get()).unwrap_or_default();
+    let lane = partitionkey.map_or_else(|| lane(door, &fields), |key| format!("{}\0{key}", name));
+    let idempotency = Idempotency::of(&format!("{source}/{id}"), data.get().as_bytes());
+    let correlation = correlationid.map(Key::from);
+    let meta = Meta { idempotency: Some(idempotency), correlation, ..Meta::default() };
+    Ok(Message { name, data: data.get().to_owned(), meta, lane })
+}
+
+/// What a message is about, as far as its door knows.
+fn lane(door: &Door, fields: &Fields) -> String {
+    let key = door.keys.iter().find_map(|name| fields.get(*name));
+    format!("{}\0{}", door.channel, key.map_or("", |it| it.get()))
+}
+
+/// Waits a little, or until the process stops: then says so.
+async fn rest(waits: &mut impl Iterator<Item = Duration>, stop: &watch::Receiver<bool>) -> bool {
+    let wait = waits.next().unwrap_or(AGAIN_MAX);
+    let mut stop = stop.clone();
+    tokio::time::timeout(wait, stop.wait_for(|told| *told)).await.is_ok()
+}
+
+pub(crate) fn waits() -> impl Iterator<Item = Duration> {
+    let waits = ExponentialBuilder::new().with_min_delay(AGAIN_MIN).with_max_delay(AGAIN_MAX);
+    waits.with_jitter().without_max_times().build()
+}

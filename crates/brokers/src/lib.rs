@@ -1,0 +1,8 @@
+//! The only broker clients: what carries public events out, and what brings messages in.
+//!
+//! Nothing here knows the business: which event goes out in which words, and which message comes in
+//! by which channel, the binary says.
+
+pub mod intake;
+pub mod redis;
+pub mod smtp;

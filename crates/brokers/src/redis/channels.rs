@@ -1,0 +1,81 @@
+//! Events out over Redis Pub/Sub: whoever listens hears them, and Redis keeps nothing.
+
+use std::collections::BTreeMap;
+
+use earmark_kernel::{Carrier, Carrying, NotCarried, Place, PublicRecord, Source};
+use redis::RedisResult;
+use serde_json::value::RawValue;
+
+use super::connection::{Line, Redis};
+
+/// An event told on a channel of its own in bare JSON: some fields of its data, in this order.
+#[derive(Clone, Debug)]
+pub struct Bare {
+    /// The event's wire name.
+    pub event: &'static str,
+    /// The channel.
+    pub channel: String,
+    /// The fields.
+    pub fields: &'static [&'static str],
+}
+
+/// Publishes every public event as a CloudEvent on the channel `{prefix}.{service}.{partition}`,
+/// and some in bare JSON on channels of their own.
+pub struct Channels {
+    line: Line,
+    prefix: String,
+    bare: Vec<Bare>,
+}
+
+impl Channels {
+    /// The channels of a server.
+    #[must_use]
+    pub fn of(redis: Redis, prefix: &str, bare: Vec<Bare>) -> Self {
+        Self { line: Line::to(redis), prefix: prefix.to_owned(), bare }
+    }
+
+    async fn tell(&self, source: &Source, events: &[PublicRecord]) -> Result<(), NotCarried> {
+        let mut connection = self.line.connection().await?;
+        let channel = format!("{}.{}.{}", self.prefix, source.service, source.partition);
+        let mut all = redis::pipe();
+        for event in events {
+            all.cmd("PUBLISH").arg(&channel).arg(event.cloud_event()).ignore();
+            for bare in self.bare.iter().filter(|it| it.event == event.name) {
+                all.cmd("PUBLISH").arg(&bare.channel).arg(fields(event, bare.fields)).ignore();
+            }
+        }
+        let told: RedisResult<()> = all.query_async(&mut connection).await;
+        match told {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.line.broke(&error).await),
+        }
+    }
+}
+
+/// Some fields of an event's data, in the order named.
+fn fields(event: &PublicRecord, names: &[&str]) -> String {
+    let data: Result<BTreeMap<&str, &RawValue>, _> = serde_json::from_str(event.data.get());
+    let data = data.expect("a publication writes an object");
+    let field = |name: &&str| {
+        let value = data.get(name).map_or("null", |it| it.get());
+        format!("\"{name}\": {value}")
+    };
+    format!("{{{}}}", names.iter().map(field).collect::<Vec<_>>().join(", "))
+}
+
+impl Carrier for Channels {
+    fn name(&self) -> &'static str {
+        "redis-channels"
+    }
+
+    fn place<'a>(&'a self, _: &'a Source) -> Carrying<'a, Place> {
+        Box::pin(async {
+            self.line.reopen().await?;
+            Ok(Place::Untold)
+        })
+    }
+
+    fn publish<'a>(&'a self, source: &'a Source, events: &'a [PublicRecord]) -> Carrying<'a, ()> {
+        Box::pin(self.tell(source, events))
+    }
+}

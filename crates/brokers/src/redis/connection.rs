@@ -1,0 +1,134 @@
+//! A connection to Redis: where it goes, how long it waits, and what its errors mean.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use earmark_kernel::NotCarried;
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, ServerErrorKind};
+use thiserror::Error;
+use tokio::sync::Mutex;
+
+/// Who does not answer the door by then is away.
+const CONNECT_MAX: Duration = Duration::from_secs(3);
+/// Who does not answer by then is away.
+const ANSWER_MAX: Duration = Duration::from_secs(5);
+
+/// An address that is none of a Redis server.
+#[derive(Clone, Debug, Error)]
+#[error("this is no address of a Redis server: {0}")]
+pub struct BadAddress(String);
+
+/// Where a Redis server is. All clones are the same place; its password never shows.
+#[derive(Clone)]
+pub struct Redis {
+    client: Client,
+    shown: Arc<str>,
+}
+
+impl Redis {
+    /// The server at `redis://[user:password@]host[:port][/db]`, or `rediss://` for TLS.
+    ///
+    /// # Errors
+    /// When that is not what the text says.
+    pub fn at(url: &str) -> Result<Self, BadAddress> {
+        // What the client says of a bad address may hold all of it.
+        let bad = |_| BadAddress("write redis://host:port, or rediss:// for TLS".into());
+        let client = Client::open(url).map_err(bad)?;
+        let info = client.get_connection_info();
+        let (addr, db) = (info.addr().to_string(), info.redis_settings().db());
+        let shown = if db == 0 { addr } else { format!("{addr}, database {db}") };
+        Ok(Self { client, shown: shown.into() })
+    }
+
+    /// A connection of its own; a command on it waits at most `answer_max`, or the usual time.
+    pub(crate) async fn connect(
+        &self,
+        answer_max: Option<Duration>,
+    ) -> Result<MultiplexedConnection, RedisError> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT_MAX))
+            .set_response_timeout(Some(answer_max.unwrap_or(ANSWER_MAX)));
+        self.client.get_multiplexed_async_connection_with_config(&config).await
+    }
+
+    /// A connection that hears what is published.
+    pub(crate) async fn hearing(&self) -> Result<redis::aio::PubSub, RedisError> {
+        let opened = tokio::time::timeout(CONNECT_MAX, self.client.get_async_pubsub()).await;
+        opened.unwrap_or_else(|_| Err((ErrorKind::Io, "it does not answer").into()))
+    }
+
+    /// Asks the server for its version: whether it is there and lets us in.
+    ///
+    /// # Errors
+    /// Why it is not so.
+    pub async fn version(&self) -> Result<String, NotCarried> {
+        let mut connection = self.connect(None).await.map_err(|it| self.not_carried(&it))?;
+        let asked = redis::cmd("INFO").arg("server").query_async::<String>(&mut connection).await;
+        let told = asked.map_err(|it| self.not_carried(&it))?;
+        let version = told.lines().find_map(|line| line.strip_prefix("redis_version:"));
+        Ok(version.unwrap_or("of an unknown version").to_owned())
+    }
+
+    /// What an error means for who wanted something carried.
+    pub(crate) fn not_carried(&self, error: &RedisError) -> NotCarried {
+        let said = format!("redis at {}: {error}", self.shown);
+        let code = error.code().unwrap_or_default();
+        let is_closed = matches!(code, "NOAUTH" | "WRONGPASS" | "WRONGTYPE" | "NOPERM");
+        match error.kind() {
+            ErrorKind::AuthenticationFailed
+            | ErrorKind::InvalidClientConfig
+            | ErrorKind::Server(ServerErrorKind::NoPerm) => NotCarried::Barred(said),
+            _ if is_closed => NotCarried::Barred(said),
+            _ => NotCarried::Away(said),
+        }
+    }
+}
+
+impl fmt::Display for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Redis({})", self.shown)
+    }
+}
+
+/// The one connection of a carrier. Nothing mends it behind its back: whoever lost it asks the
+/// server for its place before anything else is said on a new one.
+pub(crate) struct Line {
+    pub(crate) redis: Redis,
+    open: Mutex<Option<MultiplexedConnection>>,
+}
+
+impl Line {
+    pub(crate) fn to(redis: Redis) -> Self {
+        Self { redis, open: Mutex::new(None) }
+    }
+
+    /// Opens it anew.
+    pub(crate) async fn reopen(&self) -> Result<MultiplexedConnection, NotCarried> {
+        let mut open = self.open.lock().await;
+        *open = None;
+        let connection = self.redis.connect(None).await;
+        let connection = connection.map_err(|error| self.redis.not_carried(&error))?;
+        *open = Some(connection.clone());
+        Ok(connection)
+    }
+
+    /// As it is.
+    pub(crate) async fn connection(&self) -> Result<MultiplexedConnection, NotCarried> {
+        let away = || NotCarried::Away(format!("redis at {}: not connected", self.redis));
+        self.open.lock().await.clone().ok_or_else(away)
+    }
+
+    /// Gives it up, and says what the error means.
+    pub(crate) async fn broke(&self, error: &RedisError) -> NotCarried {
+        *self.open.lock().await = None;
+        self.redis.not_carried(error)
+    }
+}

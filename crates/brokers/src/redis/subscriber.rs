@@ -1,0 +1,105 @@
+//! Messages in over Redis Pub/Sub: heard by one process, done as they come, lost if nobody hears.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use redis::RedisError;
+use tokio::sync::watch;
+
+use super::connection::Redis;
+use crate::intake::{Incoming, Intake, waits};
+
+/// So many messages are done at a time.
+const AT_ONCE: usize = 256;
+/// A connection on which nothing comes is looked after this often.
+const PING_EVERY: Duration = Duration::from_secs(10);
+/// Who does not answer a ping by then is away.
+const PONG_MAX: Duration = Duration::from_secs(5);
+/// Who does not have the lease looks this often whether it is free.
+const LEASE_ASKED_EVERY: Duration = Duration::from_secs(2);
+
+/// Hears the channels of a server.
+pub struct Subscriber {
+    redis: Redis,
+    intake: Intake,
+}
+
+impl Subscriber {
+    /// Hears what comes by the doors of an intake.
+    #[must_use]
+    pub fn of(redis: Redis, intake: Intake) -> Self {
+        Self { redis, intake }
+    }
+
+    /// Hears until it is told to stop. Only one process of many hears: a message is one message.
+    pub async fn run(self, mut stopping: watch::Receiver<bool>) {
+        let mut waits = waits();
+        let lease = self.intake.bus().lease(self.intake.service(), 0, "listen/redis-channels");
+        let mut lease = match lease {
+            Ok(lease) => lease,
+            Err(failure) => return tracing::error!(%failure, "channels cannot be heard"),
+        };
+        while !*stopping.borrow() {
+            let wait = if lease.has().unwrap_or(false) {
+                match self.hear(&mut lease, &mut stopping).await {
+                    Ok(()) => {
+                        waits = self::waits();
+                        continue;
+                    }
+                    Err(error) => {
+                        let why = self.redis.not_carried(&error);
+                        tracing::warn!(%why, "the channels are not heard now");
+                        waits.next().unwrap_or(PONG_MAX)
+                    }
+                }
+            } else {
+                LEASE_ASKED_EVERY
+            };
+            let _ = tokio::time::timeout(wait, stopping.wait_for(|told| *told)).await;
+        }
+    }
+
+    async fn hear(
+        &self,
+        lease: &mut earmark_kernel::Lease,
+        stopping: &mut watch::Receiver<bool>,
+    ) -> Result<(), RedisError> {
+        let (mut sink, heard) = self.redis.hearing().await?.split();
+        let channels: Vec<&str> =
+            self.intake.doors().iter().map(|it| it.channel.as_str()).collect();
+        sink.subscribe(channels).await?;
+        tracing::info!(redis = %self.redis, "channels are heard");
+        let mut heard = heard.ready_chunks(AT_ONCE);
+        let (stop, patience) = (stopping.clone(), PING_EVERY.min(LEASE_ASKED_EVERY));
+        while lease.has().unwrap_or(false) {
+            let next = tokio::select! {
+                next = tokio::time::timeout(patience, heard.next()) => next,
+                _ = stopping.wait_for(|told| *told) => return Ok(()),
+            };
+            match next {
+                Ok(Some(messages)) => {
+                    let messages = messages.iter().filter_map(|it| self.incoming(it)).collect();
+                    self.intake.take(messages, &stop).await;
+                }
+                Ok(None) => return Err(gone()),
+                Err(_) => {
+                    let pong = tokio::time::timeout(PONG_MAX, sink.ping::<redis::Value>()).await;
+                    pong.map_err(|_| gone())??;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn incoming(&self, message: &redis::Msg) -> Option<Incoming> {
+        let channel = message.get_channel_name();
+        let door = self.intake.doors().iter().position(|it| it.channel == channel)?;
+        // It comes once; the id is for tries of our own.
+        let id = format!("redis/{channel}/{}", self.intake.bus().new_id());
+        Some(Incoming { door, id, body: message.get_payload_bytes().to_vec(), hopeless: None })
+    }
+}
+
+fn gone() -> RedisError {
+    (redis::ErrorKind::Io, "the connection is gone").into()
+}

@@ -1,0 +1,89 @@
+//! The letters that events ask for: what they say, who sends them, and which of them wait.
+
+use earmark_brokers::smtp::{self, Letter, Mail};
+use earmark_contracts::allocation::OutOfStock;
+use earmark_kernel::{Bus, PublicEvent, PublicRecord};
+use serde::Serialize;
+
+use crate::config::Settings;
+use crate::problem::Problem;
+
+/// Who is told unless somebody says otherwise: the book's address.
+const TO: &str = "stock@made.com";
+/// Who says it.
+const FROM: &str = "earmark@localhost";
+/// So many events are read at a time.
+const PAGE: usize = 1_000;
+
+/// What sends letters, if the settings name a mail server.
+pub fn carrier(settings: &Settings) -> Result<Option<Mail>, Problem> {
+    let Some(server) = &settings.smtp else { return Ok(None) };
+    let (from, to) = (settings.mail_from.as_deref().unwrap_or(FROM), recipient(settings));
+    let mail = Mail::by(server.reveal(), from, to, OutOfStock::NAME, write);
+    mail.map(Some).map_err(|error| {
+        Problem::usage(error).advise("The settings are smtp, mail_from and mail_to.")
+    })
+}
+
+fn recipient(settings: &Settings) -> &str {
+    settings.mail_to.as_deref().unwrap_or(TO)
+}
+
+/// The letter about an event; no other event has one.
+fn write(event: &PublicRecord) -> Option<Letter> {
+    if event.name != OutOfStock::NAME {
+        return None;
+    }
+    let fact: OutOfStock = serde_json::from_str(event.data.get()).ok()?;
+    let OutOfStock { sku, orderid, line_id, qty, queued } = fact;
+    let then = if queued { "It waits for stock." } else { "It was not taken." };
+    let text = format!(
+        "Out of stock for {}\n\nOrder {}, line {}: {qty} wanted. {then}\n",
+        sku.0, orderid.0, line_id.0
+    );
+    Some(Letter { subject: format!("Out of stock for {}", sku.0), text })
+}
+
+/// A letter that waits to be sent.
+#[derive(Debug, Serialize)]
+pub struct Waiting {
+    pub id: String,
+    pub at_ms: i64,
+    pub to: String,
+    pub subject: String,
+    pub text: String,
+}
+
+/// The letters of a bus that were not sent, oldest first, at most `limit`; and how many there are.
+pub fn waiting(
+    bus: &Bus,
+    settings: &Settings,
+    limit: usize,
+) -> Result<(Vec<Waiting>, usize), Problem> {
+    let (mut letters, mut count) = (Vec::new(), 0);
+    for it in bus.status() {
+        let mut after = bus.relayed(smtp::NAME, it.service, it.partition)?;
+        loop {
+            let events = bus.feed(it.service, it.partition, after, PAGE)?;
+            let Some(last) = events.last() else { break };
+            after = last.sequence;
+            for event in &events {
+                let Some(Letter { subject, text }) = write(event) else { continue };
+                count += 1;
+                if letters.len() < limit {
+                    let (id, to) = (event.id.clone(), recipient(settings).to_owned());
+                    letters.push(Waiting { id, at_ms: event.at_ms, to, subject, text });
+                }
+            }
+        }
+    }
+    Ok((letters, count))
+}
+
+/// Leaves out every letter that waits now.
+pub async fn discard(bus: &Bus) -> Result<(), Problem> {
+    for it in bus.status() {
+        bus.skip_relayed(smtp::NAME, it.service, it.partition).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! What goes to Redis and comes from it: the book's channels, and streams.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use earmark_brokers::intake::{Door, Intake};
+use earmark_brokers::redis::{Bare, Channels, Group, Redis, Streams, Subscriber};
+use earmark_contracts::allocation::{
+    Allocate, AllocateLine, ChangeBatch, ChangeBatchQuantity, CloseBatch, CreateBatch, Deallocate,
+    LineAllocated,
+};
+use earmark_kernel::{Bus, Carrier, Command, Message, Pace, PublicEvent};
+use tokio::sync::watch;
+
+use super::{Work, bounded, relays};
+use crate::config::Settings;
+use crate::problem::Problem;
+
+/// Who reads what comes in, and where it is parked.
+const SERVICE: &str = "allocation";
+/// The consumer group that reads the streams of commands.
+const GROUP: &str = "earmark";
+/// What goes out and comes in begins with this.
+const PREFIX: &str = "earmark";
+/// So many events a stream keeps.
+const STREAM_EVENTS: u64 = 200_000;
+/// What a consumer was given and has not acknowledged for so long goes to another, in seconds.
+const CLAIM_S: u64 = 30;
+
+/// The server that the settings name, if they name one.
+pub fn server(settings: &Settings) -> Result<Option<Redis>, Problem> {
+    let Some(address) = &settings.redis else { return Ok(None) };
+    let redis = Redis::at(address.reveal());
+    redis.map(Some).map_err(|error| {
+        Problem::usage(error).advise(
+            "Say it as redis://[user:password@]host[:port][/database] in --redis, EARMARK_REDIS or \
+             the settings file.",
+        )
+    })
+}
+
+/// The relays to Redis, and what hears it.
+pub fn works(
+    bus: &Bus,
+    settings: &Settings,
+    stop: &watch::Sender<bool>,
+) -> Result<Vec<Work>, Problem> {
+    let Some(redis) = server(settings)? else { return Ok(Vec::new()) };
+    let prefix = settings.redis_prefix.as_deref().unwrap_or(PREFIX);
+    let keeps = settings.redis_stream_events.unwrap_or(STREAM_EVENTS);
+    let claim = Duration::from_secs(settings.redis_claim_s.unwrap_or(CLAIM_S).max(1));
+    let channel = |named: &Option<String>, name: &str| named.as_deref().unwrap_or(name).to_owned();
+    let line_allocated = Bare {
+        event: LineAllocated::NAME,
+        channel: channel(&settings.redis_line_allocated, "line_allocated"),
+        fields: &["orderid", "sku", "qty", "batchref"],
+    };
+    let doors = vec![
+        Door {
+            channel: channel(&settings.redis_change_batch_quantity, ChangeBatchQuantity::NAME),
+            message: ChangeBatchQuantity::NAME,
+            also: &[CreateBatch::NAME, ChangeBatch::NAME, CloseBatch::NAME],
+            keys: &["batchref", "reference"],
+        },
+        Door {
+            channel: channel(&settings.redis_allocate, AllocateLine::NAME),
+            message: AllocateLine::NAME,
+            also: &[Allocate::NAME, Deallocate::NAME],
+            keys: &["sku"],
+        },
+    ];
+    let intake = Intake::new(bus, SERVICE, doors);
+    let carriers: [Arc<dyn Carrier>; 2] = [
+        Arc::new(Streams::of(redis.clone(), prefix, keeps)),
+        Arc::new(Channels::of(redis.clone(), prefix, vec![line_allocated])),
+    ];
+    let mut works = Vec::new();
+    for carrier in &carriers {
+        works.extend(relays(bus, carrier, Pace::default(), stop)?);
+    }
+    let group = Group::of(redis.clone(), intake.clone(), GROUP, claim);
+    works.push(bounded(group.run(stop.subscribe()), stop));
+    let subscriber = Subscriber::of(redis, intake);
+    works.push(bounded(subscriber.run(stop.subscribe()), stop));
+    Ok(works)
+}

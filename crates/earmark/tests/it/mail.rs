@@ -1,0 +1,86 @@
+//! Letters: kept while nobody is named who takes them, sent once when somebody does.
+
+use std::path::Path;
+use std::time::Duration;
+
+use earmark_servers::clock::until;
+use earmark_servers::smtp::Smtp;
+use insta::assert_snapshot;
+
+use crate::program::{Server, done, program, text};
+
+const SOON: Duration = Duration::from_secs(30);
+
+fn served(data: &Path, smtp: Option<&Smtp>) -> Server {
+    let mut command = program(&["serve", "--listen", "127.0.0.1:0", "--data", text(data)]);
+    if let Some(smtp) = smtp {
+        command.env("EARMARK_SMTP", smtp.url());
+    }
+    Server::of(command)
+}
+
+fn run_out(server: &Server, order: &str) {
+    let line = format!(r#"{{"orderid":"{order}","sku":"CHAIR","qty":30}}"#);
+    assert_eq!(server.post("/allocate", &line).0, 201);
+}
+
+#[test]
+fn letters_wait_in_the_outbox_and_are_sent_once() {
+    let (folder, mut smtp) = (tempfile::tempdir().unwrap(), Smtp::prepare().unwrap());
+    let server = served(folder.path(), None);
+    server.post("/add_batch", r#"{"ref":"b1","sku":"CHAIR","qty":20,"eta":null}"#);
+    run_out(&server, "o1");
+    assert_eq!(server.stop(), 0);
+    let outbox = ["outbox", "--data", text(folder.path())];
+    assert_snapshot!(done(&outbox).out, @"
+    ┌──────────────────────────────────────────────────────────────────────────────────────────────┐
+    │ to               subject                  text                                               │
+    ╞══════════════════════════════════════════════════════════════════════════════════════════════╡
+    │ stock@made.com   Out of stock for CHAIR   Order o1, line CHAIR: 30 wanted. It was not taken. │
+    └──────────────────────────────────────────────────────────────────────────────────────────────┘
+    ");
+    // There is a mail server now, but it does not answer yet.
+    let server = served(folder.path(), Some(&smtp));
+    run_out(&server, "o2");
+    smtp.start().unwrap();
+    assert!(until(SOON, || smtp.taken().unwrap().len() == 2));
+    run_out(&server, "o3");
+    assert!(until(SOON, || smtp.taken().unwrap().len() == 3));
+    assert_eq!(server.stop(), 0);
+    assert_snapshot!(done(&outbox).out, @"no letter waits");
+    let mut server = served(folder.path(), Some(&smtp));
+    run_out(&server, "o4");
+    assert!(until(SOON, || smtp.taken().unwrap().len() == 4));
+    server.child.kill().unwrap();
+    server.child.wait().unwrap();
+    // Only a letter whose taking was not put down yet may come again, with the same Message-ID.
+    let server = served(folder.path(), Some(&smtp));
+    run_out(&server, "o5");
+    let letters = || {
+        let mut letters = smtp.taken().unwrap();
+        letters.sort();
+        letters.dedup_by_key(|it| message_id(it));
+        letters
+    };
+    assert!(until(SOON, || letters().len() == 5), "{:#?}", letters());
+    assert_eq!(server.stop(), 0);
+    let letter = letters().into_iter().find(|it| it.contains("Order o1,")).unwrap();
+    let lines = letter.lines().filter(|it| !it.starts_with("X-") && !it.starts_with("Date"));
+    let lines: Vec<&str> = lines.filter(|it| !it.starts_with("Message-ID")).collect();
+    assert_snapshot!(lines.join("\n"), @"
+    From: earmark@localhost
+    To: stock@made.com
+    Subject: Out of stock for CHAIR
+    Content-Type: text/plain; charset=utf-8
+    Content-Transfer-Encoding: 7bit
+
+    Out of stock for CHAIR
+
+    Order o1, line CHAIR: 30 wanted. It was not taken.
+    ");
+    assert!(message_id(&letter).is_some_and(|it| it.ends_with("@localhost>")), "{letter}");
+}
+
+fn message_id(letter: &str) -> Option<String> {
+    letter.lines().find(|it| it.starts_with("Message-ID")).map(str::to_owned)
+}

@@ -1,0 +1,331 @@
+//! A relay: reads the public events of a partition, has them carried, and keeps its place.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use tokio::sync::watch;
+
+use crate::board::{OnBoard, RelayPhase, RelayStatus, cursor};
+use crate::bus::Bus;
+use crate::carrier::{Carrier, NotCarried, Place, Source};
+use crate::clock::Stopwatch;
+use crate::feed::{Feed, PublicRecord, Reached};
+use crate::kernel_event::Parked;
+use crate::lease::{KEPT_EVERY, Lease};
+use crate::message::{Idempotency, Meta};
+use crate::partition::Partition;
+use crate::problem::Failure;
+
+/// Who does not have the lease looks this often whether it is free.
+const LEASE_ASKED_EVERY: Duration = Duration::from_secs(2);
+/// The first wait for a carrier that is away; then longer and longer.
+const AGAIN_MIN: Duration = Duration::from_millis(50);
+/// The longest such wait.
+const AGAIN_MAX: Duration = Duration::from_secs(2);
+/// A carrier that takes nothing until somebody has looked is asked again after so long.
+const BARRED_AGAIN: Duration = Duration::from_secs(10);
+/// A relay that is told to stop may still publish for so long what has happened by then.
+const LAST_EVENTS: Duration = Duration::from_secs(2);
+
+/// How much a relay does at a time.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Events published together, at most.
+    pub events: usize,
+    /// The place is kept at most this often while events are published: zero keeps it each time.
+    pub keep_every: Duration,
+    /// It is also kept when the log has gone on by so many numbers that it did not have to carry.
+    pub keep_numbers: u64,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { events: 500, keep_every: Duration::from_secs(1), keep_numbers: 100_000 }
+    }
+}
+
+/// What a step of a relay came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// It went on.
+    Further,
+    /// There is nothing beyond this number.
+    AtHead(u64),
+    /// Another process does this work.
+    Elsewhere,
+}
+
+/// Publishes the public events of one partition to one carrier. It reads the log, so it never holds
+/// a writer up; where it is goes into the log as the place of any reader does.
+pub struct Relay {
+    bus: Bus,
+    partition: Arc<Partition>,
+    carrier: Arc<dyn Carrier>,
+    source: Source,
+    pace: Pace,
+    lease: Lease,
+    /// Where it reads on; none: the carrier has to be asked first.
+    at: Option<Reached>,
+    /// The highest number that the carrier has confirmed in this process' life.
+    confirmed: u64,
+    /// What the log says.
+    kept: u64,
+    kept_at: Stopwatch,
+    /// Something was published since the place was kept.
+    is_ahead: bool,
+}
+
+impl Relay {
+    /// A relay of one partition of a service.
+    ///
+    /// # Errors
+    /// When there is no such partition, or the storage cannot be read.
+    pub fn new(
+        bus: &Bus,
+        service: &str,
+        partition: usize,
+        carrier: Arc<dyn Carrier>,
+        pace: Pace,
+    ) -> Result<Self, Failure> {
+        let found = Arc::clone(bus.partition(service, partition)?);
+        let source =
+            Source { service: found.service.name, partition, log_id: found.log_id.clone() };
+        let work = cursor(carrier.name());
+        let relay = Self {
+            bus: bus.clone(),
+            partition: found,
+            carrier,
+            source,
+            pace,
+            lease: bus.lease(service, partition, &work)?,
+            at: None,
+            confirmed: 0,
+            kept: 0,
+            kept_at: Stopwatch::start(),
+            is_ahead: false,
+        };
+        relay.say(RelayPhase::Starting, None);
+        Ok(relay)
+    }
+
+    /// Publishes what happens until it is told to stop, then what has happened by then.
+    pub async fn run(mut self, mut stopping: watch::Receiver<bool>) {
+        let mut waits = waits();
+        let mut stopped: Option<Stopwatch> = None;
+        let is_over = |it: &Option<Stopwatch>| {
+            it.as_ref().is_some_and(|it| it.seconds() > LAST_EVENTS.as_secs_f64())
+        };
+        while !is_over(&stopped) {
+            if *stopping.borrow() && stopped.is_none() {
+                stopped = Some(Stopwatch::start());
+            }
+            let wait = match self.step().await {
+                Ok(Step::Further) => {
+                    waits = self::waits();
+                    continue;
+                }
+                Ok(Step::AtHead(head)) => {
+                    waits = self::waits();
+                    if stopped.is_some() {
+                        break;
+                    }
+                    self.wait_for_more(head, &mut stopping).await;
+                    continue;
+                }
+                Ok(Step::Elsewhere) => LEASE_ASKED_EVERY,
+                Err(NotCarried::Barred(_)) => BARRED_AGAIN,
+                Err(_) => waits.next().unwrap_or(AGAIN_MAX),
+            };
+            if stopped.is_some() {
+                break;
+            }
+            let _ = tokio::time::timeout(wait, stopping.wait_for(|told| *told)).await;
+        }
+        self.keep().await;
+        self.say(RelayPhase::Stopped, None);
+    }
+
+    /// Takes one step: the lease, then the carrier's place, then the next events. What goes wrong
+    /// is told once, and counted.
+    pub(crate) async fn step(&mut self) -> Result<Step, NotCarried> {
+        let stepped = self.try_step().await;
+        let named = [("carrier", self.carrier.name()), ("service", self.source.service)];
+        match &stepped {
+            Ok(Step::Elsewhere) => self.say(RelayPhase::Elsewhere, None),
+            Ok(_) => {}
+            Err(NotCarried::Refused { sequence, why }) => {
+                // Parked: the relay goes on behind it.
+                tracing::warn!(carrier = self.carrier.name(), sequence, why, "an event is refused");
+            }
+            Err(NotCarried::Away(why)) => {
+                self.at = None;
+                metrics::counter!("earmark_relay_breaks_total", &named).increment(1);
+                self.say(RelayPhase::Away, Some(why));
+            }
+            Err(NotCarried::Barred(why)) => {
+                self.at = None;
+                self.say(RelayPhase::Barred, Some(why));
+            }
+        }
+        stepped
+    }
+
+    async fn try_step(&mut self) -> Result<Step, NotCarried> {
+        if !self.lease.has().map_err(away)? {
+            self.at = None;
+            return Ok(Step::Elsewhere);
+        }
+        let Some(at) = self.at else {
+            let place = self.carrier.place(&self.source).await?;
+            self.at = Some(Reached { through: self.start(place)?, previous: None });
+            self.say(RelayPhase::Carrying, None);
+            return Ok(Step::Further);
+        };
+        let head = self.partition.follower.head();
+        let (mut events, reached) =
+            self.feed().read_on(at, head, self.pace.events).map_err(away)?;
+        events.retain(|event| self.carrier.carries(&event.name));
+        if !events.is_empty() {
+            match self.carrier.publish(&self.source, &events).await {
+                Ok(()) => self.count(events.len()),
+                Err(NotCarried::Refused { sequence, why }) => {
+                    return self.set_aside(&events, sequence, why).await;
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        self.go_to(reached, !events.is_empty());
+        if self.is_keeping_due() {
+            self.keep().await;
+        }
+        let is_at_head = reached.through >= head;
+        Ok(if is_at_head { Step::AtHead(head) } else { Step::Further })
+    }
+
+    /// From where on to publish, now that the carrier's place is known.
+    fn start(&mut self, place: Place) -> Result<u64, NotCarried> {
+        let name = self.carrier.name();
+        let known = self.partition.follower.read().map_err(away)?;
+        self.kept = known.cursors.get(&cursor(name)).map_err(away)?.unwrap_or(0);
+        drop(known);
+        let own = self.kept.max(self.confirmed);
+        let start = match place {
+            Place::Untold => own,
+            Place::Nothing { keeps } => own.saturating_sub(keeps),
+            Place::Through(through) => through,
+        };
+        let head = self.partition.log.head().map_err(away)?;
+        if start > head {
+            return Err(NotCarried::Barred(format!(
+                "it has events through {start}, but the log ends at {head}: was the log restored \
+                 from an older copy?"
+            )));
+        }
+        if start < own {
+            tracing::warn!(carrier = name, from = start, "the carrier lost events: sent again");
+            metrics::counter!("earmark_relay_rewinds_total", "carrier" => name).increment(1);
+        }
+        self.confirmed = start;
+        Ok(start)
+    }
+
+    fn feed(&self) -> Feed<'_> {
+        let Partition { service, log, log_id, index, .. } = &*self.partition;
+        Feed { service, log: log.as_ref(), log_id, partition: *index }
+    }
+
+    /// Sets an event aside that the carrier will never take, and goes on behind it.
+    async fn set_aside(
+        &mut self,
+        events: &[PublicRecord],
+        sequence: u64,
+        why: String,
+    ) -> Result<Step, NotCarried> {
+        let event = events.iter().find(|it| it.sequence == sequence);
+        let refused = NotCarried::Refused { sequence, why: why.clone() };
+        let Some(event) = event else { return Err(refused) };
+        let key = format!("{}/{}", cursor(self.carrier.name()), event.id);
+        let body = event.cloud_event();
+        let idempotency = Some(Idempotency::of(&key, body.as_bytes()));
+        let reason = format!("{} refuses it: {why}", self.carrier.name());
+        let parked = Parked { message: event.name.clone(), body, reason, idempotency };
+        self.bus.park(self.source.service, parked).await.map_err(away)?;
+        self.go_to(Reached { through: sequence, previous: Some(sequence) }, true);
+        Err(refused)
+    }
+
+    fn go_to(&mut self, reached: Reached, has_published: bool) {
+        self.at = Some(reached);
+        self.confirmed = reached.through;
+        self.is_ahead |= has_published;
+        self.bus.board().go_to(&self.on_board(), reached.through);
+    }
+
+    fn is_keeping_due(&self) -> bool {
+        let is_far = self.confirmed.saturating_sub(self.kept) >= self.pace.keep_numbers;
+        let is_time = self.kept_at.seconds() >= self.pace.keep_every.as_secs_f64();
+        is_far || (self.is_ahead && is_time)
+    }
+
+    /// Keeps the place in the log. Where that fails the place is an older one: more is sent again
+    /// after a restart, and nothing is left out.
+    pub(crate) async fn keep(&mut self) {
+        let is_news = self.is_ahead || self.confirmed > self.kept + self.pace.keep_numbers;
+        if !is_news || !self.lease.is_held() {
+            return;
+        }
+        self.kept_at = Stopwatch::start();
+        let mut meta = Meta::default();
+        self.bus.identify(&mut meta);
+        let cursor = cursor(self.carrier.name());
+        match self.partition.keep_cursor(&cursor, self.confirmed, meta).await {
+            Ok(()) => (self.kept, self.is_ahead) = (self.confirmed, false),
+            Err(failure) => tracing::debug!(%failure, "a relay's place was not kept"),
+        }
+    }
+
+    /// Waits until there is more, or the place or the lease has to be kept.
+    async fn wait_for_more(&self, head: u64, stopping: &mut watch::Receiver<bool>) {
+        let mut heads = self.partition.follower.watch();
+        let more = async {
+            tokio::select! {
+                _ = heads.wait_for(|now| *now > head) => {}
+                _ = stopping.wait_for(|told| *told) => {}
+            }
+        };
+        let at_most = if self.is_ahead { self.pace.keep_every } else { KEPT_EVERY };
+        let _ = tokio::time::timeout(at_most.max(AGAIN_MIN), more).await;
+    }
+
+    fn count(&self, events: usize) {
+        let named = [("carrier", self.carrier.name()), ("service", self.source.service)];
+        metrics::counter!("earmark_relay_published_total", &named).increment(events as u64);
+    }
+
+    fn on_board(&self) -> OnBoard {
+        (self.carrier.name(), self.source.service, self.source.partition)
+    }
+
+    fn say(&self, phase: RelayPhase, why: Option<&str>) {
+        let (carrier, service, partition) = self.on_board();
+        self.bus.board().say(RelayStatus {
+            carrier,
+            service,
+            partition,
+            phase,
+            through: self.confirmed,
+            lag: 0,
+            why: why.map(str::to_owned),
+        });
+    }
+}
+
+fn waits() -> impl Iterator<Item = Duration> {
+    let waits = ExponentialBuilder::new().with_min_delay(AGAIN_MIN).with_max_delay(AGAIN_MAX);
+    waits.with_jitter().without_max_times().build()
+}
+
+fn away(error: impl std::fmt::Display) -> NotCarried {
+    NotCarried::Away(error.to_string())
+}

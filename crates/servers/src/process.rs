@@ -1,0 +1,83 @@
+//! A server's process: started, awaited, killed or told to stop, and never left behind.
+
+use std::io::{Error, Result};
+use std::net::TcpListener;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::clock::until;
+
+/// A server that is not ready by then never will be.
+const READY: Duration = Duration::from_secs(30);
+
+/// A process that ends with this.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+}
+
+impl Process {
+    /// Starts a server, and asks until it is ready.
+    ///
+    /// # Errors
+    /// When it cannot be started, ended by itself, or was not ready in time.
+    pub fn start(command: &mut Command, mut is_ready: impl FnMut() -> bool) -> Result<Self> {
+        let quiet = command.stdin(Stdio::null()).stdout(Stdio::null());
+        let mut process = Self { child: quiet.spawn()? };
+        let mut ended = None;
+        let is_up = until(READY, || {
+            ended = process.child.try_wait().ok().flatten();
+            ended.is_some() || is_ready()
+        });
+        match ended {
+            Some(status) => Err(Error::other(format!("{command:?} ended: {status}"))),
+            None if is_up => Ok(process),
+            None => Err(Error::other(format!("{command:?} is not ready"))),
+        }
+    }
+
+    /// Ends it at once.
+    ///
+    /// # Errors
+    /// When it cannot be waited for.
+    pub fn kill(mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Sends it a signal; its end is not waited for.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        Ok(kill_process(Pid::from_child(&self.child), signal)?)
+    }
+
+    /// Tells it to stop, and waits until it has.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn stop(mut self) -> Result<ExitStatus> {
+        self.signal(Signal::TERM)?;
+        self.child.wait()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A port that nobody has at the moment.
+///
+/// # Errors
+/// When there is none.
+pub fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}

@@ -1,0 +1,28 @@
+//! What others say in the book's words, as commands.
+
+use earmark_contracts::allocation::{
+    Allocate, AllocateLine, ChangeBatch, ChangeBatchQuantity, WhenShort,
+};
+use earmark_contracts::values::Priority;
+
+pub(super) fn allocate_line(message: AllocateLine) -> Allocate {
+    Allocate {
+        order_id: message.orderid,
+        line_id: None,
+        sku: message.sku,
+        quantity: message.qty,
+        need_by: None,
+        priority: Priority::default(),
+        short: WhenShort::Reject,
+    }
+}
+
+pub(super) fn resize_batch(message: ChangeBatchQuantity) -> ChangeBatch {
+    ChangeBatch {
+        reference: message.batchref,
+        quantity: Some(message.qty),
+        eta: None,
+        reason: "told by message".into(),
+        if_match: Vec::new(),
+    }
+}
