@@ -19,6 +19,8 @@ use crate::problem::Failure;
 
 /// Who does not have the lease looks this often whether it is free.
 const LEASE_ASKED_EVERY: Duration = Duration::from_secs(2);
+/// So many public events are read at a time.
+const READ_AT_ONCE: usize = 500;
 /// The first wait for a carrier that is away; then longer and longer.
 const AGAIN_MIN: Duration = Duration::from_millis(50);
 /// The longest such wait.
@@ -183,24 +185,41 @@ impl Relay {
             return Ok(Step::Further);
         };
         let head = self.partition.follower.head();
-        let (mut events, reached) =
-            self.feed().read_on(at, head, self.pace.events).map_err(away)?;
+        let (mut events, reached) = self.feed().read_on(at, head, READ_AT_ONCE).map_err(away)?;
         events.retain(|event| self.carrier.carries(&event.name));
-        if !events.is_empty() {
-            match self.carrier.publish(&self.source, &events).await {
-                Ok(()) => self.count(events.len()),
-                Err(NotCarried::Refused { sequence, why }) => {
-                    return self.set_aside(&events, sequence, why).await;
-                }
-                Err(other) => return Err(other),
+        for events in events.chunks(self.pace.events.max(1)) {
+            // Who waits long for a carrier may have lost the work meanwhile.
+            if !self.lease.has().map_err(away)? {
+                self.at = None;
+                return Ok(Step::Elsewhere);
+            }
+            self.publish(events).await?;
+            if self.is_keeping_due() {
+                self.keep().await;
             }
         }
-        self.go_to(reached, !events.is_empty());
+        self.go_to(reached, false);
         if self.is_keeping_due() {
             self.keep().await;
         }
         let is_at_head = reached.through >= head;
         Ok(if is_at_head { Step::AtHead(head) } else { Step::Further })
+    }
+
+    /// Has some events carried; one that is refused for good is set aside.
+    async fn publish(&mut self, events: &[PublicRecord]) -> Result<(), NotCarried> {
+        let Some(last) = events.last().map(|it| it.sequence) else { return Ok(()) };
+        match self.carrier.publish(&self.source, events).await {
+            Ok(()) => {}
+            Err(NotCarried::Refused { sequence, why }) => {
+                return self.set_aside(events, sequence, why).await;
+            }
+            Err(other) => return Err(other),
+        }
+        let named = [("carrier", self.carrier.name()), ("service", self.source.service)];
+        metrics::counter!("earmark_relay_published_total", &named).increment(events.len() as u64);
+        self.go_to(Reached { through: last, previous: Some(last) }, true);
+        Ok(())
     }
 
     /// From where on to publish, now that the carrier's place is known.
@@ -241,7 +260,7 @@ impl Relay {
         events: &[PublicRecord],
         sequence: u64,
         why: String,
-    ) -> Result<Step, NotCarried> {
+    ) -> Result<(), NotCarried> {
         let event = events.iter().find(|it| it.sequence == sequence);
         let refused = NotCarried::Refused { sequence, why: why.clone() };
         let Some(event) = event else { return Err(refused) };
@@ -296,11 +315,6 @@ impl Relay {
         };
         let at_most = if self.is_ahead { self.pace.keep_every } else { KEPT_EVERY };
         let _ = tokio::time::timeout(at_most.max(AGAIN_MIN), more).await;
-    }
-
-    fn count(&self, events: usize) {
-        let named = [("carrier", self.carrier.name()), ("service", self.source.service)];
-        metrics::counter!("earmark_relay_published_total", &named).increment(events as u64);
     }
 
     fn on_board(&self) -> OnBoard {

@@ -1,1 +1,110 @@
-//! What comes in by a broker has its effect once, or is parked with the reason.
+//! What comes in by a broker has its effect once and in order, or is parked with the reason.
+
+use std::time::Duration;
+
+use earmark_brokers::intake::{Door, Incoming, Intake, Outcome};
+use earmark_brokers::redis::{Group, Redis};
+use earmark_kernel::Bus;
+use earmark_servers::clock::until;
+use earmark_servers::redis::Redis as Server;
+use tokio::sync::watch;
+
+use super::tally::{BREAKS, MOST, added, bus};
+
+const SOON: Duration = Duration::from_secs(20);
+
+fn intake(bus: &Bus) -> Intake {
+    let door = Door { channel: "numbers".into(), message: "tally.add", also: &[], keys: &["name"] };
+    Intake::new(bus, "tally", vec![door])
+}
+
+fn incoming(id: &str, body: &str) -> Incoming {
+    Incoming { door: 0, id: id.into(), body: body.into(), hopeless: None }
+}
+
+fn add(name: &str, by: u32) -> String {
+    format!(r#"{{"name":"{name}","by":{by}}}"#)
+}
+
+fn reasons(bus: &Bus) -> Vec<String> {
+    let parked = bus.parked("tally", None, 100).unwrap();
+    parked.into_iter().map(|(_, it)| it.reason).collect()
+}
+
+#[tokio::test]
+async fn what_is_about_one_thing_is_done_in_its_order_and_once() {
+    let (bus, runtime) = bus();
+    let (_stop, stopping) = watch::channel(false);
+    let messages = || (1..=200).map(|by| incoming(&format!("id-{by}"), &add("a", by))).collect();
+    let outcomes = intake(&bus).take(messages(), &stopping).await;
+    assert!(outcomes.iter().all(|it| *it == Outcome::Decided));
+    intake(&bus).take(messages(), &stopping).await;
+    assert_eq!(added(&bus), (1..=200).collect::<Vec<_>>());
+    runtime.stop();
+}
+
+#[tokio::test]
+async fn what_is_parked_holds_back_nothing() {
+    let (bus, runtime) = bus();
+    let (_stop, stopping) = watch::channel(false);
+    let event = |id: &str, rest: &str| {
+        format!(r#"{{"specversion":"1.0","id":"{id}","source":"/s","type":"tally.add",{rest}}}"#)
+    };
+    let messages = vec![
+        incoming("1", "\u{feff}{}"),
+        incoming("2", &"[".repeat(5_000)),
+        incoming("3", &add("a", BREAKS)),
+        incoming("4", &add("a", MOST + 1)),
+        incoming("5", &event("e", r#""data":{"name":"a","by":7}"#)),
+        incoming("6", &event("e", r#""data":{"name":"a","by":7},"extension":true"#)),
+        incoming("7", &event("e", r#""data":{"name":"a","by":8}"#)),
+        incoming("8", &event("f", r#""no_data":1"#)),
+        incoming("9", &event(&"x".repeat(300), r#""data":{}"#)),
+        incoming("10", &add("a", 9)),
+    ];
+    let outcomes = intake(&bus).take(messages, &stopping).await;
+    let parked = outcomes.iter().filter(|it| **it == Outcome::Parked).count();
+    assert_eq!((parked, added(&bus)), (6, vec![7, 9]), "{outcomes:?}");
+    let reasons = reasons(&bus);
+    assert!(reasons.iter().any(|it| it.contains("it breaks on this")), "{reasons:?}");
+    assert!(reasons.iter().any(|it| it.contains("used before")), "{reasons:?}");
+    runtime.stop();
+    let left = intake(&bus).take(vec![incoming("11", &add("a", 1))], &stopping).await;
+    assert_eq!(left, [Outcome::Left], "a service that stops leaves it to the next");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_goes_on_when_redis_comes_back_older_or_emptied() {
+    let mut server = Server::start().unwrap();
+    let (bus, runtime) = bus();
+    let (stop, stopping) = watch::channel(false);
+    let redis = Redis::at(&server.url()).unwrap();
+    let group = Group::of(redis, intake(&bus), "tallies", Duration::from_secs(1));
+    let reading = tokio::task::JoinSet::from_iter([group.run(stopping)]);
+    let send = |server: &Server, numbers: std::ops::RangeInclusive<u32>| {
+        for by in numbers {
+            let (id, body) = (format!("{by}-0"), add("a", by));
+            server.ask(&["XADD", "numbers", &id, "event", &body]).unwrap();
+        }
+    };
+    let has = |count: usize| until(SOON, || added(&bus).len() == count);
+    send(&server, 1..=20);
+    assert!(has(20));
+    server.save().unwrap();
+    send(&server, 21..=30);
+    assert!(has(30));
+    server.kill().unwrap();
+    server.start_again().unwrap();
+    // Their sender sends again what Redis lost: it is known already.
+    send(&server, 21..=40);
+    assert!(has(40));
+    server.kill().unwrap();
+    server.forget().unwrap();
+    server.start_again().unwrap();
+    send(&server, 31..=50);
+    assert!(has(50));
+    assert_eq!(added(&bus), (1..=50).collect::<Vec<_>>());
+    stop.send_replace(true);
+    reading.join_all().await;
+    runtime.stop();
+}

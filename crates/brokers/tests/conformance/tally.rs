@@ -1,1 +1,111 @@
-//! A service for the suite's intake: it adds numbers, refuses some, and breaks on one.
+//! A service for the suite's intake: it adds numbers up, refuses large ones, and breaks on one.
+
+use std::sync::Arc;
+
+use earmark_kernel::clock::SystemClock;
+use earmark_kernel::ids::RandomIds;
+use earmark_kernel::runtime::Runtime;
+use earmark_kernel::{
+    Aggregate, Bus, Command, Event, Fact, Limits, Now, Opening, Recorder, Service, Stores,
+};
+use earmark_stores::memory::{MemoryLog, MemoryRows};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// It breaks on this.
+pub const BREAKS: u32 = 999;
+/// It refuses more than this.
+pub const MOST: u32 = 1_000;
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Tally {
+    sum: u32,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data")]
+enum TallyEvent {
+    #[serde(rename = "tally.added")]
+    Added(Added),
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Added {
+    by: u32,
+}
+
+impl Event for TallyEvent {
+    fn name(&self) -> &'static str {
+        Added::NAME
+    }
+}
+
+impl Fact for Added {
+    type Of = TallyEvent;
+    const NAME: &'static str = "tally.added";
+    fn of(event: &TallyEvent) -> Option<&Self> {
+        let TallyEvent::Added(fact) = event;
+        Some(fact)
+    }
+}
+
+impl Aggregate for Tally {
+    const NAME: &'static str = "tally";
+    type Event = TallyEvent;
+    fn evolve(&mut self, event: &TallyEvent) {
+        let TallyEvent::Added(it) = event;
+        self.sum += it.by;
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Add {
+    name: String,
+    by: u32,
+}
+
+#[derive(Clone, Debug, Error, Serialize, Deserialize)]
+#[error("too much")]
+struct TooMuch;
+
+impl Command for Add {
+    const NAME: &'static str = "tally.add";
+    type Answer = u32;
+    type Refusal = TooMuch;
+    fn key(&self) -> Option<&str> {
+        Some(&self.name)
+    }
+}
+
+fn add(tally: &mut Recorder<Tally>, command: Add, _: Now) -> Result<u32, TooMuch> {
+    assert_ne!(command.by, BREAKS, "it breaks on this");
+    if command.by > MOST {
+        return Err(TooMuch);
+    }
+    tally.record(TallyEvent::Added(Added { by: command.by }));
+    Ok(command.by)
+}
+
+/// A bus with the service at work on a log in memory.
+pub fn bus() -> (Bus, Runtime) {
+    let service = Service::of::<Tally>("tally").handles(add, &[Added::NAME]);
+    let log = Arc::new(MemoryLog::new("log-a"));
+    let stores = vec![Stores { log, rows: Arc::new(MemoryRows::new()) }];
+    let opening = vec![Opening { service, stores }];
+    let ids = Arc::new(RandomIds);
+    let bus = Bus::open(opening, Arc::new(SystemClock), ids, Limits::default()).unwrap();
+    let runtime = Runtime::start(&bus).unwrap();
+    (bus, runtime)
+}
+
+/// What was added, in the order of the log, as it stands there: `"name":by`.
+pub fn added(bus: &Bus) -> Vec<u64> {
+    let records = bus.records("tally", 0, 0, 10_000).unwrap();
+    let events = records.iter().flat_map(|record| {
+        let events: Vec<serde_json::Value> = serde_json::from_str(&record.events).unwrap();
+        events
+    });
+    let added = events.filter(|event| event["type"] == "tally.added");
+    added.map(|event| event["data"]["by"].as_u64().unwrap()).collect()
+}

@@ -21,7 +21,7 @@ struct Alive {
     services: Vec<PartitionAlive>,
     /// What carries events out. A carrier that is away does not make the server less ready: events
     /// wait for it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     carriers: Vec<CarrierAlive>,
 }
 
