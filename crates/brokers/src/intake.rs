@@ -265,7 +265,7 @@ fn open(door: &Door, envelope: Envelope) -> Result<Message, String> {
         return Err(format!("messages of type {name:?} are not taken here"));
     }
     let fields: Fields = serde_json::from_str(data.get()).unwrap_or_default();
-    let lane = partitionkey.map_or_else(|| lane(door, &fields), |key| format!("{}\0{key}", name));
+    let lane = partitionkey.map_or_else(|| lane(door, &fields), |key| format!("{name}\0{key}"));
     let idempotency = Idempotency::of(&format!("{source}/{id}"), data.get().as_bytes());
     let correlation = correlationid.map(Key::from);
     let meta = Meta { idempotency: Some(idempotency), correlation, ..Meta::default() };
