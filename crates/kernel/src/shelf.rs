@@ -255,8 +255,7 @@ impl Follower {
     /// The state as of the head at this moment, for reading.
     pub(crate) fn read(&self) -> Result<RwLockReadGuard<'_, Shelf>, StoreError> {
         self.follow()?;
-        self.catch_up()?;
-        self.as_applied()
+        self.read_known()
     }
 
     /// The state as far as the log is applied.
