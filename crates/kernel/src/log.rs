@@ -96,8 +96,9 @@ pub trait LogStore: Send + Sync {
     }
 
     /// Begins a writer's turn: nobody else appends until it ends, with [`LogStore::append`]
-    /// (however that ends) or [`LogStore::release`]. Returns the records that others appended after `after`,
-    /// oldest first, all of them. A turn that stands still may be lost: then `append` fails.
+    /// (however that ends) or [`LogStore::release`]. Returns the records that others appended
+    /// after `after`, oldest first, all of them. A turn that stands still may be lost: then
+    /// `append` fails.
     ///
     /// # Errors
     /// When the turn was not given; nothing has happened then.

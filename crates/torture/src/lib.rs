@@ -10,6 +10,7 @@ mod duplicates;
 mod feed;
 mod kills;
 mod ledger;
+mod nodes;
 mod overload;
 mod report;
 mod request;
@@ -41,6 +42,12 @@ pub enum Torture {
     Disconnects(u64),
     /// Five times what it can do.
     Overload(Overload),
+    /// So many SIGKILLs of one of two nodes on one PostgreSQL.
+    NodeKills(u64),
+    /// So many immediate stops of the PostgreSQL under two nodes.
+    StoreStops(u64),
+    /// So many cut connections between a node and its PostgreSQL.
+    StoreCuts(u64),
 }
 
 /// Tortures the program over a fresh folder.
@@ -55,6 +62,9 @@ pub async fn run(ground: &Ground, torture: Torture) -> Result<Figures, String> {
         Torture::Duplicates(keys) => duplicates::torture(&mut world, keys).await,
         Torture::Disconnects(count) => disconnects::torture(&mut world, count).await,
         Torture::Overload(how) => overload::torture(&mut world, how).await,
+        Torture::NodeKills(count) => nodes::kills(&mut world, count).await,
+        Torture::StoreStops(count) => nodes::stops(&mut world, count).await,
+        Torture::StoreCuts(count) => nodes::cuts(&mut world, count).await,
     };
     match ended {
         Ok(figures) => Ok(figures),

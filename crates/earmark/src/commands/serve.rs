@@ -31,7 +31,7 @@ impl Serve {
         let edge = server::edge(settings.api_key_file(self.api_key_file.as_ref()).as_deref())?;
         let listen = settings.listen(self.listen.as_ref());
         server::address(&listen)?;
-        let house = House::open(&settings.data(self.folder.data.as_ref()))?;
+        let house = House::open(&settings.site(self.folder.data.as_ref())?)?;
         serve(house, edge, &listen, |_| Ok(()))
     }
 }

@@ -9,6 +9,7 @@ mod descriptors;
 mod disk;
 mod folders;
 mod import;
+mod nodes;
 mod program;
 mod replay;
 mod torture;

@@ -20,8 +20,8 @@ pub fn root() -> PathBuf {
 /// The program, with nothing of this process' environment that it could hear.
 pub fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_earmark"));
-    for name in ["EARMARK_CONFIG", "EARMARK_DATA", "EARMARK_LISTEN", "EARMARK_API_KEY_FILE"] {
-        command.env_remove(name);
+    for name in ["CONFIG", "DATA", "STORE", "PARTITIONS", "LISTEN", "API_KEY_FILE"] {
+        command.env_remove(format!("EARMARK_{name}"));
     }
     command.env_remove("RUST_LOG").env("NO_COLOR", "1").args(arguments);
     command
