@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::client::Client;
 use crate::commands::{
-    allocate, bench, completions, demo, doctor, flow, import, log, messages, outbox, parked,
+    allocate, bench, completions, db, demo, doctor, flow, import, log, messages, outbox, parked,
     replay, serve, stock, verify,
 };
 use crate::config::Settings;
@@ -36,6 +36,15 @@ pub struct Global {
     /// A TOML file of settings [env: EARMARK_CONFIG] [default: ./earmark.toml if there is one]
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// The PostgreSQL that holds the log for any number of processes, as
+    /// postgres://user:password@host/database; --data then holds only what is derived from it
+    /// [env: EARMARK_STORE]
+    #[arg(long, global = true, value_name = "URL")]
+    pub store: Option<String>,
+    /// How many partitions new data get; from then on it is always so many
+    /// [env: EARMARK_PARTITIONS] [default: 1]
+    #[arg(long, global = true, value_name = "N")]
+    pub partitions: Option<u16>,
     /// What is told on stderr: off, error, warn, info, debug, trace, or a filter as in RUST_LOG
     #[arg(long, global = true, value_name = "FILTER")]
     pub log: Option<String>,
@@ -100,6 +109,8 @@ pub enum Command {
     Outbox(outbox::Outbox),
     /// Look whether everything is as it should be
     Doctor(doctor::Doctor),
+    /// Copy the log
+    Db(db::Db),
     /// Draw what leads to what
     Flow(flow::Flow),
     /// Print the page of all messages

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use crate::cli::Global;
 use crate::problem::Problem;
+use crate::site::Site;
 
 /// Read where no file is named and this one is there.
 const FILE: &str = "earmark.toml";
@@ -18,11 +19,15 @@ const DATA: &str = "earmark-data";
 const LISTEN: &str = "127.0.0.1:5005";
 
 /// What file and environment say; a flag comes before either.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// The folder that holds the data.
     pub data: Option<PathBuf>,
+    /// The database that holds the log.
+    pub store: Option<String>,
+    /// How many partitions new data get.
+    pub partitions: Option<u16>,
     /// Where the server listens.
     pub listen: Option<String>,
     /// The file that holds the keys callers must show.
@@ -54,8 +59,10 @@ pub struct Settings {
 }
 
 /// The names of the settings: in a file, and behind `EARMARK_` in the environment.
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 17] = [
     "data",
+    "store",
+    "partitions",
     "listen",
     "api_key_file",
     "log",
@@ -107,7 +114,9 @@ impl Settings {
             read => read.map_err(|error| unreadable(&path, &error))?,
         };
         let file = Self::of_file(&text).map_err(|error| unreadable(&path, &error))?;
-        Ok(Self::of_environment()?.or(file))
+        let flags =
+            Self { store: global.store.clone(), partitions: global.partitions, ..Self::default() };
+        Ok(flags.or(Self::of_environment()?).or(file))
     }
 
     /// Reads the text of a file.
@@ -132,6 +141,8 @@ impl Settings {
     fn or(self, other: Self) -> Self {
         Self {
             data: self.data.or(other.data),
+            store: self.store.or(other.store),
+            partitions: self.partitions.or(other.partitions),
             listen: self.listen.or(other.listen),
             api_key_file: self.api_key_file.or(other.api_key_file),
             log: self.log.or(other.log),
@@ -155,6 +166,15 @@ impl Settings {
     pub fn data(&self, flag: Option<&PathBuf>) -> PathBuf {
         let said = flag.or(self.data.as_ref());
         said.cloned().unwrap_or_else(|| PathBuf::from(DATA))
+    }
+
+    /// Where the data are: in the flag's folder, or the settings', or the usual one, and in the
+    /// database of the settings, if they name one.
+    pub fn site(&self, flag: Option<&PathBuf>) -> Result<Site, Problem> {
+        let store = self.store.as_deref().map(str::parse).transpose().map_err(|error| {
+            Problem::usage(error).advise("Say it like postgres://user:password@host:5432/database.")
+        })?;
+        Ok(Site { folder: self.data(flag), store, partitions: self.partitions })
     }
 
     /// Where to listen: the flag's address, or the settings', or the usual one.

@@ -8,10 +8,12 @@ use earmark_kernel::Bus;
 use earmark_kernel::clock::{Clock, SystemClock};
 use earmark_kernel::runtime::Runtime;
 use earmark_stores::sqlite::{DataFolder, OpenError};
+use tempfile::TempDir;
 
 use crate::config::Settings;
 use crate::outside::Outside;
 use crate::problem::Problem;
+use crate::site::Site;
 use crate::wiring;
 
 /// Where a server says how it is reached, while it has the folder.
@@ -23,34 +25,48 @@ pub struct House {
     pub runtime: Runtime,
     folder: DataFolder,
     outside: Option<Outside>,
+    /// A folder that goes with this.
+    _borrowed: Option<TempDir>,
 }
 
 impl House {
-    /// Opens the folder, and makes it if there is none.
-    pub fn open(path: &Path) -> Result<Self, Problem> {
-        Self::open_at(path, Arc::new(SystemClock))
+    /// Opens the site, and makes what is not there.
+    pub fn open(site: &Site) -> Result<Self, Problem> {
+        Self::open_at(site, Arc::new(SystemClock))
     }
 
-    /// Opens a folder that is there.
-    pub fn open_existing(path: &Path) -> Result<Self, Problem> {
-        if !holds_a_log(path) {
-            let what = format!("there is no data in {}", path.display());
+    /// Opens the site for a while. Where a database holds the log and another process has the
+    /// folder, views are derived in a temporary one.
+    pub fn visit(site: &Site) -> Result<Self, Problem> {
+        if site.store.is_none() || !Self::is_taken(&site.folder) {
+            return Self::open(site);
+        }
+        let borrowed = tempfile::Builder::new().prefix("earmark-visit-").tempdir()?;
+        let house = Self::open(&Site { folder: borrowed.path().to_owned(), ..site.clone() })?;
+        Ok(Self { _borrowed: Some(borrowed), ..house })
+    }
+
+    /// Opens data that are there.
+    pub fn open_existing(site: &Site) -> Result<Self, Problem> {
+        if site.store.is_none() && !holds_a_log(&site.folder) {
+            let what = format!("there is no data in {}", site.folder.display());
             return Err(Problem::new(what).advise(
                 "Name the folder with --data, or begin: `earmark demo` for a first look, `earmark \
                  import batches FILE.csv` for stock of your own.",
             ));
         }
-        Self::open(path)
+        Self::visit(site)
     }
 
-    /// Opens the folder with another clock than the machine's.
-    pub fn open_at(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, Problem> {
+    /// Opens the site with another clock than the machine's.
+    pub fn open_at(site: &Site, clock: Arc<dyn Clock>) -> Result<Self, Problem> {
+        let path = &site.folder;
         let folder = DataFolder::open(path).map_err(|error| refused(path, &error))?;
         // A server that was killed could not take back what it said.
         let _ = fs::remove_file(path.join(URL_FILE));
-        let bus = wiring::open(&folder, clock)?;
+        let bus = wiring::open(&folder, site, clock)?;
         let runtime = Runtime::start(&bus)?;
-        Ok(Self { bus, runtime, folder, outside: None })
+        Ok(Self { bus, runtime, folder, outside: None, _borrowed: None })
     }
 
     /// Whether the folder holds a log.

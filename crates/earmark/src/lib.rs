@@ -20,6 +20,7 @@ mod replay;
 mod screen;
 mod server;
 mod side_by_side;
+mod site;
 mod telemetry;
 mod wiring;
 

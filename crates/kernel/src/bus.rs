@@ -325,7 +325,9 @@ impl Bus {
     }
 
     pub(crate) fn reading<'a>(&'a self, running: &'a Running) -> Result<Reading<'a>, StoreError> {
-        let shelves = running.partitions.iter().map(|it| it.follower.read());
+        // Nobody waits for a store while it holds a shelf.
+        running.partitions.iter().try_for_each(|it| it.follower.follow())?;
+        let shelves = running.partitions.iter().map(|it| it.follower.read_known());
         let shelves = shelves.collect::<Result<Vec<_>, _>>()?;
         Ok(Reading { service: &running.service, shelves, now: self.now() })
     }

@@ -1,5 +1,6 @@
 //! What follows the log of one partition in memory: views, streams, answers, timers, cursors.
 
+mod settling;
 mod tail;
 
 use std::collections::VecDeque;
@@ -18,7 +19,7 @@ use crate::kinds::KindIndex;
 use crate::log::{LogStore, StoreError};
 use crate::message::Key;
 use crate::partition::{Limits, Stores};
-use crate::rows::{RowStore, Settlement};
+use crate::rows::RowStore;
 use crate::service::Service;
 use crate::snapshots::Copies;
 use crate::stream::Streams;
@@ -263,8 +264,7 @@ impl Follower {
     /// The state as of the head at this moment, for reading.
     pub(crate) fn read(&self) -> Result<RwLockReadGuard<'_, Shelf>, StoreError> {
         self.follow()?;
-        self.catch_up()?;
-        self.as_applied()
+        self.read_known()
     }
 
     /// The state as far as the log is applied.
@@ -337,38 +337,6 @@ impl Follower {
         self.settled.store(settled, Ordering::Release);
         *shelf = anew;
         Ok(())
-    }
-
-    /// Writes what changed since the last time to disk, in one sorted batch. Commits and reads go
-    /// on meanwhile. Returns the number through which the disk is now up to date.
-    pub(crate) fn settle(&self) -> Result<u64, StoreError> {
-        let one_at_a_time = lock(&self.settling);
-        let (mut settlement, frozen, streams) = {
-            self.derive_again(&one_at_a_time)?;
-            let mut shelf = self.write_if_sound()?;
-            if shelf.applied == shelf.settled {
-                return Ok(shelf.settled);
-            }
-            let through_seq = shelf.freeze();
-            let frozen: Vec<_> = shelf.tables().map(|it| (it.name(), it.frozen())).collect();
-            let streams = shelf.streams.frozen();
-            (Settlement { through_seq, tables: Vec::new() }, frozen, streams)
-        };
-        let (tables, snapshots) = streams.snapshots(settlement.through_seq, &self.copies)?;
-        settlement.tables.extend(tables);
-        settlement.tables.extend(streams.tables());
-        for (name, rows) in &frozen {
-            let changes = rows.changes().map_err(|e| StoreError(e.to_string()))?;
-            settlement.tables.push(((*name).to_owned(), changes));
-        }
-        settlement.tables.retain(|(_, changes)| !changes.is_empty());
-        // When this fails, what was set apart stays so and is tried again with the next settling.
-        self.disk.settle(&settlement)?;
-        let mut shelf = self.shelf.write().unwrap_or_else(PoisonError::into_inner);
-        shelf.thaw(settlement.through_seq, &snapshots);
-        self.settled.store(settlement.through_seq, Ordering::Release);
-        self.settlement.notify_all();
-        Ok(settlement.through_seq)
     }
 
     /// Gives the writer's copies of what snapshots are due of.

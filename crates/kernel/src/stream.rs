@@ -287,8 +287,8 @@ impl FrozenStreams {
         self.kinds.aggregates().map(table).collect()
     }
 
-    /// Snapshots of the aggregates for which one is due and which are at hand, and which version each
-    /// now holds.
+    /// Snapshots of the aggregates for which one is due and which are at hand, and which version
+    /// each now holds.
     pub(crate) fn snapshots(
         &self,
         through: u64,

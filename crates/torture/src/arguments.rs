@@ -28,6 +28,15 @@ pub struct Arguments {
     /// Kill its Redis server so many times, which comes back with less or nothing
     #[arg(long, value_name = "N")]
     pub redis: Option<u64>,
+    /// Kill one of two nodes on one PostgreSQL so many times under load
+    #[arg(long, value_name = "N")]
+    pub node_kills: Option<u64>,
+    /// Stop the PostgreSQL under two nodes so many times, as in a crash
+    #[arg(long, value_name = "N")]
+    pub store_stops: Option<u64>,
+    /// Cut so many connections between a node and its PostgreSQL, half of them around a commit
+    #[arg(long, value_name = "N")]
+    pub store_cuts: Option<u64>,
     /// Draw requests and moments from this; else from one that is said
     #[arg(long, value_name = "S")]
     pub seed: Option<u64>,
@@ -50,6 +59,9 @@ impl Arguments {
             ("disconnects", self.disconnects.map(Torture::Disconnects)),
             ("overload", self.overload.map(overload)),
             ("redis", self.redis.map(Torture::Redis)),
+            ("node kills", self.node_kills.map(Torture::NodeKills)),
+            ("store stops", self.store_stops.map(Torture::StoreStops)),
+            ("store cuts", self.store_cuts.map(Torture::StoreCuts)),
         ];
         let asked = asked.into_iter().filter_map(|(name, it)| Some((name, it?)));
         let asked: Vec<_> = asked.collect();
@@ -63,6 +75,9 @@ impl Arguments {
             ("disconnects", Torture::Disconnects(5_000)),
             ("overload", overload(60)),
             ("redis", Torture::Redis(20)),
+            ("node kills", Torture::NodeKills(100)),
+            ("store stops", Torture::StoreStops(20)),
+            ("store cuts", Torture::StoreCuts(300)),
         ]
     }
 }
@@ -80,7 +95,7 @@ mod tests {
             let asked = Arguments::parse_from(words).tortures();
             asked.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
         };
-        assert_eq!(names(&[]).len(), 6);
+        assert_eq!(names(&[]).len(), 9);
         assert_eq!(names(&["--terms", "3", "--kills", "2"]), ["kills", "terms"]);
     }
 }

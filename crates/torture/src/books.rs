@@ -10,6 +10,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::server::program;
 use crate::violation::{Checked, Violation};
+use crate::world::Ground;
 
 /// An event as `earmark log --json` tells it.
 #[derive(Debug, Deserialize)]
@@ -80,10 +81,10 @@ const PUBLIC: [&str; 7] = [
 
 impl Books {
     /// Reads what is new in the log of a folder that no process has.
-    pub(crate) async fn read(&mut self, earmark: &Path, folder: &Path) -> Checked<()> {
+    pub(crate) async fn read(&mut self, ground: &Ground, folder: &Path) -> Checked<()> {
         let (folder, after) = (folder.to_string_lossy(), self.events.to_string());
         let arguments = ["log", "--json", "--data", &folder, "--after", &after];
-        let mut child = program(earmark, &arguments).stdout(Stdio::piped()).spawn()?;
+        let mut child = program(ground, &arguments).stdout(Stdio::piped()).spawn()?;
         let out = child.stdout.take().ok_or_else(|| "no stdout".to_owned())?;
         let mut out = BufReader::with_capacity(1 << 20, out);
         let mut line = String::new();

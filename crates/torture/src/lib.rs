@@ -11,6 +11,7 @@ mod duplicates;
 mod feed;
 mod kills;
 mod ledger;
+mod nodes;
 mod overload;
 mod redis;
 mod report;
@@ -45,6 +46,12 @@ pub enum Torture {
     Overload(Overload),
     /// So many ends of its Redis server, which comes back with less or nothing.
     Redis(u64),
+    /// So many SIGKILLs of one of two nodes on one PostgreSQL.
+    NodeKills(u64),
+    /// So many immediate stops of the PostgreSQL under two nodes.
+    StoreStops(u64),
+    /// So many cut connections between a node and its PostgreSQL.
+    StoreCuts(u64),
 }
 
 /// Tortures the program over a fresh folder.
@@ -60,6 +67,9 @@ pub async fn run(ground: &Ground, torture: Torture) -> Result<Figures, String> {
         Torture::Disconnects(count) => disconnects::torture(&mut world, count).await,
         Torture::Overload(how) => overload::torture(&mut world, how).await,
         Torture::Redis(kills) => redis::torture(&mut world, kills).await,
+        Torture::NodeKills(count) => nodes::kills(&mut world, count).await,
+        Torture::StoreStops(count) => nodes::stops(&mut world, count).await,
+        Torture::StoreCuts(count) => nodes::cuts(&mut world, count).await,
     };
     match ended {
         Ok(figures) => Ok(figures),

@@ -33,7 +33,7 @@ fn torture(arguments: &Arguments) -> Result<(), String> {
     eprintln!("seed {seed}");
     for (name, torture) in arguments.tortures() {
         let bar = ProgressBar::new(0).with_style(style()).with_prefix(name);
-        let ground = Ground { program: program.clone(), seed, bar };
+        let ground = Ground { program: program.clone(), store: None, redis: None, seed, bar };
         let ended = runtime.block_on(run(&ground, torture));
         let seconds = ground.bar.elapsed().as_secs();
         ground.bar.finish_and_clear();

@@ -33,7 +33,7 @@ const NAME: &str = "earmark.allocation.0";
 
 pub(crate) async fn torture(world: &mut World, kills: u64) -> Checked<Figures> {
     let mut redis = Redis::start()?;
-    world.redis = Some(redis.url());
+    world.ground.redis = Some(redis.url());
     world.ground.bar.set_length(kills);
     let (mut server, address) = world.start().await?;
     let away = watch::Sender::new(false);

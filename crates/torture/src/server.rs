@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use crate::clock::Moment;
 use crate::violation::Checked;
+use crate::world::Ground;
 
 /// So long the program may take to be ready, on a machine that has other things to do.
 const READY_MAX: Duration = Duration::from_secs(120);
@@ -24,10 +25,17 @@ pub(crate) struct Server {
 }
 
 /// The program with nothing of this process' environment that it could hear.
-pub(crate) fn program(path: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(path);
-    for name in ["CONFIG", "DATA", "LISTEN", "API_KEY_FILE", "REDIS", "SMTP"] {
+pub(crate) fn program(ground: &Ground, arguments: &[&str]) -> Command {
+    let mut command = Command::new(&ground.program);
+    for name in ["CONFIG", "DATA", "STORE", "PARTITIONS", "LISTEN", "API_KEY_FILE", "REDIS", "SMTP"]
+    {
         command.env_remove(format!("EARMARK_{name}"));
+    }
+    if let Some(store) = &ground.store {
+        command.env("EARMARK_STORE", store);
+    }
+    if let Some(redis) = &ground.redis {
+        command.env("EARMARK_REDIS", redis);
     }
     command.env_remove("RUST_LOG").env("NO_COLOR", "1").args(arguments);
     command.stdin(Stdio::null()).kill_on_drop(true);
@@ -35,14 +43,10 @@ pub(crate) fn program(path: &Path, arguments: &[&str]) -> Command {
 }
 
 impl Server {
-    pub(crate) fn start(path: &Path, folder: &Path, redis: Option<&str>) -> Checked<Self> {
+    pub(crate) fn start(ground: &Ground, folder: &Path) -> Checked<Self> {
         let folder = folder.to_string_lossy();
         let arguments = ["serve", "--listen", "127.0.0.1:0", "--data", &folder, "--log", "error"];
-        let mut command = program(path, &arguments);
-        if let Some(redis) = redis {
-            command.env("EARMARK_REDIS", redis);
-        }
-        let mut child = command.stdout(Stdio::piped()).spawn()?;
+        let mut child = program(ground, &arguments).stdout(Stdio::piped()).spawn()?;
         let out = child.stdout.take().ok_or_else(|| "no stdout".to_owned())?;
         Ok(Self { child, out: BufReader::new(out), started: Moment::now() })
     }

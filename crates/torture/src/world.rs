@@ -30,6 +30,10 @@ const ASK_AGAIN_MAX: u32 = 20;
 pub struct Ground {
     /// The program.
     pub program: PathBuf,
+    /// The PostgreSQL that holds its log, where one does.
+    pub store: Option<String>,
+    /// The Redis server that it speaks with, where it does with one.
+    pub redis: Option<String>,
     /// Requests and moments are drawn from it; what the machine does with them is not.
     pub seed: u64,
     /// Shows how far the run is.
@@ -46,8 +50,6 @@ pub(crate) struct World {
     pub(crate) dice: fastrand::Rng,
     /// How long each server took to be ready.
     pub(crate) starts: Vec<Duration>,
-    /// The Redis server that servers speak with.
-    pub(crate) redis: Option<String>,
     wishers: u64,
 }
 
@@ -91,14 +93,13 @@ impl World {
             feed: Feed::default(),
             dice: fastrand::Rng::with_seed(ground.seed),
             starts: Vec::new(),
-            redis: None,
             wishers: 0,
         })
     }
 
     /// Starts a server, which may not be ready yet.
     pub(crate) fn spawn(&self) -> Checked<Server> {
-        Server::start(&self.ground.program, self.folder.path(), self.redis.as_deref())
+        Server::start(&self.ground, self.folder.path())
     }
 
     /// Starts a server and waits until it is ready.
@@ -196,12 +197,12 @@ impl World {
 
     /// Reads what is new in the log and has the program verify itself.
     pub(crate) async fn read_log(&mut self) -> Checked<()> {
-        self.books.read(&self.ground.program, self.folder.path()).await
+        self.books.read(&self.ground, self.folder.path()).await
     }
 
     pub(crate) async fn verify(&self) -> Checked<()> {
         let folder = self.folder.path().to_string_lossy();
-        let output = program(&self.ground.program, &["verify", "--data", &folder]).output().await?;
+        let output = program(&self.ground, &["verify", "--data", &folder]).output().await?;
         let said = String::from_utf8_lossy(&output.stderr);
         let holds = output.status.success();
         holds.then_some(()).ok_or_else(|| format!("earmark verify: {said}").into())
@@ -211,7 +212,7 @@ impl World {
     pub(crate) async fn log_about(&self, key: &str) -> Vec<String> {
         let folder = self.folder.path().to_string_lossy();
         let arguments = ["log", "--json", "--data", &folder];
-        let output = program(&self.ground.program, &arguments).output().await;
+        let output = program(&self.ground, &arguments).output().await;
         let text = output.map(|it| it.stdout).unwrap_or_default();
         let (word, order) = (format!("\"{key}\""), format!("o-{key}\""));
         let text = String::from_utf8_lossy(&text);

@@ -26,6 +26,7 @@ use crate::commands::verify::verify;
 use crate::house::House;
 use crate::problem::Problem;
 use crate::server;
+use crate::site::Site;
 use expected::Expected;
 use hold_ups::HoldUps;
 use lag::LagWatch;
@@ -73,7 +74,7 @@ pub async fn measure_own(data: &Path, plan: &Plan) -> Result<Report, Problem> {
     let mut report = under_load(&target, plan).await?;
     report.start_ms = is_cold.then_some(server.start_time.as_secs_f64() * 1_000.0);
     server.stop()?;
-    let house = House::open_existing(data)?;
+    let house = House::open_existing(&Site::folder(data))?;
     let verified = verify(&house.bus);
     house.close();
     report.verified = Some(verified?);

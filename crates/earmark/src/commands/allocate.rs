@@ -56,7 +56,8 @@ impl Allocate {
         let outcome: Outcome = match self.source.client(settings)? {
             Some(client) => block_on(send(&client, &command))?,
             None => {
-                let house = House::open_existing(&settings.data(self.source.folder.data.as_ref()))?;
+                let house =
+                    House::open_existing(&settings.site(self.source.folder.data.as_ref())?)?;
                 let meta = Meta { dry_run: self.dry_run, ..Meta::default() };
                 let reply = block_on(async { Ok(house.bus.send_as(command, meta).await) });
                 house.close();

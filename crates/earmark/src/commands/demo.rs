@@ -14,6 +14,7 @@ use crate::house::House;
 use crate::problem::Problem;
 use crate::replay::orders::{Columns, Orders};
 use crate::replay::{Asked, replay};
+use crate::site::Site;
 use crate::{screen, server};
 
 /// Orders from France in one year; demo/README.md says where they come from.
@@ -56,7 +57,7 @@ impl Demo {
         if self.exit || report.oversold > 0 {
             return Ok(report.exit_code());
         }
-        let house = House::open(&data)?;
+        let house = House::open(&Site::folder(&data))?;
         serve::serve(house, server::edge(None)?, &listen, |url| what_next(url, &data))
     }
 }

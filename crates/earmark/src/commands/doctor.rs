@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
+use earmark_stores::postgres::{Address, Postgres};
 use earmark_stores::sqlite::sqlite_version;
 use serde::Serialize;
 
@@ -14,6 +15,8 @@ use crate::house::{House, announced, holds_a_log, now_ms};
 use crate::outside;
 use crate::problem::Problem;
 use crate::screen::{self, number};
+use crate::site::Site;
+use crate::wiring::refused;
 
 /// Less free space than this is worth a word, bytes.
 const SPACE_LOW: u64 = 1 << 30;
@@ -67,9 +70,12 @@ impl Finding {
 
 impl Doctor {
     pub fn run(self, settings: &Settings) -> Result<ExitCode, Problem> {
-        let data = settings.data(self.folder.data.as_ref());
-        let mut findings = vec![sqlite(), clock(), space(&data)];
-        findings.extend(folder(&data));
+        let site = settings.site(self.folder.data.as_ref())?;
+        let mut findings = vec![sqlite(), clock(), space(&site.folder)];
+        match &site.store {
+            None => findings.extend(folder(&site)),
+            Some(address) => findings.extend(store(address, &site)),
+        }
         findings.push(port(&settings.listen(self.listen.as_ref())));
         findings.extend(outside::look(settings)?.into_iter().map(Finding::from));
         if self.json {
@@ -135,7 +141,31 @@ fn space(data: &Path) -> Finding {
     }
 }
 
-fn folder(data: &Path) -> Vec<Finding> {
+/// A database, and what is in it.
+fn store(address: &Address, site: &Site) -> Vec<Finding> {
+    let seen = match Postgres::look(address) {
+        Ok(seen) => seen,
+        Err(error) => {
+            let problem = refused(&error);
+            let finding = Finding::of("store", Verdict::Fail, problem.to_string());
+            return vec![match problem.advice() {
+                Some(advice) => finding.advise(advice),
+                None => finding,
+            }];
+        }
+    };
+    let found = format!(
+        "PostgreSQL {} at {address} keeps what it confirms; {}",
+        seen.version,
+        if seen.is_encrypted { "encrypted" } else { "not encrypted" }
+    );
+    let mut findings = vec![Finding::of("store", Verdict::Ok, found)];
+    findings.extend(house(House::visit(site), "the store opened with every setting as it must be"));
+    findings
+}
+
+fn folder(site: &Site) -> Vec<Finding> {
+    let data = site.folder.as_path();
     let name = data.display();
     if !holds_a_log(data) {
         let found = format!("{name} holds no data yet");
@@ -146,7 +176,12 @@ fn folder(data: &Path) -> Vec<Finding> {
         let found = format!("a server has {name}: it is reached at {url}");
         return vec![Finding::of("data folder", Verdict::Ok, found)];
     }
-    let house = match House::open(data) {
+    let sound = format!("{name} is free; its stores opened with every setting as it must be");
+    house(House::open(site), &sound)
+}
+
+fn house(opened: Result<House, Problem>, sound: &str) -> Vec<Finding> {
+    let house = match opened {
         Ok(house) => house,
         Err(problem) => {
             let finding = Finding::of("data folder", Verdict::Fail, problem.to_string());
@@ -156,8 +191,7 @@ fn folder(data: &Path) -> Vec<Finding> {
             }];
         }
     };
-    let found = format!("{name} is free; its stores opened with every setting as it must be");
-    let mut findings = vec![Finding::of("data folder", Verdict::Ok, found)];
+    let mut findings = vec![Finding::of("data folder", Verdict::Ok, sound)];
     for it in house.bus.status() {
         let (service, head) = (it.service, number(it.head));
         let found = format!("the log of {service} holds {head} events");

@@ -97,11 +97,14 @@ impl How {
         way: Way<C>,
         settings: &Settings,
     ) -> Result<ExitCode, Problem> {
-        let data = settings.data(self.folder.data.as_ref());
+        let mut site = settings.site(self.folder.data.as_ref())?;
         // A rehearsal leaves nothing behind, not even a folder.
         let nowhere =
-            (self.dry_run && !House::is_there(&data)).then(tempfile::tempdir).transpose()?;
-        let house = House::open(nowhere.as_ref().map_or(&data, |it| it.path()))?;
+            (self.dry_run && !House::is_there(&site.folder)).then(tempfile::tempdir).transpose()?;
+        if let Some(nowhere) = &nowhere {
+            nowhere.path().clone_into(&mut site.folder);
+        }
+        let house = House::visit(&site)?;
         let asked = Asked { dry_run: self.dry_run, strict: self.strict };
         let report = block_on(bring(&house.bus, read, way, asked));
         house.close();

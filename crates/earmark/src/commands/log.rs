@@ -36,6 +36,9 @@ pub struct Log {
     /// Whose log
     #[arg(long, default_value = "allocation")]
     service: String,
+    /// Which of its partitions
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    partition: usize,
     #[command(flatten)]
     source: Source,
     /// Tell them as JSON, a line each
@@ -94,16 +97,21 @@ impl Log {
             return Err(Problem::usage("--follow needs a server: a folder has one user at a time")
                 .advise("Say which with --server, as http://127.0.0.1:5005."));
         }
-        let house = House::open_existing(&settings.data(self.source.folder.data.as_ref()))?;
+        let house = House::open_existing(&settings.site(self.source.folder.data.as_ref())?)?;
         let shown = self.of_folder(&house.bus);
         house.close();
         shown.map(|()| ExitCode::SUCCESS)
     }
 
     fn of_folder(&self, bus: &Bus) -> Result<(), Problem> {
+        let partitions = bus.status().into_iter().filter(|it| it.service == self.service).count();
+        if self.partition >= partitions.max(1) {
+            let what = format!("{} has {partitions} partitions, from 0", self.service);
+            return Err(Problem::usage(what));
+        }
         let (mut after, mut left) = (self.after, self.limit.unwrap_or(u64::MAX));
         while left > 0 {
-            let records = bus.records(&self.service, 0, after, PAGE)?;
+            let records = bus.records(&self.service, self.partition, after, PAGE)?;
             if records.is_empty() {
                 break;
             }
@@ -145,7 +153,8 @@ impl Log {
             if self.follow {
                 query.push(("wait_s", WAIT_S.to_string()));
             }
-            let path = ["v1", "feeds", &self.service, "0"];
+            let partition = self.partition.to_string();
+            let path = ["v1", "feeds", &self.service, &partition];
             let events: Vec<Box<RawValue>> = client.get(&path, &query).await?;
             if events.is_empty() && !self.follow {
                 break;

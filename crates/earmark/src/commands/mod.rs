@@ -3,6 +3,7 @@
 pub mod allocate;
 pub mod bench;
 pub mod completions;
+pub mod db;
 pub mod demo;
 pub mod doctor;
 pub mod flow;
@@ -29,6 +30,13 @@ pub fn run(cli: Cli) -> Result<ExitCode, Problem> {
     let filter = cli.global.log.as_deref().or(settings.log.as_deref());
     let as_json = cli.global.log_json || settings.log_json.unwrap_or_default();
     telemetry::start(filter, as_json)?;
+    if let Command::Demo(_) | Command::Replay(_) | Command::Bench(_) = &cli.command
+        && cli.global.store.is_some()
+    {
+        return Err(Problem::usage("that works on a folder of its own, not on a --store").advise(
+            "`earmark import` and `earmark bench --target` bring a store something to do.",
+        ));
+    }
     match cli.command {
         Command::Serve(asked) => asked.run(&settings),
         Command::Demo(asked) => asked.run(&settings),
@@ -42,6 +50,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Problem> {
         Command::Parked(asked) => asked.run(&settings),
         Command::Outbox(asked) => asked.run(&settings),
         Command::Doctor(asked) => asked.run(&settings),
+        Command::Db(asked) => asked.run(&settings),
         Command::Flow(asked) => asked.run(),
         Command::Messages(asked) => asked.run(),
         Command::Completions(asked) => asked.run(),

@@ -38,7 +38,7 @@ struct Shown {
 
 impl Outbox {
     pub fn run(self, settings: &Settings) -> Result<ExitCode, Problem> {
-        let house = House::open_existing(&settings.data(self.folder.data.as_ref()))?;
+        let house = House::open_existing(&settings.site(self.folder.data.as_ref())?)?;
         let waiting = outside::waiting(&house.bus, settings, SHOWN_MAX);
         let done = waiting.and_then(|it| match self.discard {
             true => block_on(outside::discard(&house.bus)).map(|()| it),

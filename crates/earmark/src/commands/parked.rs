@@ -54,7 +54,7 @@ struct Shown {
 
 impl Parked {
     pub fn run(self, settings: &Settings) -> Result<ExitCode, Problem> {
-        let house = House::open_existing(&settings.data(self.folder.data.as_ref()))?;
+        let house = House::open_existing(&settings.site(self.folder.data.as_ref())?)?;
         let done = match &self.what {
             None | Some(What::List) => self.list(&house),
             Some(What::Replay { id, dry_run }) => self.replay(&house, id, *dry_run),

@@ -37,7 +37,7 @@ impl Serve {
         server::address(&listen)?;
         let mut settings = settings.clone();
         settings.redis = self.redis.as_deref().map(Address::from).or(settings.redis);
-        let mut house = House::open(&settings.data(self.folder.data.as_ref()))?;
+        let mut house = House::open(&settings.site(self.folder.data.as_ref())?)?;
         if let Err(problem) = house.reach_out(&settings) {
             house.close();
             return Err(problem);

@@ -93,7 +93,7 @@ impl Stock {
         settings: &Settings,
         ask: impl FnOnce(&House) -> Result<T, Problem>,
     ) -> Result<T, Problem> {
-        let house = House::open_existing(&settings.data(self.source.folder.data.as_ref()))?;
+        let house = House::open_existing(&settings.site(self.source.folder.data.as_ref())?)?;
         let answer = ask(&house);
         house.close();
         answer

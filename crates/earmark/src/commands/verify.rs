@@ -38,7 +38,7 @@ pub struct Checked {
 
 impl Verify {
     pub fn run(self, settings: &Settings) -> Result<ExitCode, Problem> {
-        let house = House::open_existing(&settings.data(self.folder.data.as_ref()))?;
+        let house = House::open_existing(&settings.site(self.folder.data.as_ref())?)?;
         let checked = verify(&house.bus);
         house.close();
         let checked = checked?;

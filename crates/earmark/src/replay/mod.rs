@@ -19,6 +19,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use crate::house::{House, now_ms};
 use crate::problem::Problem;
 use crate::progress;
+use crate::site::Site;
 use orders::Orders;
 use past::{Past, SERVICE};
 pub use report::Report;
@@ -44,7 +45,7 @@ pub async fn replay(orders: &Orders, asked: Asked<'_>) -> Result<(Report, House)
     let plan = Plan::derive(orders, asked.seed);
     let name = xxh3_64_with_seed(&orders.fingerprint.to_le_bytes(), asked.seed);
     let clock = Arc::new(VirtualClock::default());
-    let house = House::open_at(asked.data, clock.clone())?;
+    let house = House::open_at(&Site::folder(asked.data), clock.clone())?;
     let past = past(&house, name, &asked)?;
     let bar = progress::bar("replaying lines", orders.lines.len() as u64);
     let begun = now_ms();

@@ -26,16 +26,19 @@ fn help_says_what_there_is() {
       parked       Show or send again the messages that were set aside
       outbox       Show the letters that wait to be sent
       doctor       Look whether everything is as it should be
+      db           Copy the log
       flow         Draw what leads to what
       messages     Print the page of all messages
       completions  Print completions for a shell
 
     Options:
-          --config <FILE>  A TOML file of settings [env: EARMARK_CONFIG] [default: ./earmark.toml if there is one]
-          --log <FILTER>   What is told on stderr: off, error, warn, info, debug, trace, or a filter as in RUST_LOG
-          --log-json       Tell it as JSON, a line each
-      -h, --help           Print help
-      -V, --version        Print version
+          --config <FILE>   A TOML file of settings [env: EARMARK_CONFIG] [default: ./earmark.toml if there is one]
+          --store <URL>     The PostgreSQL that holds the log for any number of processes, as postgres://user:password@host/database; --data then holds only what is derived from it [env: EARMARK_STORE]
+          --partitions <N>  How many partitions new data get; from then on it is always so many [env: EARMARK_PARTITIONS] [default: 1]
+          --log <FILTER>    What is told on stderr: off, error, warn, info, debug, trace, or a filter as in RUST_LOG
+          --log-json        Tell it as JSON, a line each
+      -h, --help            Print help
+      -V, --version         Print version
 
     Settings come from flags, then EARMARK_… in the environment, then a TOML file (--config, or ./earmark.toml).
     Exit codes: 0 it is so or was done, 1 it is not so or was not done, 2 wrong usage.

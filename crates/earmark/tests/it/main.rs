@@ -10,6 +10,7 @@ mod disk;
 mod folders;
 mod import;
 mod mail;
+mod nodes;
 mod program;
 mod redis;
 mod replay;

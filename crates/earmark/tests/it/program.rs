@@ -20,7 +20,8 @@ pub fn root() -> PathBuf {
 /// The program, with nothing of this process' environment that it could hear.
 pub fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_earmark"));
-    for name in ["CONFIG", "DATA", "LISTEN", "API_KEY_FILE", "REDIS", "SMTP"] {
+    for name in ["CONFIG", "DATA", "STORE", "PARTITIONS", "LISTEN", "API_KEY_FILE", "REDIS", "SMTP"]
+    {
         command.env_remove(format!("EARMARK_{name}"));
     }
     command.env_remove("RUST_LOG").env("NO_COLOR", "1").args(arguments);

@@ -8,7 +8,8 @@ use indicatif::ProgressBar;
 
 fn torture(torture: Torture) -> Figures {
     let program = env!("CARGO_BIN_EXE_earmark").into();
-    let ground = Ground { program, seed: unseen(), bar: ProgressBar::hidden() };
+    let ground =
+        Ground { program, store: None, redis: None, seed: unseen(), bar: ProgressBar::hidden() };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let figures = runtime.block_on(run(&ground, torture)).unwrap_or_else(|says| panic!("{says}"));
     println!("seed {}\n{}", ground.seed, figures.table());
@@ -42,6 +43,24 @@ fn fifty_askers_with_one_key_have_one_effect_and_the_same_bytes() {
 fn a_client_that_hangs_up_leaves_the_whole_effect_or_none() {
     let figures = torture(Torture::Disconnects(200));
     assert!(figures.get("with their whole effect").unwrap() > 0);
+}
+
+#[test]
+fn nothing_answered_is_lost_when_one_of_two_nodes_is_killed() {
+    let figures = torture(Torture::NodeKills(5));
+    assert!(figures.get("answered").unwrap() > 0);
+}
+
+#[test]
+fn nothing_answered_is_lost_when_the_database_crashes() {
+    let figures = torture(Torture::StoreStops(3));
+    assert!(figures.get("answered").unwrap() > 0);
+}
+
+#[test]
+fn nothing_answered_is_lost_when_connections_to_the_database_are_cut() {
+    let figures = torture(Torture::StoreCuts(30));
+    assert!(figures.get("answered").unwrap() > 0);
 }
 
 #[test]

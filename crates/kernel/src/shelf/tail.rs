@@ -1,9 +1,9 @@
 //! The end of a log that others write to: asked for by many readers, read once for all of them.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLockReadGuard};
 
-use super::{Follower, SETTLE_AFTER_EVENTS};
+use super::{Follower, SETTLE_AFTER_EVENTS, Shelf};
 use crate::envelope::Committed;
 use crate::log::StoreError;
 
@@ -24,6 +24,12 @@ impl Follower {
                 }
             }
         })
+    }
+
+    /// The state as of what is known here of the log.
+    pub(crate) fn read_known(&self) -> Result<RwLockReadGuard<'_, Shelf>, StoreError> {
+        self.catch_up()?;
+        self.as_applied()
     }
 
     /// Stays where it is, while its state is compared with the log.

@@ -1,5 +1,5 @@
-//! A writer's turn: the log's head is locked, what others wrote is read, one record is appended, and
-//! a connection that is lost around COMMIT is found out about.
+//! A writer's turn: the log's head is locked, what others wrote is read, one record is appended,
+//! and a connection that is lost around COMMIT is found out about.
 
 use std::fmt;
 use std::time::Duration;

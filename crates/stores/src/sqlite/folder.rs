@@ -40,8 +40,8 @@ impl DataFolder {
         Ok(Self { path: path.to_owned(), _lock: Arc::new(lock) })
     }
 
-    /// How many partitions each service has here: `asked` (1 where nothing is said) in a folder that
-    /// holds no log yet, and from then on always so many.
+    /// How many partitions each service has here: `asked` (1 where nothing is said) in a folder
+    /// that holds no log yet, and from then on always so many.
     ///
     /// # Errors
     /// When the folder has another number, or the number cannot be kept.

@@ -1,0 +1,49 @@
+//! `earmark db`: what is done with the log as files.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use earmark_stores::sqlite::backup;
+
+use crate::cli::Folder;
+use crate::config::Settings;
+use crate::problem::Problem;
+use crate::screen;
+
+/// Works on the log as files.
+#[derive(Args, Debug)]
+pub struct Db {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Copy the log into a new folder, while a server has it or not. Name that folder with --data
+    /// to go on from it: views are made anew.
+    Backup {
+        /// The new folder
+        to: PathBuf,
+        #[command(flatten)]
+        folder: Folder,
+    },
+}
+
+impl Db {
+    pub fn run(self, settings: &Settings) -> Result<ExitCode, Problem> {
+        let What::Backup { to, folder } = self.what;
+        let site = settings.site(folder.data.as_ref())?;
+        if let Some(store) = site.store {
+            let what = format!("{store} is backed up with PostgreSQL's own tools");
+            return Err(Problem::new(what).advise(
+                "`pg_dump --format=custom --schema=earmark --file=FILE DATABASE` copies it while it \
+                 is written to; point-in-time recovery loses less. docs/OPERATIONS.md has both.",
+            ));
+        }
+        for path in backup(&site.folder, &to).map_err(Problem::new)? {
+            screen::say(format!("copied {}", path.display()))?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
