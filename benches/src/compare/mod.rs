@@ -6,6 +6,7 @@ mod http;
 mod instructions;
 mod machine;
 mod measured;
+mod nodes;
 mod past;
 mod points;
 mod ratios;

@@ -2,6 +2,7 @@
 
 use super::http::{self, Server};
 use super::measured::Measured;
+use super::nodes;
 use super::redis_lua::{self, Persistence};
 use super::row_locks;
 use super::{Stage, http::replay};
@@ -67,9 +68,13 @@ pub fn points() -> Vec<Point> {
     points
 }
 
-fn others() -> [Point; 10] {
+fn others() -> [Point; 14] {
     use Persistence::{Always, Everysec, No};
     [
+        whole("one-node/uniform-64", |stage| nodes::measure(stage, 1, "uniform")),
+        whole("two-nodes/uniform-64", |stage| nodes::measure(stage, 2, "uniform")),
+        whole("one-node/hot-64", |stage| nodes::measure(stage, 1, "hot")),
+        whole("two-nodes/hot-64", |stage| nodes::measure(stage, 2, "hot")),
         always("row-locks/uniform-8", |stage| row_locks::measure(stage, 10_000, 8)),
         whole("row-locks/uniform-64", |stage| row_locks::measure(stage, 10_000, 64)),
         always("row-locks/hot-8", |stage| row_locks::measure(stage, 1, 8)),

@@ -27,7 +27,7 @@ const fn later(point: &'static str, to: &'static str, goal: f64) -> Wanted {
     Wanted { of: Of::P99, point, to, goal: Some(goal) }
 }
 
-const WANTED: [Wanted; 23] = [
+const WANTED: [Wanted; 27] = [
     more("earmark/single-64", "bare-file/single-64", Some(0.85)),
     later("earmark/single-64", "bare-file/single-64", 3.0),
     more("earmark/single-64", "constant/single-64", None),
@@ -47,6 +47,10 @@ const WANTED: [Wanted; 23] = [
     more("earmark/single-64", "row-locks/uniform-64", Some(8.0)),
     more("earmark/hot-64", "row-locks/hot-8", Some(25.0)),
     more("earmark/hot-64", "row-locks/hot-64", Some(25.0)),
+    more("two-nodes/uniform-64", "one-node/uniform-64", Some(0.9)),
+    more("two-nodes/hot-64", "one-node/hot-64", Some(0.9)),
+    more("one-node/hot-64", "row-locks/hot-64", Some(10.0)),
+    more("two-nodes/hot-64", "row-locks/hot-64", Some(10.0)),
     more("earmark/single-64", "redis-lua/always", Some(1.0)),
     more("earmark/bulk-100", "redis-lua/always-by-16", Some(1.0)),
     more("in-process/bus", "in-process/bare-file", Some(0.4)),

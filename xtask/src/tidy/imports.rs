@@ -45,7 +45,7 @@ const ROOMS: [Room; 11] = [
     Room { folder: "torture", may_import: &["servers"], tests_may_import: &[] },
     Room {
         folder: BENCHES,
-        may_import: &["kernel", "contracts", "stores", "services", "gateway"],
+        may_import: &["kernel", "contracts", "stores", "services", "gateway", "servers"],
         tests_may_import: &[],
     },
 ];

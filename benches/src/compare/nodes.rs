@@ -1,0 +1,85 @@
+//! Several nodes of Earmark on one PostgreSQL, the load shared out among them.
+
+use std::process::{Child, Command, Stdio};
+
+use earmark_servers::postgres::Postgres;
+use serde_json::Value;
+
+use super::Stage;
+use super::daemon::Daemon;
+use super::measured::Measured;
+use super::row_locks::SETTINGS;
+use crate::failure::Failure;
+
+/// Connections of all nodes together.
+const CONNECTIONS: usize = 64;
+
+/// Measures so many nodes under a workload.
+pub fn measure(stage: &Stage, nodes: usize, workload: &str) -> Result<Measured, Failure> {
+    let postgres = Postgres::start(&SETTINGS).map_err(Failure::new)?;
+    let store = postgres.database("earmark").map_err(Failure::new)?;
+    let folder = tempfile::tempdir_in(stage.scratch.path())?;
+    let earmark = stage.programs.join("earmark");
+    let mut servers = Vec::new();
+    for node in 0..nodes {
+        let mut serve = Command::new(&earmark);
+        serve.args(["serve", "--listen", "127.0.0.1:0", "--log", "error", "--data"]);
+        serve.arg(folder.path().join(node.to_string())).env("EARMARK_STORE", &store);
+        servers.push(Daemon::that_says(serve, "listening on ")?);
+    }
+    let mut benches = Vec::new();
+    for (server, url) in &servers {
+        let mut bench = Command::new(&earmark);
+        bench.args(["bench", "--json", "--workload", workload, "--url", url]);
+        bench.args(["--connections", &(CONNECTIONS / nodes).to_string()]);
+        bench.args(["--seconds", &stage.seconds.to_string()]);
+        bench.args(["--warmup", &stage.warmup.to_string()]);
+        bench.args(["--server-pid", &server.id().to_string()]);
+        bench.stdin(Stdio::null()).stdout(Stdio::piped());
+        benches.push(bench.spawn()?);
+    }
+    let told = benches.into_iter().map(told).collect::<Result<Vec<Value>, Failure>>()?;
+    for (server, _) in servers {
+        server.stop()?;
+    }
+    Ok(together(&told))
+}
+
+fn told(bench: Child) -> Result<Value, Failure> {
+    let output = bench.wait_with_output()?;
+    if !output.status.success() {
+        return Err(Failure::new(format!("a load ended with {}", output.status)));
+    }
+    serde_json::from_slice(&output.stdout).map_err(Failure::new)
+}
+
+/// Rates are added; of the rest, the worst node counts.
+fn together(told: &[Value]) -> Measured {
+    let worst = |of: fn(&Value) -> &Value| {
+        told.iter().filter_map(|it| of(it).as_f64()).max_by(f64::total_cmp)
+    };
+    Measured {
+        per_second: told.iter().filter_map(|it| it["lines_per_second"].as_f64()).sum(),
+        p50_ms: worst(|it| &it["latency_ms"]["p50"]),
+        p99_ms: worst(|it| &it["latency_ms"]["p99"]),
+        cpu_us: worst(|it| &it["server_cpu_us_per_request"]),
+        rss_mib: worst(|it| &it["server_rss_peak_mib"]),
+        ..Measured::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::together;
+
+    #[test]
+    fn rates_are_added_and_the_slower_node_counts() {
+        let node =
+            |rate: f64, p99: f64| json!({"lines_per_second": rate, "latency_ms": {"p99": p99}});
+        let measured = together(&[node(10.0, 3.0), node(20.0, 2.0)]);
+        assert!((measured.per_second - 30.0).abs() < 1e-9);
+        assert_eq!((measured.p99_ms, measured.p50_ms), (Some(3.0), None));
+    }
+}
