@@ -242,7 +242,10 @@ impl Intake {
         }
         let envelope: Envelope = serde_json::from_str(text)
             .map_err(|error| aside(format!("it is no CloudEvent: {error}"), body))?;
-        open(door, envelope).map_err(|why| aside(why, body))
+        open(door, envelope).map_err(|closed| match closed {
+            Closed::Unreadable(why) => aside(why, body),
+            Closed::NotTaken(parked) => parked,
+        })
     }
 }
 
@@ -252,21 +255,36 @@ type Read = Result<Message, Parked>;
 /// The fields of an object, as they stand there.
 type Fields<'a> = BTreeMap<String, &'a RawValue>;
 
+/// Why a message stays in its envelope.
+enum Closed {
+    Unreadable(String),
+    /// It is of a type that does not come by this door. It is parked as what it is: somebody may
+    /// let it in.
+    NotTaken(Parked),
+}
+
 /// Takes a message out of its envelope.
-fn open(door: &Door, envelope: Envelope) -> Result<Message, String> {
+fn open(door: &Door, envelope: Envelope) -> Result<Message, Closed> {
     let Envelope { specversion, id, source, name, data, partitionkey, correlationid } = envelope;
     if specversion != "1.0" {
-        return Err(format!("CloudEvents of version {specversion:?} are not read, 1.0 is"));
+        let why = format!("CloudEvents of version {specversion:?} are not read, 1.0 is");
+        return Err(Closed::Unreadable(why));
     }
     if [&id, &source, &name].iter().any(|it| it.is_empty() || it.len() > WORD_BYTES_MAX) {
-        return Err(format!("id, source and type have 1 to {WORD_BYTES_MAX} bytes"));
+        let why = format!("id, source and type have 1 to {WORD_BYTES_MAX} bytes");
+        return Err(Closed::Unreadable(why));
     }
+    let idempotency = Idempotency::of(&format!("{source}/{id}"), data.get().as_bytes());
     if name != door.message && !door.also.contains(&name.as_str()) {
-        return Err(format!("messages of type {name:?} are not taken here"));
+        return Err(Closed::NotTaken(Parked {
+            reason: format!("messages of type {name:?} are not taken here"),
+            message: name,
+            body: data.get().to_owned(),
+            idempotency: Some(idempotency),
+        }));
     }
     let fields: Fields = serde_json::from_str(data.get()).unwrap_or_default();
     let lane = partitionkey.map_or_else(|| lane(door, &fields), |key| format!("{name}\0{key}"));
-    let idempotency = Idempotency::of(&format!("{source}/{id}"), data.get().as_bytes());
     let correlation = correlationid.map(Key::from);
     let meta = Meta { idempotency: Some(idempotency), correlation, ..Meta::default() };
     Ok(Message { name, data: data.get().to_owned(), meta, lane })
