@@ -2,14 +2,22 @@
 
 use crate::failure::{Failure, no_arguments};
 use crate::{ensure, workspace};
+use std::process::Command;
 
 pub fn run(arguments: &[String]) -> Result<(), Failure> {
     no_arguments(arguments)?;
     release()
 }
 
-/// Builds `earmark` as it is shipped.
+/// Builds `earmark` as it is shipped, and the simulator with it: alone, each would have what both are
+/// made of built in another way.
 pub fn release() -> Result<(), Failure> {
     ensure::debian()?;
-    workspace::run(&mut workspace::cargo(&["build", "--release", "--locked", "-p", "earmark"]))
+    let mut cargo = workspace::cargo(&["build", "--release", "--locked"]);
+    workspace::run(cargo.args(["-p", "earmark", "-p", "earmark-simulator"]))
+}
+
+/// A program that [`release`] has built.
+pub fn program(name: &str) -> Command {
+    Command::new(workspace::target_dir().join("release").join(name))
 }

@@ -1,7 +1,7 @@
 //! A page of docs/ that the binary writes about itself, so that it cannot go stale unseen.
 
 use crate::failure::{Failure, only_flag};
-use crate::workspace;
+use crate::{build, workspace};
 use std::fs;
 
 /// A generated page: where it stands and how `earmark` is asked for it.
@@ -56,10 +56,11 @@ impl Page {
     }
 
     fn generated(&self, build: Build) -> Result<String, Failure> {
-        let mut cargo = workspace::cargo(&["run", "--quiet", "--locked", "-p", "earmark"]);
         if matches!(build, Build::Release) {
-            cargo.arg("--release");
+            build::release()?;
+            return workspace::output(build::program("earmark").args(self.earmark_arguments));
         }
+        let mut cargo = workspace::cargo(&["run", "--quiet", "--locked", "-p", "earmark"]);
         workspace::output(cargo.arg("--").args(self.earmark_arguments))
     }
 

@@ -1,14 +1,14 @@
 //! `cargo xtask simulate`: the simulator, as fast as it gets, with the arguments as they are.
 
 use crate::failure::Failure;
-use crate::workspace;
+use crate::{build, workspace};
 
 /// How many fresh seeds `cargo xtask test` tries.
 const SEEDS_QUICK: &str = "2000";
 
 pub fn run(arguments: &[String]) -> Result<(), Failure> {
-    let mut cargo = workspace::cargo(&["run", "--release", "--locked", "-p", "earmark-simulator"]);
-    workspace::run(cargo.arg("--").args(arguments))
+    build::release()?;
+    workspace::run(build::program("earmark-simulator").args(arguments))
 }
 
 /// The share that `cargo xtask test` runs.
