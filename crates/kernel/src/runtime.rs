@@ -100,10 +100,15 @@ fn write(partition: &Partition) {
 
 fn follow(partition: &Partition, stop: &watch::Receiver<bool>) {
     let every = if partition.log.is_shared() { ASK_EVERY } else { FOLLOW_EVERY };
+    let mut asked = Stopwatch::start();
     while !*stop.borrow() {
         partition.follower.wait(every);
-        if let Err(error) = partition.follower.follow() {
-            tracing::warn!(%error, "what others have written is not seen");
+        // Not with every group of our own: the writer sees in its turns what others wrote.
+        if asked.seconds() >= every.as_secs_f64() {
+            asked = Stopwatch::start();
+            if let Err(error) = partition.follower.follow() {
+                tracing::warn!(%error, "what others have written is not seen");
+            }
         }
         if let Some(why) = partition.log.broken() {
             partition.halt(&why);
