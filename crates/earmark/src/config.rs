@@ -38,6 +38,8 @@ pub struct Settings {
     pub log_json: Option<bool>,
     /// The Redis server to speak with.
     pub redis: Option<Address>,
+    /// The authorities that its certificate may be signed by, in place of the system's.
+    pub redis_ca_file: Option<PathBuf>,
     /// What the names of its streams and channels of events begin with.
     pub redis_prefix: Option<String>,
     /// So many events a stream keeps; 0 keeps all.
@@ -59,7 +61,7 @@ pub struct Settings {
 }
 
 /// The names of the settings: in a file, and behind `EARMARK_` in the environment.
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 18] = [
     "data",
     "store",
     "partitions",
@@ -68,6 +70,7 @@ const NAMES: [&str; 17] = [
     "log",
     "log_json",
     "redis",
+    "redis_ca_file",
     "redis_prefix",
     "redis_stream_events",
     "redis_claim_s",
@@ -148,6 +151,7 @@ impl Settings {
             log: self.log.or(other.log),
             log_json: self.log_json.or(other.log_json),
             redis: self.redis.or(other.redis),
+            redis_ca_file: self.redis_ca_file.or(other.redis_ca_file),
             redis_prefix: self.redis_prefix.or(other.redis_prefix),
             redis_stream_events: self.redis_stream_events.or(other.redis_stream_events),
             redis_claim_s: self.redis_claim_s.or(other.redis_claim_s),

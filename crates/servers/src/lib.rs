@@ -1,5 +1,6 @@
 //! Real servers for tests and benches: started on free ports in temporary folders, ended on drop.
 
+pub mod certificates;
 pub mod clock;
 mod daemon;
 mod failure;

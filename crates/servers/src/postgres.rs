@@ -1,8 +1,8 @@
 //! A PostgreSQL server of one's own: the newest of Debian's that is there, on a new folder.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
-use std::os::unix::fs::chown;
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,6 +10,7 @@ use std::process::Command;
 use rustix::process::{Signal, geteuid};
 use tempfile::TempDir;
 
+use crate::certificates::Certificate;
 use crate::daemon::{Daemon, free_port, output};
 use crate::failure::Failure;
 
@@ -44,16 +45,25 @@ impl Postgres {
     /// # Errors
     /// When there is no PostgreSQL here or it does not start.
     pub fn start(settings: &[&str]) -> Result<Self, Failure> {
-        let (programs, user) = (programs()?, user()?);
-        let folder = tempfile::Builder::new().prefix("earmark-postgres-").tempdir()?;
-        if let Some((user, group)) = user {
-            chown(folder.path(), Some(user), Some(group))?;
+        let mut postgres = Self::prepare(settings)?;
+        postgres.start_again()?;
+        Ok(postgres)
+    }
+
+    /// Starts one that lets nobody in without encryption, and shows this certificate.
+    ///
+    /// # Errors
+    /// When there is no PostgreSQL here or it does not start.
+    pub fn start_encrypted(certificate: &Certificate) -> Result<Self, Failure> {
+        let mut postgres = Self::prepare(&["ssl=on"])?;
+        for (from, name) in [(&certificate.file, "server.crt"), (&certificate.key, "server.key")] {
+            let (file, text) = (postgres.data().join(name), fs::read_to_string(from)?);
+            owned_file(&file, &text, postgres.user)?;
+            // It takes no key that others may read.
+            fs::set_permissions(&file, Permissions::from_mode(0o600))?;
         }
-        let settings = settings.iter().map(|it| (*it).to_owned()).collect();
-        let port = free_port()?;
-        let mut postgres = Self { server: None, folder, programs, user, port, settings };
-        let empty = postgres.empty()?;
-        output(postgres.as_other("cp").arg("-a").arg(empty).arg(postgres.data()))?;
+        let who = "hostssl all all 127.0.0.1/32 trust\n";
+        owned_file(&postgres.data().join("pg_hba.conf"), who, postgres.user)?;
         postgres.start_again()?;
         Ok(postgres)
     }
@@ -131,6 +141,20 @@ impl Postgres {
         let mut command = Command::new(self.programs.join(program));
         command.args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", "postgres"]);
         command
+    }
+
+    fn prepare(settings: &[&str]) -> Result<Self, Failure> {
+        let (programs, user) = (programs()?, user()?);
+        let folder = tempfile::Builder::new().prefix("earmark-postgres-").tempdir()?;
+        if let Some((user, group)) = user {
+            chown(folder.path(), Some(user), Some(group))?;
+        }
+        let settings = settings.iter().map(|it| (*it).to_owned()).collect();
+        let port = free_port()?;
+        let postgres = Self { server: None, folder, programs, user, port, settings };
+        let empty = postgres.empty()?;
+        output(postgres.as_other("cp").arg("-a").arg(empty).arg(postgres.data()))?;
+        Ok(postgres)
     }
 
     /// The folder of a server that was never started. It takes seconds to make and is always the

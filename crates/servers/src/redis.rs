@@ -11,6 +11,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
+use crate::certificates::Certificate;
 use crate::process::{Process, free_port};
 
 /// A server on a port of its own, with its data in a folder of its own.
@@ -19,6 +20,7 @@ pub struct Redis {
     process: Option<Process>,
     port: u16,
     folder: TempDir,
+    encrypted: Option<(u16, Certificate)>,
 }
 
 impl Redis {
@@ -28,9 +30,27 @@ impl Redis {
     /// When it does not start: is `redis-server` there?
     pub fn start() -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("redis-").tempdir()?;
-        let mut redis = Self { process: None, port: free_port()?, folder };
+        let mut redis = Self { process: None, port: free_port()?, folder, encrypted: None };
         redis.start_again()?;
         Ok(redis)
+    }
+
+    /// Starts an empty one that can be reached over TLS too, where it shows this certificate.
+    ///
+    /// # Errors
+    /// When it does not start: is `redis-server` there?
+    pub fn start_encrypted(certificate: &Certificate) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("redis-").tempdir()?;
+        let encrypted = Some((free_port()?, certificate.clone()));
+        let mut redis = Self { process: None, port: free_port()?, folder, encrypted };
+        redis.start_again()?;
+        Ok(redis)
+    }
+
+    /// Where it is over TLS, under a name of this machine; none where it shows no certificate.
+    #[must_use]
+    pub fn encrypted_url(&self, host: &str) -> Option<String> {
+        self.encrypted.as_ref().map(|(port, _)| format!("rediss://{host}:{port}"))
     }
 
     /// Where it is.
@@ -54,6 +74,11 @@ impl Redis {
         let mut server = Command::new("redis-server");
         server.args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
         server.args(["--loglevel", "warning", "--dir"]).arg(self.folder.path());
+        if let Some((port, certificate)) = &self.encrypted {
+            server.args(["--tls-port", &port.to_string(), "--tls-auth-clients", "no"]);
+            server.arg("--tls-cert-file").arg(&certificate.file);
+            server.arg("--tls-key-file").arg(&certificate.key);
+        }
         let is_ready = || self.ask(&["PING"]).is_ok_and(|said| said == "PONG");
         self.process = Some(Process::start(&mut server, is_ready)?);
         Ok(())

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends at the first thing that goes wrong")]
 
+#[path = "conformance/encryption.rs"]
+mod encryption;
 #[path = "conformance/log.rs"]
 mod log;
 #[path = "conformance/memory.rs"]

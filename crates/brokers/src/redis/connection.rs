@@ -6,7 +6,11 @@ use std::time::Duration;
 
 use earmark_kernel::NotCarried;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, ServerErrorKind};
+use redis::{
+    AsyncConnectionConfig, Client, ErrorKind, RedisError, ServerErrorKind, TlsCertificates,
+};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use thiserror::Error;
 use tokio::sync::Mutex;
 
@@ -15,9 +19,9 @@ const CONNECT_MAX: Duration = Duration::from_secs(3);
 /// Who does not answer by then is away.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
 
-/// An address that is none of a Redis server.
+/// An address that is none of a Redis server, or certificates that go with none.
 #[derive(Clone, Debug, Error)]
-#[error("this is no address of a Redis server: {0}")]
+#[error("Redis cannot be reached so: {0}")]
 pub struct BadAddress(String);
 
 /// Where a Redis server is. All clones are the same place; its password never shows.
@@ -33,13 +37,32 @@ impl Redis {
     /// # Errors
     /// When that is not what the text says.
     pub fn at(url: &str) -> Result<Self, BadAddress> {
-        // What the client says of a bad address may hold all of it.
-        let bad = |_| BadAddress("write redis://host:port, or rediss:// for TLS".into());
-        let client = Client::open(url).map_err(bad)?;
+        Ok(Self::of(Client::open(url).map_err(bad)?))
+    }
+
+    /// The server at `rediss://…`, whose certificate one of these authorities must have signed:
+    /// certificates in PEM.
+    ///
+    /// # Errors
+    /// When that is not what the text says, or there are no certificates.
+    pub fn signed_by(url: &str, authorities: &[u8]) -> Result<Self, BadAddress> {
+        if !url.starts_with("rediss://") {
+            return Err(BadAddress("only one at rediss:// shows a certificate".into()));
+        }
+        let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(authorities).collect();
+        if !read.is_ok_and(|certificates| !certificates.is_empty()) {
+            return Err(BadAddress("the file of its authorities holds no certificates".into()));
+        }
+        let root_cert = Some(authorities.to_vec());
+        let certificates = TlsCertificates { client_tls: None, root_cert };
+        Ok(Self::of(Client::build_with_tls(url, certificates).map_err(bad)?))
+    }
+
+    fn of(client: Client) -> Self {
         let info = client.get_connection_info();
         let (addr, db) = (info.addr().to_string(), info.redis_settings().db());
         let shown = if db == 0 { addr } else { format!("{addr}, database {db}") };
-        Ok(Self { client, shown: shown.into() })
+        Self { client, shown: shown.into() }
     }
 
     /// A connection of its own; a command on it waits at most `answer_max`, or the usual time.
@@ -73,7 +96,11 @@ impl Redis {
 
     /// What an error means for who wanted something carried.
     pub(crate) fn not_carried(&self, error: &RedisError) -> NotCarried {
-        let said = format!("redis at {}: {error}", self.shown);
+        let mut said = format!("redis at {}: {error}", self.shown);
+        if said.contains("invalid peer certificate") {
+            said.push_str(advice(&said));
+            return NotCarried::Barred(said);
+        }
         let code = error.code().unwrap_or_default();
         let is_closed = matches!(code, "NOAUTH" | "WRONGPASS" | "WRONGTYPE" | "NOPERM");
         match error.kind() {
@@ -83,6 +110,23 @@ impl Redis {
             _ if is_closed => NotCarried::Barred(said),
             _ => NotCarried::Away(said),
         }
+    }
+}
+
+// What the client says of a bad address may hold all of it.
+fn bad(_: RedisError) -> BadAddress {
+    BadAddress("write redis://host:port, or rediss:// for TLS".into())
+}
+
+/// What to do about a certificate that is not taken, of which the client keeps the words alone.
+fn advice(said: &str) -> &'static str {
+    // A signature is bad where another authority has the name of a trusted one.
+    if said.contains("UnknownIssuer") || said.contains("BadSignature") {
+        "; name its authority's file with redis_ca_file, or have this machine trust it"
+    } else if said.contains("not valid for name") {
+        "; name the server as its certificate does"
+    } else {
+        "; give the server a certificate that holds now, of X.509 version 3"
     }
 }
 

@@ -1,5 +1,6 @@
 //! What goes to Redis and comes from it: the book's channels, and streams.
 
+use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,16 +28,25 @@ const STREAM_EVENTS: u64 = 200_000;
 /// What a consumer was given and has not acknowledged for so long goes to another, in seconds.
 const CLAIM_S: u64 = 30;
 
+const ADDRESS: &str = "Say it as redis://[user:password@]host[:port][/database] in --redis, \
+                       EARMARK_REDIS or the settings file.";
+const AUTHORITIES: &str = "redis_ca_file names certificates in PEM, and goes with rediss://…";
+
 /// The server that the settings name, if they name one.
 pub fn server(settings: &Settings) -> Result<Option<Redis>, Problem> {
     let Some(address) = &settings.redis else { return Ok(None) };
-    let redis = Redis::at(address.reveal());
-    redis.map(Some).map_err(|error| {
-        Problem::usage(error).advise(
-            "Say it as redis://[user:password@]host[:port][/database] in --redis, EARMARK_REDIS or \
-             the settings file.",
-        )
-    })
+    let (redis, advice) = match &settings.redis_ca_file {
+        None => (Redis::at(address.reveal()), ADDRESS),
+        Some(file) => {
+            let unreadable = |error| {
+                Problem::usage(format!("cannot read {}: {error}", file.display()))
+                    .advise(AUTHORITIES)
+            };
+            let authorities = fs::read(file).map_err(unreadable)?;
+            (Redis::signed_by(address.reveal(), &authorities), AUTHORITIES)
+        }
+    };
+    redis.map(Some).map_err(|error| Problem::usage(error).advise(advice))
 }
 
 /// The relays to Redis, and what hears it.

@@ -7,6 +7,7 @@ mod book;
 mod commands;
 mod descriptors;
 mod disk;
+mod encryption;
 mod folders;
 mod import;
 mod mail;

@@ -37,6 +37,16 @@ pub struct Said {
 }
 
 impl Said {
+    /// What a command says until its end.
+    pub fn of(command: &mut Command) -> Self {
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
     /// What it printed, as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
@@ -51,12 +61,7 @@ impl Said {
 
 /// Runs the program to its end.
 pub fn run(arguments: &[&str]) -> Said {
-    let output = program(arguments).stdin(Stdio::null()).output().unwrap();
-    Said {
-        code: output.status.code().unwrap_or(-1),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
-    }
+    Said::of(&mut program(arguments))
 }
 
 /// Runs the program to its end, which must be a good one.

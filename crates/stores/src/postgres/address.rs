@@ -1,7 +1,7 @@
 //! How a database is reached; what is shown of it holds no password.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -57,7 +57,8 @@ impl FromStr for Address {
             }
         }
         match (&mut trust, file) {
-            (Trust::Certificates(of), file) => *of = file,
+            // libpq's word for those of this machine.
+            (Trust::Certificates(of), file) => *of = file.filter(|it| it != Path::new("system")),
             (Trust::Anyone, None) => {}
             (Trust::Anyone, Some(_)) => {
                 return Err(unreadable("sslrootcert needs sslmode=verify-full".to_owned()));
@@ -148,5 +149,7 @@ mod tests {
         let address: Address = text.parse().unwrap();
         assert_eq!(address.trust, Trust::Certificates(Some("/ca.pem".into())));
         assert_eq!(address.config.get_ssl_mode(), SslMode::Require);
+        let text = "postgres://db/shop?sslmode=verify-full&sslrootcert=system";
+        assert_eq!(text.parse::<Address>().unwrap().trust, Trust::Certificates(None));
     }
 }

@@ -1,5 +1,6 @@
 //! The way to the server: connections, and the thread that speaks over them for all others.
 
+use std::error::Error as _;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::mpsc;
@@ -7,6 +8,8 @@ use std::time::Duration;
 
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod};
 use tokio::runtime::Runtime;
+use tokio_postgres::config::SslMode;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, Error};
 
 use super::Seen;
@@ -68,13 +71,13 @@ impl Road {
     /// Connects, and looks whether the server keeps what it confirms. What is wrong keeps its name.
     pub(super) fn look(&self) -> Result<Seen, OpenError> {
         let (config, tls) = (self.config.clone(), self.tls.clone());
-        let address = self.address.clone();
+        let (address, mode) = (self.address.clone(), self.config.get_ssl_mode());
         self.run(async move {
             let looked = within(look(&config, tls)).await;
             let why = match looked {
                 Some(Ok(Ok(seen))) => return Ok(seen),
                 Some(Ok(Err(weak))) => return Err(weak),
-                Some(Err(error)) => explain(&error),
+                Some(Err(error)) => format!("{}{}", explain(&error), advice(mode, &error)),
                 None => "it does not answer".to_owned(),
             };
             Err(OpenError::Unreachable { address, why })
@@ -157,6 +160,21 @@ async fn look(config: &Config, tls: Tls) -> Result<Result<Seen, OpenError>, Erro
                WHERE pid = pg_catalog.pg_backend_pid()), false)";
     let row = client.query_typed_one(ask, &[]).await?;
     Ok(Ok(Seen { version: row.get(0), is_encrypted: row.get(1) }))
+}
+
+/// What to do where one side wants encryption and the other has none.
+fn advice(mode: SslMode, error: &Error) -> &'static str {
+    let is_barred = error.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION);
+    let is_without = || error.source().is_some_and(|it| it.to_string().contains("not support TLS"));
+    match mode {
+        SslMode::Disable if is_barred => {
+            "; where the server demands encryption, say sslmode=require or verify-full"
+        }
+        SslMode::Require if is_without() => {
+            "; set ssl = on there, or say sslmode=disable where nobody else hears the way"
+        }
+        _ => "",
+    }
 }
 
 /// Ends a connection of which nobody knows in what state it is.

@@ -7,6 +7,8 @@ use earmark_kernel::log::{AppendError, StoreError};
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 
+use super::tls;
+
 /// Why something was not done. Nothing of it was: whoever may have committed does not use this.
 #[derive(Debug)]
 pub(super) enum Trouble {
@@ -77,7 +79,10 @@ pub(super) fn explain(error: &Error) -> String {
             let detail = db.detail().map(|it| format!(" ({it})")).unwrap_or_default();
             format!("{}{detail} (PostgreSQL code {})", db.message(), db.code().code())
         }
-        (None, Some(source)) => format!("{error}: {source}"),
+        (None, Some(source)) => {
+            let advice = tls::advice(source).map(|it| format!("; {it}")).unwrap_or_default();
+            format!("{error}: {source}{advice}")
+        }
         (None, None) => error.to_string(),
     }
 }

@@ -1,0 +1,72 @@
+//! Encrypted ways to other servers, as the doctor finds them.
+
+use std::path::Path;
+
+use earmark_servers::certificates::Authority;
+use earmark_servers::redis::Redis;
+
+use crate::program::{Said, program, text};
+
+/// What the doctor finds of Redis: its verdict, and what it says.
+fn found(url: &str, settings: &[(&str, &Path)]) -> (String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["doctor", "--json", "--listen", "127.0.0.1:0", "--data", text(folder.path())];
+    let mut doctor = program(&arguments);
+    doctor.env("EARMARK_REDIS", url).env_remove("SSL_CERT_FILE").env_remove("SSL_CERT_DIR");
+    doctor.envs(settings.iter().copied());
+    let findings = Said::of(&mut doctor).json();
+    let redis = findings.as_array().unwrap().iter().find(|it| it["what"] == "Redis").unwrap();
+    let word = |name: &str| redis[name].as_str().unwrap().to_owned();
+    (word("verdict"), word("found"))
+}
+
+#[test]
+fn redis_is_spoken_to_over_tls_where_its_authority_is_trusted() {
+    let authority = Authority::new().unwrap();
+    let certificate = authority.certify("DNS:localhost,IP:127.0.0.1").unwrap();
+    let redis = Redis::start_encrypted(&certificate).unwrap();
+    let file = authority.file();
+    for host in ["127.0.0.1", "localhost"] {
+        let url = redis.encrypted_url(host).unwrap();
+        for name in ["SSL_CERT_FILE", "EARMARK_REDIS_CA_FILE"] {
+            let (verdict, said) = found(&url, &[(name, &file)]);
+            assert_eq!(verdict, "ok", "{name}: {said}");
+        }
+    }
+}
+
+#[test]
+fn redis_is_not_spoken_to_where_its_certificate_is_not_taken() {
+    let (authority, another) = (Authority::new().unwrap(), Authority::new().unwrap());
+    let certificate = authority.certify("DNS:localhost").unwrap();
+    let redis = Redis::start_encrypted(&certificate).unwrap();
+    let url = |host| redis.encrypted_url(host).unwrap();
+    for name in ["SSL_CERT_FILE", "EARMARK_REDIS_CA_FILE"] {
+        let (verdict, said) = found(&url("localhost"), &[(name, &another.file())]);
+        assert_eq!(verdict, "fail", "{said}");
+        assert!(said.contains("UnknownIssuer"), "{said}");
+        assert!(said.contains("name its authority's file with redis_ca_file"), "{said}");
+        let (verdict, said) = found(&url("127.0.0.1"), &[(name, &authority.file())]);
+        assert_eq!(verdict, "fail", "{said}");
+        assert!(said.contains("name the server as its certificate does"), "{said}");
+    }
+}
+
+#[test]
+fn a_file_of_authorities_without_certificates_is_refused() {
+    let (folder, url) = (tempfile::tempdir().unwrap(), "rediss://127.0.0.1:1");
+    let (empty, none) = (folder.path().join("empty.pem"), folder.path().join("none.pem"));
+    std::fs::write(&empty, "").unwrap();
+    for (url, file, why) in [
+        (url, &empty, "holds no certificates"),
+        (url, &none, "cannot read"),
+        ("redis://127.0.0.1:1", &empty, "only one at rediss://"),
+    ] {
+        let arguments = ["doctor", "--data", text(folder.path())];
+        let file = file.as_path();
+        let settings = [("EARMARK_REDIS", Path::new(url)), ("EARMARK_REDIS_CA_FILE", file)];
+        let said = Said::of(program(&arguments).envs(settings));
+        assert_eq!(said.code, 2, "{said:?}");
+        assert!(said.complaint().contains(why), "{said:?}");
+    }
+}
