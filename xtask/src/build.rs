@@ -9,8 +9,8 @@ pub fn run(arguments: &[String]) -> Result<(), Failure> {
     release()
 }
 
-/// Builds `earmark` as it is shipped, and the simulator with it: alone, each would have what both are
-/// made of built in another way.
+/// Builds `earmark` as it is shipped, and the simulator with it: alone, each would have what both
+/// are made of built in another way.
 pub fn release() -> Result<(), Failure> {
     ensure::debian()?;
     let mut cargo = workspace::cargo(&["build", "--release", "--locked"]);

@@ -16,7 +16,8 @@ struct Program {
 /// is not in the list: without one this program could not have been linked.
 const DEBIAN: [Program; 1] = [Program { name: "git", packages: &["git"] }];
 
-/// Servers that the tests start, and what makes their certificates. Debian has PostgreSQL's own programs on nobody's path.
+/// Servers that the tests start, and what makes their certificates. Debian has PostgreSQL's own
+/// programs on nobody's path.
 const TESTS: [Program; 5] = [
     Program { name: "openssl", packages: &["openssl"] },
     Program { name: "pg_createcluster", packages: &["postgresql"] },
