@@ -2,15 +2,12 @@
 
 pub mod certificates;
 pub mod clock;
-mod daemon;
 mod failure;
 pub mod pgbouncer;
 pub mod postgres;
 pub mod process;
 pub mod proxy;
 pub mod redis;
-mod seam;
 pub mod smtp;
 
-pub use daemon::free_port;
 pub use failure::Failure;

@@ -8,9 +8,9 @@ use std::process::{Command, Stdio};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::daemon::{Daemon, free_port};
 use crate::failure::Failure;
 use crate::postgres::{Postgres, owned_file, owned_folder};
+use crate::process::{Process, free_port};
 
 /// Where Debian has it, which is not on everybody's path.
 const PROGRAM: &str = "/usr/sbin/pgbouncer";
@@ -18,7 +18,7 @@ const PROGRAM: &str = "/usr/sbin/pgbouncer";
 /// A pgbouncer that ends with this.
 #[derive(Debug)]
 pub struct PgBouncer {
-    daemon: Daemon,
+    process: Process,
     port: u16,
     _folder: TempDir,
 }
@@ -49,8 +49,8 @@ impl PgBouncer {
         }
         command.arg("--quiet").arg(&settings).current_dir(folder.path()).stderr(Stdio::null());
         let is_ready = || TcpStream::connect(("127.0.0.1", port)).is_ok();
-        let daemon = Daemon::that_is(command, is_ready)?;
-        Ok(Self { daemon, port, _folder: folder })
+        let process = Process::start(&mut command, is_ready)?;
+        Ok(Self { process, port, _folder: folder })
     }
 
     /// How a database is reached through it.
@@ -63,7 +63,7 @@ impl PgBouncer {
 impl Drop for PgBouncer {
     fn drop(&mut self) {
         // It may have ended already.
-        let _ = self.daemon.end_with(Signal::KILL);
+        let _ = self.process.end_with(Signal::KILL);
     }
 }
 

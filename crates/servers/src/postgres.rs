@@ -11,8 +11,8 @@ use rustix::process::{Signal, geteuid};
 use tempfile::TempDir;
 
 use crate::certificates::Certificate;
-use crate::daemon::{Daemon, free_port, output};
 use crate::failure::Failure;
+use crate::process::{Process, free_port, output};
 
 /// Where Debian has the programs of the server, a folder a version.
 const DEBIAN: &str = "/usr/lib/postgresql";
@@ -31,7 +31,7 @@ pub enum Stop {
 /// A server that ends with this.
 #[derive(Debug)]
 pub struct Postgres {
-    server: Option<Daemon>,
+    server: Option<Process>,
     folder: TempDir,
     programs: PathBuf,
     user: Option<(u32, u32)>,
@@ -88,7 +88,7 @@ impl Postgres {
         }
         server.stderr(File::options().create(true).append(true).open(self.log())?);
         let is_ready = || output(self.client("pg_isready").arg("--quiet")).is_ok();
-        self.server = Some(Daemon::that_is(server, is_ready)?);
+        self.server = Some(Process::start(&mut server, is_ready)?);
         Ok(())
     }
 
@@ -101,7 +101,7 @@ impl Postgres {
             Stop::Fast => Signal::INT,
             Stop::Immediate => Signal::QUIT,
         };
-        self.server.take().map_or(Ok(()), |mut server| server.end_with(signal))
+        self.server.take().map_or(Ok(()), |mut server| Ok(server.end_with(signal)?))
     }
 
     /// The port it listens on.
@@ -132,7 +132,7 @@ impl Postgres {
     pub fn sql(&self, database: &str, sql: &str) -> Result<String, Failure> {
         let mut psql = self.client("psql");
         psql.args(["--quiet", "--no-psqlrc", "--tuples-only", "--no-align", "--dbname", database]);
-        output(psql.args(["--set=ON_ERROR_STOP=1", "--command", sql]))
+        Ok(output(psql.args(["--set=ON_ERROR_STOP=1", "--command", sql]))?)
     }
 
     /// One of the programs that come with it, told how to reach it.

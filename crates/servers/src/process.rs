@@ -1,5 +1,6 @@
 //! A server's process: started, awaited, killed or told to stop, and never left behind.
 
+use std::ffi::OsStr;
 use std::io::{Error, Result};
 use std::net::TcpListener;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -10,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::clock::until;
 
 /// A server that is not ready by then never will be.
-const READY: Duration = Duration::from_secs(30);
+const READY: Duration = Duration::from_secs(60);
 
 /// A process that ends with this.
 #[derive(Debug)]
@@ -32,9 +33,9 @@ impl Process {
             ended.is_some() || is_ready()
         });
         match ended {
-            Some(status) => Err(Error::other(format!("{command:?} ended: {status}"))),
+            Some(status) => Err(Error::other(format!("{} ended: {status}", shown(command)))),
             None if is_up => Ok(process),
-            None => Err(Error::other(format!("{command:?} is not ready"))),
+            None => Err(Error::other(format!("{} is not ready", shown(command)))),
         }
     }
 
@@ -54,6 +55,18 @@ impl Process {
     /// When it is gone.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         Ok(kill_process(Pid::from_child(&self.child), signal)?)
+    }
+
+    /// Sends it a signal, if it is there, and waits for its end.
+    ///
+    /// # Errors
+    /// When it cannot be waited for.
+    pub fn end_with(&mut self, signal: Signal) -> Result<()> {
+        if self.child.try_wait()?.is_none() {
+            self.signal(signal)?;
+        }
+        self.child.wait()?;
+        Ok(())
     }
 
     /// Tells it to stop, and waits until it has.
@@ -80,4 +93,22 @@ impl Drop for Process {
 /// When there is none.
 pub fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+/// Runs a program to its end and hands back what it printed.
+pub(crate) fn output(command: &mut Command) -> Result<String> {
+    let ended = command.stdin(Stdio::null()).output();
+    let cannot = |error| Error::other(format!("cannot start {}: {error}", shown(command)));
+    let ended = ended.map_err(cannot)?;
+    let out = String::from_utf8_lossy(&ended.stdout).into_owned();
+    if ended.status.success() {
+        return Ok(out);
+    }
+    let told = String::from_utf8_lossy(&ended.stderr).into_owned();
+    Err(Error::other(format!("{} ended with {}\n{out}\n{told}", shown(command), ended.status)))
+}
+
+fn shown(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
 }

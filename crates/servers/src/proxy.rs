@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::failure::Failure;
-use crate::seam::thread;
 
 /// Where the next connection is cut that gets there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -149,4 +148,10 @@ fn pump(
             Some(through) => return to.write_all(&buffer[..through]),
         }
     }
+}
+
+/// Starts a thread that ends by itself.
+#[expect(clippy::disallowed_methods, reason = "this is the seam through which threads come in")]
+fn thread(run: impl FnOnce() + Send + 'static) {
+    drop(std::thread::spawn(run));
 }

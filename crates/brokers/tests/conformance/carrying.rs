@@ -39,7 +39,8 @@ async fn what_comes_again_has_the_same_bytes_or_does_not_come() {
         carrier.publish(&source(), &events(1..=5)).await.unwrap();
         let again = carrier.publish(&source(), &events(3..=7)).await;
         let place = carrier.place(&source()).await.unwrap();
-        let mut seen = subject.seen(7);
+        // What keeps nothing carries all of it twice.
+        let mut seen = subject.seen(if subject.keeps() { 7 } else { 10 });
         if subject.keeps() {
             assert!(again.is_err(), "{name}: it says that it has some of it");
             assert_eq!(place, Place::Through(14), "{name}");
