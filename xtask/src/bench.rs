@@ -6,9 +6,10 @@ use std::process::Command;
 
 pub fn run(arguments: &[String]) -> Result<(), Failure> {
     ensure::bench()?;
-    let build = ["build", "--release", "--locked", "-p", "earmark", "-p", "earmark-benches"];
+    let build =
+        ["build", "--profile", "dist", "--locked", "-p", "earmark", "-p", "earmark-benches"];
     workspace::run(&mut workspace::cargo(&build))?;
-    let mut compare = Command::new(workspace::target_dir().join("release/earmark-benches"));
+    let mut compare = Command::new(workspace::target_dir().join("dist/earmark-benches"));
     compare.arg("compare").arg("--scratch").arg(workspace::target_dir());
     // It finds the results, and what is committed of them, from the root.
     workspace::run(compare.args(arguments).current_dir(workspace::root()))

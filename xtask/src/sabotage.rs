@@ -3,6 +3,7 @@
 
 use crate::failure::{Failure, no_arguments};
 use crate::workspace;
+use std::process::Command;
 
 /// What a fault build is called in the environment; `earmark_kernel::sabotage` reads it.
 const VARIABLE: &str = "EARMARK_SABOTAGE";
@@ -100,15 +101,18 @@ pub fn run(arguments: &[String]) -> Result<(), Failure> {
     Err(Failure::new(format!("no test catches {}", missed.join(", "))))
 }
 
+/// All tests, as they are always built: each fault is in, and waits to be named.
+pub fn nextest() -> Command {
+    let mut cargo = workspace::cargo(&["nextest", "run", "--workspace", "--locked"]);
+    cargo.args(["--features", "earmark-kernel/sabotage"]).env_remove(VARIABLE);
+    cargo
+}
+
 /// Whether some tests pass, with a fault or without.
 fn passes(tests: &[&str], sabotage: Option<&str>) -> Result<bool, Failure> {
-    // One build for all faults, and no more of it than holds the tests.
-    let features = "earmark-kernel/sabotage";
-    let mut cargo = workspace::cargo(&["nextest", "run", "--locked", "--no-tests", "fail"]);
-    cargo.args(["-p", "earmark-kernel", "-p", "earmark-services", "-p", "earmark-simulator"]);
-    cargo.args(["--lib", "--test", "power"]);
+    let mut cargo = nextest();
     let filter = format!("test(/::({})$/)", tests.join("|"));
-    cargo.args(["--features", features, "-E", &filter]).env_remove(VARIABLE);
+    cargo.args(["--no-tests", "fail", "-E", &filter]);
     if let Some(name) = sabotage {
         cargo.env(VARIABLE, name);
     }

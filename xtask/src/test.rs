@@ -83,8 +83,7 @@ fn deny() -> Result<(), Failure> {
 
 fn tests() -> Result<(), Failure> {
     let profile = if std::env::var_os("CI").is_some() { "ci" } else { "default" };
-    let nextest = ["nextest", "run", "--workspace", "--locked", "--profile", profile];
-    workspace::run(&mut cargo(&nextest))
+    workspace::run(sabotage::nextest().args(["--profile", profile]))
 }
 
 fn doctests() -> Result<(), Failure> {
