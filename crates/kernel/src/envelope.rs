@@ -5,6 +5,7 @@ use std::ops::Range;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::aggregate::EventBox;
 use crate::clock::Now;
@@ -39,6 +40,11 @@ impl Committed {
     /// The envelope of the event at `index`, as JSON.
     pub(crate) fn envelope(&self, index: usize) -> &str {
         &self.text[self.events[index].span.clone()]
+    }
+
+    /// Tells this record from any other that could stand in its place.
+    pub(crate) fn digest(&self) -> String {
+        digest(&self.text)
     }
 
     /// Each event with its sequence number.
@@ -77,6 +83,11 @@ impl Committed {
         }
         Ok(Self { first_seq: record.first_seq, text: record.events, events })
     }
+}
+
+/// Tells a record's text from any other.
+pub(crate) fn digest(text: &str) -> String {
+    format!("{:032x}", xxh3_128(text.as_bytes()))
 }
 
 /// What stands around an event's `type` and `data`.

@@ -12,6 +12,7 @@ mod board;
 mod bus;
 mod carrier;
 pub mod clock;
+mod end;
 mod envelope;
 mod feed;
 mod flow;

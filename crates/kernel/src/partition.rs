@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{oneshot, watch};
 
 use crate::clock::Clock;
+use crate::end;
 use crate::envelope::Committed;
 use crate::kernel_event::KernelEvent;
 use crate::log::{LogStore, StoreError};
@@ -80,8 +81,8 @@ impl Partition {
         clock: &Arc<dyn Clock>,
         limits: Limits,
     ) -> Result<Self, StoreError> {
+        derive_anew_where_need_be(service, &stores)?;
         let head = stores.log.head()?;
-        derive_anew_where_need_be(service, &stores, head)?;
         let follower = Arc::new(Follower::new(Arc::clone(service), &stores, limits)?);
         let behind = head.saturating_sub(follower.head());
         if behind > SETTLE_AFTER_EVENTS {
@@ -216,18 +217,14 @@ impl Partition {
     }
 }
 
-/// Rows of another log, of a later one, or of other tables are of no use.
-fn derive_anew_where_need_be(
-    service: &Service,
-    stores: &Stores,
-    head: u64,
-) -> Result<(), StoreError> {
+/// Rows of another log, of one that went on another way, or of other tables are of no use.
+fn derive_anew_where_need_be(service: &Service, stores: &Stores) -> Result<(), StoreError> {
     let views = service.views.iter().map(|it| format!("{}:{}", it.name, it.version));
     let kinds = service.kinds.aggregates().map(|(_, it)| format!("{}:{}", it.name, it.version));
     let parts: Vec<String> = views.chain(kinds).chain([stores.log.id()?]).collect();
     let shape = format!("\"{}\"", parts.join(" "));
     let known = stores.rows.row(SHAPE_TABLE, service.name)?;
-    if known.as_deref() == Some(&shape) && stores.rows.settled()? <= head {
+    if known.as_deref() == Some(&shape) && end::is_in_log(service.name, stores)? {
         return Ok(());
     }
     stores.rows.clear()?;

@@ -38,6 +38,14 @@ pub(crate) const UNSETTLED_MAX: u64 = 4 * SETTLE_AFTER_EVENTS;
 /// are applied for less each than few.
 const FOLLOW_AFTER_EVENTS: u64 = 128;
 
+/// Through where changes are set apart.
+#[derive(Clone)]
+pub(super) struct Frozen {
+    pub(super) through_seq: u64,
+    /// Of the record that ends there.
+    pub(super) digest: Option<String>,
+}
+
 /// The derived state of one partition, behind one lock.
 pub(crate) struct Shelf {
     pub(crate) views: Vec<Box<dyn AnyView>>,
@@ -49,8 +57,10 @@ pub(crate) struct Shelf {
     /// Reflects the log through this number.
     pub(crate) applied: u64,
     settled: u64,
+    /// The last record that is applied.
+    end: Option<Arc<Committed>>,
     /// Set apart through this number, and not yet known to be on disk.
-    frozen_through: Option<u64>,
+    frozen: Option<Frozen>,
     /// A row could not be read while a record was applied: nothing here can be trusted until it is
     /// derived again.
     broken: Option<StoreError>,
@@ -69,7 +79,8 @@ impl Shelf {
             cursors: Table::new("kernel_cursors", Arc::clone(disk)),
             applied: 0,
             settled: 0,
-            frozen_through: None,
+            end: None,
+            frozen: None,
             broken: None,
         }
     }
@@ -80,7 +91,9 @@ impl Shelf {
                 self.streams.add(record, index);
             }
         }
-        self.derive(service, record)
+        self.derive(service, record)?;
+        self.end = Some(Arc::clone(record));
+        Ok(())
     }
 
     /// Applies a record to everything but the streams.
@@ -126,20 +139,22 @@ impl Shelf {
     }
 
     /// Sets the changes apart, unless an earlier settling that failed left some.
-    fn freeze(&mut self) -> u64 {
-        if let Some(through) = self.frozen_through {
-            return through;
+    fn freeze(&mut self) -> Frozen {
+        if let Some(frozen) = &self.frozen {
+            return frozen.clone();
         }
         self.streams.freeze();
         self.tables().for_each(AnyTable::freeze);
-        self.frozen_through = Some(self.applied);
-        self.applied
+        let digest = self.end.as_deref().map(Committed::digest);
+        let frozen = Frozen { through_seq: self.applied, digest };
+        self.frozen = Some(frozen.clone());
+        frozen
     }
 
     fn thaw(&mut self, through: u64, snapshots: &[((KindIndex, Key), u64)]) {
         self.streams.thaw(snapshots);
         self.tables().for_each(AnyTable::thaw);
-        self.frozen_through = None;
+        self.frozen = None;
         self.settled = through;
     }
 }

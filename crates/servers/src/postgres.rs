@@ -6,11 +6,13 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use rustix::process::{Signal, geteuid};
 use tempfile::TempDir;
 
 use crate::certificates::Certificate;
+use crate::clock::until;
 use crate::failure::Failure;
 use crate::process::{Process, free_port, output};
 
@@ -18,6 +20,9 @@ use crate::process::{Process, free_port, output};
 const DEBIAN: &str = "/usr/lib/postgresql";
 /// Whom it runs as where we are root: it refuses root.
 const USER: &str = "postgres";
+
+/// A standby gets there sooner, or never.
+const LONG: Duration = Duration::from_secs(60);
 
 /// How a server is ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +71,55 @@ impl Postgres {
         owned_file(&postgres.data().join("pg_hba.conf"), who, postgres.user)?;
         postgres.start_again()?;
         Ok(postgres)
+    }
+
+    /// Starts another that follows this one, asynchronously, and takes no writes until it is
+    /// [promoted](Postgres::promote).
+    ///
+    /// # Errors
+    /// When this one cannot be copied or the copy does not start.
+    pub fn start_standby(&self) -> Result<Self, Failure> {
+        let (folder, user) = owned_folder("earmark-standby-")?;
+        let (programs, port, settings) =
+            (self.programs.clone(), free_port()?, self.settings.clone());
+        let mut standby = Self { server: None, folder, programs, user, port, settings };
+        let mut copy = standby.as_user("pg_basebackup");
+        copy.args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", "postgres"]);
+        copy.args(["--checkpoint=fast", "--no-sync", "--write-recovery-conf", "--pgdata"]);
+        output(copy.arg(standby.data()))?;
+        standby.start_again()?;
+        Ok(standby)
+    }
+
+    /// Has a standby get everything that its primary has, and nothing from then on.
+    ///
+    /// # Errors
+    /// When one of them cannot be asked, or the standby does not get there.
+    pub fn detach(&self, primary: &Self) -> Result<(), Failure> {
+        let end = primary.sql("postgres", "SELECT pg_current_wal_lsn()")?;
+        let is_there = format!("SELECT pg_last_wal_replay_lsn() >= '{}'", end.trim());
+        self.says("t", &is_there)?;
+        self.sql("postgres", "ALTER SYSTEM SET primary_conninfo = ''")?;
+        self.sql("postgres", "SELECT pg_reload_conf()")?;
+        self.says("0", "SELECT count(*) FROM pg_stat_wal_receiver")
+    }
+
+    /// Makes a standby a primary.
+    ///
+    /// # Errors
+    /// When it is none or does not become one.
+    pub fn promote(&self) -> Result<(), Failure> {
+        self.sql("postgres", "SELECT pg_promote()")?;
+        self.says("f", "SELECT pg_is_in_recovery()")
+    }
+
+    /// Waits until a question is answered so.
+    fn says(&self, wanted: &str, sql: &str) -> Result<(), Failure> {
+        let is_so = || self.sql("postgres", sql).is_ok_and(|said| said.trim() == wanted);
+        if until(LONG, is_so) {
+            return Ok(());
+        }
+        Err(Failure::new(format!("{sql} is never {wanted}")))
     }
 
     /// Starts it again after [`Postgres::stop`], on the same port.

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::failure::Failure;
@@ -22,6 +22,7 @@ pub enum Cut {
 struct Orders {
     cut: Mutex<Option<Cut>>,
     done: AtomicU64,
+    server_port: AtomicU16,
 }
 
 /// A proxy; it listens as long as the process lives.
@@ -40,9 +41,11 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let port = listener.local_addr()?.port();
         let orders = Arc::new(Orders::default());
+        orders.server_port.store(server_port, Ordering::SeqCst);
         let of_all = Arc::clone(&orders);
         thread(move || {
             for near in listener.incoming().flatten() {
+                let server_port = of_all.server_port.load(Ordering::SeqCst);
                 let server = SocketAddr::from(([127, 0, 0, 1], server_port));
                 if let Ok(far) = TcpStream::connect(server) {
                     // What cannot be joined is a connection that ended at once.
@@ -57,6 +60,11 @@ impl Proxy {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Leads new connections to another server.
+    pub fn lead_to(&self, server_port: u16) {
+        self.orders.server_port.store(server_port, Ordering::SeqCst);
     }
 
     /// Orders the next cut.

@@ -68,7 +68,7 @@ pub fn serve(
         Ended::Halted(why) => {
             let problem = Problem::new(format!("the server stopped by itself: {why}"));
             Err(problem.advise(
-                "What was answered is kept. Look at the disk (`earmark doctor`), then start it \
+                "Look at the disk or the store (`earmark doctor`), then start it \
                  again: it begins from what the log says.",
             ))
         }

@@ -8,6 +8,7 @@ mod commands;
 mod descriptors;
 mod disk;
 mod encryption;
+mod failover;
 mod folders;
 mod import;
 mod mail;

@@ -3,7 +3,8 @@
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
-use super::{Follower, lock};
+use super::{Follower, Frozen, lock};
+use crate::end;
 use crate::log::StoreError;
 use crate::rows::Settlement;
 
@@ -12,16 +13,16 @@ impl Follower {
     /// on meanwhile. Returns the number through which the disk is now up to date.
     pub(crate) fn settle(&self) -> Result<u64, StoreError> {
         let one_at_a_time = lock(&self.settling);
-        let (mut settlement, frozen, streams) = {
+        let (mut settlement, digest, frozen, streams) = {
             self.derive_again(&one_at_a_time)?;
             let mut shelf = self.write_if_sound()?;
             if shelf.applied == shelf.settled {
                 return Ok(shelf.settled);
             }
-            let through_seq = shelf.freeze();
+            let Frozen { through_seq, digest } = shelf.freeze();
             let frozen: Vec<_> = shelf.tables().map(|it| (it.name(), it.frozen())).collect();
             let streams = shelf.streams.frozen();
-            (Settlement { through_seq, tables: Vec::new() }, frozen, streams)
+            (Settlement { through_seq, tables: Vec::new() }, digest, frozen, streams)
         };
         let (tables, snapshots) = streams.snapshots(settlement.through_seq, &self.copies)?;
         settlement.tables.extend(tables);
@@ -30,6 +31,7 @@ impl Follower {
             let changes = rows.changes().map_err(|e| StoreError(e.to_string()))?;
             settlement.tables.push(((*name).to_owned(), changes));
         }
+        settlement.tables.extend(digest.map(|digest| end::row(self.service.name, &digest)));
         settlement.tables.retain(|(_, changes)| !changes.is_empty());
         // When this fails, what was set apart stays so and is tried again with the next settling.
         self.disk.settle(&settlement)?;

@@ -9,6 +9,7 @@ use tokio_postgres::{Client, Error, Row};
 use uuid::Uuid;
 
 use super::error::OpenError;
+use super::known::{Known, Memory};
 use super::leases;
 use super::road::Road;
 use super::turn::{self, Turn};
@@ -22,6 +23,7 @@ pub struct PostgresLog {
     id: String,
     /// Held from `begin` to `append` or `release`.
     turn: Mutex<Option<Turn>>,
+    memory: Memory,
 }
 
 /// Which log it is.
@@ -56,7 +58,13 @@ impl PostgresLog {
         let unnamed =
             |why: super::trouble::Trouble| OpenError::Sql { doing: "name a log", why: why.text() };
         let id = named.map_err(unnamed)?;
-        Ok(Self { road: Arc::clone(road), place, id, turn: Mutex::default() })
+        Ok(Self {
+            road: Arc::clone(road),
+            place,
+            id,
+            turn: Mutex::default(),
+            memory: Memory::default(),
+        })
     }
 
     fn turn(&self) -> MutexGuard<'_, Option<Turn>> {
@@ -81,12 +89,14 @@ impl LogStore for PostgresLog {
             turn::release(&self.road, turn);
             return Err(refused);
         }
-        turn::append(&self.road, &self.place, turn, record)
+        let known = turn::append(&self.road, &self.place, turn, record)?;
+        self.memory.see(known);
+        Ok(())
     }
 
     fn read_after(&self, after: u64, events_max: u64) -> Result<Vec<Record>, StoreError> {
         // Records have no gaps: the next event is in the last record that begins at or before it.
-        let sql = "SELECT first_seq, last_seq, at, events FROM earmark.log \
+        let sql = "SELECT first_seq, last_seq, at, events, group_id FROM earmark.log \
                    WHERE service = $1 AND partition = $2 AND last_seq > $3 AND first_seq <= $5 \
                    AND first_seq >= (SELECT first_seq FROM earmark.log \
                    WHERE service = $1 AND partition = $2 AND first_seq <= $4 \
@@ -94,18 +104,31 @@ impl LogStore for PostgresLog {
         let next = after.saturating_add(1);
         let until = to_sql(after.saturating_add(events_max).max(next));
         let (place, after, next) = (self.place.clone(), to_sql(after), to_sql(next));
+        let expected = Known::values(self.memory.last());
         let read = self.road.ask(move |client| {
             let place = place.clone();
             Box::pin(async move {
                 let ([service, partition], number) = (place.values(), Type::INT8);
                 let seqs = [&after, &next, &until].map(|it| (it as Value<'_>, number.clone()));
                 let [after, next, until] = seqs;
-                let values = [service, partition, after, next, until];
-                let rows = client.query_typed(sql, &values).await?;
-                Ok(rows.iter().map(record).collect())
+                let values = [service.clone(), partition.clone(), after, next, until];
+                let expect = "SELECT earmark.expect($1, $2, $3, $4)";
+                let (first, group) = (&expected.0, &expected.1);
+                let expected = [service, partition, (first as _, number), (group, Type::UUID)];
+                let (read, expected) = tokio::join!(
+                    biased;
+                    client.query_typed(sql, &values),
+                    client.query_typed(expect, &expected),
+                );
+                expected?;
+                let rows = read?;
+                Ok((rows.iter().map(record).collect(), rows.last().map(Known::of)))
             })
         });
-        read.map_err(|trouble| self.unreadable(&trouble.text()))
+        let read = read.map_err(|trouble| self.memory.hear(trouble).text());
+        let (records, last) = read.map_err(|why| self.unreadable(&why))?;
+        last.into_iter().for_each(|last| self.memory.see(last));
+        Ok(records)
     }
 
     fn head(&self) -> Result<u64, StoreError> {
@@ -130,15 +153,21 @@ impl LogStore for PostgresLog {
         Ok(leases::lease(&self.road, &self.place, work, holder, ttl)?)
     }
 
+    fn broken(&self) -> Option<String> {
+        self.memory.lost().map(ToOwned::to_owned)
+    }
+
     fn is_shared(&self) -> bool {
         true
     }
 
     fn begin(&self, after: u64) -> Result<Vec<Record>, AppendError> {
         self.release();
-        let (turn, others) = turn::begin(&self.road, &self.place, after)?;
-        *self.turn() = Some(turn);
-        Ok(others)
+        let begun = turn::begin(&self.road, &self.place, after, self.memory.last());
+        let begun = begun.map_err(|trouble| self.memory.hear(trouble))?;
+        begun.last.into_iter().for_each(|last| self.memory.see(last));
+        *self.turn() = Some(begun.turn);
+        Ok(begun.others)
     }
 
     fn release(&self) {
@@ -178,6 +207,6 @@ pub(super) fn to_sql(seq: u64) -> i64 {
     i64::try_from(seq).unwrap_or(i64::MAX)
 }
 
-fn from_sql(seq: i64) -> u64 {
+pub(super) fn from_sql(seq: i64) -> u64 {
     u64::try_from(seq).unwrap_or(0)
 }

@@ -9,7 +9,10 @@ use super::road::Road;
 use super::trouble::Trouble;
 
 /// The steps, in order; the format of the tables is the number of those they have had.
-const STEPS: [&str; 1] = [include_str!("../../migrations/postgres/0001_records.sql")];
+const STEPS: [&str; 2] = [
+    include_str!("../../migrations/postgres/0001_records.sql"),
+    include_str!("../../migrations/postgres/0002_turns.sql"),
+];
 
 /// Any number that only this program locks; for the transaction alone, so that it holds behind a
 /// pooler too.

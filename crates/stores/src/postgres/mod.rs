@@ -2,6 +2,7 @@
 
 mod address;
 mod error;
+mod known;
 mod leases;
 mod log;
 mod migrate;

@@ -18,12 +18,17 @@ pub(super) enum Trouble {
     Lasting(String),
     /// There is no space left.
     Full(String),
+    /// What was read from the log before is not in it any more.
+    Lost(String),
 }
+
+/// The code with which the function `expect` fails.
+const LOST: &str = "EA001";
 
 impl Trouble {
     pub(super) fn text(self) -> String {
         match self {
-            Self::Passing(text) | Self::Lasting(text) | Self::Full(text) => text,
+            Self::Passing(text) | Self::Lasting(text) | Self::Full(text) | Self::Lost(text) => text,
         }
     }
 }
@@ -36,6 +41,9 @@ impl From<Error> for Trouble {
         };
         if *code == SqlState::DISK_FULL {
             return Self::Full(text);
+        }
+        if code.code() == LOST {
+            return Self::Lost(text);
         }
         // Connections, rollbacks (serialization, deadlock), resources, and operators; a server that
         // is being failed over from takes reads only.
@@ -67,7 +75,9 @@ impl From<Trouble> for AppendError {
     fn from(trouble: Trouble) -> Self {
         match trouble {
             Trouble::Full(text) => Self::Full(text),
-            Trouble::Passing(text) | Trouble::Lasting(text) => Self::Failed(text),
+            Trouble::Passing(text) | Trouble::Lasting(text) | Trouble::Lost(text) => {
+                Self::Failed(text)
+            }
         }
     }
 }

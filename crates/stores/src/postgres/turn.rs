@@ -12,24 +12,18 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error};
 use uuid::Uuid;
 
-use super::log::{Place, Value, record, to_sql};
+use super::known::Known;
+use super::log::{Place, Value, from_sql, record, to_sql};
 use super::road::{Road, discard, rest, silence, within};
 use super::trouble::{Trouble, explain};
 
-/// Whoever stands still in its turn loses it after so long, so that the others go on; and nobody
-/// waits longer for it. Both hold for the transaction alone.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
-                     SET LOCAL idle_in_transaction_session_timeout = '10s'; \
-                     SET LOCAL lock_timeout = '20s'";
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 /// A turn that was not given is asked for again so often ...
 const TRIES: usize = 20;
 /// ... after so long each.
 const AGAIN: Duration = Duration::from_millis(250);
 /// Whether a commit came about is asked so often: a minute, if the server refuses at once.
 const ASKED_MAX: usize = 240;
-
-const LOCK: &str = "SELECT next_seq FROM earmark.log_head WHERE service = $1 AND partition = $2 \
-                    FOR UPDATE";
 
 /// A transaction that holds the lock on the head.
 pub(super) struct Turn {
@@ -44,19 +38,28 @@ impl fmt::Debug for Turn {
     }
 }
 
+/// A turn, and what others appended before it.
+pub(super) struct Begun {
+    pub(super) turn: Turn,
+    pub(super) others: Vec<Record>,
+    /// The last of them.
+    pub(super) last: Option<Known>,
+}
+
 /// Takes the turn, and reads what others wrote after `after`, in one round trip. Nothing has
 /// happened when it fails, so what passes is tried again.
 pub(super) fn begin(
     road: &Road,
     place: &Place,
     after: u64,
-) -> Result<(Turn, Vec<Record>), AppendError> {
+    known: Option<Known>,
+) -> Result<Begun, Trouble> {
     let (pool, place) = (road.pool.clone(), place.clone());
-    let begun = road.run(async move {
+    road.run(async move {
         let mut tries = 0;
         loop {
             tries += 1;
-            match begin_once(&pool, &place, after).await {
+            match begin_once(&pool, &place, after, known).await {
                 Err(Trouble::Passing(why)) if tries < TRIES => {
                     tracing::debug!(why, tries, "a turn is asked for again");
                     rest(AGAIN).await;
@@ -64,18 +67,19 @@ pub(super) fn begin(
                 ended => return ended,
             }
         }
-    });
-    Ok(begun?)
+    })
 }
 
 async fn begin_once(
     pool: &deadpool_postgres::Pool,
     place: &Place,
     after: u64,
-) -> Result<(Turn, Vec<Record>), Trouble> {
+    known: Option<Known>,
+) -> Result<Begun, Trouble> {
     let client = pool.get().await?;
-    match within(lock_and_read(&client, place, after)).await.unwrap_or_else(|| Err(silence())) {
-        Ok((head, others)) => Ok((Turn { client, head }, others)),
+    let asked = lock_and_read(&client, place, after, known);
+    match within(asked).await.unwrap_or_else(|| Err(silence())) {
+        Ok((head, others, last)) => Ok(Begun { turn: Turn { client, head }, others, last }),
         Err(trouble) => {
             discard(client);
             Err(trouble)
@@ -87,21 +91,23 @@ async fn lock_and_read(
     client: &Client,
     place: &Place,
     after: u64,
-) -> Result<(u64, Vec<Record>), Trouble> {
-    let tail = "SELECT first_seq, last_seq, at, events FROM earmark.log \
-                WHERE service = $1 AND partition = $2 AND first_seq > $3 ORDER BY first_seq";
+    known: Option<Known>,
+) -> Result<(u64, Vec<Record>, Option<Known>), Trouble> {
+    let sql = "SELECT first_seq, last_seq, at, events, group_id, head \
+               FROM earmark.begin_turn($1, $2, $3, $4, $5)";
     let (after, [service, partition]) = (to_sql(after), place.values());
-    let (of, of_tail) = (place.values(), [service, partition, (&after as _, Type::INT8)]);
-    let (begun, locked, read) = tokio::join!(
-        biased;
-        client.batch_execute(BEGIN),
-        client.query_typed_one(LOCK, &of),
-        client.query_typed(tail, &of_tail),
-    );
+    let (first, group) = Known::values(known);
+    let values =
+        [service, partition, (&after as _, Type::INT8), (&first, Type::INT8), (&group, Type::UUID)];
+    let (begun, locked) =
+        tokio::join!(biased; client.batch_execute(BEGIN), client.query_typed(sql, &values));
     begun?;
-    let next: i64 = locked?.get(0);
-    let head = u64::try_from(next).unwrap_or(1).saturating_sub(1);
-    Ok((head, read?.iter().map(record).collect()))
+    let locked = locked?;
+    let head = locked.first().map_or(0, |row| from_sql(row.get("head")));
+    let others: Vec<_> =
+        locked.iter().filter(|row| row.get::<_, Option<i64>>(0).is_some()).collect();
+    let last = others.last().map(|row| Known::of(row));
+    Ok((head, others.into_iter().map(record).collect(), last))
 }
 
 /// Gives the turn back; nothing was recorded.
@@ -120,10 +126,11 @@ pub(super) fn append(
     place: &Place,
     turn: Turn,
     record: &Record,
-) -> Result<(), AppendError> {
+) -> Result<Known, AppendError> {
     let (pool, place, record) = (road.pool.clone(), place.clone(), record.clone());
-    road.run(async move {
-        let group = RandomIds.next();
+    let group = RandomIds.next();
+    let known = Known { first_seq: record.first_seq, group };
+    let appended = road.run(async move {
         let committed = within(insert_and_commit(&turn.client, &place, &record, group)).await;
         let why = match committed {
             Some(Ok(())) => return Ok(()),
@@ -137,7 +144,8 @@ pub(super) fn append(
         discard(turn.client);
         tracing::warn!(why, "the connection was lost around a commit; the log is asked about it");
         find_out(&pool, &place, record.first_seq, group, &why).await
-    })
+    });
+    appended.map(|()| known)
 }
 
 /// How a commit that did not go well ended.
@@ -153,10 +161,7 @@ async fn insert_and_commit(
     record: &Record,
     group: Uuid,
 ) -> Result<(), Ended> {
-    let sql = "WITH head AS (UPDATE earmark.log_head SET next_seq = $4 + 1 \
-               WHERE service = $1 AND partition = $2 AND next_seq = $3 RETURNING 1) \
-               INSERT INTO earmark.log(service, partition, first_seq, last_seq, at, group_id, events) \
-               SELECT $1, $2, $3, $4, $5, $6, $7 FROM head";
+    let sql = "SELECT earmark.append($1, $2, $3, $4, $5, $6, $7)";
     let (first, last) = (to_sql(record.first_seq), to_sql(record.last_seq));
     let [service, partition] = place.values();
     let values: [(Value<'_>, Type); 7] = [
@@ -170,11 +175,11 @@ async fn insert_and_commit(
     ];
     let (inserted, committed) = tokio::join!(
         biased;
-        client.execute_typed(sql, &values),
+        client.query_typed_one(sql, &values),
         client.batch_execute("COMMIT"),
     );
-    match (inserted, committed) {
-        (Ok(1), Ok(())) => Ok(()),
+    match (inserted.map(|row| row.get(0)), committed) {
+        (Ok(true), Ok(())) => Ok(()),
         // The COMMIT behind it ended a transaction in which nothing was written ...
         (Ok(_), Ok(())) => Err(Ended::Nothing(Trouble::Lasting("the head has moved".to_owned()))),
         // ... or that the error had ended already.
@@ -232,11 +237,13 @@ async fn is_there(
     first_seq: u64,
     group: Uuid,
 ) -> Result<bool, Error> {
+    let lock = "SELECT FROM earmark.log_head WHERE service = $1 AND partition = $2 FOR UPDATE";
     let sql = "SELECT group_id FROM earmark.log \
                WHERE service = $1 AND partition = $2 AND first_seq = $3";
     let first = to_sql(first_seq);
     client.batch_execute(BEGIN).await?;
-    client.query_typed_one(LOCK, &place.values()).await?;
+    client.batch_execute("SET LOCAL lock_timeout = '20s'").await?;
+    client.query_typed_one(lock, &place.values()).await?;
     let [service, partition] = place.values();
     let found =
         client.query_typed_opt(sql, &[service, partition, (&first as _, Type::INT8)]).await?;

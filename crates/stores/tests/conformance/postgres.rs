@@ -72,6 +72,37 @@ fn a_turn_keeps_others_out_until_it_is_given_back() {
 }
 
 #[test]
+fn a_log_that_lost_what_was_seen_of_it_is_not_gone_on_with() {
+    for (is_writer, is_longer) in [(true, false), (true, true), (false, false), (false, true)] {
+        let (server, url) = server();
+        let [one, other] = [(); 2].map(|()| opened(&url, None).unwrap());
+        let [one, other] = [one, other].map(|it| it.log("allocation", 0, "name").unwrap());
+        one.append(&record(1, 1)).unwrap();
+        one.append(&record(2, 3)).unwrap();
+        assert!(one.broken().is_none());
+        // As a standby has it that takes over and had got the first record alone.
+        let lose = "DELETE FROM earmark.log WHERE first_seq = 2; \
+                    UPDATE earmark.log_head SET next_seq = 2";
+        server.sql("shop", lose).unwrap();
+        if is_longer {
+            other.append(&record(2, 3)).unwrap();
+            other.append(&record(4, 4)).unwrap();
+        }
+        let said = match is_writer {
+            true => one.begin(3).unwrap_err().to_string(),
+            false => one.read_after(3, 10).unwrap_err().to_string(),
+        };
+        assert!(said.contains("the log has lost the record at 2"), "{said}");
+        let why = one.broken().unwrap();
+        assert!(why.contains("what it lacks is gone"), "{why}");
+        drop(one);
+        let again = opened(&url, None).unwrap().log("allocation", 0, "name").unwrap();
+        let next = again.head().unwrap() + 1;
+        again.append(&record(next, next)).unwrap();
+    }
+}
+
+#[test]
 fn processes_that_start_at_once_make_the_tables_once() {
     let (server, url) = server();
     std::thread::scope(|scope| {
@@ -88,7 +119,7 @@ fn processes_that_start_at_once_make_the_tables_once() {
         assert!(ids.windows(2).all(|it| it[0] == it[1]), "{ids:?}");
     });
     let found = server.sql("shop", "SELECT name, value FROM earmark.meta ORDER BY 1").unwrap();
-    assert_eq!(found, "format|1\npartitions|3\n");
+    assert_eq!(found, "format|2\npartitions|3\n");
 }
 
 #[test]
@@ -107,7 +138,7 @@ fn tables_of_a_newer_program_are_refused_and_left_alone() {
     opened(&url, None).unwrap();
     server.sql("shop", "UPDATE earmark.meta SET value = 99 WHERE name = 'format'").unwrap();
     let text = opened(&url, None).unwrap_err().to_string();
-    assert!(text.contains("have format 99, but this program knows formats up to 1"), "{text}");
+    assert!(text.contains("have format 99, but this program knows formats up to 2"), "{text}");
 }
 
 #[test]

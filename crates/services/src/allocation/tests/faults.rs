@@ -158,6 +158,25 @@ fn settlings_that_fail_or_are_lost_change_nothing() {
 }
 
 #[test]
+fn rows_of_a_log_that_came_back_older_and_went_another_way_are_derived_anew() {
+    let (world, _) = world();
+    let older = world.bus.records("allocation", 0, 0, u64::MAX).unwrap();
+    world.allocate("o1", "LAMP", 20);
+    world.bus.settle().unwrap();
+    let log = MemoryLog::new(LOG_ID);
+    older.iter().for_each(|record| log.append(record).unwrap());
+    let another = World::on(log.clone(), MemoryRows::new(), NOON);
+    for order in ["o2", "o3", "o4"] {
+        another.allocate(order, "LAMP", 5);
+    }
+    let rows = world.rows.crash(usize::MAX);
+    let world = World::on(log.crash(), rows, NOON);
+    assert_eq!(world.figures("b1")[1], 15);
+    assert_eq!(batch_of(&world.allocate("o1", "LAMP", 16)), None);
+    world.check();
+}
+
+#[test]
 fn a_read_that_fails_fails_its_command_only() {
     let (world, faults) = world();
     world.allocate("o1", "LAMP", 20);

@@ -1,0 +1,30 @@
+//! Where the derived rows end: by a digest of the last record that they reflect, a log is known
+//! that came back from an older copy and went on another way.
+
+use crate::envelope::digest;
+use crate::log::StoreError;
+use crate::partition::Stores;
+use crate::rows::RowChange;
+
+/// One row a service: the digest of the record that ends where the rows are settled.
+const TABLE: &str = "kernel_end";
+
+/// The row that a settlement leaves: the table, and what changes there.
+pub(crate) fn row(service: &str, digest: &str) -> (String, Vec<RowChange>) {
+    let value = Some(format!("\"{digest}\""));
+    (TABLE.to_owned(), vec![RowChange { key: service.to_owned(), value }])
+}
+
+/// Whether the rows reflect this log: it holds the record that they end with.
+pub(crate) fn is_in_log(service: &str, stores: &Stores) -> Result<bool, StoreError> {
+    let settled = stores.rows.settled()?;
+    if settled == 0 {
+        return Ok(true);
+    }
+    let records = stores.log.read_after(settled - 1, 1)?;
+    let Some(last) = records.first().filter(|record| record.last_seq == settled) else {
+        return Ok(false);
+    };
+    let known = stores.rows.row(TABLE, service)?;
+    Ok(known == Some(format!("\"{}\"", digest(&last.events))))
+}
