@@ -28,6 +28,9 @@ const LINGER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// When the server stops, so long is waited for what clients had sent before: it may still lie in
 /// the system's buffers.
 pub(crate) const LAST_CALL: Duration = Duration::from_millis(100);
+/// A request may have so many header fields if hyper is told nothing; with more, it refuses the
+/// request without saying why.
+const HEADERS_OF_HYPER: usize = 100;
 /// What one connection buffers while it reads a header.
 const BUFFER_BYTES: usize = 128 * 1024;
 
@@ -42,8 +45,11 @@ pub(crate) async fn serve(edge: Arc<Edge>, socket: TcpStream) {
     builder
         .half_close(true)
         .header_read_timeout(None)
-        .max_headers(settings.headers_max * 4)
         .max_buf_size(BUFFER_BYTES.max(settings.header_bytes_max * 2));
+    // For as many as it takes by itself, hyper asks for no memory with each request.
+    if settings.headers_max * 3 / 2 > HEADERS_OF_HYPER {
+        builder.max_headers(settings.headers_max * 4);
+    }
     let one = OneByOne { edge: Arc::clone(&edge), phase: phase.clone() };
     let mut connection = builder.serve_connection(stream, one);
     let mut stop = edge.app.stopping.subscribe();

@@ -53,7 +53,7 @@ impl Default for Settings {
             write_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(10),
             header_bytes_max: 16 * 1024,
-            headers_max: 100,
+            headers_max: 64,
             body_bytes_max: 256 * 1024,
             bodies_bytes_max: 256 * 1024 * 1024,
             bulk_bytes_max: 8 * 1024 * 1024,
