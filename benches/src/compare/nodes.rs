@@ -11,11 +11,13 @@ use super::measured::Measured;
 use super::row_locks::SETTINGS;
 use crate::failure::Failure;
 
-/// Connections of all nodes together.
-const CONNECTIONS: usize = 64;
-
-/// Measures so many nodes under a workload.
-pub fn measure(stage: &Stage, nodes: usize, workload: &str) -> Result<Measured, Failure> {
+/// Measures so many nodes under a workload, from so many connections in all.
+pub fn measure(
+    stage: &Stage,
+    nodes: usize,
+    connections: usize,
+    workload: &str,
+) -> Result<Measured, Failure> {
     let postgres = Postgres::start(&SETTINGS).map_err(Failure::new)?;
     let store = postgres.database("earmark").map_err(Failure::new)?;
     let folder = tempfile::tempdir_in(stage.scratch.path())?;
@@ -31,7 +33,7 @@ pub fn measure(stage: &Stage, nodes: usize, workload: &str) -> Result<Measured, 
     for (server, url) in &servers {
         let mut bench = Command::new(&earmark);
         bench.args(["bench", "--json", "--workload", workload, "--url", url]);
-        bench.args(["--connections", &(CONNECTIONS / nodes).to_string()]);
+        bench.args(["--connections", &(connections / nodes).to_string()]);
         bench.args(["--seconds", &stage.seconds.to_string()]);
         bench.args(["--warmup", &stage.warmup.to_string()]);
         bench.args(["--server-pid", &server.id().to_string()]);

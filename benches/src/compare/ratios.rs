@@ -27,7 +27,7 @@ const fn later(point: &'static str, to: &'static str, goal: f64) -> Wanted {
     Wanted { of: Of::P99, point, to, goal: Some(goal) }
 }
 
-const WANTED: [Wanted; 27] = [
+const WANTED: [Wanted; 29] = [
     more("earmark/single-64", "bare-file/single-64", Some(0.85)),
     later("earmark/single-64", "bare-file/single-64", 3.0),
     more("earmark/single-64", "constant/single-64", None),
@@ -49,6 +49,8 @@ const WANTED: [Wanted; 27] = [
     more("earmark/hot-64", "row-locks/hot-64", Some(25.0)),
     more("two-nodes/uniform-64", "one-node/uniform-64", Some(0.9)),
     more("two-nodes/hot-64", "one-node/hot-64", Some(0.9)),
+    more("two-nodes/uniform-256", "one-node/uniform-256", Some(0.9)),
+    more("two-nodes/hot-256", "one-node/hot-256", Some(0.9)),
     more("one-node/hot-64", "row-locks/hot-64", Some(10.0)),
     more("two-nodes/hot-64", "row-locks/hot-64", Some(10.0)),
     more("earmark/single-64", "redis-lua/always", Some(1.0)),

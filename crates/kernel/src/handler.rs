@@ -57,7 +57,7 @@ pub(crate) fn dispatch<C: Command>() -> Dispatch {
     dispatch_as::<C, C>(C::NAME, |command| command)
 }
 
-/// The same for what is written in other words and intos a command.
+/// The same for what is written in other words and made a command of.
 pub(crate) fn dispatch_as<C: Command, M: Wire>(
     name: &'static str,
     into: impl Fn(M) -> C + Send + Sync + 'static,

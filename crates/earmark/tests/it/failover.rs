@@ -67,10 +67,10 @@ fn a_node_notices_that_a_failover_lost_commits_and_starts_again_from_what_there_
         assert_eq!(ended.and_then(|it| it.code()), Some(1), "it says that it cannot go on");
 
         let node = start(&folders, "node", &store);
-        let left = if are_others_faster { 5 } else { 8 };
-        assert_eq!(allocated(&node), 10 - left, "its views are those of this log");
-        assert_eq!(allocate(&node, "more than there is", left as u32 + 1), 409);
-        assert_eq!(allocate(&node, "all that is left", left as u32), 201);
+        let left: u32 = if are_others_faster { 5 } else { 8 };
+        assert_eq!(allocated(&node), u64::from(10 - left), "its views are those of this log");
+        assert_eq!(allocate(&node, "more than there is", left + 1), 409);
+        assert_eq!(allocate(&node, "all that is left", left), 201);
         assert_eq!(node.stop(), 0);
         let folder = folders.path().join("verify");
         done(&["verify", "--store", &store, "--data", text(&folder)]);
