@@ -50,7 +50,8 @@ pub fn measure(
 fn told(bench: Child) -> Result<Value, Failure> {
     let output = bench.wait_with_output()?;
     if !output.status.success() {
-        return Err(Failure::new(format!("a load ended with {}", output.status)));
+        let said = String::from_utf8_lossy(&output.stdout);
+        return Err(Failure::new(format!("a load ended with {}: {said}", output.status)));
     }
     serde_json::from_slice(&output.stdout).map_err(Failure::new)
 }

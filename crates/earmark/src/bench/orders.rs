@@ -37,16 +37,25 @@ pub struct Orders {
 pub type OrderId = [u8; ID_BYTES];
 
 impl Orders {
-    /// For connection number `lane` of `lanes`, in a run that begins at `begin_ms`.
+    /// For connection number `lane` of `lanes`, in a run that begins at `begin_ms`. Random ids are
+    /// also others than those of another process that begins in the same millisecond.
     pub fn of(ids: OrderIds, begin_ms: u64, lane: usize, lanes: usize) -> Self {
-        let next = begin_ms.wrapping_mul(IDS_PER_MS) + lane as u64;
-        Self { ids, next, step: lanes as u64 }
+        Self::of_process(ids, std::process::id(), begin_ms, (lane, lanes))
+    }
+
+    fn of_process(ids: OrderIds, id: u32, begin_ms: u64, (lane, lanes): (usize, usize)) -> Self {
+        let of_run = match ids {
+            OrderIds::Random => mixed(u64::from(id)),
+            OrderIds::Time => 0,
+        };
+        let first = of_run.wrapping_add(begin_ms.wrapping_mul(IDS_PER_MS));
+        Self { ids, next: first.wrapping_add(lane as u64), step: lanes as u64 }
     }
 
     /// An id that nobody has yet.
     pub fn next(&mut self) -> OrderId {
         let number = self.next;
-        self.next += self.step;
+        self.next = number.wrapping_add(self.step);
         match self.ids {
             OrderIds::Random => hexadecimal(mixed(number)),
             OrderIds::Time => hexadecimal(number),
@@ -86,6 +95,16 @@ mod tests {
             }
             assert_eq!(seen.len(), 300);
         }
+    }
+
+    #[test]
+    fn no_two_processes_that_begin_at_once_give_the_same_id() {
+        let mut seen = BTreeSet::new();
+        for id in 1..=50 {
+            let mut orders = Orders::of_process(OrderIds::Random, id, 1_700_000_000_000, (0, 1));
+            seen.extend((0..1_000).map(|_| orders.next()));
+        }
+        assert_eq!(seen.len(), 50_000);
     }
 
     #[test]
