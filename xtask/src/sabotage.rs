@@ -8,6 +8,9 @@ use std::process::Command;
 /// What a fault build is called in the environment; `earmark_kernel::sabotage` reads it.
 const VARIABLE: &str = "EARMARK_SABOTAGE";
 
+/// With this the tests are built, so that one build does for all of them.
+pub const BUILT_IN: [&str; 2] = ["--features", "earmark-kernel/sabotage"];
+
 /// A fault, and the test that must fail with it and pass without.
 struct Fault {
     name: &'static str,
@@ -104,7 +107,7 @@ pub fn run(arguments: &[String]) -> Result<(), Failure> {
 /// All tests, as they are always built: each fault is in, and waits to be named.
 pub fn nextest() -> Command {
     let mut cargo = workspace::cargo(&["nextest", "run", "--workspace", "--locked"]);
-    cargo.args(["--features", "earmark-kernel/sabotage"]).env_remove(VARIABLE);
+    cargo.args(BUILT_IN).env_remove(VARIABLE);
     cargo
 }
 

@@ -87,7 +87,8 @@ fn tests() -> Result<(), Failure> {
 }
 
 fn doctests() -> Result<(), Failure> {
-    workspace::run(&mut cargo(&["test", "--doc", "--workspace", "--locked", "--quiet"]))
+    let doctests = ["test", "--doc", "--workspace", "--locked", "--quiet"];
+    workspace::run(cargo(&doctests).args(sabotage::BUILT_IN))
 }
 
 fn docs() -> Result<(), Failure> {
