@@ -11,7 +11,7 @@ use super::run::{Planned, Run, RunError, RunWriter};
 
 /// So many runs of one level become one of the next. More, and each row is written less often and
 /// looked for in more places.
-pub(super) const RUNS_OF_A_LEVEL: usize = 12;
+pub(super) const RUNS_OF_A_LEVEL: usize = 6;
 
 /// The runs of each table, the newest first.
 pub(super) type Tables = BTreeMap<String, Vec<Arc<Run>>>;
