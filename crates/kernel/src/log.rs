@@ -51,6 +51,15 @@ pub trait LogStore: Send + Sync {
     /// [`AppendError`] says whether nothing happened or nobody knows.
     fn append(&self, record: &Record) -> Result<(), AppendError>;
 
+    /// The same for a writer that begins another turn at once: a shared log may give it its place
+    /// among those who wait for one already now.
+    ///
+    /// # Errors
+    /// As [`LogStore::append`]: nothing of the turn that comes.
+    fn append_and_ask(&self, record: &Record) -> Result<(), AppendError> {
+        self.append(record)
+    }
+
     /// The records that hold events after `after`, oldest first: at least one if there is any, then
     /// as many whole records as begin within `events_max` events. The first may begin before
     /// `after + 1` (a record is never cut).
@@ -96,7 +105,7 @@ pub trait LogStore: Send + Sync {
     }
 
     /// Begins a writer's turn: nobody else appends until it ends, with [`LogStore::append`]
-    /// (however that ends) or [`LogStore::release`]. Returns the records that others appended
+    /// or [`LogStore::append_and_ask`] (however these end), or [`LogStore::release`]. Returns the records that others appended
     /// after `after`, oldest first, all of them. A turn that stands still may be lost: then
     /// `append` fails.
     ///

@@ -135,7 +135,7 @@ impl Partition {
         // Whoever comes while it waits for its turn is of the group.
         let turn = writer.begin();
         let jobs = self.queue.take(self.limits.group_commands);
-        writer.run(jobs, turn);
+        writer.run(jobs, turn, &self.queue);
         if let Some(why) = writer.halted() {
             self.queue.close();
             self.halted.send_replace(Some(why.to_owned()));

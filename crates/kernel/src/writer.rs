@@ -19,6 +19,7 @@ use crate::kinds::KindIndex;
 use crate::log::{AppendError, LogStore, StoreError};
 use crate::message::{Command, Event, Idempotency, Key, Meta, Reply};
 use crate::problem::{Failure, NotDone};
+use crate::queue::Queue;
 use crate::sabotage;
 use crate::service::Service;
 use crate::shelf::{Follower, UNSETTLED_MANY, UNSETTLED_MAX};
@@ -106,7 +107,13 @@ impl Writer {
     }
 
     /// Decides the jobs one after another, commits what they recorded, and only then answers.
-    pub(crate) fn run(&mut self, mut jobs: Vec<Box<dyn Job>>, turn: Result<(), Failure>) {
+    /// Where more wait in the `queue` by then, the next turn follows at once.
+    pub(crate) fn run(
+        &mut self,
+        mut jobs: Vec<Box<dyn Job>>,
+        turn: Result<(), Failure>,
+        queue: &Queue,
+    ) {
         if let Err(failure) = turn {
             let ending = GroupEnding::Failed(failure);
             return jobs.into_iter().for_each(|job| job.answer(&ending));
@@ -120,7 +127,7 @@ impl Writer {
         if sabotage::is_on("answer-before-commit") {
             jobs.drain(..).for_each(|job| job.answer(&GroupEnding::Committed));
         }
-        let ending = self.commit();
+        let ending = self.commit(queue);
         for job in jobs {
             job.answer(&ending);
         }
@@ -296,7 +303,7 @@ impl Writer {
         cached.recorder.drain(&mut |name, event| group.push(&author, name, event));
     }
 
-    fn commit(&mut self) -> GroupEnding {
+    fn commit(&mut self, queue: &Queue) -> GroupEnding {
         let answers = std::mem::take(&mut self.answers);
         if self.group.events.is_empty() {
             self.log.release();
@@ -310,7 +317,12 @@ impl Writer {
             self.follower.publish(Arc::clone(&committed));
         }
         let watch = Stopwatch::start();
-        let appended = self.log.append(&record);
+        // Not where it would wait for the views and hold up the others.
+        let goes_on = !queue.is_empty() && self.follower.unsettled() < UNSETTLED_MANY;
+        let appended = match goes_on {
+            true => self.log.append_and_ask(&record),
+            false => self.log.append(&record),
+        };
         metrics::histogram!("earmark_commit_seconds", "service" => self.service.name)
             .record(watch.seconds());
         match appended {

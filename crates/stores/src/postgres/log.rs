@@ -1,5 +1,6 @@
 //! The log of one partition in PostgreSQL: read by all, appended to by whose turn it is.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,20 +11,31 @@ use uuid::Uuid;
 
 use super::error::OpenError;
 use super::known::{Known, Memory};
+use super::lane::Lane;
 use super::leases;
 use super::road::Road;
-use super::turn::{self, Turn};
+use super::turn::{self, Coming, Turn};
 use crate::contract;
 
 /// The log of one partition.
-#[derive(Debug)]
 pub struct PostgresLog {
     road: Arc<Road>,
+    lane: Lane,
     place: Place,
     id: String,
-    /// Held from `begin` to `append` or `release`.
-    turn: Mutex<Option<Turn>>,
+    mine: Mutex<Mine>,
     memory: Memory,
+}
+
+/// What this process has of the turn to append.
+#[derive(Default)]
+enum Mine {
+    #[default]
+    Nothing,
+    /// Asked for, by `append_and_ask`.
+    Coming(Coming),
+    /// From `begin` to `append` or `release`.
+    Turn(Turn),
 }
 
 /// Which log it is.
@@ -60,15 +72,37 @@ impl PostgresLog {
         let id = named.map_err(unnamed)?;
         Ok(Self {
             road: Arc::clone(road),
+            lane: Lane::open(road)?,
             place,
             id,
-            turn: Mutex::default(),
+            mine: Mutex::default(),
             memory: Memory::default(),
         })
     }
 
-    fn turn(&self) -> MutexGuard<'_, Option<Turn>> {
-        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    fn mine(&self) -> MutexGuard<'_, Mine> {
+        self.mine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn end_turn(&self, record: &Record, asks: bool) -> Result<(), AppendError> {
+        if !matches!(*self.mine(), Mine::Turn(_)) {
+            // Somebody who appends without deciding first: what others wrote is no matter, unless
+            // it is in the way.
+            self.begin(u64::MAX)?;
+        }
+        let Mine::Turn(turn) = std::mem::take(&mut *self.mine()) else {
+            return Err(AppendError::Failed("the turn was taken away".into()));
+        };
+        if let Err(refused) = contract::check_next(turn.head, record) {
+            turn::release(&self.lane, turn);
+            return Err(refused);
+        }
+        let (known, coming) = turn::append(&self.lane, &self.place, turn, record, asks)?;
+        self.memory.see(known);
+        if let Some(coming) = coming {
+            *self.mine() = Mine::Coming(coming);
+        }
+        Ok(())
     }
 
     fn unreadable(&self, why: &str) -> StoreError {
@@ -78,20 +112,11 @@ impl PostgresLog {
 
 impl LogStore for PostgresLog {
     fn append(&self, record: &Record) -> Result<(), AppendError> {
-        if self.turn().is_none() {
-            // Somebody who appends without deciding first: what others wrote is no matter, unless
-            // it is in the way.
-            self.begin(u64::MAX)?;
-        }
-        let turn = self.turn().take();
-        let turn = turn.ok_or_else(|| AppendError::Failed("the turn was taken away".into()))?;
-        if let Err(refused) = contract::check_next(turn.head, record) {
-            turn::release(&self.road, turn);
-            return Err(refused);
-        }
-        let known = turn::append(&self.road, &self.place, turn, record)?;
-        self.memory.see(known);
-        Ok(())
+        self.end_turn(record, false)
+    }
+
+    fn append_and_ask(&self, record: &Record) -> Result<(), AppendError> {
+        self.end_turn(record, true)
     }
 
     fn read_after(&self, after: u64, events_max: u64) -> Result<Vec<Record>, StoreError> {
@@ -162,18 +187,40 @@ impl LogStore for PostgresLog {
     }
 
     fn begin(&self, after: u64) -> Result<Vec<Record>, AppendError> {
-        self.release();
-        let begun = turn::begin(&self.road, &self.place, after, self.memory.last());
-        let begun = begun.map_err(|trouble| self.memory.hear(trouble))?;
+        let mine = std::mem::take(&mut *self.mine());
+        let begun = match mine {
+            Mine::Coming(coming) if coming.after == after => turn::arrive(&self.lane, coming),
+            Mine::Turn(turn) => {
+                turn::release(&self.lane, turn);
+                None
+            }
+            // The lane has one connection: it is let go first.
+            of_no_use => {
+                drop(of_no_use);
+                None
+            }
+        };
+        let known = self.memory.last();
+        let begun = begun
+            .map_or_else(|| turn::begin(&self.lane, &self.place, after, known), Ok)
+            .map_err(|trouble| self.memory.hear(trouble))?;
         begun.last.into_iter().for_each(|last| self.memory.see(last));
-        *self.turn() = Some(begun.turn);
+        *self.mine() = Mine::Turn(begun.turn);
         Ok(begun.others)
     }
 
     fn release(&self) {
-        if let Some(turn) = self.turn().take() {
-            turn::release(&self.road, turn);
+        let mine = std::mem::take(&mut *self.mine());
+        if let Mine::Turn(turn) = mine {
+            turn::release(&self.lane, turn);
         }
+    }
+}
+
+impl fmt::Debug for PostgresLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Place { service, partition } = &self.place;
+        write!(f, "the log of {service} ({partition}) at {:?}", self.road)
     }
 }
 

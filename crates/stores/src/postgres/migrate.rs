@@ -9,9 +9,10 @@ use super::road::Road;
 use super::trouble::Trouble;
 
 /// The steps, in order; the format of the tables is the number of those they have had.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     include_str!("../../migrations/postgres/0001_records.sql"),
     include_str!("../../migrations/postgres/0002_turns.sql"),
+    include_str!("../../migrations/postgres/0003_fair_turns.sql"),
 ];
 
 /// Any number that only this program locks; for the transaction alone, so that it holds behind a

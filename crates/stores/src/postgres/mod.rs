@@ -3,6 +3,7 @@
 mod address;
 mod error;
 mod known;
+mod lane;
 mod leases;
 mod log;
 mod migrate;

@@ -19,8 +19,7 @@ use super::server;
 use super::tls::Tls;
 use super::trouble::{Trouble, explain};
 
-/// Connections of one process: each partition's writer has one while it is its turn, readers share
-/// the rest.
+/// Connections that the readers of one process share; each partition's writer has its own.
 const CONNECTIONS_MAX: usize = 16;
 /// What passes is tried so often ...
 const TRIES: usize = 40;
@@ -48,24 +47,14 @@ impl Road {
             .enable_all()
             .build()?;
         let tls = Tls::of(&address.trust)?;
-        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(address.config.clone(), tls.clone(), recycling);
-        let look = Hook::async_fn(|client: &mut deadpool_postgres::ClientWrapper, _| {
-            Box::pin(async move {
-                match server::check(client).await {
-                    Ok(None) => Ok(()),
-                    Ok(Some(weak)) => Err(HookError::message(weak.to_string())),
-                    Err(error) => Err(HookError::Backend(error)),
-                }
-            })
-        });
-        let pool = Pool::builder(manager)
-            .max_size(CONNECTIONS_MAX)
-            .post_create(look)
-            .build()
-            .expect("a pool without timeouts needs no timer");
         let config = address.config.clone();
+        let pool = connections(&config, &tls, CONNECTIONS_MAX);
         Ok(Self { runtime: Some(runtime), pool, address: address.to_string(), config, tls })
+    }
+
+    /// Connections of one's own, at most so many.
+    pub(super) fn connections(&self, at_most: usize) -> Pool {
+        connections(&self.config, &self.tls, at_most)
     }
 
     /// Connects, and looks whether the server keeps what it confirms. What is wrong keeps its name.
@@ -98,13 +87,6 @@ impl Road {
         told.recv().expect("the store's thread panicked, and nobody knows what it has done")
     }
 
-    /// Has something done that nobody waits for.
-    pub(super) fn begin(&self, work: impl Future<Output = ()> + Send + 'static) {
-        if let Some(runtime) = &self.runtime {
-            drop(runtime.spawn(work));
-        }
-    }
-
     /// Asks, and asks again what passes. What is asked may be done more than once.
     pub(super) fn ask<T: Send + 'static>(
         &self,
@@ -125,6 +107,23 @@ impl Road {
             }
         })
     }
+}
+
+/// Of every server it is looked whether it keeps what it confirms.
+fn connections(config: &Config, tls: &Tls, at_most: usize) -> Pool {
+    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    let manager = Manager::from_config(config.clone(), tls.clone(), recycling);
+    let look = Hook::async_fn(|client: &mut deadpool_postgres::ClientWrapper, _| {
+        Box::pin(async move {
+            match server::check(client).await {
+                Ok(None) => Ok(()),
+                Ok(Some(weak)) => Err(HookError::message(weak.to_string())),
+                Err(error) => Err(HookError::Backend(error)),
+            }
+        })
+    });
+    let pool = Pool::builder(manager).max_size(at_most).post_create(look).build();
+    pool.expect("a pool without timeouts needs no timer")
 }
 
 /// What is asked over one connection.

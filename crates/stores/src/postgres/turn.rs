@@ -1,10 +1,13 @@
 //! A writer's turn: the log's head is locked, what others wrote is read, one record is appended,
 //! and a connection that is lost around COMMIT is found out about.
 
-use std::fmt;
+use std::future::{poll_fn, ready};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use deadpool_postgres::Object;
+use deadpool_postgres::Pool;
 use earmark_kernel::ids::{Ids, RandomIds};
 use earmark_kernel::log::{AppendError, Record};
 use tokio_postgres::error::{Severity, SqlState};
@@ -13,8 +16,9 @@ use tokio_postgres::{Client, Error};
 use uuid::Uuid;
 
 use super::known::Known;
+use super::lane::{Held, Lane};
 use super::log::{Place, Value, from_sql, record, to_sql};
-use super::road::{Road, discard, rest, silence, within};
+use super::road::{discard, rest, silence, within};
 use super::trouble::{Trouble, explain};
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
@@ -27,15 +31,9 @@ const ASKED_MAX: usize = 240;
 
 /// A transaction that holds the lock on the head.
 pub(super) struct Turn {
-    client: Object,
+    client: Arc<Held>,
     /// The number of the last event of the log; it stays so until the turn ends.
     pub(super) head: u64,
-}
-
-impl fmt::Debug for Turn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a turn after {}", self.head)
-    }
 }
 
 /// A turn, and what others appended before it.
@@ -46,23 +44,52 @@ pub(super) struct Begun {
     pub(super) last: Option<Known>,
 }
 
+/// A turn that was asked for with the end of the one before: it has its place among those who wait.
+pub(super) struct Coming {
+    /// Others' records after this one come with it.
+    pub(super) after: u64,
+    begun: Pin<Box<dyn Future<Output = Result<Begun, Trouble>> + Send>>,
+}
+
+impl Coming {
+    /// Asks for a turn when it is polled first.
+    fn new(client: Arc<Held>, place: &Place, after: u64, known: Option<Known>) -> Self {
+        let place = place.clone();
+        let begun = async move {
+            let (head, others, last) = lock_and_read(&client, &place, after, known).await?;
+            Ok(Begun { turn: Turn { client, head }, others, last })
+        };
+        Self { after, begun: Box::pin(begun) }
+    }
+
+    async fn arrive(self) -> Result<Begun, Trouble> {
+        within(self.begun).await.unwrap_or_else(|| Err(silence()))
+    }
+}
+
 /// Takes the turn, and reads what others wrote after `after`, in one round trip. Nothing has
-/// happened when it fails, so what passes is tried again.
+/// happened when it fails, so what passes is tried again, the first time at once: the connection
+/// may have been cut while nobody used it.
 pub(super) fn begin(
-    road: &Road,
+    lane: &Lane,
     place: &Place,
     after: u64,
     known: Option<Known>,
 ) -> Result<Begun, Trouble> {
-    let (pool, place) = (road.pool.clone(), place.clone());
-    road.run(async move {
+    lane.run(async {
         let mut tries = 0;
         loop {
             tries += 1;
-            match begin_once(&pool, &place, after, known).await {
+            let begun = match lane.pool.get().await {
+                Ok(client) => Coming::new(Held::new(client), place, after, known).arrive().await,
+                Err(error) => Err(error.into()),
+            };
+            match begun {
                 Err(Trouble::Passing(why)) if tries < TRIES => {
                     tracing::debug!(why, tries, "a turn is asked for again");
-                    rest(AGAIN).await;
+                    if tries > 1 {
+                        rest(AGAIN).await;
+                    }
                 }
                 ended => return ended,
             }
@@ -70,21 +97,11 @@ pub(super) fn begin(
     })
 }
 
-async fn begin_once(
-    pool: &deadpool_postgres::Pool,
-    place: &Place,
-    after: u64,
-    known: Option<Known>,
-) -> Result<Begun, Trouble> {
-    let client = pool.get().await?;
-    let asked = lock_and_read(&client, place, after, known);
-    match within(asked).await.unwrap_or_else(|| Err(silence())) {
-        Ok((head, others, last)) => Ok(Begun { turn: Turn { client, head }, others, last }),
-        Err(trouble) => {
-            discard(client);
-            Err(trouble)
-        }
-    }
+/// Waits for a turn that was asked for. None when it does not come: then it is asked for anew.
+pub(super) fn arrive(lane: &Lane, coming: Coming) -> Option<Begun> {
+    lane.run(coming.arrive())
+        .inspect_err(|trouble| tracing::debug!(?trouble, "a turn that was asked for does not come"))
+        .ok()
 }
 
 async fn lock_and_read(
@@ -111,41 +128,64 @@ async fn lock_and_read(
 }
 
 /// Gives the turn back; nothing was recorded.
-pub(super) fn release(road: &Road, turn: Turn) {
-    road.begin(async move {
+pub(super) fn release(lane: &Lane, turn: Turn) {
+    lane.run(async move {
         let ended = within(turn.client.batch_execute("ROLLBACK")).await;
-        if !matches!(ended, Some(Ok(()))) {
-            discard(turn.client);
+        if matches!(ended, Some(Ok(()))) {
+            turn.client.give_back();
         }
     });
 }
 
-/// Appends and ends the turn, in one round trip.
+/// Appends and ends the turn, in one round trip. Where `asks` says so, the next turn is asked for
+/// in the same breath.
 pub(super) fn append(
-    road: &Road,
+    lane: &Lane,
     place: &Place,
     turn: Turn,
     record: &Record,
-) -> Result<Known, AppendError> {
-    let (pool, place, record) = (road.pool.clone(), place.clone(), record.clone());
+    asks: bool,
+) -> Result<(Known, Option<Coming>), AppendError> {
     let group = RandomIds.next();
-    let known = Known { first_seq: record.first_seq, group };
-    let appended = road.run(async move {
-        let committed = within(insert_and_commit(&turn.client, &place, &record, group)).await;
+    let (first_seq, client) = (record.first_seq, turn.client);
+    let known = Known { first_seq, group };
+    lane.run(async move {
+        let next = || Coming::new(Arc::clone(&client), place, record.last_seq, Some(known));
+        let mut coming = asks.then(next);
+        let committing = insert_and_commit(&client, place, record, group);
+        let committed = within(then_ask(committing, &mut coming)).await;
         let why = match committed {
-            Some(Ok(())) => return Ok(()),
-            Some(Err(Ended::Nothing(trouble))) => {
-                discard(turn.client);
-                return Err(trouble.into());
+            Some(Ok(())) => {
+                if coming.is_none() {
+                    client.give_back();
+                }
+                return Ok((known, coming));
             }
+            Some(Err(Ended::Nothing(trouble))) => return Err(trouble.into()),
             Some(Err(Ended::Open(why))) => why,
             None => "the server does not answer".to_owned(),
         };
-        discard(turn.client);
+        drop((coming, client));
         tracing::warn!(why, "the connection was lost around a commit; the log is asked about it");
-        find_out(&pool, &place, record.first_seq, group, &why).await
-    });
-    appended.map(|()| known)
+        find_out(&lane.pool, place, first_seq, group, &why).await.map(|()| (known, None))
+    })
+}
+
+/// Waits for a commit, and asks for the next turn right behind it.
+async fn then_ask<T>(committing: impl Future<Output = T>, coming: &mut Option<Coming>) -> T {
+    let mut committing = pin!(committing);
+    let mut is_asked = false;
+    poll_fn(|context| {
+        let committed = committing.as_mut().poll(context);
+        if let Some(coming) = coming.as_mut().filter(|_| !is_asked) {
+            is_asked = true;
+            if let Poll::Ready(begun) = coming.begun.as_mut().poll(context) {
+                coming.begun = Box::pin(ready(begun));
+            }
+        }
+        committed
+    })
+    .await
 }
 
 /// How a commit that did not go well ended.
@@ -199,7 +239,7 @@ fn is_refusal(error: &Error) -> bool {
 /// Asks the log whether a group is in it. The head is locked first: then the transaction that may
 /// have written it has ended, one way or the other.
 async fn find_out(
-    pool: &deadpool_postgres::Pool,
+    pool: &Pool,
     place: &Place,
     first_seq: u64,
     group: Uuid,
@@ -218,12 +258,7 @@ async fn find_out(
     Err(AppendError::Unknown(format!("{why}; and the server cannot be asked what came of it")))
 }
 
-async fn asked(
-    pool: &deadpool_postgres::Pool,
-    place: &Place,
-    first_seq: u64,
-    group: Uuid,
-) -> Result<bool, Trouble> {
+async fn asked(pool: &Pool, place: &Place, first_seq: u64, group: Uuid) -> Result<bool, Trouble> {
     let client = pool.get().await?;
     let answer = within(is_there(&client, place, first_seq, group)).await;
     // Whatever it is, it holds a lock or has had an error.

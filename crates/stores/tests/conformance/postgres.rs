@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use earmark_kernel::log::{AppendError, LogStore, Record};
+use earmark_servers::clock::until;
 use earmark_servers::pgbouncer::PgBouncer;
 use earmark_servers::postgres::{Postgres as Server, Stop};
 use earmark_servers::proxy::{Cut, Proxy};
 use earmark_stores::postgres::{OpenError, Postgres};
+use rstest::rstest;
 use uuid::Uuid;
 
 use crate::subjects::{LOG_ID, open_postgres, record};
@@ -71,6 +73,60 @@ fn a_turn_keeps_others_out_until_it_is_given_back() {
     one.append(&record(4, 4)).unwrap();
 }
 
+/// Waits until so many connections wait for a lock.
+fn wait_for_waiting(server: &Server, connections: u64) {
+    let ask = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+    let waiting = || server.sql("shop", ask).unwrap().trim().parse() == Ok(connections);
+    assert!(until(Duration::from_secs(20), waiting), "nobody waits");
+}
+
+#[test]
+fn a_turn_asked_for_with_a_commit_comes_after_those_who_wait_already() {
+    let (server, url) = server();
+    let (one, other) = (open_postgres(&url, LOG_ID), open_postgres(&url, LOG_ID));
+    assert_eq!(one.begin(0).unwrap(), []);
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| {
+            assert_eq!(other.begin(0).unwrap(), [record(1, 3)]);
+            other.append_and_ask(&record(4, 4)).unwrap();
+        });
+        wait_for_waiting(&server, 1);
+        one.append_and_ask(&record(1, 3)).unwrap();
+        waits.join().unwrap();
+    });
+    assert_eq!(one.begin(3).unwrap(), [record(4, 4)]);
+    one.append_and_ask(&record(5, 5)).unwrap();
+    // Who asked and went away is in nobody's way.
+    drop(other);
+    assert_eq!(one.begin(5).unwrap(), []);
+    one.append_and_ask(&record(6, 6)).unwrap();
+    // It was asked for by one who had seen all; who has not is told everything.
+    assert_eq!(one.begin(0).unwrap().len(), 4);
+    one.release();
+}
+
+#[test]
+fn a_turn_asked_for_over_a_connection_that_ends_is_asked_for_again() {
+    let (server, url) = server();
+    let (one, other) = (open_postgres(&url, LOG_ID), open_postgres(&url, LOG_ID));
+    for seq in 1..4 {
+        assert_eq!(one.begin(seq - 1).unwrap(), []);
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| other.begin(seq - 1).unwrap());
+            wait_for_waiting(&server, 1);
+            one.append_and_ask(&record(seq, seq)).unwrap();
+            assert_eq!(waits.join().unwrap(), [record(seq, seq)]);
+        });
+        wait_for_waiting(&server, 1);
+        let all = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                   WHERE datname = 'shop' AND pid <> pg_backend_pid()";
+        server.sql("shop", all).unwrap();
+    }
+    assert_eq!(one.begin(3).unwrap(), []);
+    one.append(&record(4, 4)).unwrap();
+    assert_eq!(other.begin(3).unwrap(), [record(4, 4)]);
+}
+
 #[test]
 fn a_log_that_lost_what_was_seen_of_it_is_not_gone_on_with() {
     for (is_writer, is_longer) in [(true, false), (true, true), (false, false), (false, true)] {
@@ -119,7 +175,7 @@ fn processes_that_start_at_once_make_the_tables_once() {
         assert!(ids.windows(2).all(|it| it[0] == it[1]), "{ids:?}");
     });
     let found = server.sql("shop", "SELECT name, value FROM earmark.meta ORDER BY 1").unwrap();
-    assert_eq!(found, "format|2\npartitions|3\n");
+    assert_eq!(found, "format|3\npartitions|3\n");
 }
 
 #[test]
@@ -138,7 +194,7 @@ fn tables_of_a_newer_program_are_refused_and_left_alone() {
     opened(&url, None).unwrap();
     server.sql("shop", "UPDATE earmark.meta SET value = 99 WHERE name = 'format'").unwrap();
     let text = opened(&url, None).unwrap_err().to_string();
-    assert!(text.contains("have format 99, but this program knows formats up to 2"), "{text}");
+    assert!(text.contains("have format 99, but this program knows formats up to 3"), "{text}");
 }
 
 #[test]
@@ -236,8 +292,8 @@ fn a_server_that_starts_again_is_found_again() {
     assert_eq!(log.read_after(0, 9).unwrap(), [record(1, 1), record(2, 2), record(3, 3)]);
 }
 
-#[test]
-fn a_connection_cut_around_a_commit_is_found_out_about() {
+#[rstest]
+fn a_connection_cut_around_a_commit_is_found_out_about(#[values(false, true)] asks: bool) {
     let (server, _) = server();
     let proxy = Proxy::start(server.port()).unwrap();
     let url = format!("postgres://postgres@127.0.0.1:{}/shop", proxy.port());
@@ -258,7 +314,8 @@ fn a_connection_cut_around_a_commit_is_found_out_about() {
             proxy.cut(cut);
             assert_eq!(log.begin(seen).unwrap(), []);
         }
-        match log.append(&record(seen + 1, seen + 1)) {
+        let next = record(seen + 1, seen + 1);
+        match if asks { log.append_and_ask(&next) } else { log.append(&next) } {
             Ok(()) => written += 1,
             Err(AppendError::Failed(_)) => failed += 1,
             Err(other) => panic!("{other}"),
