@@ -46,9 +46,10 @@ impl Client {
     pub async fn post<T: DeserializeOwned>(
         &self,
         path: &[&str],
+        query: &[(&str, &str)],
         body: &impl Serialize,
     ) -> Result<T, Problem> {
-        self.ask(self.http.post(self.url(path)).json(body)).await
+        self.ask(self.http.post(self.url(path)).query(query).json(body)).await
     }
 
     fn url(&self, path: &[&str]) -> Url {

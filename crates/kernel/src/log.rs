@@ -104,10 +104,10 @@ pub trait LogStore: Send + Sync {
         false
     }
 
-    /// Begins a writer's turn: nobody else appends until it ends, with [`LogStore::append`]
-    /// or [`LogStore::append_and_ask`] (however these end), or [`LogStore::release`]. Returns the records that others appended
-    /// after `after`, oldest first, all of them. A turn that stands still may be lost: then
-    /// `append` fails.
+    /// Begins a writer's turn: nobody else appends until it ends, with [`LogStore::append`] or
+    /// [`LogStore::append_and_ask`] (however these end), or [`LogStore::release`]. Returns the
+    /// records that others appended after `after`, oldest first, all of them. A turn that stands
+    /// still may be lost: then `append` fails.
     ///
     /// # Errors
     /// When the turn was not given; nothing has happened then.

@@ -7,7 +7,8 @@ use crate::message::{Key, Meta};
 use crate::problem::{Failure, NotDone};
 
 impl Bus {
-    /// Messages set aside in a service, as `(id, message)`, at most `limit` after the id `after`.
+    /// Messages set aside in a service, as `(id, message)` in order of their ids, at most `limit`
+    /// after the id `after`.
     ///
     /// # Errors
     /// When there is no such service, or the storage cannot be read.
@@ -21,6 +22,8 @@ impl Bus {
         for partition in &self.running(service)?.partitions {
             parked.extend(partition.follower.read()?.parked.scan("", after, limit)?);
         }
+        parked.sort_by(|(a, _), (b, _)| a.cmp(b));
+        parked.truncate(limit);
         Ok(parked)
     }
 
@@ -38,15 +41,16 @@ impl Bus {
     }
 
     /// Sends a parked message again; it is parked no more if it was decided (not for a dry run).
+    /// None: nothing is parked under that id.
     ///
     /// # Errors
-    /// When nothing is parked under that id, or it fails again.
+    /// When there is no such service, or it fails again.
     pub async fn replay_parked(
         &self,
         service: &str,
         id: &str,
         dry_run: bool,
-    ) -> Result<JsonReply, Failure> {
+    ) -> Result<Option<JsonReply>, Failure> {
         for partition in &self.running(service)?.partitions {
             let Some(parked) = partition.follower.read()?.parked.get(id)? else {
                 continue;
@@ -63,9 +67,8 @@ impl Bus {
                 };
                 partition.errand(unpark).await?;
             }
-            return Ok(reply);
+            return Ok(Some(reply));
         }
-        let why = format!("nothing is parked under {id:?}");
-        Err(Failure::Unreadable { what: "parked message".into(), why })
+        Ok(None)
     }
 }

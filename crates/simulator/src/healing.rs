@@ -205,7 +205,9 @@ async fn serve_first_parked(bus: Bus) -> Result<usize, Failure> {
     let Some((id, _)) = bus.parked(MIRROR, None, 1)?.into_iter().next() else {
         return Ok(0);
     };
-    let reply = bus.replay_parked(MIRROR, &id, false).await?;
+    let Some(reply) = bus.replay_parked(MIRROR, &id, false).await? else {
+        return Ok(1);
+    };
     let why = |not_done: NotDone<RefusedJson>| not_done.map_refused(|it| it.text);
     reply.ending.map(|_| 1).map_err(|it| Failure::Storage(why(it).to_string()))
 }

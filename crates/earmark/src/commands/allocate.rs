@@ -93,7 +93,7 @@ impl Allocate {
 }
 
 async fn send(client: &Client, command: &Command) -> Result<Outcome, Problem> {
-    client.post(&["v1", "allocations"], command).await
+    client.post(&["v1", "allocations"], &[], command).await
 }
 
 fn bad(flag: &str, value: &str, why: &InvalidValue) -> Problem {

@@ -3,11 +3,14 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use earmark_kernel::{Failure, JsonReply, NotDone};
-use serde::Serialize;
+use earmark_kernel::{Failure, NotDone};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use serde_json::value::RawValue;
 
 use super::block_on;
-use crate::cli::Folder;
+use crate::cli::Source;
+use crate::client::Client;
 use crate::config::Settings;
 use crate::house::House;
 use crate::problem::Problem;
@@ -23,7 +26,7 @@ pub struct Parked {
     #[command(subcommand)]
     what: Option<What>,
     #[command(flatten)]
-    folder: Folder,
+    source: Source,
     /// Tell it as JSON
     #[arg(long, global = true)]
     json: bool,
@@ -46,74 +49,135 @@ enum What {
 #[derive(Serialize)]
 struct Shown {
     service: &'static str,
+    #[serde(flatten)]
+    message: Message,
+}
+
+/// A message, as the server tells it too.
+#[derive(Deserialize, Serialize)]
+struct Message {
     id: String,
     message: String,
     reason: String,
     body: String,
 }
 
+/// A page of them, as the server tells it.
+#[derive(Deserialize)]
+struct Page {
+    items: Vec<Message>,
+}
+
+/// How one that was sent again ended, as the server tells it.
+#[derive(Deserialize)]
+struct Decided {
+    answer: Option<Box<RawValue>>,
+    detail: Option<String>,
+    #[serde(default)]
+    events: Vec<Box<RawValue>>,
+}
+
+/// Where the messages are.
+enum Place {
+    House(House),
+    Server(Client),
+}
+
 impl Parked {
     pub fn run(self, settings: &Settings) -> Result<ExitCode, Problem> {
-        let house = House::open_existing(&settings.site(self.folder.data.as_ref())?)?;
-        let done = match &self.what {
-            None | Some(What::List) => self.list(&house),
-            Some(What::Replay { id, dry_run }) => self.replay(&house, id, *dry_run),
+        let place = match self.source.client(settings)? {
+            Some(client) => Place::Server(client),
+            None => Place::House(House::open_existing(
+                &settings.site(self.source.folder.data.as_ref())?,
+            )?),
         };
-        house.close();
-        done
+        let done = match &self.what {
+            None | Some(What::List) => self.list(&place),
+            Some(What::Replay { id, dry_run }) => replay(&place, id, *dry_run),
+        };
+        if let Place::House(house) = place {
+            house.close();
+        }
+        done.map(|()| ExitCode::SUCCESS)
     }
 
-    fn list(&self, house: &House) -> Result<ExitCode, Problem> {
-        let shown = parked(house)?;
+    fn list(&self, place: &Place) -> Result<(), Problem> {
+        let shown = parked(place)?;
         if self.json {
-            screen::json(&shown)?;
+            screen::json(&shown)
         } else if shown.is_empty() {
-            screen::say("nothing is parked")?;
+            screen::say("nothing is parked")
         } else {
-            let rows = shown.into_iter().map(|it| vec![it.id, it.message, it.reason, it.body]);
-            screen::say(table(&["id", "message", "reason", "body"], &[], rows))?;
+            let rows = shown.into_iter().map(|it| {
+                let Message { id, message, reason, body } = it.message;
+                vec![id, message, reason, body]
+            });
+            screen::say(table(&["id", "message", "reason", "body"], &[], rows))
         }
-        Ok(ExitCode::SUCCESS)
-    }
-
-    fn replay(&self, house: &House, id: &str, dry_run: bool) -> Result<ExitCode, Problem> {
-        let found = parked(house)?.into_iter().find(|it| it.id == id);
-        let service = found.map(|it| it.service).ok_or_else(|| {
-            Problem::new(format!("nothing is parked under {id:?}"))
-                .advise("`earmark parked list` shows what is.")
-        })?;
-        let reply = block_on(async { Ok(house.bus.replay_parked(service, id, dry_run).await) })?;
-        let JsonReply { ending, events, .. } = reply.map_err(failed)?;
-        for event in events {
-            screen::say(format!("would record {event}"))?;
-        }
-        match ending {
-            Ok(answer) => screen::say(answer)?,
-            Err(NotDone::Refused(refused)) => {
-                return Err(Problem::new(format!("it was refused: {}", refused.text)));
-            }
-            Err(NotDone::Failed(failure)) => return Err(failed(failure)),
-            Err(NotDone::Unknown(why)) => {
-                return Err(Problem::new(why).advise("Look at `earmark log`, then try again."));
-            }
-        }
-        Ok(ExitCode::SUCCESS)
     }
 }
 
-fn parked(house: &House) -> Result<Vec<Shown>, Problem> {
+fn replay(place: &Place, id: &str, dry_run: bool) -> Result<(), Problem> {
+    let found = parked(place)?.into_iter().find(|it| it.message.id == id);
+    let service = found.map(|it| it.service).ok_or_else(|| unknown(id))?;
+    let decided = match place {
+        Place::House(house) => in_house(house, service, id, dry_run)?,
+        Place::Server(client) => {
+            let path = ["v1", "parked", service, "replay"];
+            let dry_run = [("dry_run", if dry_run { "true" } else { "false" })];
+            block_on(client.post(&path, &dry_run, &json!({ "id": id })))?
+        }
+    };
+    for event in decided.events {
+        screen::say(format!("would record {event}"))?;
+    }
+    match (decided.answer, decided.detail) {
+        (Some(answer), _) => screen::say(answer),
+        (None, why) => Err(Problem::new(format!("it was refused: {}", why.unwrap_or_default()))),
+    }
+}
+
+fn in_house(house: &House, service: &str, id: &str, dry_run: bool) -> Result<Decided, Problem> {
+    let reply = block_on(async { Ok(house.bus.replay_parked(service, id, dry_run).await) })?;
+    let reply = reply.map_err(failed)?.ok_or_else(|| unknown(id))?;
+    let (answer, detail) = match reply.ending {
+        Ok(answer) => (Some(answer), None),
+        Err(NotDone::Refused(refused)) => (None, Some(refused.text)),
+        Err(NotDone::Failed(failure)) => return Err(failed(failure)),
+        Err(NotDone::Unknown(why)) => {
+            return Err(Problem::new(why).advise("Look at `earmark log`, then try again."));
+        }
+    };
+    Ok(Decided { answer, detail, events: reply.events })
+}
+
+fn parked(place: &Place) -> Result<Vec<Shown>, Problem> {
     let mut shown = Vec::new();
     for service in wiring::services().iter().map(|it| it.flow().service) {
-        let parked = house.bus.parked(service, None, SHOWN_MAX)?;
-        shown.extend(parked.into_iter().map(|(id, it)| Shown {
-            service,
-            id: id.to_string(),
-            message: it.message,
-            reason: it.reason,
-            body: it.body,
-        }));
+        let parked = match place {
+            Place::House(house) => {
+                let parked = house.bus.parked(service, None, SHOWN_MAX)?.into_iter();
+                let message = |(id, it): (earmark_kernel::Key, earmark_kernel::Parked)| Message {
+                    id: id.to_string(),
+                    message: it.message,
+                    reason: it.reason,
+                    body: it.body,
+                };
+                parked.map(message).collect()
+            }
+            Place::Server(client) => {
+                let limit = [("limit", SHOWN_MAX.to_string())];
+                block_on(client.get::<Page>(&["v1", "parked", service], &limit))?.items
+            }
+        };
+        shown.extend(parked.into_iter().map(|message| Shown { service, message }));
     }
     Ok(shown)
+}
+
+fn unknown(id: &str) -> Problem {
+    Problem::new(format!("nothing is parked under {id:?}"))
+        .advise("`earmark parked list` shows what is.")
 }
 
 fn failed(failure: Failure) -> Problem {

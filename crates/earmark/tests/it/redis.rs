@@ -176,19 +176,35 @@ fn what_cannot_be_read_is_parked_with_the_reason_and_can_be_sent_again() {
     let replay = ["parked", "--data", text(folder.path()), "replay", &id, "--dry-run"];
     let said = run(&replay);
     assert!(said.complaint().contains("it failed again and stays parked"), "{said:?}");
-    // What an operator lets in himself is decided then, and is parked no more.
+}
+
+#[test]
+fn what_an_operator_sends_again_is_decided_then_and_is_parked_no_more() {
+    let (folder, redis) = (tempfile::tempdir().unwrap(), Redis::start().unwrap());
+    let server = served(folder.path(), &redis);
+    server.post("/add_batch", r#"{"ref":"b1","sku":"CHAIR","qty":10,"eta":null}"#);
+    server.post("/allocate", r#"{"orderid":"o2","sku":"CHAIR","qty":1}"#);
     let later = r#"{"specversion":"1.0","id":"2","source":"/a","type":"allocation.ship",
         "data":{"order_id":"o2","line_id":"CHAIR"}}"#;
-    let server = served(folder.path(), &redis);
     redis.ask(&["XADD", "allocate", "*", "event", later]).unwrap();
-    let shipped = || redis.ask(&["XINFO", "GROUPS", "allocate"]).unwrap().ends_with("lag\n0");
-    assert!(until(SOON, || shipped() && acked()));
-    assert_eq!(server.stop(), 0);
-    let replay = ["parked", "--data", text(folder.path()), "replay", "/a/2"];
-    let rehearsed = done(&[&replay[..], &["--dry-run"]].concat()).out;
+    let address = server.url();
+    let is_parked = || done(&["parked", "--server", &address]).out.contains("/a/2");
+    assert!(until(SOON, is_parked));
+    // The server that is up is asked, and the folder of one that is down is opened.
+    let of_server = ["parked", "--server", &address, "replay", "/a/2"];
+    let rehearsed = done(&[&of_server[..], &["--dry-run"]].concat()).out;
     assert!(rehearsed.starts_with("would record"), "{rehearsed}");
+    assert!(is_parked());
+    assert_eq!(server.stop(), 0);
+    let of_folder = ["parked", "--data", text(folder.path()), "replay", "/a/2"];
+    assert_eq!(done(&[&of_folder[..], &["--dry-run"]].concat()).out, rehearsed);
     assert_eq!(parked_under(folder.path(), "/a/2"), 1);
-    assert!(done(&replay).out.contains("shipped"));
+    let server = served(folder.path(), &redis);
+    let address = server.url();
+    let of_server = ["parked", "--server", &address, "replay", "/a/2"];
+    assert!(done(&of_server).out.contains("shipped"));
+    assert!(run(&of_server).complaint().contains("nothing is parked under"));
+    assert_eq!(server.stop(), 0);
     assert_eq!(parked_under(folder.path(), "/a/2"), 0);
 }
 

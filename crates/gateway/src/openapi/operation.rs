@@ -66,6 +66,17 @@ pub(crate) struct Operation {
 
 const JSON: &[&str] = &["application/json"];
 
+/// How whatever changes something can end.
+const CHANGES: &[&Kind] = &[
+    &kinds::HANDLER_BROKE,
+    &kinds::BUSY,
+    &kinds::STORAGE_FULL,
+    &kinds::STORAGE,
+    &kinds::STOPPING,
+    &kinds::NOT_SERVED,
+    &kinds::UNKNOWN_OUTCOME,
+];
+
 impl Operation {
     /// A question.
     pub(crate) fn get(path: &'static str, id: &'static str, summary: &'static str) -> Self {
@@ -85,6 +96,11 @@ impl Operation {
     /// A command.
     pub(crate) fn delete(path: &'static str, id: &'static str, summary: &'static str) -> Self {
         Self::new(Method::DELETE, path, id, summary).command()
+    }
+
+    /// A change that is no message of its own: it takes no idempotency key.
+    pub(crate) fn errand(path: &'static str, id: &'static str, summary: &'static str) -> Self {
+        Self::new(Method::POST, path, id, summary).rehearsable().fails(CHANGES)
     }
 
     fn new(method: Method, path: &'static str, id: &'static str, summary: &'static str) -> Self {
@@ -107,7 +123,6 @@ impl Operation {
 
     fn command(mut self) -> Self {
         self.is_command = true;
-        let dry_run: SchemaOf = |_| json_schema!({ "type": "boolean", "default": false });
         let key: SchemaOf = |_| {
             let pattern = "^[!-~]+$";
             json_schema!({ "type": "string", "minLength": 1, "maxLength": KEY_CHARS_MAX,
@@ -117,7 +132,7 @@ impl Operation {
             json_schema!({ "type": "string", "minLength": 1, "maxLength": CORRELATION_CHARS_MAX,
                 "pattern": "^[!-~]+$" })
         };
-        self.with(Place::Query, "dry_run", dry_run, "Try it and keep nothing.")
+        self.rehearsable()
             .with(
                 Place::Header,
                 "Idempotency-Key",
@@ -130,16 +145,13 @@ impl Operation {
                 correlation,
                 "What this belongs to; it is kept with every event and echoed.",
             )
-            .fails(&[
-                &kinds::KEY_REUSED,
-                &kinds::HANDLER_BROKE,
-                &kinds::BUSY,
-                &kinds::STORAGE_FULL,
-                &kinds::STORAGE,
-                &kinds::STOPPING,
-                &kinds::NOT_SERVED,
-                &kinds::UNKNOWN_OUTCOME,
-            ])
+            .fails(&[&kinds::KEY_REUSED])
+            .fails(CHANGES)
+    }
+
+    fn rehearsable(self) -> Self {
+        let dry_run: SchemaOf = |_| json_schema!({ "type": "boolean", "default": false });
+        self.with(Place::Query, "dry_run", dry_run, "Try it and keep nothing.")
     }
 
     /// It asks the views.

@@ -69,6 +69,13 @@ pub(crate) static UNKNOWN_FEED: Kind = kind(
     "Unknown feed",
     "There is no such service here, or it has no such partition. `/healthz` lists both.",
 );
+pub(crate) static UNKNOWN_PARKED: Kind = kind(
+    "unknown-parked",
+    404,
+    "Not parked",
+    "Nothing is parked under this id: it was sent again and decided, or it never was. \
+     `GET /v1/parked/{service}` lists what is.",
+);
 pub(crate) static METHOD_NOT_ALLOWED: Kind = kind(
     "method-not-allowed",
     405,
@@ -131,6 +138,12 @@ pub(crate) static NOT_IN_WAREHOUSE: Kind = kind(
     409,
     "Not in the warehouse",
     "The batch has not arrived, so nothing can leave it or come back into it.",
+);
+pub(crate) static STILL_PARKED: Kind = kind(
+    "still-parked",
+    409,
+    "Still parked",
+    "The message cannot be read or served now either; `detail` says why. It stays parked.",
 );
 pub(crate) static HOLD_EXPIRED: Kind = kind(
     "hold-expired",
@@ -223,7 +236,7 @@ pub(crate) static NOT_READY: Kind = kind(
 );
 
 /// All of them, in order of status.
-pub(crate) static ALL: [&Kind; 35] = [
+pub(crate) static ALL: [&Kind; 37] = [
     &INVALID_INPUT,
     &MALFORMED_JSON,
     &UNAUTHORIZED,
@@ -234,6 +247,7 @@ pub(crate) static ALL: [&Kind; 35] = [
     &UNKNOWN_ORDER,
     &UNKNOWN_HOLD,
     &UNKNOWN_FEED,
+    &UNKNOWN_PARKED,
     &METHOD_NOT_ALLOWED,
     &REQUEST_TIMEOUT,
     &BATCH_EXISTS,
@@ -244,6 +258,7 @@ pub(crate) static ALL: [&Kind; 35] = [
     &TOO_MANY,
     &AMBIGUOUS_LINE,
     &NOT_IN_WAREHOUSE,
+    &STILL_PARKED,
     &HOLD_EXPIRED,
     &CHANGED,
     &BODY_TOO_LARGE,

@@ -4,6 +4,7 @@ pub(crate) mod allocation;
 mod feeds;
 mod health;
 mod pages;
+mod parked;
 
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use crate::openapi::{Group, Operation, document};
 pub(crate) use pages::Pages;
 
 /// What the operations are grouped by, in the order of the document.
-const GROUPS: [Group; 8] = [
+const GROUPS: [Group; 9] = [
     ("The book's routes", "The contract of the service that Earmark grows out of, unchanged."),
     ("Batches", "Stock: in the warehouse, or on its way."),
     ("Lines", "Stock promised to the lines of orders."),
@@ -25,6 +26,7 @@ const GROUPS: [Group; 8] = [
     ("Goods", "What leaves the warehouse, and what comes back."),
     ("Stock", "What there is of each SKU, and what happened to it."),
     ("Feeds", "Public events for other systems, without gaps."),
+    ("Parked", "Messages that were set aside, because they could not be read or served."),
     ("Server", "How the server is, and what it offers."),
 ];
 
@@ -64,6 +66,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         Routes { app: Arc::clone(app), router: Router::new(), operations: Vec::new(), group: "" };
     let routes = allocation::draw(routes);
     let routes = feeds::draw(routes);
+    let routes = parked::draw(routes);
     let routes = health::draw(routes);
     let routes = pages::draw(routes);
     let asks_for_keys = app.settings.security.asks_for_keys();

@@ -20,6 +20,7 @@ mod limits;
 mod lines;
 mod openapi;
 mod overload;
+mod parked;
 mod server;
 mod slow;
 mod smuggling;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::house::House;
 
 /// The routes that there must be.
-const ROUTES: [&str; 29] = [
+const ROUTES: [&str; 31] = [
     "DELETE /v1/allocations/{order_id}/{line_id}",
     "DELETE /v1/holds/{order_id}",
     "GET /allocations/{order_id}",
@@ -23,6 +23,7 @@ const ROUTES: [&str; 29] = [
     "GET /v1/batches/{reference}",
     "GET /v1/feeds/{service}/{partition}",
     "GET /v1/orders/{order_id}/allocations",
+    "GET /v1/parked/{service}",
     "GET /v1/stock",
     "GET /v1/stock/{sku}",
     "GET /v1/stock/{sku}/history",
@@ -35,6 +36,7 @@ const ROUTES: [&str; 29] = [
     "POST /v1/batches/{reference}/close",
     "POST /v1/holds",
     "POST /v1/holds/{order_id}/confirm",
+    "POST /v1/parked/{service}/replay",
     "POST /v1/returns",
     "POST /v1/shipments",
 ];

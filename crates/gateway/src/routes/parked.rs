@@ -1,0 +1,150 @@
+//! Parked messages: what was set aside, why, and sending it again when the reason is gone.
+
+use earmark_kernel::{Failure, JsonReply, NotDone, Parked};
+use schemars::{JsonSchema, json_schema};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::Routes;
+use crate::answer::{self, Answered};
+use crate::ask::Ask;
+use crate::openapi::{BodyRule, Operation, Place};
+use crate::problem::{Problem, kinds};
+
+const LIMIT_MAX: u64 = 1_000;
+const LIMIT: u64 = 100;
+
+/// A message that was set aside.
+#[derive(JsonSchema, Serialize)]
+struct ParkedMessage {
+    /// Under which it is sent again.
+    id: String,
+    /// What it was meant to be: a channel, or the name of a command.
+    message: String,
+    /// Why it was set aside.
+    reason: String,
+    /// As it came; the end of one that was too large is cut off.
+    body: String,
+}
+
+/// A page of what is parked.
+#[derive(JsonSchema, Serialize)]
+struct ParkedPage {
+    /// In order of their ids.
+    items: Vec<ParkedMessage>,
+    /// Give it as `after` for the next page; null: there is none.
+    next: Option<String>,
+}
+
+/// Which message is sent again.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct SentAgain {
+    /// Its id, as the list has it.
+    id: String,
+}
+
+/// How a message that was sent again ended; it is parked no more, if this was no dry run.
+#[derive(JsonSchema, Serialize)]
+struct Decided {
+    /// `done` or `refused`.
+    outcome: &'static str,
+    /// What was answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<serde_json::Value>")]
+    answer: Option<Box<RawValue>>,
+    /// Why it was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    /// For a dry run: the events that would have been recorded, each with `type` and `data`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Vec<std::collections::BTreeMap<String, serde_json::Value>>>")]
+    events: Option<Vec<Box<RawValue>>>,
+}
+
+pub(crate) fn draw(routes: Routes) -> Routes {
+    let limit = |_: &mut _| json_schema!({ "type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT });
+    let list = Operation::get("/v1/parked/{service}", "list_parked", "What is parked")
+        .path::<String>("service", "The service.")
+        .query::<String>("after", "The `next` of the page before.")
+        .with(Place::Query, "limit", limit, "At most so many.")
+        .tells::<ParkedPage>(200, "A page, in order of the ids.")
+        .asks_views()
+        .fails(&[&kinds::NOT_FOUND]);
+    let about = "It has the effect that it would have had, once: it keeps its own key. With \
+        `dry_run` it is tried, and stays parked.";
+    let replay = Operation::errand(
+        "/v1/parked/{service}/replay",
+        "replay_parked",
+        "Send a parked message again",
+    )
+    .about(about)
+    .path::<String>("service", "The service.")
+    .takes::<SentAgain>(BodyRule::Object)
+    .tells::<Decided>(200, "It was decided.")
+    .fails(&[&kinds::NOT_FOUND, &kinds::UNKNOWN_PARKED, &kinds::STILL_PARKED]);
+    routes.group("Parked").line(list, list_parked).line(replay, replay_parked)
+}
+
+async fn list_parked(ask: Ask) -> Answered {
+    let service: String = ask.path("service")?;
+    let limit = ask.number("limit", LIMIT, 1..=LIMIT_MAX)?;
+    let limit = usize::try_from(limit).expect("at most a thousand");
+    let mut parked = ask.app.bus.parked(&service, ask.raw("after"), limit + 1).map_err(unserved)?;
+    let is_more = parked.len() > limit;
+    parked.truncate(limit);
+    let next = parked.last().filter(|_| is_more).map(|(id, _)| id.to_string());
+    let item = |(id, it): (earmark_kernel::Key, Parked)| {
+        let Parked { message, reason, body, .. } = it;
+        ParkedMessage { id: id.to_string(), message, reason, body }
+    };
+    let items = parked.into_iter().map(item).collect();
+    Ok(answer::json(200, &ParkedPage { items, next }))
+}
+
+async fn replay_parked(ask: Ask) -> Answered {
+    let service: String = ask.path("service")?;
+    let SentAgain { id } = ask.object()?;
+    let is_dry_run = ask.flag("dry_run")?;
+    let bus = ask.app.bus.clone();
+    // The client may go; what was begun is done whole.
+    let replayed = ask.app.tasks.carry(async move {
+        bus.parked(&service, None, 1).map_err(unserved)?;
+        bus.replay_parked(&service, &id, is_dry_run).await.map_err(parked_still)
+    });
+    let replayed = replayed.await.map_err(|broken| Problem::broken(&broken))??;
+    let reply = replayed.ok_or_else(|| {
+        Problem::new(&kinds::UNKNOWN_PARKED, "nothing is parked under this id").at("id")
+    })?;
+    let JsonReply { ending, events, .. } = reply;
+    let (outcome, answer, detail) = match ending {
+        Ok(answer) => ("done", Some(answer), None),
+        Err(NotDone::Refused(refused)) => ("refused", None, Some(refused.text)),
+        Err(NotDone::Failed(failure)) => return Err(parked_still(failure)),
+        Err(NotDone::Unknown(why)) => {
+            tracing::error!(why, "the outcome of a parked message is not known");
+            return Err(Problem::unknown_outcome());
+        }
+    };
+    let events = is_dry_run.then_some(events);
+    Ok(answer::json(200, &Decided { outcome, answer, detail, events }))
+}
+
+fn unserved(failure: Failure) -> Problem {
+    match failure {
+        Failure::NotServed(_) => {
+            Problem::new(&kinds::NOT_FOUND, "there is no such service").at("service")
+        }
+        other => other.into(),
+    }
+}
+
+/// What would be said again keeps it parked; the rest may be gone next time.
+fn parked_still(failure: Failure) -> Problem {
+    match failure {
+        Failure::Unreadable { .. } | Failure::NotServed(_) | Failure::KeyReused(_) => {
+            Problem::new(&kinds::STILL_PARKED, failure.to_string())
+        }
+        other => other.into(),
+    }
+}
