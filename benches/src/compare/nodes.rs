@@ -20,13 +20,37 @@ pub fn measure(
 ) -> Result<Measured, Failure> {
     let postgres = Postgres::start(&SETTINGS).map_err(Failure::new)?;
     let store = postgres.database("earmark").map_err(Failure::new)?;
+    measure_on(stage, &vec![store; nodes], connections, workload)
+}
+
+/// The same with a database for each: they share the machine and nothing else. What the machine
+/// alone takes from them shows here.
+pub fn measure_alone(
+    stage: &Stage,
+    nodes: usize,
+    connections: usize,
+    workload: &str,
+) -> Result<Measured, Failure> {
+    let postgres = Postgres::start(&SETTINGS).map_err(Failure::new)?;
+    let stores = (0..nodes).map(|node| postgres.database(&format!("earmark{node}")));
+    let stores = stores.collect::<Result<Vec<String>, _>>().map_err(Failure::new)?;
+    measure_on(stage, &stores, connections, workload)
+}
+
+fn measure_on(
+    stage: &Stage,
+    stores: &[String],
+    connections: usize,
+    workload: &str,
+) -> Result<Measured, Failure> {
+    let nodes = stores.len();
     let folder = tempfile::tempdir_in(stage.scratch.path())?;
     let earmark = stage.programs.join("earmark");
     let mut servers = Vec::new();
-    for node in 0..nodes {
+    for (node, store) in stores.iter().enumerate() {
         let mut serve = Command::new(&earmark);
         serve.args(["serve", "--listen", "127.0.0.1:0", "--log", "error", "--data"]);
-        serve.arg(folder.path().join(node.to_string())).env("EARMARK_STORE", &store);
+        serve.arg(folder.path().join(node.to_string())).env("EARMARK_STORE", store);
         servers.push(Daemon::that_says(serve, "listening on ")?);
     }
     let mut benches = Vec::new();

@@ -68,15 +68,17 @@ pub fn points() -> Vec<Point> {
     points
 }
 
-fn others() -> [Point; 18] {
+fn others() -> [Point; 20] {
     use Persistence::{Always, Everysec, No};
     [
         whole("one-node/uniform-64", |stage| nodes::measure(stage, 1, 64, "uniform")),
         whole("two-nodes/uniform-64", |stage| nodes::measure(stage, 2, 64, "uniform")),
+        whole("two-alone/uniform-64", |stage| nodes::measure_alone(stage, 2, 64, "uniform")),
         whole("one-node/hot-64", |stage| nodes::measure(stage, 1, 64, "hot")),
         whole("two-nodes/hot-64", |stage| nodes::measure(stage, 2, 64, "hot")),
         whole("one-node/uniform-256", |stage| nodes::measure(stage, 1, 256, "uniform")),
         whole("two-nodes/uniform-256", |stage| nodes::measure(stage, 2, 256, "uniform")),
+        whole("two-alone/uniform-256", |stage| nodes::measure_alone(stage, 2, 256, "uniform")),
         whole("one-node/hot-256", |stage| nodes::measure(stage, 1, 256, "hot")),
         whole("two-nodes/hot-256", |stage| nodes::measure(stage, 2, 256, "hot")),
         always("row-locks/uniform-8", |stage| row_locks::measure(stage, 10_000, 8)),

@@ -27,7 +27,7 @@ const fn later(point: &'static str, to: &'static str, goal: f64) -> Wanted {
     Wanted { of: Of::P99, point, to, goal: Some(goal) }
 }
 
-const WANTED: [Wanted; 29] = [
+const WANTED: [Wanted; 33] = [
     more("earmark/single-64", "bare-file/single-64", Some(0.85)),
     later("earmark/single-64", "bare-file/single-64", 3.0),
     more("earmark/single-64", "constant/single-64", None),
@@ -51,6 +51,10 @@ const WANTED: [Wanted; 29] = [
     more("two-nodes/hot-64", "one-node/hot-64", Some(0.9)),
     more("two-nodes/uniform-256", "one-node/uniform-256", Some(0.9)),
     more("two-nodes/hot-256", "one-node/hot-256", Some(0.9)),
+    more("two-alone/uniform-64", "one-node/uniform-64", None),
+    more("two-nodes/uniform-64", "two-alone/uniform-64", None),
+    more("two-alone/uniform-256", "one-node/uniform-256", None),
+    more("two-nodes/uniform-256", "two-alone/uniform-256", None),
     more("one-node/hot-64", "row-locks/hot-64", Some(10.0)),
     more("two-nodes/hot-64", "row-locks/hot-64", Some(10.0)),
     more("earmark/single-64", "redis-lua/always", Some(1.0)),
