@@ -3,7 +3,7 @@
 use crate::bus::Bus;
 use crate::handler::JsonReply;
 use crate::kernel_event::{KernelEvent, Parked};
-use crate::message::{Key, Meta};
+use crate::message::{Idempotency, Key, Meta};
 use crate::problem::{Failure, NotDone};
 
 impl Bus {
@@ -41,6 +41,7 @@ impl Bus {
     }
 
     /// Sends a parked message again; it is parked no more if it was decided (not for a dry run).
+    /// However often it is sent, it has its effect once.
     /// None: nothing is parked under that id.
     ///
     /// # Errors
@@ -55,7 +56,9 @@ impl Bus {
             let Some(parked) = partition.follower.read()?.parked.get(id)? else {
                 continue;
             };
-            let idempotency = parked.idempotency.clone();
+            // One that came without a key is done once all the same, and parked under one id.
+            let own = || Idempotency::of(id, parked.body.as_bytes());
+            let idempotency = Some(parked.idempotency.clone().unwrap_or_else(own));
             let mut meta = Meta { dry_run, idempotency, ..Meta::default() };
             self.identify(&mut meta);
             let reply = self.send_json(&parked.message, &parked.body, meta.clone()).await?;
@@ -65,7 +68,10 @@ impl Bus {
                 let unpark = move |writer: &mut crate::writer::Writer| {
                     writer.record_own(&id, &meta, KernelEvent::Unparked);
                 };
-                partition.errand(unpark).await?;
+                // Sent again, it gives the same answer, and is parked no more then.
+                if let Err(failure) = partition.errand(unpark).await {
+                    tracing::warn!(%failure, "a message that was decided is still parked");
+                }
             }
             return Ok(Some(reply));
         }

@@ -127,9 +127,13 @@ impl Writer {
         if sabotage::is_on("answer-before-commit") {
             jobs.drain(..).for_each(|job| job.answer(&GroupEnding::Committed));
         }
+        let has_recorded = !self.group.events.is_empty();
         let ending = self.commit(queue);
         for job in jobs {
             job.answer(&ending);
+        }
+        if !has_recorded {
+            self.log.release();
         }
         metrics::histogram!("earmark_group_commands", "service" => self.service.name)
             .record(u32::try_from(commands).unwrap_or(u32::MAX));
@@ -306,7 +310,6 @@ impl Writer {
     fn commit(&mut self, queue: &Queue) -> GroupEnding {
         let answers = std::mem::take(&mut self.answers);
         if self.group.events.is_empty() {
-            self.log.release();
             return GroupEnding::Committed;
         }
         let next = Group::begin(self.group.at);
@@ -319,10 +322,8 @@ impl Writer {
         let watch = Stopwatch::start();
         // Not where it would wait for the views and hold up the others.
         let goes_on = !queue.is_empty() && self.follower.unsettled() < UNSETTLED_MANY;
-        let appended = match goes_on {
-            true => self.log.append_and_ask(&record),
-            false => self.log.append(&record),
-        };
+        let append = if goes_on { LogStore::append_and_ask } else { LogStore::append };
+        let appended = append(self.log.as_ref(), &record);
         metrics::histogram!("earmark_commit_seconds", "service" => self.service.name)
             .record(watch.seconds());
         match appended {

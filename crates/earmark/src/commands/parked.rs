@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use earmark_kernel::{Failure, NotDone};
+use earmark_kernel::{Failure, Key, NotDone};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -17,8 +17,8 @@ use crate::problem::Problem;
 use crate::screen::{self, table};
 use crate::wiring;
 
-/// So many messages are shown of each service.
-const SHOWN_MAX: usize = 1_000;
+/// So many messages are asked for at a time.
+const PAGE: usize = 100;
 
 /// Shows the messages that could not be read or kept failing, with the reason, or sends one again.
 #[derive(Args, Debug)]
@@ -66,11 +66,14 @@ struct Message {
 #[derive(Deserialize)]
 struct Page {
     items: Vec<Message>,
+    next: Option<String>,
 }
 
 /// How one that was sent again ended, as the server tells it.
 #[derive(Deserialize)]
 struct Decided {
+    outcome: String,
+    /// None for an answer of `null` too.
     answer: Option<Box<RawValue>>,
     detail: Option<String>,
     #[serde(default)]
@@ -131,48 +134,59 @@ fn replay(place: &Place, id: &str, dry_run: bool) -> Result<(), Problem> {
     for event in decided.events {
         screen::say(format!("would record {event}"))?;
     }
-    match (decided.answer, decided.detail) {
-        (Some(answer), _) => screen::say(answer),
-        (None, why) => Err(Problem::new(format!("it was refused: {}", why.unwrap_or_default()))),
+    if decided.outcome == "done" {
+        return screen::say(decided.answer.map_or_else(|| "done".to_owned(), |it| it.to_string()));
     }
+    let why = decided.detail.unwrap_or_default();
+    Err(Problem::new(format!("it was refused: {why}")))
 }
 
 fn in_house(house: &House, service: &str, id: &str, dry_run: bool) -> Result<Decided, Problem> {
     let reply = block_on(async { Ok(house.bus.replay_parked(service, id, dry_run).await) })?;
     let reply = reply.map_err(failed)?.ok_or_else(|| unknown(id))?;
-    let (answer, detail) = match reply.ending {
-        Ok(answer) => (Some(answer), None),
-        Err(NotDone::Refused(refused)) => (None, Some(refused.text)),
+    let (outcome, answer, detail) = match reply.ending {
+        Ok(answer) => ("done", Some(answer), None),
+        Err(NotDone::Refused(refused)) => ("refused", None, Some(refused.text)),
         Err(NotDone::Failed(failure)) => return Err(failed(failure)),
         Err(NotDone::Unknown(why)) => {
             return Err(Problem::new(why).advise("Look at `earmark log`, then try again."));
         }
     };
-    Ok(Decided { answer, detail, events: reply.events })
+    Ok(Decided { outcome: outcome.to_owned(), answer, detail, events: reply.events })
 }
 
 fn parked(place: &Place) -> Result<Vec<Shown>, Problem> {
     let mut shown = Vec::new();
     for service in wiring::services().iter().map(|it| it.flow().service) {
-        let parked = match place {
-            Place::House(house) => {
-                let parked = house.bus.parked(service, None, SHOWN_MAX)?.into_iter();
-                let message = |(id, it): (earmark_kernel::Key, earmark_kernel::Parked)| Message {
-                    id: id.to_string(),
-                    message: it.message,
-                    reason: it.reason,
-                    body: it.body,
-                };
-                parked.map(message).collect()
+        let mut after = None;
+        loop {
+            let Page { items, next } = page(place, service, after.as_deref())?;
+            shown.extend(items.into_iter().map(|message| Shown { service, message }));
+            if next.is_none() {
+                break;
             }
-            Place::Server(client) => {
-                let limit = [("limit", SHOWN_MAX.to_string())];
-                block_on(client.get::<Page>(&["v1", "parked", service], &limit))?.items
-            }
-        };
-        shown.extend(parked.into_iter().map(|message| Shown { service, message }));
+            after = next;
+        }
     }
     Ok(shown)
+}
+
+fn page(place: &Place, service: &str, after: Option<&str>) -> Result<Page, Problem> {
+    let house = match place {
+        Place::House(house) => house,
+        Place::Server(client) => {
+            let mut query = vec![("limit", PAGE.to_string())];
+            query.extend(after.map(|after| ("after", after.to_owned())));
+            return block_on(client.get(&["v1", "parked", service], &query));
+        }
+    };
+    let parked = house.bus.parked(service, after, PAGE)?;
+    let next = parked.last().filter(|_| parked.len() == PAGE).map(|(id, _)| id.to_string());
+    let message = |(id, it): (Key, earmark_kernel::Parked)| {
+        let earmark_kernel::Parked { message, reason, body, .. } = it;
+        Message { id: id.to_string(), message, reason, body }
+    };
+    Ok(Page { items: parked.into_iter().map(message).collect(), next })
 }
 
 fn unknown(id: &str) -> Problem {

@@ -46,7 +46,7 @@ pub(crate) fn document(groups: &[Group], operations: &[Operation], asks_for_keys
     json
 }
 
-const ABOUT: &str = "Every request that changes something may carry an `Idempotency-Key`: the same \
+const ABOUT: &str = "Every request that is a command may carry an `Idempotency-Key`: the same \
     request with the same key is done once and answered with the same bytes. Problems are RFC 9457: \
     `type` is the address of a page that explains it, `outcome` says `none` (nothing was done) or \
     `unknown` (ask again with the same key). Quantities are whole units. Days are `YYYY-MM-DD`, UTC.";

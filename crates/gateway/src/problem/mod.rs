@@ -130,6 +130,12 @@ impl Problem {
         Self::new(&kinds::UNKNOWN_OUTCOME, detail).unknown().retry_after(1)
     }
 
+    /// Other words than usual.
+    pub(crate) fn saying(mut self, detail: &'static str) -> Self {
+        self.0.detail = detail.into();
+        self
+    }
+
     fn unknown(mut self) -> Self {
         self.0.is_unknown = true;
         self

@@ -84,7 +84,8 @@ pub(crate) fn draw(routes: Routes) -> Routes {
     routes.group("Feeds").line(feed, read_feed)
 }
 
-fn whole(from: u64, to: u64, default: u64) -> Schema {
+/// A whole number of a query.
+pub(super) fn whole(from: u64, to: u64, default: u64) -> Schema {
     json_schema!({ "type": "integer", "minimum": from, "maximum": to, "default": default })
 }
 

@@ -1,18 +1,20 @@
 //! Parked messages: what was set aside, why, and sending it again when the reason is gone.
 
 use earmark_kernel::{Failure, JsonReply, NotDone, Parked};
-use schemars::{JsonSchema, json_schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Routes;
+use super::feeds::whole;
 use crate::answer::{self, Answered};
 use crate::ask::Ask;
 use crate::openapi::{BodyRule, Operation, Place};
 use crate::problem::{Problem, kinds};
 
-const LIMIT_MAX: u64 = 1_000;
-const LIMIT: u64 = 100;
+/// A message may have 64 KiB.
+const LIMIT_MAX: u64 = 100;
+const LIMIT: u64 = 20;
 
 /// A message that was set aside.
 #[derive(JsonSchema, Serialize)]
@@ -63,16 +65,15 @@ struct Decided {
 }
 
 pub(crate) fn draw(routes: Routes) -> Routes {
-    let limit = |_: &mut _| json_schema!({ "type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT });
     let list = Operation::get("/v1/parked/{service}", "list_parked", "What is parked")
         .path::<String>("service", "The service.")
         .query::<String>("after", "The `next` of the page before.")
-        .with(Place::Query, "limit", limit, "At most so many.")
+        .with(Place::Query, "limit", |_| whole(1, LIMIT_MAX, LIMIT), "At most so many.")
         .tells::<ParkedPage>(200, "A page, in order of the ids.")
         .asks_views()
         .fails(&[&kinds::NOT_FOUND]);
-    let about = "It has the effect that it would have had, once: it keeps its own key. With \
-        `dry_run` it is tried, and stays parked.";
+    let about = "It has the effect that it would have had, once, however often it is sent: it \
+        keeps its own key, and the request takes none. With `dry_run` it is tried, and stays parked.";
     let replay = Operation::errand(
         "/v1/parked/{service}/replay",
         "replay_parked",
@@ -90,7 +91,9 @@ async fn list_parked(ask: Ask) -> Answered {
     let service: String = ask.path("service")?;
     let limit = ask.number("limit", LIMIT, 1..=LIMIT_MAX)?;
     let limit = usize::try_from(limit).expect("at most a thousand");
-    let mut parked = ask.app.bus.parked(&service, ask.raw("after"), limit + 1).map_err(unserved)?;
+    let (bus, after) = (ask.app.bus.clone(), ask.query::<String>("after")?);
+    let read = ask.app.tasks.block(move || bus.parked(&service, after.as_deref(), limit + 1));
+    let mut parked = read.await.map_err(|broken| Problem::broken(&broken))?.map_err(unserved)?;
     let is_more = parked.len() > limit;
     parked.truncate(limit);
     let next = parked.last().filter(|_| is_more).map(|(id, _)| id.to_string());
@@ -123,7 +126,8 @@ async fn replay_parked(ask: Ask) -> Answered {
         Err(NotDone::Failed(failure)) => return Err(parked_still(failure)),
         Err(NotDone::Unknown(why)) => {
             tracing::error!(why, "the outcome of a parked message is not known");
-            return Err(Problem::unknown_outcome());
+            let detail = "it is not known whether this was done; send it again: it is done once";
+            return Err(Problem::unknown_outcome().saying(detail));
         }
     };
     let events = is_dry_run.then_some(events);

@@ -1,6 +1,7 @@
 //! The log of one partition in PostgreSQL: read by all, appended to by whose turn it is.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,8 +25,14 @@ pub struct PostgresLog {
     place: Place,
     id: String,
     mine: Mutex<Mine>,
+    /// So many turns in a row were asked for with the end of the one before.
+    asked: AtomicU32,
     memory: Memory,
 }
+
+/// After so many turns asked for in a row one is asked for by itself: a pooler gives a connection
+/// to others only where nothing is asked over it.
+const ASKED_IN_A_ROW_MAX: u32 = 32;
 
 /// What this process has of the turn to append.
 #[derive(Default)]
@@ -76,6 +83,7 @@ impl PostgresLog {
             place,
             id,
             mine: Mutex::default(),
+            asked: AtomicU32::new(0),
             memory: Memory::default(),
         })
     }
@@ -97,6 +105,9 @@ impl PostgresLog {
             turn::release(&self.lane, turn);
             return Err(refused);
         }
+        if !asks {
+            self.asked.store(0, Ordering::Relaxed);
+        }
         let (known, coming) = turn::append(&self.lane, &self.place, turn, record, asks)?;
         self.memory.see(known);
         if let Some(coming) = coming {
@@ -116,7 +127,8 @@ impl LogStore for PostgresLog {
     }
 
     fn append_and_ask(&self, record: &Record) -> Result<(), AppendError> {
-        self.end_turn(record, true)
+        let asks = self.asked.fetch_add(1, Ordering::Relaxed) < ASKED_IN_A_ROW_MAX;
+        self.end_turn(record, asks)
     }
 
     fn read_after(&self, after: u64, events_max: u64) -> Result<Vec<Record>, StoreError> {
@@ -210,9 +222,11 @@ impl LogStore for PostgresLog {
     }
 
     fn release(&self) {
-        let mine = std::mem::take(&mut *self.mine());
-        if let Mine::Turn(turn) = mine {
-            turn::release(&self.lane, turn);
+        let mut mine = self.mine();
+        match std::mem::take(&mut *mine) {
+            Mine::Turn(turn) => turn::release(&self.lane, turn),
+            // It is not begun yet.
+            other => *mine = other,
         }
     }
 }

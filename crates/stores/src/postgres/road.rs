@@ -30,7 +30,7 @@ const ANSWER_MAX: Duration = Duration::from_secs(30);
 
 /// The connections of this process to a database.
 pub(super) struct Road {
-    /// Only this is spoken from: a store is asked from threads of every kind, and a future may not
+    /// Readers speak from here: a store is asked from threads of every kind, and a future may not
     /// be waited for within somebody else's runtime. None once this is dropped.
     runtime: Option<Runtime>,
     pub(super) pool: Pool,

@@ -44,7 +44,7 @@ pub(super) struct Begun {
     pub(super) last: Option<Known>,
 }
 
-/// A turn that was asked for with the end of the one before: it has its place among those who wait.
+/// A turn that is asked for: it has its place among those who wait.
 pub(super) struct Coming {
     /// Others' records after this one come with it.
     pub(super) after: u64,
@@ -272,12 +272,11 @@ async fn is_there(
     first_seq: u64,
     group: Uuid,
 ) -> Result<bool, Error> {
-    let lock = "SELECT FROM earmark.log_head WHERE service = $1 AND partition = $2 FOR UPDATE";
+    let lock = "SELECT earmark.lock_head($1, $2)";
     let sql = "SELECT group_id FROM earmark.log \
                WHERE service = $1 AND partition = $2 AND first_seq = $3";
     let first = to_sql(first_seq);
     client.batch_execute(BEGIN).await?;
-    client.batch_execute("SET LOCAL lock_timeout = '20s'").await?;
     client.query_typed_one(lock, &place.values()).await?;
     let [service, partition] = place.values();
     let found =

@@ -24,16 +24,19 @@ fn opened(url: &str, partitions: Option<u16>) -> Result<Postgres, OpenError> {
 }
 
 /// Appends one event in a turn of its own, wherever the log has got to; says what it read first.
-fn one_more(log: &dyn LogStore, seen: u64) -> Result<Vec<Record>, AppendError> {
+fn one_more(log: &dyn LogStore, seen: u64, asks: bool) -> Result<Vec<Record>, AppendError> {
     let mut read = log.begin(seen)?;
     let next = read.last().map_or(seen, |it| it.last_seq) + 1;
-    log.append(&record(next, next))?;
+    match asks {
+        false => log.append(&record(next, next))?,
+        true => log.append_and_ask(&record(next, next))?,
+    }
     read.push(record(next, next));
     Ok(read)
 }
 
-#[test]
-fn writers_take_turns_and_numbers_have_no_gap() {
+#[rstest]
+fn writers_take_turns_and_numbers_have_no_gap(#[values(false, true)] asks: bool) {
     const EACH: u64 = 60;
     let (_server, url) = server();
     std::thread::scope(|scope| {
@@ -42,7 +45,7 @@ fn writers_take_turns_and_numbers_have_no_gap() {
             scope.spawn(move || {
                 let mut seen = 0;
                 for _ in 0..EACH {
-                    for read in one_more(&log, seen).unwrap() {
+                    for read in one_more(&log, seen, asks).unwrap() {
                         assert_eq!(read, record(seen + 1, seen + 1), "all that others wrote");
                         seen = read.last_seq;
                     }
@@ -224,10 +227,12 @@ fn a_server_that_grows_weak_takes_no_more_appends() {
     assert!(refused.contains("synchronous_commit = off"), "{refused}");
 }
 
-#[test]
-fn it_works_behind_a_pooler_in_transaction_mode() {
+#[rstest]
+#[case::turns_by_themselves(false, 2)]
+#[case::turns_asked_for_with_a_commit(true, 4)]
+fn it_works_behind_a_pooler_in_transaction_mode(#[case] asks: bool, #[case] connections: u32) {
     let (server, _) = server();
-    let pooler = PgBouncer::start(&server, 2).unwrap();
+    let pooler = PgBouncer::start(&server, connections).unwrap();
     let url = pooler.url("shop");
     std::thread::scope(|scope| {
         for _ in 0..3 {
@@ -235,7 +240,7 @@ fn it_works_behind_a_pooler_in_transaction_mode() {
             scope.spawn(move || {
                 let mut seen = 0;
                 for _ in 0..30 {
-                    seen = one_more(&log, seen).unwrap().last().unwrap().last_seq;
+                    seen = one_more(&log, seen, asks).unwrap().last().unwrap().last_seq;
                     assert!(log.head().unwrap() >= seen);
                 }
             });
