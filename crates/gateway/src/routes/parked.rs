@@ -110,9 +110,11 @@ async fn replay_parked(ask: Ask) -> Answered {
     let SentAgain { id } = ask.object()?;
     let is_dry_run = ask.flag("dry_run")?;
     let bus = ask.app.bus.clone();
+    if !bus.status().iter().any(|it| it.service == service) {
+        return Err(no_such_service());
+    }
     // The client may go; what was begun is done whole.
     let replayed = ask.app.tasks.carry(async move {
-        bus.parked(&service, None, 1).map_err(unserved)?;
         bus.replay_parked(&service, &id, is_dry_run).await.map_err(parked_still)
     });
     let replayed = replayed.await.map_err(|broken| Problem::broken(&broken))??;
@@ -136,11 +138,13 @@ async fn replay_parked(ask: Ask) -> Answered {
 
 fn unserved(failure: Failure) -> Problem {
     match failure {
-        Failure::NotServed(_) => {
-            Problem::new(&kinds::NOT_FOUND, "there is no such service").at("service")
-        }
+        Failure::NotServed(_) => no_such_service(),
         other => other.into(),
     }
+}
+
+fn no_such_service() -> Problem {
+    Problem::new(&kinds::NOT_FOUND, "there is no such service").at("service")
 }
 
 /// What would be said again keeps it parked; the rest may be gone next time.
