@@ -65,6 +65,29 @@ async fn a_message_is_tried_and_then_sent_again_once() {
 }
 
 #[tokio::test]
+async fn a_message_without_a_key_sent_by_two_at_once_has_its_effect_once() {
+    let house = House::open().await;
+    house.batch("b1", "LAMP", 10).await;
+    let line = r#"{"order_id":"o1","sku":"LAMP","quantity":3}"#;
+    assert_eq!(house.post("/v1/allocations", line).await.status, 201);
+    let parked = Parked {
+        message: "allocation.ship".to_owned(),
+        body: r#"{"order_id":"o1","line_id":"LAMP","quantity":1}"#.to_owned(),
+        reason: "its handler broke".to_owned(),
+        idempotency: None,
+    };
+    house.bus.park("allocation", parked).await.expect("the store is in memory");
+    let id = house.get(LIST).await.json()["items"][0]["id"].clone();
+    let again = json!({ "id": id }).to_string();
+    let (one, other) = tokio::join!(house.post(REPLAY, &again), house.post(REPLAY, &again));
+    for reply in [one, other] {
+        assert!([200, 404].contains(&reply.status), "{}", reply.status);
+    }
+    assert_eq!(house.get("/v1/batches/b1").await.json()["purchased_quantity"], 9, "one has left");
+    assert_eq!(house.get(LIST).await.json()["items"], json!([]));
+}
+
+#[tokio::test]
 async fn what_is_refused_is_decided_and_what_cannot_be_read_stays() {
     let house = House::open().await;
     let line = r#"{"order_id":"o1","sku":"NOBODY","quantity":3}"#;
