@@ -61,7 +61,7 @@ struct Kind {
 
 const KINDS: [Kind; 2] = [
     Kind { name: "single lines", lines: 1, steps: &[8, 16, 32, 64, 128] },
-    Kind { name: "bulks of 250 lines", lines: 250, steps: &[2, 4, 8] },
+    Kind { name: "bulks of 100 lines", lines: 100, steps: &[2, 4, 8] },
 ];
 
 /// What some clients saw in some time.
