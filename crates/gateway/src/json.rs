@@ -41,6 +41,10 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
 /// # Errors
 /// A problem that names the field at fault; `within` is put before its path.
 pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8], within: &str) -> Result<T, Problem> {
+    // Keeping track takes as long as reading: it is done where there is something to name.
+    if let Ok(value) = serde_json::from_slice(bytes) {
+        return Ok(value);
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let mut track = Track::new();
     let tracked = serde_path_to_error::Deserializer::new(&mut reader, &mut track);

@@ -1,6 +1,7 @@
 //! Many lines at once.
 
 use earmark_gateway::Settings;
+use earmark_kernel::log::LogStore;
 use insta::assert_snapshot;
 
 use crate::house::House;
@@ -91,6 +92,17 @@ async fn the_same_key_gives_the_same_bytes_and_another_body_is_refused_whole() {
     {"type":"/problems/idempotency-key-reused","title":"Idempotency key reused","status":422,"detail":"the Idempotency-Key was used before with another request","message":"the Idempotency-Key was used before with another request","outcome":"none","field":"Idempotency-Key"}
     "#);
     assert_eq!(house.get("/v1/orders/o2999/allocations").await.status, 404);
+}
+
+#[tokio::test]
+async fn without_a_key_all_lines_wait_for_one_commit() {
+    let house = House::open().await;
+    house.batch("b1", "LAMP", 1_000).await;
+    let before = house.log.head().unwrap();
+    house.ask(BULK, &lines(500)).await;
+    let records = house.log.read_after(before, 1_000).unwrap();
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0].last_seq, before + 500);
 }
 
 #[tokio::test]

@@ -95,22 +95,21 @@ async fn allocate_bulk(ask: Ask) -> Answered {
     };
     let meta = ask.meta()?;
     let mut commands = lines.into_iter().enumerate().map(|(at, line)| (line, part(&meta, at)));
-    let mut results = Vec::new();
     // The first line carries the key itself: a key that was used for something else ends it there.
-    let first: Vec<_> = commands.by_ref().take(1).collect();
-    for ended in ask.send_many(first, Problem::from).await {
-        match ended {
-            Err(problem) if problem.is_of(&kinds::KEY_REUSED) => return Err(problem),
-            Err(problem) if problem.is_of(&kinds::BUSY) => return Err(problem),
-            ended => results.push(ended),
-        }
-    }
+    let is_keyed = meta.idempotency.is_some();
+    let mut chunk_max = if is_keyed { 1 } else { CHUNK };
+    let mut results = Vec::new();
     loop {
-        let chunk: Vec<_> = commands.by_ref().take(CHUNK).collect();
+        let chunk: Vec<_> = commands.by_ref().take(chunk_max).collect();
         if chunk.is_empty() {
             break;
         }
-        results.extend(ask.send_many(chunk, Problem::from).await);
+        let mut ended = ask.send_many(chunk, Problem::from).await;
+        if results.is_empty() && ended.iter().all(ends_it) {
+            return Err(ended.swap_remove(0).err().expect("it was looked at just now"));
+        }
+        results.extend(ended);
+        chunk_max = CHUNK;
     }
     let is_replayed = results.iter().all(|it| match it {
         Ok(done) => done.is_replayed(),
@@ -118,6 +117,12 @@ async fn allocate_bulk(ask: Ask) -> Answered {
     });
     let results: Vec<BulkResult> = results.into_iter().map(told).collect();
     Ok(mark(written(ask.form, &results), is_replayed))
+}
+
+/// Whether nothing was begun of a line, and there is no use in beginning with others.
+fn ends_it(ended: &Result<Done<Placement>, Problem>) -> bool {
+    let problem = ended.as_ref().err();
+    problem.is_some_and(|it| it.is_of(&kinds::KEY_REUSED) || it.is_of(&kinds::BUSY))
 }
 
 fn told(ended: Result<Done<Placement>, Problem>) -> BulkResult {
