@@ -1,17 +1,18 @@
 //! The values everybody speaks of. Parsed once, at the edge; an invalid one cannot be said.
 
+mod day;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Deref;
 
 use compact_str::CompactString;
-use earmark_kernel::Now;
-use jiff::civil::Date;
-use jiff::fmt::temporal::Pieces;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
+
+pub use day::{Day, EPOCH};
 
 /// A name has at most so many characters.
 pub const TEXT_CHARS_MAX: usize = 64;
@@ -19,11 +20,6 @@ pub const TEXT_CHARS_MAX: usize = 64;
 pub const QUANTITY_MAX: u32 = 1_000_000_000;
 /// A priority is at most this.
 pub const PRIORITY_MAX: u8 = 9;
-
-/// The first day that moments are counted from.
-pub const EPOCH: Date = Date::constant(1970, 1, 1);
-
-const MS_PER_DAY: i64 = 86_400_000;
 
 /// Why a value is not one.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -100,8 +96,22 @@ impl fmt::Display for Text {
 
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
-        Self::parse(&text).map_err(de::Error::custom)
+        deserializer.deserialize_str(Written(Self::parse))
+    }
+}
+
+/// Reads what is written as a text, where it stands.
+struct Written<T>(fn(&str) -> Result<T, InvalidValue>);
+
+impl<T> de::Visitor<'_> for Written<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        (self.0)(text).map_err(E::custom)
     }
 }
 
@@ -313,75 +323,6 @@ impl JsonSchema for Priority {
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "integer", "minimum": 0, "maximum": PRIORITY_MAX })
-    }
-}
-
-/// A day of the calendar, UTC. On the wire `2026-01-31`; of a date with a time the day counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Day(pub Date);
-
-impl Day {
-    /// The first day that can be written.
-    pub const FIRST: Self = Self(Date::constant(0, 1, 1));
-    /// The last day that can be written.
-    pub const LAST: Self = Self(Date::MAX);
-
-    /// Reads a date, or the date of a date with a time.
-    ///
-    /// # Errors
-    /// When it is neither.
-    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
-        // Not `20260131`, which jiff knows too; years beyond four digits have a sign.
-        let is_dashed = text.as_bytes().get(4) == Some(&b'-') || text.starts_with(['+', '-']);
-        let pieces = Pieces::parse(text).ok().filter(|_| is_dashed);
-        pieces.map(|it| Self(it.date())).ok_or(InvalidValue::Day)
-    }
-
-    /// The day of a moment, UTC; the nearest that can be written.
-    #[must_use]
-    pub fn of(now: Now) -> Self {
-        let days = jiff::Span::new().try_days(now.days_since_epoch());
-        let day = days.and_then(|days| EPOCH.checked_add(days));
-        let day = day.map(Self).unwrap_or(if now.0 < 0 { Self::FIRST } else { Self::LAST });
-        day.max(Self::FIRST)
-    }
-
-    /// The first moment of the day, UTC.
-    #[must_use]
-    pub fn begin(self) -> Now {
-        let days = (self.0 - EPOCH).get_days();
-        Now(i64::from(days) * MS_PER_DAY)
-    }
-}
-
-impl fmt::Display for Day {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl Serialize for Day {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for Day {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
-        Self::parse(&text).map_err(de::Error::custom)
-    }
-}
-
-impl JsonSchema for Day {
-    fn inline_schema() -> bool {
-        true
-    }
-    fn schema_name() -> Cow<'static, str> {
-        "Day".into()
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "format": "date" })
     }
 }
 

@@ -3,7 +3,6 @@
 //! Beside the log, settled batches of each aggregate's events stand in a table by key; now and then
 //! a snapshot makes what came before unnecessary for loading.
 
-use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -40,7 +39,8 @@ pub(crate) struct Streams {
     disk: Arc<dyn RowStore>,
     active: Entries,
     frozen: Arc<Entries>,
-    /// Events since the last snapshot, and after how many the next is due.
+    /// Events since the last snapshot, as far as they were set apart, and after how many the next
+    /// is due.
     since_snapshot: FxHashMap<Id, (u64, u64)>,
     /// What took so many events to load that a snapshot is due.
     long: Mutex<FxHashSet<Id>>,
@@ -104,13 +104,15 @@ impl Streams {
     pub(crate) fn add(&mut self, record: &Arc<Committed>, index: usize) {
         let event = &record.events[index];
         let id = (event.kind, event.key.clone());
-        let due = self.since_snapshot.entry(id.clone()).or_insert((0, self.snapshot_after_min));
-        due.0 += 1;
         self.active.entry(id).or_default().push((Arc::clone(record), index));
     }
 
     /// Sets apart what is to be settled, and says what a snapshot is due of.
     pub(crate) fn freeze(&mut self) {
+        let due = (0, self.snapshot_after_min);
+        self.active.iter().for_each(|(id, events)| {
+            self.since_snapshot.entry(id.clone()).or_insert(due).0 += events.len() as u64;
+        });
         self.frozen = Arc::new(std::mem::take(&mut self.active));
     }
 
@@ -119,9 +121,8 @@ impl Streams {
         let mut long = self.long.lock().unwrap_or_else(PoisonError::into_inner);
         for (id, version) in snapshots {
             long.remove(id);
-            let pending = self.active.get(id).map_or(0, Vec::len) as u64;
             let due = self.snapshot_after_min.max(version / 2);
-            self.since_snapshot.insert(id.clone(), (pending, due));
+            self.since_snapshot.insert(id.clone(), (0, due));
         }
         self.since_snapshot
             .retain(|_, (count, due)| *count >= COUNTED_FROM || *due > self.snapshot_after_min);
@@ -331,13 +332,14 @@ fn sorted(mut rows: Vec<RowChange>) -> Vec<RowChange> {
 fn row(key: &Key, events: &[(Arc<Committed>, usize)]) -> RowChange {
     let bytes: usize = events.iter().map(|(record, at)| record.envelope(*at).len() + 64).sum();
     let mut value = String::with_capacity(bytes);
-    value.push('[');
     for (record, index) in events {
-        let (seq, at) = (record.first_seq + *index as u64, record.events[*index].at.0);
-        let comma = if value.len() > 1 { "," } else { "" };
-        let envelope = record.envelope(*index);
-        write!(value, r#"{comma}{{"seq":{seq},"at":{at},"event":{envelope}}}"#)
-            .expect("writing to a string");
+        value.push_str(if value.is_empty() { r#"[{"seq":"# } else { r#",{"seq":"# });
+        value.push_str(&(record.first_seq + *index as u64).to_string());
+        value.push_str(r#","at":"#);
+        value.push_str(&record.events[*index].at.0.to_string());
+        value.push_str(r#","event":"#);
+        value.push_str(record.envelope(*index));
+        value.push('}');
     }
     value.push(']');
     let first = events.first().map_or(0, |(record, index)| record.first_seq + *index as u64);

@@ -1,6 +1,7 @@
 //! Rows in memory above rows on disk: what changed since the last settling, in two layers.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -44,8 +45,7 @@ impl<R: Wire> Table<R> {
         if let Some(row) = layers.find_map(|layer| layer.get(key)) {
             return Ok(row.clone());
         }
-        let text = self.disk.row(self.name, key)?;
-        text.map(|text| parse(self.name, key, &text)).transpose()
+        on_disk(&*self.disk, self.name, key)
     }
 
     /// Puts a row, whatever was there.
@@ -63,15 +63,21 @@ impl<R: Wire> Table<R> {
     /// # Errors
     /// When the storage cannot be read.
     pub fn update(&mut self, key: &str, change: impl FnOnce(&mut R)) -> Result<(), StoreError> {
-        if let Some(slot) = self.active.get_mut(key) {
-            if let Some(row) = slot {
-                change(row);
+        match self.active.entry(key.into()) {
+            Entry::Occupied(mut slot) => {
+                slot.get_mut().as_mut().map(change);
             }
-            return Ok(());
-        }
-        if let Some(mut row) = self.get(key)? {
-            change(&mut row);
-            self.put(key, row);
+            Entry::Vacant(slot) => {
+                let mut settled = [&*self.frozen, &*self.recent].into_iter();
+                let row = match settled.find_map(|layer| layer.get(key)) {
+                    Some(row) => row.clone(),
+                    None => on_disk(&*self.disk, self.name, key)?,
+                };
+                if let Some(mut row) = row {
+                    change(&mut row);
+                    slot.insert(Some(row));
+                }
+            }
         }
         Ok(())
     }
@@ -159,6 +165,10 @@ fn beyond(prefix: &str) -> Option<String> {
         }
     }
     None
+}
+
+fn on_disk<R: Wire>(disk: &dyn RowStore, table: &str, key: &str) -> Result<Option<R>, StoreError> {
+    disk.row(table, key)?.map(|text| parse(table, key, &text)).transpose()
 }
 
 fn parse<R: Wire>(table: &str, key: &str, text: &str) -> Result<R, StoreError> {

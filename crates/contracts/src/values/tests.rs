@@ -1,6 +1,9 @@
 //! What is a value, and what is none.
 
-use super::{Date, Day, Level, Now, Quantity};
+use earmark_kernel::Now;
+use jiff::civil::Date;
+
+use super::{Day, Level, Quantity};
 
 #[test]
 fn every_day_that_can_be_written_can_be_read() {

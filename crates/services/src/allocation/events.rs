@@ -113,6 +113,7 @@ pub struct BatchClosed {
 
 /// A line got a place in a batch, whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "AllocatedInLog")]
 pub struct Allocated {
     /// The line.
     #[serde(flatten)]
@@ -139,6 +140,41 @@ pub struct Allocated {
     /// The line had been accepted before: it waited or lost its place.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub again: bool,
+}
+
+/// As it stands in the log, where most events are of this kind: what is flattened is read twice.
+#[derive(Deserialize)]
+struct AllocatedInLog {
+    order_id: OrderId,
+    line_id: LineId,
+    quantity: u32,
+    batch: BatchReference,
+    day: Day,
+    promised: Day,
+    need_by: Option<Day>,
+    priority: Priority,
+    held_until: Option<Now>,
+    #[serde(default)]
+    passed_over: Vec<PassedOver>,
+    #[serde(default)]
+    again: bool,
+}
+
+impl From<AllocatedInLog> for Allocated {
+    fn from(it: AllocatedInLog) -> Self {
+        Self {
+            line: LineKey { order_id: it.order_id, line_id: it.line_id },
+            quantity: it.quantity,
+            batch: it.batch,
+            day: it.day,
+            promised: it.promised,
+            need_by: it.need_by,
+            priority: it.priority,
+            held_until: it.held_until,
+            passed_over: it.passed_over,
+            again: it.again,
+        }
+    }
 }
 
 /// A line lost its place and is to be placed again.

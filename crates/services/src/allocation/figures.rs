@@ -20,12 +20,16 @@ pub struct Figures {
     /// Units held.
     pub held: u32,
     /// When it arrives; none: it is in the warehouse.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eta: Option<Day>,
     /// The day on which it arrived, if it was on its way before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arrived: Option<Day>,
     /// From this day on it can no longer be promised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Day>,
     /// Whether it was taken out, and whether because its day had come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed: Option<bool>,
     /// Counted up with every event that concerns it.
     pub version: u32,
@@ -122,31 +126,36 @@ impl Figures {
     }
 }
 
-/// The facts of a line.
+/// The facts of a line. There is one of each line: where it is kept the fields have names of one
+/// letter, and what is as of most is left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
     /// Lines are numbered in the order in which the SKU's stock accepted them.
+    #[serde(rename = "i", default, skip_serializing_if = "is_zero")]
     pub number: u32,
     /// Units wanted.
+    #[serde(rename = "q")]
     pub quantity: u32,
     /// Units that left.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(rename = "s", default, skip_serializing_if = "is_zero")]
     pub shipped: u32,
     /// The batch that units left last.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
     pub shipped_from: Option<BatchReference>,
     /// Units that came back.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(rename = "r", default, skip_serializing_if = "is_zero")]
     pub returned: u32,
     /// The last day on which it is of use.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
     pub need_by: Option<Day>,
     /// How much it matters.
+    #[serde(rename = "p")]
     pub priority: Priority,
     /// Where it is.
+    #[serde(rename = "w")]
     pub place: Place,
     /// Batches that were passed over when it was placed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(rename = "o", default, skip_serializing_if = "Vec::is_empty")]
     pub passed_over: Vec<PassedOver>,
 }
 
@@ -157,31 +166,39 @@ fn is_zero(units: &u32) -> bool {
 
 /// Where a line is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
 pub enum Place {
     /// It waits for stock. A hold is here only until its fate is decided, in the same unit of work.
+    #[serde(rename = "s")]
     Short {
         /// It was held.
+        #[serde(rename = "h", default, skip_serializing_if = "Option::is_none")]
         held_until: Option<Now>,
     },
     /// It has a place.
+    #[serde(rename = "i")]
     In {
         /// The batch.
+        #[serde(rename = "b")]
         batch: BatchReference,
         /// The day on which it was placed.
+        #[serde(rename = "d")]
         day: Day,
         /// The place is kept until then; none: for good.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(rename = "h", default, skip_serializing_if = "Option::is_none")]
         held_until: Option<Now>,
     },
     /// All its goods left, last from this batch.
+    #[serde(rename = "x")]
     Shipped {
         /// The batch.
+        #[serde(rename = "b")]
         batch: BatchReference,
     },
     /// It was held, and is no more.
+    #[serde(rename = "e")]
     HoldEnded,
     /// It gave its place back.
+    #[serde(rename = "r")]
     Released,
 }
 

@@ -10,10 +10,11 @@ use earmark_contracts::values::{BatchReference, Day, LineId, OrderId, Sku};
 use earmark_kernel::{Event, Key, Later, Past, Reading, StoreError};
 use std::collections::BTreeMap;
 
+use super::events::LineKey;
 use super::figures::Figures;
 use super::placing::{Wish, explain_all};
 use super::stock::Stock;
-use super::views::{BatchSkus, Batches, LineRow, Lines, ShortLines, row_key};
+use super::views::{BatchSkus, Batches, LineRow, Lines, ShortLines, names_of_key, row_key};
 
 type Found<R> = Result<Result<Key, R>, StoreError>;
 
@@ -47,8 +48,23 @@ pub(super) fn sku_of_returned(reading: &Reading, command: &Return) -> Found<Line
 }
 
 fn sku_of_line(reading: &Reading, order_id: &OrderId, line_id: &LineId) -> Found<LineRefused> {
-    let row = one_line(reading, order_id, line_id, None)?;
-    Ok(row.map(|row| Key::from(&*row.sku.0)))
+    let line = one_line(reading, order_id, line_id, None)?;
+    Ok(line.map(|line| Key::from(&*line.sku.0)))
+}
+
+/// A line with its names.
+struct NamedLine {
+    key: LineKey,
+    sku: Sku,
+    row: LineRow,
+}
+
+fn lines(reading: &Reading, prefix: &str) -> Result<Vec<NamedLine>, StoreError> {
+    let named = |(row_key, row): (Key, LineRow)| {
+        let (key, sku) = names_of_key(&row_key)?;
+        Ok(NamedLine { key, sku, row })
+    };
+    reading.scan::<Lines>(prefix, None, ALL)?.into_iter().map(named).collect()
 }
 
 /// The one line with this id.
@@ -57,12 +73,12 @@ fn one_line(
     order_id: &OrderId,
     line_id: &LineId,
     sku: Option<&Sku>,
-) -> Result<Result<LineRow, LineRefused>, StoreError> {
+) -> Result<Result<NamedLine, LineRefused>, StoreError> {
     let (order_id, line_id) = (order_id.clone(), line_id.clone());
-    let mut rows = reading.scan::<Lines>(&row_key(&[&order_id.0, &line_id.0, ""]), None, ALL)?;
-    rows.retain(|(_, row)| sku.is_none_or(|sku| row.sku == *sku));
-    Ok(match (rows.pop(), rows.is_empty()) {
-        (Some((_, row)), true) => Ok(row),
+    let mut lines = lines(reading, &row_key(&[&order_id.0, &line_id.0, ""]))?;
+    lines.retain(|line| sku.is_none_or(|sku| line.sku == *sku));
+    Ok(match (lines.pop(), lines.is_empty()) {
+        (Some(line), true) => Ok(line),
         (Some(_), false) => Err(LineRefused::AmbiguousLine { order_id, line_id }),
         (None, _) => Err(LineRefused::UnknownLine { order_id, line_id }),
     })
@@ -87,12 +103,15 @@ fn figures(
     reading.get::<Batches>(&row_key(&[&sku.0, &reference.0]))
 }
 
-fn state(reading: &Reading, row: &LineRow) -> Result<LineState, StoreError> {
+fn state(
+    reading: &Reading,
+    NamedLine { key, sku, row }: &NamedLine,
+) -> Result<LineState, StoreError> {
     let batch = match row.line.batch() {
-        Some(reference) => figures(reading, &row.sku, reference)?,
+        Some(reference) => figures(reading, sku, reference)?,
         None => None,
     };
-    Ok(row.line.state(&row.key, &row.sku, batch.as_ref()))
+    Ok(row.line.state(key, sku, batch.as_ref()))
 }
 
 pub(super) fn get_lines(reading: &Reading, query: GetLines) -> Result<Vec<LineState>, StoreError> {
@@ -100,8 +119,7 @@ pub(super) fn get_lines(reading: &Reading, query: GetLines) -> Result<Vec<LineSt
         Some(line_id) => row_key(&[&query.order_id.0, &line_id.0, ""]),
         None => row_key(&[&query.order_id.0, ""]),
     };
-    let rows = reading.scan::<Lines>(&prefix, None, ALL)?;
-    rows.iter().map(|(_, row)| state(reading, row)).collect()
+    lines(reading, &prefix)?.iter().map(|line| state(reading, line)).collect()
 }
 
 pub(super) fn explain_line(
@@ -109,11 +127,12 @@ pub(super) fn explain_line(
     query: ExplainLine,
 ) -> Result<Later<Result<ExplainedLine, LineRefused>>, StoreError> {
     let found = one_line(reading, &query.order_id, &query.line_id, query.sku.as_ref())?;
-    let row = match found {
-        Ok(row) => row,
+    let found = match found {
+        Ok(found) => found,
         Err(refused) => return Ok(Box::new(|| Ok(Err(refused)))),
     };
-    let (line, past) = (state(reading, &row)?, reading.past::<Stock>(&row.sku.0));
+    let (line, past) = (state(reading, &found)?, reading.past::<Stock>(&found.sku.0));
+    let row = found.row;
     Ok(Box::new(move || {
         let stock = past.aggregate_at(row.decided_seq.saturating_sub(1))?;
         let (quantity, need_by) = (row.decided_quantity, row.line.need_by);
@@ -179,8 +198,8 @@ fn short_lines(reading: &Reading, sku: &Sku) -> Result<Vec<ShortLine>, StoreErro
     let prefix = row_key(&[&sku.0, ""]);
     for (key, _) in reading.scan::<ShortLines>(&prefix, None, SHORT_LINES_MAX)? {
         let key = row_key(&[&key[prefix.len()..], &sku.0]);
-        if let Some(LineRow { key, line, .. }) = reading.get::<Lines>(&key)? {
-            let (order_id, line_id) = (key.order_id, key.line_id);
+        if let Some(LineRow { line, .. }) = reading.get::<Lines>(&key)? {
+            let LineKey { order_id, line_id } = names_of_key(&key)?.0;
             let (quantity, need_by, priority) = (line.open(), line.need_by, line.priority);
             short_lines.push(ShortLine { order_id, line_id, quantity, need_by, priority });
         }

@@ -25,8 +25,8 @@ pub struct Stock {
     /// Lines that wait.
     short: Ranking,
     /// Batches with something to promise, in order of preference: in the warehouse, then by ETA,
-    /// then by creation.
-    offered: OrdSet<(Option<Day>, usize)>,
+    /// then by creation. Sorted; there are no more of them than batches.
+    offered: Vec<(Option<Day>, usize)>,
     /// When holds end.
     holds: OrdSet<(Now, LineKey)>,
     /// When open batches expire.
@@ -176,17 +176,24 @@ impl Stock {
             self.expiries.remove(&(day, place));
         }
         if before != after {
-            before.map(|eta| self.offered.remove(&(eta, place)));
-            after.map(|eta| self.offered.insert((eta, place)));
+            if let Some(Ok(at)) = before.map(|eta| self.offered.binary_search(&(eta, place))) {
+                self.offered.remove(at);
+            }
+            self.offer(after, place);
+        }
+    }
+
+    fn offer(&mut self, eta: Option<Option<Day>>, place: usize) {
+        let Some(eta) = eta else { return };
+        if let Err(at) = self.offered.binary_search(&(eta, place)) {
+            self.offered.insert(at, (eta, place));
         }
     }
 
     fn create_batch(&mut self, created: BatchCreated, figures: Figures) {
         let place = self.batches.len();
         self.by_reference.insert(figures.reference.clone(), place);
-        if let Some(eta) = offer(&figures) {
-            self.offered.insert((eta, place));
-        }
+        self.offer(offer(&figures), place);
         if let (Some(day), None) = (figures.expires, figures.closed) {
             self.expiries.insert((day, place));
         }
@@ -272,6 +279,7 @@ fn rank(line: &Line) -> Rank {
 
 impl Aggregate for Stock {
     const NAME: &'static str = "stock";
+    const VERSION: u32 = 2;
     type Event = StockEvent;
 
     fn evolve(&mut self, event: &StockEvent) {

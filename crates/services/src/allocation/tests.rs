@@ -14,6 +14,7 @@ mod ranking;
 mod replanning;
 mod scale;
 mod script;
+mod stored;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

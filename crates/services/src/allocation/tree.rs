@@ -98,8 +98,14 @@ impl Node {
     fn insert(&mut self, entry: Entry) -> Option<Branch> {
         match self {
             Self::Entries(entries) => {
-                let at = entries.partition_point(|it| it.rank < entry.rank);
-                entries.insert(at, entry);
+                // Most come last, and what lies before is not looked at.
+                match entries.last() {
+                    Some(last) if entry.rank < last.rank => {
+                        let at = entries.partition_point(|it| it.rank < entry.rank);
+                        entries.insert(at, entry);
+                    }
+                    _ => entries.push(entry),
+                }
                 let upper = split(entries)?;
                 Some(Branch::of(Self::Entries(upper)))
             }
@@ -183,6 +189,9 @@ impl Branch {
 
 /// The branch that holds or would hold a rank.
 fn branch_of(branches: &[Branch], rank: Rank) -> usize {
+    if branches.last().is_some_and(|it| it.first <= rank) {
+        return branches.len() - 1;
+    }
     branches.partition_point(|it| it.first <= rank).saturating_sub(1)
 }
 

@@ -1,6 +1,6 @@
 //! What the service keeps of its events so that questions can be answered.
 
-use earmark_contracts::values::{BatchReference, Sku, Text};
+use earmark_contracts::values::{BatchReference, LineId, OrderId, Sku, Text};
 use earmark_kernel::{Key, Now, Recorded, StoreError, Table, View};
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +25,19 @@ pub(super) fn row_key(parts: &[&str]) -> Key {
 /// The SKU whose stock has this key.
 pub(super) fn sku_of_key(key: &str) -> Result<Sku, StoreError> {
     Text::parse(key).map(Sku).map_err(|e| StoreError(format!("the key {key:?} is no SKU: {e}")))
+}
+
+/// The line and the SKU that the key of a row of [`Lines`] names.
+pub(super) fn names_of_key(key: &str) -> Result<(LineKey, Sku), StoreError> {
+    let text = |part: &str| {
+        Text::parse(part).map_err(|e| StoreError(format!("the key {key:?} names no line: {e}")))
+    };
+    let mut parts = key.splitn(3, SEPARATOR).map(text);
+    let mut next = || {
+        parts.next().unwrap_or_else(|| Err(StoreError(format!("the key {key:?} names no line"))))
+    };
+    let key = LineKey { order_id: OrderId(next()?), line_id: LineId(next()?) };
+    Ok((key, Sku(next()?)))
 }
 
 /// The figures of every batch, by SKU and reference.
@@ -65,16 +78,10 @@ impl View for BatchSkus {
     }
 }
 
-/// A line, with the decision that put it where it is. There is one of each line: on disk the fields
-/// have names of one letter.
+/// A line, with the decision that put it where it is; its row's key has its name. There is one of
+/// each line: on disk the fields have names of one letter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LineRow {
-    /// The order and the line.
-    #[serde(rename = "k")]
-    pub key: LineKey,
-    /// The SKU.
-    #[serde(rename = "s")]
-    pub sku: Sku,
     /// The facts; its number is known to the stock alone and 0 here.
     #[serde(rename = "l")]
     pub line: Line,
@@ -97,7 +104,7 @@ pub struct Lines;
 
 impl View for Lines {
     const NAME: &'static str = "lines";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     type Event = StockEvent;
     type Row = LineRow;
 
@@ -106,15 +113,20 @@ impl View for Lines {
             return Ok(());
         };
         let key = row_key(&[&line_key.order_id.0, &line_key.line_id.0, heard.key]);
-        let decides = match heard.event {
+        let is_new = match heard.event {
             StockEvent::OutOfStock(it) if !it.queued => return Ok(()),
-            StockEvent::Allocated(it) if !it.again => return accept(rows, heard, key),
-            StockEvent::Queued(_) => return accept(rows, heard, key),
-            StockEvent::Allocated(_) | StockEvent::Deallocated(_) | StockEvent::OutOfStock(_) => {
-                true
-            }
+            StockEvent::Allocated(it) => !it.again,
+            StockEvent::Queued(_) => true,
             _ => false,
         };
+        if is_new {
+            accept(rows, heard, key, quantity);
+            return Ok(());
+        }
+        let decides = matches!(
+            heard.event,
+            StockEvent::Allocated(_) | StockEvent::Deallocated(_) | StockEvent::OutOfStock(_)
+        );
         rows.update(&key, |row| {
             row.line.evolve(heard.event);
             if decides {
@@ -132,28 +144,17 @@ impl View for Lines {
     }
 }
 
-fn accept(
-    rows: &mut Table<LineRow>,
-    heard: &Recorded<StockEvent>,
-    key: Key,
-) -> Result<(), StoreError> {
-    let accepted = heard.event.line().zip(Line::accepted(heard.event, 0));
-    let Some(((line_key, decided_quantity), mut line)) = accepted else {
-        return Ok(());
-    };
+fn accept(rows: &mut Table<LineRow>, heard: &Recorded<StockEvent>, key: Key, quantity: u32) {
+    let Some(mut line) = Line::accepted(heard.event, 0) else { return };
     line.evolve(heard.event);
-    let (key_of_line, sku) = (line_key.clone(), sku_of_key(heard.key)?);
     let row = LineRow {
-        key: key_of_line,
-        sku,
         decided_seq: heard.seq,
         decided_at: heard.at,
-        decided_quantity,
+        decided_quantity: quantity,
         decided_batch: line.batch().cloned(),
         line,
     };
     rows.put(key, row);
-    Ok(())
 }
 
 /// Units wanted by the lines that wait, by SKU, order and line; the SKU alone has their sum.

@@ -254,7 +254,7 @@ fn verify_finds_a_row_that_is_not_what_the_log_says() {
 fn verify_finds_a_snapshot_that_is_not_what_the_log_says() {
     let world = long_lived();
     let snapshot = world.rows.row("snapshot_stock", "LAMP").unwrap().unwrap();
-    let wrong = snapshot.replacen(r#""quantity":5"#, r#""quantity":4"#, 1);
+    let wrong = snapshot.replacen(r#""q":5"#, r#""q":4"#, 1);
     assert_ne!(snapshot, wrong);
     plant(&world, "snapshot_stock", RowChange { key: "LAMP".into(), value: Some(wrong) });
     let says = found(&world);

@@ -10,8 +10,9 @@ const DELETED: u32 = u32::MAX;
 /// Bytes of a number.
 const NUMBER: usize = 4;
 
-/// A row of a block: its key, and its value unless it was deleted.
-pub(in crate::sqlite) type Entry<'a> = (&'a str, Option<&'a str>);
+/// A row of a block: its key, and its value unless it was deleted. That the value is text is looked
+/// at where it leaves the runs, not whenever it is merged.
+pub(in crate::sqlite) type Entry<'a> = (&'a str, Option<&'a [u8]>);
 
 /// What is not a block of this form: the file is damaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +37,7 @@ impl BlockWriter {
 
     /// How many bytes more a row makes.
     pub(super) fn bytes_of((key, value): Entry<'_>) -> usize {
-        3 * NUMBER + key.len() + value.map_or(0, str::len)
+        3 * NUMBER + key.len() + value.map_or(0, <[u8]>::len)
     }
 
     /// Adds a row; rows come in the order of their keys.
@@ -45,7 +46,7 @@ impl BlockWriter {
         self.body.extend(number(key.len()).to_le_bytes());
         self.body.extend(value.map_or(DELETED, |it| number(it.len())).to_le_bytes());
         self.body.extend(key.as_bytes());
-        self.body.extend(value.unwrap_or_default().as_bytes());
+        self.body.extend(value.unwrap_or_default());
     }
 
     /// The block; afterwards the writer is empty.
@@ -60,6 +61,11 @@ impl BlockWriter {
 
 fn number(length: usize) -> u32 {
     u32::try_from(length).ok().filter(|it| *it != DELETED).expect("a row has less than 4 GiB")
+}
+
+/// A row's value as text.
+pub(super) fn text(value: &[u8]) -> Result<String, Damaged> {
+    str::from_utf8(value).map(str::to_owned).map_err(|_| Damaged)
 }
 
 /// A block that is read.
@@ -89,7 +95,7 @@ impl<'a> Block<'a> {
             return Ok((key, None));
         }
         let value = rest.get(..length as usize).ok_or(Damaged)?;
-        Ok((key, Some(str::from_utf8(value).map_err(|_| Damaged)?)))
+        Ok((key, Some(value)))
     }
 
     /// The place of the first row whose key is not below `key`; [`Block::len`] where there is none.
@@ -138,14 +144,15 @@ mod tests {
     #[test]
     fn what_is_cut_off_anywhere_is_damaged_or_lacks_rows_and_never_breaks() {
         let mut writer = BlockWriter::default();
-        let rows = [("", Some("1")), ("a", None), ("ab", Some("")), ("箱", Some("{}"))];
+        let rows: [Entry<'_>; 4] =
+            [("", Some(b"1")), ("a", None), ("ab", Some(b"")), ("箱", Some(b"{}"))];
         rows.iter().for_each(|row| writer.push(*row));
         let whole = writer.finish();
         assert!(writer.is_empty());
         let block = Block::of(&whole).unwrap();
         let read: Vec<_> = (0..block.len()).map(|place| block.entry(place).unwrap()).collect();
         assert_eq!(read, rows);
-        assert_eq!(block.find("ab").unwrap(), Some(("ab", Some(""))));
+        assert_eq!(block.find("ab").unwrap(), Some(("ab", Some(&b""[..]))));
         assert_eq!(block.find("aa").unwrap(), None);
         assert_eq!(block.find("箱箱").unwrap(), None);
         assert_eq!(block.lower_bound("b").unwrap(), 3);

@@ -75,9 +75,10 @@ impl<'r> Merged<'r> {
         mut self,
         mut show: impl FnMut(Entry<'_>) -> Result<ControlFlow<()>, RunError>,
     ) -> Result<(), RunError> {
+        let mut with_key = Vec::with_capacity(self.cursors.len());
         while !self.cursors.is_empty() {
             let mut next: Option<Entry<'_>> = None;
-            let mut with_key = Vec::new();
+            with_key.clear();
             for (at, cursor) in self.cursors.iter().enumerate() {
                 let entry = cursor.entry()?;
                 let order = next.map_or(std::cmp::Ordering::Less, |next| entry.0.cmp(next.0));
@@ -95,7 +96,7 @@ impl<'r> Merged<'r> {
                 return Ok(());
             }
             // From the end, so that those before keep their places.
-            for at in with_key.into_iter().rev() {
+            for at in with_key.drain(..).rev() {
                 if !self.cursors[at].advance(self.connection, self.backwards)? {
                     self.cursors.remove(at);
                 }

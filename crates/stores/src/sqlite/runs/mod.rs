@@ -89,7 +89,9 @@ impl State {
             if is_outside {
                 return Ok(ControlFlow::Break(()));
             }
-            rows.extend(value.map(|value| (key.to_owned(), value.to_owned())));
+            if let Some(value) = value {
+                rows.push((key.to_owned(), block::text(value)?));
+            }
             let is_enough = rows.len() >= range.limit;
             Ok(if is_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;
@@ -204,7 +206,7 @@ impl Settler {
         let planned = Planned { id, level: 0, groups, block_bytes: self.block_bytes };
         let mut writer = RunWriter::begin(tx, table, planned)?;
         for change in changes {
-            writer.push(tx, (&change.key, change.value.as_deref()))?;
+            writer.push(tx, (&change.key, change.value.as_deref().map(str::as_bytes)))?;
         }
         writer.finish(tx)
     }

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::block::{Block, BlockWriter, Damaged, Entry};
+use super::block::{self, Block, BlockWriter, Damaged, Entry};
 use super::filter::{self, Filter};
 
 /// Blocks of a run have numbers of so many bits; what is above them is the run's own.
@@ -83,7 +83,8 @@ impl Run {
         let mut found = select.query([self.block_id(number)])?;
         let body = found.next()?.ok_or(RunError::Damaged)?.get_ref(0)?;
         let block = Block::of(body.as_blob().map_err(|_| Damaged)?)?;
-        Ok(block.find(key)?.map(|(_, value)| value.map(str::to_owned)))
+        let Some((_, value)) = block.find(key)? else { return Ok(None) };
+        Ok(Some(value.map(block::text).transpose()?))
     }
 
     /// Whether it may have rows of a group, by the group's hash.

@@ -1,0 +1,77 @@
+//! What stands in the log and on disk is read back as it was.
+
+use earmark_contracts::allocation::{PassedOver, Why};
+use earmark_contracts::values::{BatchReference, Day, LineId, OrderId, Priority, Text};
+use earmark_kernel::Now;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::allocation::events::Allocated;
+use crate::allocation::views::names_of_key;
+use crate::allocation::{Line, LineKey, Place, StockEvent};
+
+fn text(text: &str) -> Text {
+    Text::parse(text).unwrap()
+}
+
+fn again<T: Serialize + DeserializeOwned>(stored: &T) -> T {
+    serde_json::from_str(&serde_json::to_string(stored).unwrap()).unwrap()
+}
+
+fn allocated() -> Allocated {
+    Allocated {
+        line: LineKey { order_id: OrderId(text("o \"1\"")), line_id: LineId(text("箱")) },
+        quantity: 3,
+        batch: BatchReference(text("b1")),
+        day: Day::parse("2026-01-31").unwrap(),
+        promised: Day::LAST,
+        need_by: Some(Day::FIRST),
+        priority: Priority::new(9).unwrap(),
+        held_until: Some(Now(-5)),
+        passed_over: vec![PassedOver {
+            batch: BatchReference(text("b0")),
+            why: Why::TooSmall { available: 2 },
+        }],
+        again: true,
+    }
+}
+
+#[test]
+fn an_allocation_with_all_it_can_have_and_with_the_least() {
+    let most = allocated();
+    let least =
+        Allocated { need_by: None, held_until: None, passed_over: vec![], again: false, ..most };
+    for event in [StockEvent::Allocated(allocated()), StockEvent::Allocated(least)] {
+        assert_eq!(again(&event), event);
+    }
+}
+
+#[test]
+fn a_line_in_each_place() {
+    let event = StockEvent::Allocated(allocated());
+    let mut line = Line::accepted(&event, 7).unwrap();
+    line.evolve(&event);
+    let batch = BatchReference(text("b1"));
+    let places = [
+        line.place.clone(),
+        Place::Short { held_until: None },
+        Place::Short { held_until: Some(Now(9)) },
+        Place::Shipped { batch: batch.clone() },
+        Place::HoldEnded,
+        Place::Released,
+    ];
+    for place in places {
+        let line = Line { place, shipped: 1, returned: 1, ..line.clone() };
+        let line = Line { shipped_from: Some(batch.clone()), ..line };
+        assert_eq!(again(&line), line);
+    }
+}
+
+#[test]
+fn a_row_of_a_line_is_named_by_its_key_and_no_other_key_names_one() {
+    let (line, sku) = names_of_key("o \"1\"\u{1f}箱\u{1f}BANK CHARGES").unwrap();
+    assert_eq!((line, &*sku.0), (allocated().line, "BANK CHARGES"));
+    for key in ["", "o1", "o1\u{1f}l1", "o1\u{1f}\u{1f}s1", "o1\u{1f}l1\u{1f}s1\u{1f}more"] {
+        names_of_key(key).unwrap_err();
+    }
+}
