@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use earmark_contracts::allocation::{Allocate, CreateBatch, Outcome, WhenShort};
@@ -12,6 +13,7 @@ use earmark_kernel::runtime::Runtime;
 use earmark_kernel::{Bus, Limits, Meta, Opening, Stores};
 use earmark_services::allocation;
 use earmark_stores::sqlite::{DataFolder, SqliteStore};
+use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -41,8 +43,9 @@ const CHUNK: usize = 2_048;
 const UNANSWERED: usize = 4;
 /// Lines of one sync of the bare file: as many as a group of the writer may have.
 const GROUP: usize = 4_096;
-/// Parts of what grows.
+/// Parts of what grows, and slices of a part, between which the machine is measured.
 const PARTS: usize = 10;
+const SLICES: usize = 10;
 /// SKUs of the counted work, and of the rest.
 const FEW_SKUS: usize = 200;
 const SKUS: usize = 10_000;
@@ -67,10 +70,23 @@ pub fn run(work: Work, lines: usize, scratch: &Path) -> Result<(), Failure> {
     let per_second = float(lines) / seconds;
     let mut told = json!({ "lines": lines, "seconds": seconds, "lines_per_second": per_second });
     if costs.len() > 1 {
-        told["cpu_us_per_line"] = json!(costs);
+        told["cpu_us_per_line"] = json!(costs.iter().map(|it| it.road).collect::<Vec<_>>());
+        told["encoding_us_per_line"] =
+            json!(costs.iter().map(|it| it.encoding).collect::<Vec<_>>());
+        let to_encoding = |it: &Cost| it.road / it.encoding;
+        told["to_encoding"] = json!(costs.iter().map(to_encoding).collect::<Vec<_>>());
     }
     println!("{told}");
     Ok(())
+}
+
+/// What a line of a part costs, in microseconds of the processor.
+#[derive(Clone, Copy, Debug, Default)]
+struct Cost {
+    /// Through the bus, all threads together.
+    road: f64,
+    /// Only encoded, in turn with it: how fast the machine was meanwhile.
+    encoding: f64,
 }
 
 /// Lines through the bus.
@@ -84,12 +100,12 @@ struct Road {
 }
 
 impl Road {
-    /// Takes it, and tells the seconds; what each part costs, in microseconds of the processor a
-    /// line, is put into `costs`.
+    /// Takes it, and tells the seconds; what each part costs is put into `costs`, where there are
+    /// several.
     fn take(
         &self,
         folder: &Path,
-        costs: &mut Vec<f64>,
+        costs: &mut Vec<Cost>,
         runtime: &tokio::runtime::Runtime,
     ) -> Result<f64, Failure> {
         let data = DataFolder::open(folder).map_err(Failure::new)?;
@@ -103,17 +119,37 @@ impl Road {
         let moving = Runtime::start(&bus)?;
         runtime.block_on(make_batches(&bus, self.skus))?;
         let begun = now();
-        for part in 0..self.parts {
-            let (from, end) =
-                (self.lines * part / self.parts, self.lines * (part + 1) / self.parts);
-            let used = processor_seconds()?;
-            runtime.block_on(self.send(&bus, from, end))?;
-            let used = processor_seconds()? - used;
-            costs.push(used * 1e6 / float((end - from).max(1)));
+        if self.parts == 1 {
+            runtime.block_on(self.send(&bus, 0, self.lines))?;
+        }
+        for part in (0..self.parts).filter(|_| self.parts > 1) {
+            costs.push(self.take_part(part, &bus, runtime)?);
         }
         let seconds = begun.elapsed().as_secs_f64();
         moving.stop();
         Ok(seconds)
+    }
+
+    fn take_part(
+        &self,
+        part: usize,
+        bus: &Bus,
+        runtime: &tokio::runtime::Runtime,
+    ) -> Result<Cost, Failure> {
+        let at = |slice: usize| self.lines * (part * SLICES + slice) / (self.parts * SLICES);
+        let mut cost = Cost::default();
+        for slice in 0..SLICES {
+            let (from, end) = (at(slice), at(slice + 1));
+            let all = processor_seconds(ClockId::ProcessCPUTime);
+            runtime.block_on(self.send(bus, from, end))?;
+            let own = processor_seconds(ClockId::ThreadCPUTime);
+            encode(from, end, self.skus, &mut Vec::new())?;
+            let encoding = processor_seconds(ClockId::ThreadCPUTime) - own;
+            cost.road += processor_seconds(ClockId::ProcessCPUTime) - all - encoding;
+            cost.encoding += encoding;
+        }
+        let us_per_line = 1e6 / float((at(SLICES) - at(0)).max(1));
+        Ok(Cost { road: cost.road * us_per_line, encoding: cost.encoding * us_per_line })
     }
 
     async fn send(&self, bus: &Bus, from: usize, end: usize) -> Result<(), Failure> {
@@ -140,16 +176,9 @@ impl Road {
     }
 }
 
-/// What this process has used of the processors, all threads together.
-fn processor_seconds() -> Result<f64, Failure> {
-    /// Ticks a second on every Linux there is.
-    const TICKS: f64 = 100.0;
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    // The name before may hold anything; after it come the state and eleven numbers.
-    let after_name = stat.rsplit(')').next().unwrap_or_default();
-    let ticks = after_name.split_whitespace().skip(11).take(2).map(str::parse::<f64>);
-    let ticks: f64 = ticks.collect::<Result<Vec<_>, _>>().map_err(Failure::new)?.iter().sum();
-    Ok(ticks / TICKS)
+/// What all threads of this process have used of the processors, or this one.
+fn processor_seconds(of: ClockId) -> f64 {
+    Duration::try_from(clock_gettime(of)).expect("it only grows").as_secs_f64()
 }
 
 /// Side by side, so that many share a commit.
@@ -181,13 +210,18 @@ fn into_file(folder: &Path, lines: usize) -> Result<f64, Failure> {
     let mut group = Vec::new();
     for from in (0..lines).step_by(GROUP) {
         group.clear();
-        for number in from..lines.min(from + GROUP) {
-            serde_json::to_writer(&mut group, &line(number, SKUS)).map_err(Failure::new)?;
-            group.push(b'\n');
-        }
+        encode(from, lines.min(from + GROUP), SKUS, &mut group)?;
         file.append(&group)?;
     }
     Ok(begun.elapsed().as_secs_f64())
+}
+
+fn encode(from: usize, end: usize, skus: usize, into: &mut Vec<u8>) -> Result<(), Failure> {
+    for number in from..end {
+        serde_json::to_writer(&mut *into, &line(number, skus)).map_err(Failure::new)?;
+        into.push(b'\n');
+    }
+    Ok(())
 }
 
 /// Lines go over all SKUs in an order that no cache likes.
