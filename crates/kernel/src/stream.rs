@@ -111,7 +111,12 @@ impl Streams {
     pub(crate) fn freeze(&mut self) {
         let due = (0, self.snapshot_after_min);
         self.active.iter().for_each(|(id, events)| {
-            self.since_snapshot.entry(id.clone()).or_insert(due).0 += events.len() as u64;
+            let count = events.len() as u64;
+            if count >= COUNTED_FROM.min(self.snapshot_after_min) {
+                self.since_snapshot.entry(id.clone()).or_insert(due).0 += count;
+            } else if let Some(since) = self.since_snapshot.get_mut(id) {
+                since.0 += count;
+            }
         });
         self.frozen = Arc::new(std::mem::take(&mut self.active));
     }

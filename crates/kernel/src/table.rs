@@ -1,7 +1,6 @@
 //! Rows in memory above rows on disk: what changed since the last settling, in two layers.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -41,11 +40,10 @@ impl<R: Wire> Table<R> {
     /// # Errors
     /// When the storage cannot be read.
     pub fn get(&self, key: &str) -> Result<Option<R>, StoreError> {
-        let mut layers = [&self.active, &*self.frozen, &*self.recent].into_iter();
-        if let Some(row) = layers.find_map(|layer| layer.get(key)) {
-            return Ok(row.clone());
+        match self.active.get(key) {
+            Some(row) => Ok(row.clone()),
+            None => self.settled(key),
         }
-        on_disk(&*self.disk, self.name, key)
     }
 
     /// Puts a row, whatever was there.
@@ -63,23 +61,27 @@ impl<R: Wire> Table<R> {
     /// # Errors
     /// When the storage cannot be read.
     pub fn update(&mut self, key: &str, change: impl FnOnce(&mut R)) -> Result<(), StoreError> {
-        match self.active.entry(key.into()) {
-            Entry::Occupied(mut slot) => {
-                slot.get_mut().as_mut().map(change);
+        if let Some(slot) = self.active.get_mut(key) {
+            if let Some(row) = slot {
+                change(row);
             }
-            Entry::Vacant(slot) => {
-                let mut settled = [&*self.frozen, &*self.recent].into_iter();
-                let row = match settled.find_map(|layer| layer.get(key)) {
-                    Some(row) => row.clone(),
-                    None => on_disk(&*self.disk, self.name, key)?,
-                };
-                if let Some(mut row) = row {
-                    change(&mut row);
-                    slot.insert(Some(row));
-                }
-            }
+            return Ok(());
+        }
+        if let Some(mut row) = self.settled(key)? {
+            change(&mut row);
+            self.put(key, row);
         }
         Ok(())
+    }
+
+    /// The row under `key` as it was before what changed since the last freeze.
+    fn settled(&self, key: &str) -> Result<Option<R>, StoreError> {
+        let mut layers = [&*self.frozen, &*self.recent].into_iter();
+        if let Some(row) = layers.find_map(|layer| layer.get(key)) {
+            return Ok(row.clone());
+        }
+        let text = self.disk.row(self.name, key)?;
+        text.map(|text| parse(self.name, key, &text)).transpose()
     }
 
     /// The rows whose keys begin with `prefix` and come after `after` (exclusive), at most `limit`.
@@ -165,10 +167,6 @@ fn beyond(prefix: &str) -> Option<String> {
         }
     }
     None
-}
-
-fn on_disk<R: Wire>(disk: &dyn RowStore, table: &str, key: &str) -> Result<Option<R>, StoreError> {
-    disk.row(table, key)?.map(|text| parse(table, key, &text)).transpose()
 }
 
 fn parse<R: Wire>(table: &str, key: &str, text: &str) -> Result<R, StoreError> {

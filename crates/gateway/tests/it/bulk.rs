@@ -95,14 +95,14 @@ async fn the_same_key_gives_the_same_bytes_and_another_body_is_refused_whole() {
 }
 
 #[tokio::test]
-async fn without_a_key_all_lines_wait_for_one_commit() {
+async fn without_a_key_a_thousand_lines_wait_for_one_commit() {
     let house = House::open().await;
     house.batch("b1", "LAMP", 1_000).await;
     let before = house.log.head().unwrap();
-    house.ask(BULK, &lines(500)).await;
-    let records = house.log.read_after(before, 1_000).unwrap();
+    assert_eq!(house.ask(BULK, &lines(1_000)).await.status, 200);
+    let records = house.log.read_after(before, 2_000).unwrap();
     assert_eq!(records.len(), 1);
-    assert_eq!(records[0].last_seq, before + 500);
+    assert_eq!(records[0].last_seq, before + 1_000);
 }
 
 #[tokio::test]

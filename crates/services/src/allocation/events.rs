@@ -127,18 +127,18 @@ pub struct Allocated {
     /// The day on which the goods can go.
     pub promised: Day,
     /// The last day on which the line is of use.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub need_by: Option<Day>,
     /// How much the line matters.
     pub priority: Priority,
     /// The place is kept until then; none: for good.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub held_until: Option<Now>,
     /// Batches that come before this one and were passed over.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub passed_over: Vec<PassedOver>,
     /// The line had been accepted before: it waited or lost its place.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub again: bool,
 }
 

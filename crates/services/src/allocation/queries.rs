@@ -18,6 +18,13 @@ use super::views::{BatchSkus, Batches, LineRow, Lines, ShortLines, names_of_key,
 
 type Found<R> = Result<Result<Key, R>, StoreError>;
 
+/// A line with its names.
+struct NamedLine {
+    key: LineKey,
+    sku: Sku,
+    row: LineRow,
+}
+
 /// No SKU has so many batches that it would not be right to read them at once.
 const ALL: usize = usize::MAX / 4;
 
@@ -50,13 +57,6 @@ pub(super) fn sku_of_returned(reading: &Reading, command: &Return) -> Found<Line
 fn sku_of_line(reading: &Reading, order_id: &OrderId, line_id: &LineId) -> Found<LineRefused> {
     let line = one_line(reading, order_id, line_id, None)?;
     Ok(line.map(|line| Key::from(&*line.sku.0)))
-}
-
-/// A line with its names.
-struct NamedLine {
-    key: LineKey,
-    sku: Sku,
-    row: LineRow,
 }
 
 fn lines(reading: &Reading, prefix: &str) -> Result<Vec<NamedLine>, StoreError> {

@@ -167,9 +167,9 @@ impl Stock {
             return;
         };
         let batch = Arc::make_mut(&mut self.batches[place]);
-        let before = offer(&batch.figures);
+        let before = eta_of_offer(&batch.figures);
         batch.figures.evolve(event);
-        let after = offer(&batch.figures);
+        let after = eta_of_offer(&batch.figures);
         if batch.figures.closed.is_some()
             && let Some(day) = batch.figures.expires
         {
@@ -193,7 +193,7 @@ impl Stock {
     fn create_batch(&mut self, created: BatchCreated, figures: Figures) {
         let place = self.batches.len();
         self.by_reference.insert(figures.reference.clone(), place);
-        self.offer(offer(&figures), place);
+        self.offer(eta_of_offer(&figures), place);
         if let (Some(day), None) = (figures.expires, figures.closed) {
             self.expiries.insert((day, place));
         }
@@ -268,7 +268,7 @@ impl Stock {
 }
 
 /// Under which ETA a batch is offered; none: it has nothing to promise.
-fn offer(figures: &Figures) -> Option<Option<Day>> {
+fn eta_of_offer(figures: &Figures) -> Option<Option<Day>> {
     (figures.available() > 0).then_some(figures.eta)
 }
 

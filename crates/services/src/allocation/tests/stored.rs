@@ -47,6 +47,18 @@ fn an_allocation_with_all_it_can_have_and_with_the_least() {
 }
 
 #[test]
+fn an_allocation_as_the_first_version_wrote_it() {
+    let least = r#"{"type":"allocation.allocated","data":{"order_id":"o1","line_id":"l1",
+        "quantity":2,"batch":"b1","day":"2026-01-31","promised":"2026-02-01","priority":5}}"#;
+    let StockEvent::Allocated(read) = serde_json::from_str(least).unwrap() else {
+        panic!("it is an allocation");
+    };
+    assert_eq!((&*read.line.order_id.0, &*read.line.line_id.0, read.quantity), ("o1", "l1", 2));
+    assert_eq!((read.need_by, read.held_until, read.again), (None, None, false));
+    assert!(read.passed_over.is_empty());
+}
+
+#[test]
 fn a_line_in_each_place() {
     let event = StockEvent::Allocated(allocated());
     let mut line = Line::accepted(&event, 7).unwrap();

@@ -280,6 +280,26 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_is_no_text_is_damage_where_it_is_read_and_nowhere_else() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(SCHEMA).unwrap();
+        let planned = Planned { id: 1, level: 0, groups: 3, block_bytes: 512 };
+        let mut writer = RunWriter::begin(&connection, "lines", planned).unwrap();
+        for entry in [("a", b"1"), ("b", b"\xff"), ("c", b"3")] {
+            writer.push(&connection, (entry.0, Some(entry.1))).unwrap();
+        }
+        let run = writer.finish(&connection).unwrap().unwrap();
+        let tables = Tables::from([("lines".to_owned(), vec![Arc::new(run)])]);
+        let state = State { settled: 1, tables };
+        let row = |key| state.row(&connection, "lines", key);
+        assert_eq!(row("a").unwrap().as_deref(), Some("1"));
+        assert!(matches!(row("b"), Err(RunError::Damaged)));
+        assert_eq!(row("c").unwrap().as_deref(), Some("3"));
+        let range = KeyRange { from: String::new(), below: None, limit: 9, backwards: false };
+        assert!(matches!(state.rows(&connection, "lines", &range), Err(RunError::Damaged)));
+    }
+
+    #[test]
     fn a_settlement_that_is_rolled_back_changes_nothing_and_what_was_merged_leaves_the_file() {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch(SCHEMA).unwrap();
