@@ -30,7 +30,7 @@ pub enum Work {
     Bus,
     /// The same lines encoded and appended to a file, synced every 4,096
     BareFile,
-    /// As many lines as the bus takes, and what each tenth of them costs: the log grows
+    /// As many lines as the bus takes, and what each tenth costs beside encoding it: the log grows
     Growth,
     /// The same on one SKU, whose open lines grow
     GrowthOfOne,
@@ -121,9 +121,10 @@ impl Road {
         let begun = now();
         if self.parts == 1 {
             runtime.block_on(self.send(&bus, 0, self.lines))?;
-        }
-        for part in (0..self.parts).filter(|_| self.parts > 1) {
-            costs.push(self.take_part(part, &bus, runtime)?);
+        } else {
+            for part in 0..self.parts {
+                costs.push(self.take_part(part, &bus, runtime)?);
+            }
         }
         let seconds = begun.elapsed().as_secs_f64();
         moving.stop();

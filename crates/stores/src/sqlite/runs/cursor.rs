@@ -78,7 +78,6 @@ impl<'r> Merged<'r> {
         let mut with_key = Vec::with_capacity(self.cursors.len());
         while !self.cursors.is_empty() {
             let mut next: Option<Entry<'_>> = None;
-            with_key.clear();
             for (at, cursor) in self.cursors.iter().enumerate() {
                 let entry = cursor.entry()?;
                 let order = next.map_or(std::cmp::Ordering::Less, |next| entry.0.cmp(next.0));
