@@ -23,6 +23,7 @@ pub mod ids;
 mod kept;
 mod kernel_event;
 mod kinds;
+mod layer;
 mod lease;
 mod line;
 pub mod log;

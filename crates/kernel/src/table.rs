@@ -1,15 +1,15 @@
 //! Rows in memory above rows on disk: what changed since the last settling, in two layers.
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
 use std::sync::Arc;
 
+use crate::layer;
 use crate::log::StoreError;
 use crate::message::{Key, Wire};
 use crate::rows::{KeyRange, RowChange, RowStore};
 
 /// Changed rows: `None` is a deletion.
-type Layer<R> = BTreeMap<Key, Option<R>>;
+type Layer<R> = layer::Layer<Option<R>>;
 
 /// A table of a view: changes apply in memory at once and are settled to disk in batches.
 pub struct Table<R> {
@@ -26,7 +26,7 @@ pub struct Table<R> {
 
 impl<R: Wire> Table<R> {
     pub(crate) fn new(name: &'static str, disk: Arc<dyn RowStore>) -> Self {
-        let (active, frozen, recent) = (Layer::new(), Arc::default(), Arc::default());
+        let (active, frozen, recent) = (Layer::default(), Arc::default(), Arc::default());
         Self { name, active, frozen, recent, changes_often: false, disk }
     }
 
@@ -127,9 +127,8 @@ impl<R: Wire> Table<R> {
         let on_disk = self.disk.rows(self.name, &range)?;
         reached(on_disk.len(), on_disk.last().map(|(key, _)| key.as_str()));
         let mut merged: BTreeMap<Key, Option<R>> = BTreeMap::new();
-        let bounds = (Bound::Included(from), below.map_or(Bound::Unbounded, Bound::Excluded));
         for layer in [&*self.frozen, &self.active] {
-            let rows: Vec<_> = layer.range::<str, _>(bounds).take(limit).collect();
+            let rows: Vec<_> = layer.range(from, below).take(limit).collect();
             reached(rows.len(), rows.last().map(|(key, _)| key.as_str()));
             merged.extend(rows.into_iter().map(|(key, row)| (key.clone(), row.clone())));
         }

@@ -1,5 +1,6 @@
 //! Replay: real order lines in order of time, with supply derived from a seed.
 
+mod chunks;
 mod figures;
 pub mod orders;
 mod past;
@@ -20,6 +21,7 @@ use crate::house::{House, now_ms};
 use crate::problem::Problem;
 use crate::progress;
 use crate::site::Site;
+use chunks::Script;
 use orders::Orders;
 use past::{Past, SERVICE};
 pub use report::Report;
@@ -49,16 +51,9 @@ pub async fn replay(orders: &Orders, asked: Asked<'_>) -> Result<(Report, House)
     let past = past(&house, name, &asked)?;
     let bar = progress::bar("replaying lines", orders.lines.len() as u64);
     let begun = now_ms();
-    let stage = Stage {
-        bus: &house.bus,
-        clock: &clock,
-        orders,
-        plan: &plan,
-        name,
-        bar: &bar,
-        acks: asked.acks,
-    };
-    let figures = Run::after(&past, stage).all().await?;
+    let script = Script { orders, plan: &plan, name, done_through: past.through };
+    let stage = Stage { bus: &house.bus, clock: &clock, script, bar: &bar, acks: asked.acks };
+    let figures = Run::after(past.figures, stage).all().await?;
     let sending_ms = now_ms() - begun;
     bar.finish_and_clear();
     let stock = Stocktaking::of(&house.bus, &orders.skus)?;

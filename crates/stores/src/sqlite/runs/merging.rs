@@ -109,6 +109,11 @@ impl Merging {
     }
 }
 
+/// How many levels there are of the table that has the most.
+pub(super) fn levels(tables: &Tables) -> u64 {
+    tables.values().flatten().map(|run| u64::from(run.level) + 1).max().unwrap_or(0)
+}
+
 /// The levels of tables of which there are too many runs.
 pub(super) fn due(tables: &Tables) -> Vec<(String, u32)> {
     let mut due = Vec::new();

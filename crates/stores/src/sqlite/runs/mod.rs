@@ -20,9 +20,10 @@ use run::{Planned, Run, RunWriter};
 
 pub(super) use run::RunError;
 
-/// Rows merged for each row that is settled, at least as many as a row is merged on its way down.
-const MERGED_A_ROW: u64 = 8;
-/// And so many beside, so that small settlements get somewhere.
+/// A row is merged once a level on its way down. So many rows beside are merged for each that is
+/// settled: merges end before the next are due, and none costs much more at a time than another.
+const MERGED_BESIDE: u64 = 1;
+/// And so many in all, so that small settlements get somewhere.
 const MERGED_MIN: u64 = 2_048;
 /// So many rows are in a block at least, mostly: for each so many merged rows, one is deleted.
 const ROWS_OF_A_BLOCK: u64 = 8;
@@ -159,7 +160,7 @@ impl Settler {
                 state.tables.entry(table.clone()).or_default().insert(0, Arc::new(run));
             }
         }
-        let budget = MERGED_MIN + MERGED_A_ROW * settled_rows;
+        let budget = MERGED_MIN + (merging::levels(&state.tables) + MERGED_BESIDE) * settled_rows;
         self.merge(tx, &mut state, budget)?;
         self.delete(tx, unread, budget / ROWS_OF_A_BLOCK)?;
         Ok(state)

@@ -1,0 +1,205 @@
+//! What a replay sends: commands in order of time, in chunks of one type each.
+
+use std::ops::Range;
+
+use earmark_contracts::allocation::{Allocate, ChangeBatch, CloseBatch, CreateBatch, WhenShort};
+use earmark_contracts::values::{Level, LineId, Priority, Quantity, Text};
+use earmark_kernel::{Meta, Now};
+
+use super::orders::{Line, Orders};
+use super::past::command_id;
+use super::supply::{Plan, Step, Turn, date, midnight};
+
+/// So many commands are given to the bus at once.
+const CHUNK: usize = 2_048;
+
+/// Commands that are given to the bus at once.
+pub struct Chunk {
+    /// What time it is by then.
+    pub at: Now,
+    pub commands: Commands,
+}
+
+/// Commands, each with its id and its moment.
+pub enum Commands {
+    /// And which lines they are of.
+    Lines(Vec<(Allocate, Meta)>, Range<usize>),
+    Change(Vec<(ChangeBatch, Meta)>),
+    Close(Vec<(CloseBatch, Meta)>),
+    /// Nothing that needs one of these batches may be given before they are made.
+    Make(Vec<(CreateBatch, Meta)>),
+}
+
+/// What the commands of a replay are made of.
+#[derive(Clone, Copy)]
+pub struct Script<'a> {
+    pub orders: &'a Orders,
+    pub plan: &'a Plan,
+    /// Names the replay: the same lines and the same seed give the same name.
+    pub name: u64,
+    /// Commands up to this number were done before.
+    pub done_through: u64,
+}
+
+/// A part of the script, the size of a chunk.
+enum Part<'a> {
+    Lines(Range<usize>),
+    Steps(&'a [Step]),
+}
+
+impl<'a> Script<'a> {
+    /// Every chunk that is not done, made when it is asked for.
+    pub fn chunks(self) -> impl Iterator<Item = Chunk> + 'a {
+        let mut number = 1;
+        self.parts().filter_map(move |part| {
+            let first_number = number;
+            match part {
+                Part::Lines(lines) => {
+                    number += lines.len() as u64;
+                    self.lines(lines, first_number)
+                }
+                Part::Steps(steps) => {
+                    number += steps.len() as u64;
+                    self.steps(steps, first_number)
+                }
+            }
+        })
+    }
+
+    /// What happens to batches on a day comes before the lines of that day.
+    fn parts(self) -> impl Iterator<Item = Part<'a>> {
+        let mut done = 0;
+        let mut lines_before = move |at: Option<Now>| {
+            let rest = &self.orders.lines[done..];
+            let through = done + at.map_or(rest.len(), |at| rest.partition_point(|it| it.at < at));
+            let lines = std::mem::replace(&mut done, through)..through;
+            lines.clone().step_by(CHUNK).map(move |it| Part::Lines(it..lines.end.min(it + CHUNK)))
+        };
+        let days = self.plan.steps.chunk_by(|a, b| a.day == b.day).map(Some).chain([None]);
+        days.flat_map(move |steps| {
+            let lines = lines_before(steps.map(|steps| midnight(steps[0].day)));
+            let kinds = steps.unwrap_or_default().chunk_by(|a, b| Kind::of(a) == Kind::of(b));
+            lines.chain(kinds.flat_map(|steps| steps.chunks(CHUNK)).map(Part::Steps))
+        })
+    }
+
+    fn lines(self, lines: Range<usize>, first_number: u64) -> Option<Chunk> {
+        let done = (self.done_through + 1).saturating_sub(first_number);
+        let done = usize::try_from(done).unwrap_or(usize::MAX).min(lines.len());
+        let undone = lines.start + done..lines.end;
+        let at = self.orders.lines[undone.clone()].last()?.at;
+        let numbered = undone.clone().zip(first_number + done as u64..);
+        let commands = numbered.map(|(line, number)| {
+            let line = self.orders.lines[line];
+            (self.allocate(line), self.meta(number, true, line.at))
+        });
+        Some(Chunk { at, commands: Commands::Lines(commands.collect(), undone) })
+    }
+
+    fn steps(self, steps: &[Step], first_number: u64) -> Option<Chunk> {
+        let (kind, at) = (Kind::of(&steps[0]), midnight(steps[0].day));
+        let last_number = first_number + steps.len() as u64 - 1;
+        // Making a batch takes two steps, so the last ones may be half done; again does no harm.
+        let is_made = matches!(kind, Kind::Make { .. });
+        let again = is_made && self.done_through <= last_number;
+        let done_through = if again { 0 } else { self.done_through };
+        if last_number <= done_through {
+            return None;
+        }
+        let undone = (first_number..).zip(steps).filter(|(number, _)| *number > done_through);
+        let undone = undone.map(|(number, step)| (step, self.meta(number, false, at)));
+        let commands = match kind {
+            Kind::Change => {
+                Commands::Change(undone.map(|(step, meta)| (self.change(step), meta)).collect())
+            }
+            Kind::Close => {
+                Commands::Close(undone.map(|(step, meta)| (self.close(step), meta)).collect())
+            }
+            Kind::Make { .. } => {
+                Commands::Make(undone.map(|(step, meta)| (self.make(step.batch), meta)).collect())
+            }
+        };
+        Some(Chunk { at, commands })
+    }
+
+    fn meta(self, number: u64, is_line: bool, at: Now) -> Meta {
+        Meta { command_id: command_id(self.name, number, is_line), at: Some(at), ..Meta::default() }
+    }
+
+    fn allocate(self, line: Line) -> Allocate {
+        let (order, sku) = (line.order as usize, line.sku as usize);
+        Allocate {
+            order_id: self.orders.ids[order].clone(),
+            line_id: Some(line_id(line.place)),
+            sku: self.orders.skus[sku].clone(),
+            quantity: line.quantity,
+            need_by: None,
+            priority: Priority::default(),
+            short: WhenShort::Queue,
+        }
+    }
+
+    fn change(self, step: &Step) -> ChangeBatch {
+        let level = |units: u32| Some(Level::new(u64::from(units)).expect("less than a batch had"));
+        let (quantity, eta, reason) = match step.turn {
+            Turn::Slips { eta } => (None, Some(Some(date(eta))), "the supplier is late"),
+            Turn::Shrinks { quantity } => (level(quantity), None, "the supplier sends less"),
+            Turn::Spoils { quantity } => (level(quantity), None, "some of it is damaged"),
+            Turn::Arrives | Turn::Closes | Turn::IsMade { .. } => (None, Some(None), "arrived"),
+        };
+        ChangeBatch {
+            reference: self.plan.reference(self.orders, step.batch),
+            quantity,
+            eta,
+            reason: reason.to_owned(),
+            if_match: Vec::new(),
+        }
+    }
+
+    fn close(self, step: &Step) -> CloseBatch {
+        CloseBatch {
+            reference: self.plan.reference(self.orders, step.batch),
+            reason: "the supplier cancelled it".to_owned(),
+            if_match: Vec::new(),
+        }
+    }
+
+    fn make(self, batch: u32) -> CreateBatch {
+        let made = self.plan.batches[batch as usize];
+        CreateBatch {
+            reference: self.plan.reference(self.orders, batch),
+            sku: self.orders.skus[made.sku as usize].clone(),
+            quantity: Quantity::new(u64::from(made.quantity)).expect("at least one unit"),
+            eta: made.eta.map(date),
+            expires: None,
+        }
+    }
+}
+
+/// Steps of one kind are one type of command.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Change,
+    Close,
+    /// No two batches of one SKU have the same rank on one day.
+    Make {
+        rank: u8,
+    },
+}
+
+impl Kind {
+    fn of(step: &Step) -> Self {
+        match step.turn {
+            Turn::Slips { .. } | Turn::Shrinks { .. } | Turn::Spoils { .. } | Turn::Arrives => {
+                Self::Change
+            }
+            Turn::Closes => Self::Close,
+            Turn::IsMade { rank } => Self::Make { rank },
+        }
+    }
+}
+
+/// The id of the line at a place in its order.
+pub fn line_id(place: u32) -> LineId {
+    LineId(Text::parse(&place.to_string()).expect("digits are a text"))
+}
