@@ -43,10 +43,11 @@ where
     let (app, line) = (Arc::clone(app), Arc::new(line));
     on(filter, move |request: Request| {
         let (app, line, run) = (Arc::clone(&app), Arc::clone(&line), run.clone());
-        async move {
+        // What it holds is some kilobytes, and what is given here is moved through the router.
+        Box::pin(async move {
             let method = request.method().clone();
             line.meter.measure(&method, serve(&app, &line, run, request)).await
-        }
+        })
     })
 }
 
@@ -57,11 +58,12 @@ where
 {
     let ask = read(app, line, request).await?;
     let correlation = ask.correlation()?;
+    let work = Box::pin(run(ask));
     let ended = if line.is_command {
         // The client may go; what it has asked for is done whole.
-        app.tasks.carry(run(ask)).await
+        app.tasks.carry(work).await
     } else {
-        caught(run(ask)).await
+        caught(work).await
     };
     let mut answer = match ended {
         Ok(answered) => answered.unwrap_or_else(IntoResponse::into_response),

@@ -55,8 +55,8 @@ impl Tasks {
 
     /// Work that goes on to its end, whether somebody waits for it or not: a task is started for
     /// it only when nobody does any more.
-    pub(crate) fn carry<F: Work>(&self, work: F) -> Carried<F> {
-        Carried { work: Some(Box::pin(work)), tasks: self.clone() }
+    pub(crate) fn carry<F: Work>(&self, work: Pin<Box<F>>) -> Carried<F> {
+        Carried { work: Some(work), tasks: self.clone() }
     }
 
     /// Runs what may block on a thread that may.

@@ -114,10 +114,10 @@ async fn replay_parked(ask: Ask) -> Answered {
         return Err(no_such_service());
     }
     // The client may go; what was begun is done whole.
-    let replayed = ask.app.tasks.carry(async move {
-        bus.replay_parked(&service, &id, is_dry_run).await.map_err(parked_still)
-    });
-    let replayed = replayed.await.map_err(|broken| Problem::broken(&broken))??;
+    let replaying =
+        async move { bus.replay_parked(&service, &id, is_dry_run).await.map_err(parked_still) };
+    let replayed = ask.app.tasks.carry(Box::pin(replaying)).await;
+    let replayed = replayed.map_err(|broken| Problem::broken(&broken))??;
     let reply = replayed.ok_or_else(|| {
         Problem::new(&kinds::UNKNOWN_PARKED, "nothing is parked under this id").at("id")
     })?;
