@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
+use super::block::BlockWriter;
 use super::cursor::Merged;
 use super::run::{Planned, Run, RunError, RunWriter};
 
@@ -66,7 +67,7 @@ impl Merging {
         self.output.id()
     }
 
-    /// Merges rows until the budget is used up, which it lowers; says whether that was all of them.
+    /// Merges until the budget of bytes is used up, which it lowers; says whether that was all.
     pub(super) fn step(
         &mut self,
         connection: &Connection,
@@ -80,7 +81,7 @@ impl Merging {
             if entry.1.is_some() || !is_oldest {
                 output.push(connection, entry)?;
             }
-            *budget = budget.saturating_sub(1);
+            *budget = budget.saturating_sub(BlockWriter::bytes_of(entry) as u64);
             if *budget > 0 {
                 return Ok(ControlFlow::Continue(()));
             }

@@ -14,19 +14,20 @@ use std::sync::Arc;
 use earmark_kernel::rows::{KeyRange, RowChange, Settlement};
 use rusqlite::Connection;
 
+use block::{BlockWriter, Entry};
 use cursor::Merged;
 use merging::{Merging, Tables};
 use run::{Planned, Run, RunWriter};
 
 pub(super) use run::RunError;
 
-/// A row is merged once a level on its way down. So many rows beside are merged for each that is
-/// settled: merges end before the next are due, and none costs much more at a time than another.
+/// What is settled is merged once a level on its way down. So many bytes beside are merged for each
+/// that is settled: while settlements are alike, merges end before the next are due.
 const MERGED_BESIDE: u64 = 1;
-/// And so many in all, so that small settlements get somewhere.
-const MERGED_MIN: u64 = 2_048;
-/// So many rows are in a block at least, mostly: for each so many merged rows, one is deleted.
-const ROWS_OF_A_BLOCK: u64 = 8;
+/// And so many blocks at every settlement, however small: what large ones left gets done.
+const MERGED_MIN: u64 = 128;
+/// For each block that is written or merged so many are deleted, if so many are of no use any more.
+const DELETED: u64 = 2;
 /// A leaf page of SQLite holds a row of so many bytes less than the page has.
 const PAGE_REST: usize = 96;
 
@@ -153,16 +154,19 @@ impl Settler {
         self.dropped = read;
         self.remember(&unread);
         let mut state = State { settled: settlement.through_seq, ..before.clone() };
-        let mut settled_rows = 0;
+        let mut settled = 0;
         for (table, changes) in settlement.tables.iter().filter(|(_, it)| !it.is_empty()) {
-            settled_rows += changes.len() as u64;
+            settled +=
+                changes.iter().map(|it| BlockWriter::bytes_of(entry(it)) as u64).sum::<u64>();
             if let Some(run) = self.write(tx, table, changes)? {
                 state.tables.entry(table.clone()).or_default().insert(0, Arc::new(run));
             }
         }
-        let budget = MERGED_MIN + (merging::levels(&state.tables) + MERGED_BESIDE) * settled_rows;
-        self.merge(tx, &mut state, budget)?;
-        self.delete(tx, unread, budget / ROWS_OF_A_BLOCK)?;
+        let block_bytes = self.block_bytes as u64;
+        let merged = (merging::levels(&state.tables) + MERGED_BESIDE) * settled;
+        let merged = merged + MERGED_MIN * block_bytes;
+        self.merge(tx, &mut state, merged)?;
+        self.delete(tx, unread, DELETED * (settled + merged) / block_bytes)?;
         Ok(state)
     }
 
@@ -207,12 +211,12 @@ impl Settler {
         let planned = Planned { id, level: 0, groups, block_bytes: self.block_bytes };
         let mut writer = RunWriter::begin(tx, table, planned)?;
         for change in changes {
-            writer.push(tx, (&change.key, change.value.as_deref().map(str::as_bytes)))?;
+            writer.push(tx, entry(change))?;
         }
         writer.finish(tx)
     }
 
-    /// Merges so many rows, those that were merged the least first.
+    /// Merges so many bytes, those that were merged the least first.
     fn merge(
         &mut self,
         tx: &Connection,
@@ -258,6 +262,10 @@ impl Settler {
         }
         Ok(())
     }
+}
+
+fn entry(change: &RowChange) -> Entry<'_> {
+    (&change.key, change.value.as_deref().map(str::as_bytes))
 }
 
 #[cfg(test)]
@@ -338,5 +346,48 @@ mod tests {
             state = settler.settle(&tx, &state, &Settlement::default()).unwrap();
         }
         assert_eq!((count(&tx, "runs"), count(&tx, "blocks")), (0, 0));
+    }
+
+    #[test]
+    fn merges_take_several_settlements_and_keep_up_with_them() {
+        const TURNS: u64 = 240;
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(SCHEMA).unwrap();
+        let mut settler = Settler::open(&connection, 512).unwrap();
+        let (mut state, mut unfinished, mut deepest) = (State::default(), 0, 0);
+        let rows = |turn: u64, count: u64, bytes: usize| -> Vec<RowChange> {
+            // New keys come between the old ones.
+            let key = |number: u64| format!("k{:08x}", (number * 0x9e37_79b1) & 0xffff_ffff);
+            let mut keys: Vec<_> = (turn * count..(turn + 1) * count).map(key).collect();
+            keys.sort_unstable();
+            let row = |key| RowChange { key, value: Some("x".repeat(bytes)) };
+            keys.into_iter().map(row).collect()
+        };
+        for turn in 0..TURNS {
+            if turn == TURNS / 2 {
+                settler = Settler::open(&connection, 512).unwrap();
+                state = State::read(&connection, turn).unwrap();
+            }
+            let few = rows(turn, u64::from(turn % 4 == 0), 2_000);
+            let tables =
+                vec![("lines".to_owned(), rows(turn, 300, 100)), ("snapshots".to_owned(), few)];
+            let settlement = Settlement { through_seq: turn + 1, tables };
+            let tx = connection.unchecked_transaction().unwrap();
+            state = settler.settle(&tx, &state, &settlement).unwrap();
+            tx.commit().unwrap();
+            unfinished += usize::from(!settler.merging.is_empty());
+            deepest = deepest.max(merging::levels(&state.tables));
+            for (table, runs) in &state.tables {
+                let most = runs.chunk_by(|a, b| a.level == b.level).map(<[_]>::len).max();
+                let bound = 2 * merging::RUNS_OF_A_LEVEL;
+                assert!(most.is_none_or(|most| most < bound), "turn {turn}: {most:?} of {table}");
+            }
+        }
+        assert!(unfinished > 9, "{unfinished} merges were left for a later settlement");
+        assert_eq!(deepest, 3);
+        let all = KeyRange { from: String::new(), below: None, limit: 99_999, backwards: false };
+        let there = state.rows(&connection, "lines", &all).unwrap();
+        assert_eq!(there.len() as u64, TURNS * 300);
+        assert!(there.is_sorted_by(|a, b| a.0 < b.0));
     }
 }
