@@ -6,14 +6,15 @@ use std::ops::Bound;
 use crate::message::Key;
 
 /// Rows by key. Nothing but the beginnings of keys is looked at as long as these differ: they stand
-/// beside each other, where a key may stand anywhere in memory.
+/// beside each other, where the rest of a long key is elsewhere in memory.
 pub(crate) struct Layer<R>(BTreeMap<Sorted, R>);
 
-/// A key behind its first bytes. Keys hold no NUL: they are ordered as their bytes are.
+/// A key behind its first bytes. One that is shorter has zeros there, which nothing is below; where
+/// these bytes are the same the keys decide.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Sorted {
+pub(crate) struct Sorted {
     head: [u8; 16],
-    key: Key,
+    pub(crate) key: Key,
 }
 
 impl From<Key> for Sorted {
@@ -42,16 +43,16 @@ impl<R> Layer<R> {
         self.0.is_empty()
     }
 
-    pub(crate) fn get(&self, key: &str) -> Option<&R> {
-        self.0.get(&Sorted::from(key))
+    pub(crate) fn get(&self, key: &Sorted) -> Option<&R> {
+        self.0.get(key)
     }
 
-    pub(crate) fn get_mut(&mut self, key: &str) -> Option<&mut R> {
-        self.0.get_mut(&Sorted::from(key))
+    pub(crate) fn get_mut(&mut self, key: &Sorted) -> Option<&mut R> {
+        self.0.get_mut(key)
     }
 
-    pub(crate) fn insert(&mut self, key: Key, row: R) {
-        self.0.insert(key.into(), row);
+    pub(crate) fn insert(&mut self, key: Sorted, row: R) {
+        self.0.insert(key, row);
     }
 
     /// In the order of keys.
@@ -77,21 +78,35 @@ mod tests {
 
     use super::*;
 
+    /// Many of them have the same beginning.
+    const KEYS: &str = "(a{14,17}|箱{5}|)[ab\u{1}\u{1f}箱]{0,3}";
+
     proptest! {
         #[test]
-        fn keys_stand_in_the_order_of_their_bytes(
-            keys in prop::collection::btree_set("[a-b\u{1}\u{1f}箱]{0,20}", 0..40),
-            from in "[a-b]{0,18}",
+        fn it_is_a_map_in_the_order_of_keys(
+            keys in prop::collection::vec(KEYS, 0..60),
+            (one, other) in (KEYS, KEYS),
         ) {
-            let mut layer = Layer::default();
-            keys.iter().for_each(|key| layer.insert(Key::from(key.as_str()), ()));
-            let sorted = |rows: Vec<(&Key, &())>| -> Vec<String> {
-                rows.into_iter().map(|(key, ())| key.to_string()).collect()
-            };
-            prop_assert_eq!(sorted(layer.iter().collect()), Vec::from_iter(keys.clone()));
-            let after: Vec<String> = keys.range(from.clone()..).cloned().collect();
-            prop_assert_eq!(sorted(layer.range(&from, None).collect()), after);
-            prop_assert!(keys.iter().all(|key| layer.get(key).is_some()));
+            let (mut layer, mut model) = (Layer::default(), BTreeMap::new());
+            for (row, key) in keys.iter().enumerate() {
+                layer.insert(key.as_str().into(), row);
+                model.insert(key.clone(), row);
+            }
+            fn told<'r>(rows: impl Iterator<Item = (&'r Key, &'r usize)>) -> Vec<(String, usize)> {
+                rows.map(|(key, row)| (key.to_string(), *row)).collect()
+            }
+            prop_assert_eq!(told(layer.iter()), Vec::from_iter(model.clone()));
+            for key in keys.iter().chain([&one, &other]) {
+                let sorted = key.as_str().into();
+                prop_assert_eq!(layer.get(&sorted), model.get(key));
+                prop_assert_eq!(layer.get_mut(&sorted), model.get_mut(key));
+            }
+            let (from, below) = (one.clone().min(other.clone()), one.max(other));
+            let own = |it: (&String, &usize)| (it.0.clone(), *it.1);
+            let rows: Vec<_> = model.range(from.clone()..below.clone()).map(own).collect();
+            prop_assert_eq!(told(layer.range(&from, Some(&below))), rows);
+            let rows: Vec<_> = model.range(from.clone()..).map(own).collect();
+            prop_assert_eq!(told(layer.range(&from, None)), rows);
         }
     }
 }

@@ -3,30 +3,30 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::layer;
+use crate::layer::{Layer, Sorted};
 use crate::log::StoreError;
 use crate::message::{Key, Wire};
 use crate::rows::{KeyRange, RowChange, RowStore};
 
 /// Changed rows: `None` is a deletion.
-type Layer<R> = layer::Layer<Option<R>>;
+type Changed<R> = Layer<Option<R>>;
 
 /// A table of a view: changes apply in memory at once and are settled to disk in batches.
 pub struct Table<R> {
     name: &'static str,
     /// Changed since the last freeze.
-    active: Layer<R>,
+    active: Changed<R>,
     /// Being settled; not changed any more.
-    frozen: Arc<Layer<R>>,
+    frozen: Arc<Changed<R>>,
     /// As they are on disk, where rows change so often that they are soon wanted again.
-    recent: Arc<Layer<R>>,
+    recent: Arc<Changed<R>>,
     changes_often: bool,
     disk: Arc<dyn RowStore>,
 }
 
 impl<R: Wire> Table<R> {
     pub(crate) fn new(name: &'static str, disk: Arc<dyn RowStore>) -> Self {
-        let (active, frozen, recent) = (Layer::default(), Arc::default(), Arc::default());
+        let (active, frozen, recent) = (Changed::default(), Arc::default(), Arc::default());
         Self { name, active, frozen, recent, changes_often: false, disk }
     }
 
@@ -40,20 +40,21 @@ impl<R: Wire> Table<R> {
     /// # Errors
     /// When the storage cannot be read.
     pub fn get(&self, key: &str) -> Result<Option<R>, StoreError> {
-        match self.active.get(key) {
+        let key = Sorted::from(key);
+        match self.active.get(&key) {
             Some(row) => Ok(row.clone()),
-            None => self.settled(key),
+            None => self.settled(&key),
         }
     }
 
     /// Puts a row, whatever was there.
     pub fn put(&mut self, key: impl Into<Key>, row: R) {
-        self.active.insert(key.into(), Some(row));
+        self.active.insert(key.into().into(), Some(row));
     }
 
     /// Deletes the row under `key`, if there is one.
     pub fn delete(&mut self, key: impl Into<Key>) {
-        self.active.insert(key.into(), None);
+        self.active.insert(key.into().into(), None);
     }
 
     /// Changes the row under `key`; what is not there is left alone.
@@ -61,27 +62,28 @@ impl<R: Wire> Table<R> {
     /// # Errors
     /// When the storage cannot be read.
     pub fn update(&mut self, key: &str, change: impl FnOnce(&mut R)) -> Result<(), StoreError> {
-        if let Some(slot) = self.active.get_mut(key) {
+        let key = Sorted::from(key);
+        if let Some(slot) = self.active.get_mut(&key) {
             if let Some(row) = slot {
                 change(row);
             }
             return Ok(());
         }
-        if let Some(mut row) = self.settled(key)? {
+        if let Some(mut row) = self.settled(&key)? {
             change(&mut row);
-            self.put(key, row);
+            self.active.insert(key, Some(row));
         }
         Ok(())
     }
 
     /// The row under `key` as it was before what changed since the last freeze.
-    fn settled(&self, key: &str) -> Result<Option<R>, StoreError> {
+    fn settled(&self, key: &Sorted) -> Result<Option<R>, StoreError> {
         let mut layers = [&*self.frozen, &*self.recent].into_iter();
         if let Some(row) = layers.find_map(|layer| layer.get(key)) {
             return Ok(row.clone());
         }
-        let text = self.disk.row(self.name, key)?;
-        text.map(|text| parse(self.name, key, &text)).transpose()
+        let text = self.disk.row(self.name, &key.key)?;
+        text.map(|text| parse(self.name, &key.key, &text)).transpose()
     }
 
     /// The rows whose keys begin with `prefix` and come after `after` (exclusive), at most `limit`.
@@ -217,7 +219,7 @@ impl<R: Wire> AnyTable for Table<R> {
     }
 }
 
-impl<R: Wire> FrozenRows for Arc<Layer<R>> {
+impl<R: Wire> FrozenRows for Arc<Changed<R>> {
     fn changes(&self) -> Result<Vec<RowChange>, serde_json::Error> {
         let change = |(key, row): (&Key, &Option<R>)| {
             let value = row.as_ref().map(serde_json::to_string).transpose()?;
