@@ -203,3 +203,78 @@ impl Kind {
 pub fn line_id(place: u32) -> LineId {
     LineId(Text::parse(&place.to_string()).expect("digits are a text"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replay::supply::tests::orders;
+
+    /// Each command with what goes with it, and whether it makes a batch.
+    fn told(script: Script<'_>) -> Vec<Vec<(bool, String)>> {
+        fn each<C: std::fmt::Debug>(at: Now, commands: Vec<(C, Meta)>) -> Vec<String> {
+            commands.into_iter().map(|(it, meta)| format!("{at:?} {it:?} {meta:?}")).collect()
+        }
+        let chunks = script.chunks().map(|Chunk { at, commands }| {
+            let is_made = matches!(commands, Commands::Make(_));
+            let told = match commands {
+                Commands::Lines(commands, lines) => {
+                    assert_eq!(commands.len(), lines.len());
+                    each(at, commands)
+                }
+                Commands::Change(commands) => each(at, commands),
+                Commands::Close(commands) => each(at, commands),
+                Commands::Make(commands) => each(at, commands),
+            };
+            told.into_iter().map(|told| (is_made, told)).collect()
+        });
+        chunks.collect()
+    }
+
+    #[test]
+    fn what_was_done_is_left_out_and_batches_that_may_be_half_made_are_made_again() {
+        let orders = orders(&["A", "B", "C"]);
+        let plan = Plan::derive(&orders, 7);
+        let script = |done_through| Script { orders: &orders, plan: &plan, name: 1, done_through };
+        let all = told(script(0));
+        let commands: usize = all.iter().map(Vec::len).sum();
+        assert_eq!(commands, orders.lines.len() + plan.steps.len());
+        let mut rest = 0;
+        for done in 0..=commands {
+            let mut number = 0;
+            let left = all.iter().map(|chunk| {
+                let last = number + chunk.len();
+                let numbered = chunk.iter().zip(number + 1..);
+                number = last;
+                let again = last >= done;
+                let left = numbered.filter(|((is_made, _), it)| *it > done || (*is_made && again));
+                left.map(|(command, _)| command.clone()).collect::<Vec<_>>()
+            });
+            let left: Vec<_> = left.filter(|chunk| !chunk.is_empty()).collect();
+            assert_eq!(told(script(done as u64)), left, "done through {done}");
+            rest += left.iter().map(Vec::len).sum::<usize>();
+        }
+        assert!(rest > commands * (commands + 1) / 2, "no batch was made again");
+    }
+
+    #[test]
+    fn what_happens_to_batches_on_a_day_comes_before_its_lines() {
+        let orders = orders(&["A", "B", "C"]);
+        let plan = Plan::derive(&orders, 7);
+        let script = Script { orders: &orders, plan: &plan, name: 1, done_through: 0 };
+        let (mut lines_seen, mut day, mut of_lines) = (0, i64::MIN, false);
+        for Chunk { at, commands } in script.chunks() {
+            let is_of_lines = if let Commands::Lines(_, lines) = &commands {
+                assert_eq!(lines.start, lines_seen);
+                lines_seen = lines.end;
+                let first = orders.lines[lines.start].at;
+                assert!(first.days_since_epoch() >= day && orders.lines[lines.end - 1].at == at);
+                true
+            } else {
+                assert!(at.days_since_epoch() > day || !of_lines, "lines came first");
+                false
+            };
+            (day, of_lines) = (at.days_since_epoch(), is_of_lines);
+        }
+        assert_eq!(lines_seen, orders.lines.len());
+    }
+}

@@ -25,11 +25,11 @@ pub enum Answers {
 /// Chunks that were given to the bus and not yet answered, oldest first.
 pub struct Pipeline {
     bus: Bus,
-    waiting: VecDeque<Chunk>,
+    waiting: VecDeque<Given>,
     unanswered: usize,
 }
 
-struct Chunk {
+struct Given {
     commands: usize,
     state: State,
 }
@@ -77,12 +77,12 @@ impl Pipeline {
             Poll::Pending => State::Waits(waiting),
         };
         self.unanswered += commands;
-        self.waiting.push_back(Chunk { commands, state });
+        self.waiting.push_back(Given { commands, state });
     }
 
     /// The answers to the oldest chunk; none if nothing waits.
     pub async fn next(&mut self) -> Option<Answers> {
-        let Chunk { commands, state } = self.waiting.pop_front()?;
+        let Given { commands, state } = self.waiting.pop_front()?;
         let answers = match state {
             State::Answered(answers) => answers,
             State::Waits(waiting) => waiting.await,

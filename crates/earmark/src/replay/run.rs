@@ -37,6 +37,7 @@ impl<'a> Run<'a> {
     /// A replay that goes on after what was done before, which the figures count.
     pub fn after(figures: Figures, stage: Stage<'a>) -> Self {
         stage.bar.set_position(figures.lines_offered);
+        stage.bar.reset_eta();
         Self { pipeline: Pipeline::new(stage.bus), offered: VecDeque::new(), figures, stage }
     }
 

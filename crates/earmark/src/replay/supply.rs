@@ -239,7 +239,7 @@ impl Draws {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use earmark_contracts::values::{OrderId, Quantity, Sku};
 
     use super::*;
@@ -247,7 +247,7 @@ mod tests {
     const FIRST_DAY: i64 = 14_944;
 
     /// A year of one line a day, each SKU in turn.
-    fn orders(skus: &[&str]) -> Orders {
+    pub fn orders(skus: &[&str]) -> Orders {
         let text = |it: &str| Text::parse(it).unwrap();
         let line = |day: u32| Line {
             at: Now(midnight(FIRST_DAY + i64::from(day)).0 + 1),
