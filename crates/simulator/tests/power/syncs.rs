@@ -101,16 +101,20 @@ fn first_life(bus: &Bus, disk: &Disk, orders: &[Order]) -> Result<Vec<Said>, Str
     let runtime = Runtime::start(bus).unwrap();
     let tokio = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let said = tokio.block_on(async {
-        let (mut said, mut failed) = (Vec::new(), None);
+        // Whoever commits or settles knows at once; a thread beside them whose sync fails tells it a
+        // moment later.
+        let (mut said, mut failed, mut is_known) = (Vec::new(), None, false);
         for (index, order) in orders.iter().enumerate() {
+            is_known |= tokio::time::timeout(Duration::ZERO, runtime.halted()).await.is_ok();
             let (ending, _) = send(bus, index, order).await;
-            if failed.is_some() && matches!(ending, Said::Answered(_)) {
+            if is_known && matches!(ending, Said::Answered(_)) {
                 return Err(format!("{} was answered after the sync had failed", order.json));
             }
+            is_known |= ending == Said::Unknown;
             said.push(ending);
             if index % SETTLE_EVERY == 0 {
                 // The views may be what the disk fails; the process ends by itself.
-                let _ = bus.settle();
+                is_known |= bus.settle().is_err();
             }
             if disk.has_failed() {
                 let (failed_at, _) = *failed.get_or_insert_with(|| (index, now()));
