@@ -101,8 +101,8 @@ fn first_life(bus: &Bus, disk: &Disk, orders: &[Order]) -> Result<Vec<Said>, Str
     let runtime = Runtime::start(bus).unwrap();
     let tokio = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let said = tokio.block_on(async {
-        // Whoever commits or settles knows at once; a thread beside them whose sync fails tells it a
-        // moment later.
+        // Whoever commits or settles knows at once; a thread beside them whose sync fails tells it
+        // a moment later.
         let (mut said, mut failed, mut is_known) = (Vec::new(), None, false);
         for (index, order) in orders.iter().enumerate() {
             is_known |= tokio::time::timeout(Duration::ZERO, runtime.halted()).await.is_ok();
