@@ -20,6 +20,8 @@ const SYNCS: u64 = 200;
 const ONE_IN_QUICK: u64 = 4;
 /// So soon after a failed sync the process must be told to end.
 const END_WITHIN: Duration = Duration::from_secs(1);
+/// A thread beside the writer and the settling has so long to tell of its sync.
+const TOLD_WITHIN: Duration = Duration::from_millis(250);
 /// The views are settled after so many orders.
 const SETTLE_EVERY: usize = 9;
 /// So many more orders are sent after it.
@@ -101,23 +103,24 @@ fn first_life(bus: &Bus, disk: &Disk, orders: &[Order]) -> Result<Vec<Said>, Str
     let runtime = Runtime::start(bus).unwrap();
     let tokio = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let said = tokio.block_on(async {
-        // Whoever commits or settles knows at once; a thread beside them whose sync fails tells it
-        // a moment later.
-        let (mut said, mut failed, mut is_known) = (Vec::new(), None, false);
+        let (mut said, mut failed) = (Vec::new(), None);
         for (index, order) in orders.iter().enumerate() {
-            is_known |= tokio::time::timeout(Duration::ZERO, runtime.halted()).await.is_ok();
             let (ending, _) = send(bus, index, order).await;
-            if is_known && matches!(ending, Said::Answered(_)) {
+            let mut is_told = ending == Said::Unknown;
+            if failed.is_some() && matches!(ending, Said::Answered(_)) {
                 return Err(format!("{} was answered after the sync had failed", order.json));
             }
-            is_known |= ending == Said::Unknown;
             said.push(ending);
             if index % SETTLE_EVERY == 0 {
                 // The views may be what the disk fails; the process ends by itself.
-                is_known |= bus.settle().is_err();
+                is_told |= bus.settle().is_err();
             }
             if disk.has_failed() {
+                let is_first = failed.is_none();
                 let (failed_at, _) = *failed.get_or_insert_with(|| (index, now()));
+                if is_first && !is_told {
+                    let _ = tokio::time::timeout(TOLD_WITHIN, runtime.halted()).await;
+                }
                 if index == failed_at + MORE {
                     break;
                 }
