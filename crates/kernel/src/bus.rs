@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -22,8 +22,9 @@ use crate::message::{Command, Meta, Query, Reply};
 use crate::partition::{Limits, Partition, Stores};
 use crate::problem::{Failure, NotDone};
 use crate::reading::Reading;
+use crate::sending::{Sent, answers, submit};
 use crate::service::Service;
-use crate::task::{Item, Task};
+use crate::task::Item;
 
 /// What an asynchronous function of a table returns.
 pub(crate) type BusFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -122,20 +123,29 @@ impl Bus {
         self.send_as(command, Meta::default()).await.ending
     }
 
-    /// Sends a command with what is to be said about it.
-    pub async fn send_as<C: Command>(&self, command: C, mut meta: Meta) -> Reply<C> {
+    /// Sends a command with what is to be said about it. One that names its aggregate is queued
+    /// when this returns, whether somebody waits for the answer or not; any other begins when it
+    /// is first waited for.
+    pub fn send_as<C: Command>(
+        &self,
+        command: C,
+        mut meta: Meta,
+    ) -> impl Future<Output = Reply<C>> + Send + use<C> {
         self.identify(&mut meta);
-        match self.inner.commands.get(&TypeId::of::<C>()) {
+        let sent = match self.inner.commands.get(&TypeId::of::<C>()) {
             Some(&Route::Handled { service, line }) => {
-                self.send_handled(service, line, command, meta).await
+                self.send_handled(service, line, command, meta)
             }
             Some(&Route::Conducted { service, line }) => {
-                self.conduct(service, line, command, meta).await
+                let bus = self.clone();
+                let conduct = async move { bus.conduct(service, line, command, meta).await };
+                Sent::UnderWay(Box::pin(conduct))
             }
             Some(Route::Read { .. }) | None => {
-                Reply::fresh(Err(Failure::NotServed(C::NAME.into()).into()))
+                Sent::ended(Reply::fresh(Err(Failure::NotServed(C::NAME.into()).into())))
             }
-        }
+        };
+        sent.answer()
     }
 
     /// Sends many commands of one type; they are decided in order (those of one partition), and the
@@ -331,32 +341,6 @@ impl Bus {
         let shelves = shelves.collect::<Result<Vec<_>, _>>()?;
         Ok(Reading { service: &running.service, shelves, now: self.now() })
     }
-}
-
-/// Gives commands to a partition's writer; the receiver brings the answers.
-pub(crate) fn submit<C: Command>(
-    partition: &Partition,
-    handling: &Arc<Handling<C>>,
-    items: Vec<Item<C>>,
-) -> Result<oneshot::Receiver<Vec<Reply<C>>>, Failure> {
-    let (reply, answers) = oneshot::channel();
-    let (handling, decided) = (Arc::clone(handling), Vec::with_capacity(items.len()));
-    partition.submit(Box::new(Task { handling, items, decided, reply }))?;
-    Ok(answers)
-}
-
-pub(crate) async fn answers<C: Command>(
-    submitted: Result<oneshot::Receiver<Vec<Reply<C>>>, Failure>,
-    count: usize,
-) -> Vec<Reply<C>> {
-    let not_done = match submitted {
-        Ok(receiver) => match receiver.await {
-            Ok(replies) => return replies,
-            Err(_) => NotDone::Unknown("the writer ended before it answered".into()),
-        },
-        Err(failure) => NotDone::Failed(failure),
-    };
-    (0..count).map(|_| Reply::fresh(Err(not_done.clone()))).collect()
 }
 
 impl Inner {

@@ -15,8 +15,7 @@ use crate::message::{Key, Meta};
 
 /// A record that is in the log, with its events as they are in memory.
 pub(crate) struct Committed {
-    pub(crate) first_seq: u64,
-    pub(crate) text: String,
+    pub(crate) record: Record,
     pub(crate) events: Vec<CommittedEvent>,
 }
 
@@ -34,22 +33,27 @@ pub(crate) struct CommittedEvent {
 
 impl Committed {
     pub(crate) fn last_seq(&self) -> u64 {
-        self.first_seq + self.events.len() as u64 - 1
+        self.record.last_seq
+    }
+
+    /// The number of the event at `index`.
+    pub(crate) fn seq(&self, index: usize) -> u64 {
+        self.record.first_seq + index as u64
     }
 
     /// The envelope of the event at `index`, as JSON.
     pub(crate) fn envelope(&self, index: usize) -> &str {
-        &self.text[self.events[index].span.clone()]
+        &self.record.events[self.events[index].span.clone()]
     }
 
     /// Tells this record from any other that could stand in its place.
     pub(crate) fn digest(&self) -> String {
-        digest(&self.text)
+        digest(&self.record.events)
     }
 
     /// Each event with its sequence number.
     pub(crate) fn numbered(&self) -> impl Iterator<Item = (u64, &CommittedEvent)> {
-        (self.first_seq..).zip(&self.events)
+        (self.record.first_seq..).zip(&self.events)
     }
 
     /// Reads a record back.
@@ -81,7 +85,7 @@ impl Committed {
                 span: from..from + raw.get().len(),
             });
         }
-        Ok(Self { first_seq: record.first_seq, text: record.events, events })
+        Ok(Self { record, events })
     }
 }
 
@@ -111,7 +115,12 @@ impl<'a> Envelope<'a> {
     }
 }
 
-/// A group in the making: the text of its record, and its events.
+/// So much room for text, in bytes, and for events, a group keeps for the next at most.
+const ROOM_BYTES_MAX: usize = 4 * 1024 * 1024;
+const ROOM_EVENTS_MAX: usize = 16_384;
+
+/// A group in the making: the text of its record, and its events. What it grows into serves one
+/// group after another; a record gets memory of just its size.
 pub(crate) struct Group {
     pub(crate) at: Now,
     text: Vec<u8>,
@@ -129,13 +138,11 @@ pub(crate) struct Author<'a> {
 
 impl Group {
     pub(crate) fn begin(at: Now) -> Self {
-        Self { at, text: b"[".to_vec(), events: Vec::new() }
+        Self { at, text: Vec::new(), events: Vec::new() }
     }
 
     pub(crate) fn push(&mut self, author: &Author<'_>, name: &'static str, event: EventBox) {
-        if !self.events.is_empty() {
-            self.text.push(b',');
-        }
+        self.text.push(if self.events.is_empty() { b'[' } else { b',' });
         let start = self.text.len();
         write_envelope(&mut self.text, author, &event, self.at);
         self.events.push(CommittedEvent {
@@ -149,13 +156,17 @@ impl Group {
         });
     }
 
-    /// The group as a record that begins at `first_seq`, and what it will be once it is committed.
-    pub(crate) fn finish(mut self, first_seq: u64) -> (Record, Committed) {
+    /// The group as a record that begins at `first_seq`; the next group begins at the same moment.
+    pub(crate) fn finish(&mut self, first_seq: u64) -> Committed {
         self.text.push(b']');
-        let text = String::from_utf8(self.text).expect("serde_json writes UTF-8");
+        let text = std::str::from_utf8(&self.text).expect("serde_json writes UTF-8").to_owned();
         let last_seq = first_seq + self.events.len() as u64 - 1;
-        let record = Record { first_seq, last_seq, at_ms: self.at.0, events: text.clone() };
-        (record, Committed { first_seq, text, events: self.events })
+        let record = Record { first_seq, last_seq, at_ms: self.at.0, events: text };
+        let events = self.events.drain(..).collect();
+        self.text.clear();
+        self.text.shrink_to(ROOM_BYTES_MAX);
+        self.events.shrink_to(ROOM_EVENTS_MAX);
+        Committed { record, events }
     }
 }
 

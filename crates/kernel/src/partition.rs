@@ -134,7 +134,7 @@ impl Partition {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         // Whoever comes while it waits for its turn is of the group.
         let turn = writer.begin();
-        let jobs = self.queue.take(self.limits.group_commands);
+        let jobs = self.queue.take(writer.group_commands(self.limits.group_commands));
         writer.run(jobs, turn, &self.queue);
         if let Some(why) = writer.halted() {
             self.queue.close();

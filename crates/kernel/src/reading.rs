@@ -80,14 +80,14 @@ impl Reading<'_> {
     /// When the storage cannot be read.
     pub fn aggregate<A: Aggregate>(&self, key: &str) -> Result<Recorder<A>, StoreError> {
         let kind = self.service.kinds.index_of::<A>();
-        typed(self.shelf_of(key).streams.load(kind, &key.into())?.as_mut())
+        typed(self.shelf_of(key).streams().load(kind, &key.into())?.as_mut())
     }
 
     /// What has happened to an aggregate until this moment, to be told without holding others up.
     #[must_use]
     pub fn past<A: Aggregate>(&self, key: &str) -> Past<A> {
         let kind = self.service.kinds.index_of::<A>();
-        let stream = self.shelf_of(key).streams.stream(kind, &key.into());
+        let stream = self.shelf_of(key).streams().stream(kind, &key.into());
         Past { stream, key: key.into(), aggregate: PhantomData }
     }
 

@@ -2,39 +2,71 @@
 
 use std::sync::Arc;
 
-use crate::bus::{Bus, Running, answers, partition_of, submit};
+use tokio::sync::oneshot;
+
+use crate::bus::{Bus, BusFuture, Running, partition_of};
 use crate::handler::Handling;
 use crate::message::{Command, Key, Meta, Reply};
+use crate::partition::Partition;
 use crate::problem::{Failure, NotDone};
-use crate::task::Item;
+use crate::task::{Item, Task};
+
+/// A command that was sent.
+pub(crate) enum Sent<C: Command> {
+    /// Before the writer of its partition, if that took it.
+    Queued(Result<oneshot::Receiver<Vec<Reply<C>>>, Failure>),
+    /// More is to be done before or after: it begins when it is waited for.
+    UnderWay(BusFuture<Reply<C>>),
+}
+
+impl<C: Command> Sent<C> {
+    pub(crate) fn ended(reply: Reply<C>) -> Self {
+        Self::UnderWay(Box::pin(std::future::ready(reply)))
+    }
+
+    pub(crate) async fn answer(self) -> Reply<C> {
+        match self {
+            Self::Queued(submitted) => {
+                answers(submitted, 1).await.pop().expect("one command has one answer")
+            }
+            Self::UnderWay(work) => work.await,
+        }
+    }
+}
 
 impl Bus {
-    pub(crate) async fn send_handled<C: Command>(
+    pub(crate) fn send_handled<C: Command>(
         &self,
         service: usize,
         line: usize,
         command: C,
         meta: Meta,
-    ) -> Reply<C> {
+    ) -> Sent<C> {
         let running = &self.services()[service];
+        let names_key = command.key().is_some();
         // Where the writer of the command's own partition cannot know the answer that was given.
-        let is_elsewhere = command.key().is_none() || running.partitions.len() > 1;
+        let is_elsewhere = !names_key || running.partitions.len() > 1;
         if is_elsewhere && let Some(reply) = running.kept(&meta) {
-            return reply;
+            return Sent::ended(reply);
         }
         let handling: Arc<Handling<C>> = running.service.handling(line);
-        let found = self.key_of(running, &handling, &command);
-        let agreed = match (command.key(), found) {
-            (Some(_), found) => found.map_err(|not_done| Reply::fresh(Err(not_done))),
-            (None, found) => running.agree_on_place(found, &meta).await,
-        };
-        let key = match agreed {
-            Ok(key) => key,
-            Err(reply) => return reply,
-        };
-        let partition = &running.partitions[partition_of(&key, running.partitions.len())];
-        let submitted = submit(partition, &handling, vec![Item { key, command, meta }]);
-        answers(submitted, 1).await.pop().expect("one command has one answer")
+        match self.key_of(running, &handling, &command) {
+            Ok(key) if names_key => Sent::Queued(running.submit(&handling, key, command, meta)),
+            Err(not_done) if names_key => Sent::ended(Reply::fresh(Err(not_done))),
+            found => {
+                let bus = self.clone();
+                Sent::UnderWay(Box::pin(async move {
+                    let running = &bus.services()[service];
+                    match running.agree_on_place(found, &meta).await {
+                        Ok(key) => {
+                            let submitted = running.submit(&handling, key, command, meta);
+                            Sent::Queued(submitted).answer().await
+                        }
+                        Err(reply) => reply,
+                    }
+                }))
+            }
+        }
     }
 
     /// The key of the aggregate that decides a command.
@@ -53,4 +85,44 @@ impl Bus {
             (None, None) => Err(Failure::NotServed(format!("{} without a key", C::NAME)).into()),
         }
     }
+}
+
+impl Running {
+    /// Gives a command to the writer of its key's partition.
+    fn submit<C: Command>(
+        &self,
+        handling: &Arc<Handling<C>>,
+        key: Key,
+        command: C,
+        meta: Meta,
+    ) -> Result<oneshot::Receiver<Vec<Reply<C>>>, Failure> {
+        let partition = &self.partitions[partition_of(&key, self.partitions.len())];
+        submit(partition, handling, vec![Item { key, command, meta }])
+    }
+}
+
+/// Gives commands to a partition's writer; the receiver brings the answers.
+pub(crate) fn submit<C: Command>(
+    partition: &Partition,
+    handling: &Arc<Handling<C>>,
+    items: Vec<Item<C>>,
+) -> Result<oneshot::Receiver<Vec<Reply<C>>>, Failure> {
+    let (reply, answers) = oneshot::channel();
+    let (handling, decided) = (Arc::clone(handling), Vec::with_capacity(items.len()));
+    partition.submit(Box::new(Task { handling, items, decided, reply }))?;
+    Ok(answers)
+}
+
+pub(crate) async fn answers<C: Command>(
+    submitted: Result<oneshot::Receiver<Vec<Reply<C>>>, Failure>,
+    count: usize,
+) -> Vec<Reply<C>> {
+    let not_done = match submitted {
+        Ok(receiver) => match receiver.await {
+            Ok(replies) => return replies,
+            Err(_) => NotDone::Unknown("the writer ended before it answered".into()),
+        },
+        Err(failure) => NotDone::Failed(failure),
+    };
+    (0..count).map(|_| Reply::fresh(Err(not_done.clone()))).collect()
 }

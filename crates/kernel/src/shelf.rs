@@ -2,13 +2,13 @@
 
 mod settling;
 mod tail;
+mod waiting;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{
     Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
 };
-use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -26,17 +26,8 @@ use crate::stream::Streams;
 use crate::table::{AnyTable, Table};
 use crate::view::AnyView;
 use tail::Tail;
-
-/// Settle when so many events have been applied since the last time.
-pub(crate) const SETTLE_AFTER_EVENTS: u64 = 32_768;
-/// More unsettled events than this and the writer goes slower.
-pub(crate) const UNSETTLED_MANY: u64 = 2 * SETTLE_AFTER_EVENTS;
-/// More unsettled events than this and the writer settles them itself.
-pub(crate) const UNSETTLED_MAX: u64 = 4 * SETTLE_AFTER_EVENTS;
-
-/// The follower's thread is woken for so many events: readers apply fewer by themselves, and many
-/// are applied for less each than few.
-const FOLLOW_AFTER_EVENTS: u64 = 128;
+use waiting::FOLLOW_AFTER_EVENTS;
+pub(crate) use waiting::{Pace, SETTLE_AFTER_EVENTS};
 
 /// Through where changes are set apart.
 #[derive(Clone)]
@@ -46,10 +37,13 @@ pub(super) struct Frozen {
     pub(super) digest: Option<String>,
 }
 
-/// The derived state of one partition, behind one lock.
+/// The derived state of one partition, behind one lock, but for the streams, which have one more.
+/// Who takes several takes them in this order: settling, shelf, streams, pending.
 pub(crate) struct Shelf {
     pub(crate) views: Vec<Box<dyn AnyView>>,
-    pub(crate) streams: Streams,
+    /// Behind a lock of their own: the writer loads from them while views are applied. They change
+    /// only while the shelf is locked, too.
+    streams: Arc<RwLock<Streams>>,
     pub(crate) answers: Table<Answered>,
     pub(crate) timers: Table<()>,
     pub(crate) parked: Table<Parked>,
@@ -67,32 +61,45 @@ pub(crate) struct Shelf {
 }
 
 impl Shelf {
-    pub(crate) fn new(service: &Service, disk: &Arc<dyn RowStore>, limits: Limits) -> Self {
-        let (kinds, snapshot_after) = (Arc::clone(&service.kinds), limits.snapshot_events);
+    /// What the disk holds, settled through this number.
+    pub(crate) fn new(
+        service: &Service,
+        disk: &Arc<dyn RowStore>,
+        limits: Limits,
+        settled: u64,
+    ) -> Self {
+        let (kinds, rows, after) =
+            (Arc::clone(&service.kinds), Arc::clone(disk), limits.snapshot_events);
         let open = |it: &crate::line::Viewed| (it.open)(it.kind, Arc::clone(disk));
         Self {
             views: service.views.iter().map(open).collect(),
-            streams: Streams::new(kinds, Arc::clone(disk), snapshot_after),
+            streams: Arc::new(RwLock::new(Streams::new(kinds, rows, after, settled))),
             answers: Table::new("kernel_answers", Arc::clone(disk)),
             timers: Table::new("kernel_timers", Arc::clone(disk)),
             parked: Table::new("kernel_parked", Arc::clone(disk)),
             cursors: Table::new("kernel_cursors", Arc::clone(disk)),
-            applied: 0,
-            settled: 0,
+            applied: settled,
+            settled,
             end: None,
             frozen: None,
             broken: None,
         }
     }
 
+    pub(crate) fn streams(&self) -> RwLockReadGuard<'_, Streams> {
+        self.streams.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn streams_mut(&self) -> RwLockWriteGuard<'_, Streams> {
+        self.streams.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn apply(&mut self, service: &Service, record: &Arc<Committed>) -> Result<(), StoreError> {
-        for (index, (seq, event)) in record.numbered().enumerate() {
-            if seq > self.applied && event.kind != KindIndex::KERNEL {
-                self.streams.add(record, index);
-            }
-        }
         self.derive(service, record)?;
-        self.end = Some(Arc::clone(record));
+        // What is derived again may have come further than what waits.
+        if self.end.as_ref().is_none_or(|end| end.last_seq() <= record.last_seq()) {
+            self.end = Some(Arc::clone(record));
+        }
         Ok(())
     }
 
@@ -143,7 +150,7 @@ impl Shelf {
         if let Some(frozen) = &self.frozen {
             return frozen.clone();
         }
-        self.streams.freeze();
+        self.streams_mut().freeze();
         self.tables().for_each(AnyTable::freeze);
         let digest = self.end.as_deref().map(Committed::digest);
         let frozen = Frozen { through_seq: self.applied, digest };
@@ -152,7 +159,7 @@ impl Shelf {
     }
 
     fn thaw(&mut self, through: u64, snapshots: &[((KindIndex, Key), u64)]) {
-        self.streams.thaw(snapshots);
+        self.streams_mut().thaw(snapshots);
         self.tables().for_each(AnyTable::thaw);
         self.frozen = None;
         self.settled = through;
@@ -166,6 +173,8 @@ pub(crate) struct Follower {
     disk: Arc<dyn RowStore>,
     limits: Limits,
     shelf: RwLock<Shelf>,
+    /// Those of the shelf.
+    streams: Arc<RwLock<Streams>>,
     /// Committed, not applied yet.
     pending: Mutex<VecDeque<Arc<Committed>>>,
     arrived: Condvar,
@@ -187,14 +196,14 @@ impl Follower {
         limits: Limits,
     ) -> Result<Self, StoreError> {
         let (log, disk) = (Arc::clone(&stores.log), Arc::clone(&stores.rows));
-        let mut shelf = Shelf::new(&service, &disk, limits);
         let settled = disk.settled()?;
-        (shelf.applied, shelf.settled) = (settled, settled);
+        let shelf = Shelf::new(&service, &disk, limits, settled);
         Ok(Self {
             service,
             log,
             disk,
             limits,
+            streams: Arc::clone(&shelf.streams),
             shelf: RwLock::new(shelf),
             pending: Mutex::default(),
             arrived: Condvar::new(),
@@ -246,36 +255,6 @@ impl Follower {
         self.head().saturating_sub(self.settled())
     }
 
-    /// Waits until so much was committed that it is to be applied, at most `at_most`.
-    pub(crate) fn wait(&self, at_most: Duration) {
-        let pending = lock(&self.pending);
-        if self.head().saturating_sub(self.applied()) < FOLLOW_AFTER_EVENTS {
-            let waited = self.arrived.wait_timeout(pending, at_most);
-            drop(waited.unwrap_or_else(PoisonError::into_inner));
-        }
-    }
-
-    /// Waits until so much is applied that it should be settled, if that is looked for, at most
-    /// `at_most`. Says whether it is.
-    pub(crate) fn wait_to_settle(&self, at_most: Duration, is_looked_for: bool) -> bool {
-        let pending = lock(&self.pending);
-        if !is_looked_for || !self.is_settling_due() {
-            let waited = self.settling_due.wait_timeout(pending, at_most);
-            drop(waited.unwrap_or_else(PoisonError::into_inner));
-        }
-        is_looked_for && self.is_settling_due()
-    }
-
-    fn is_settling_due(&self) -> bool {
-        self.applied().saturating_sub(self.settled()) > SETTLE_AFTER_EVENTS
-    }
-
-    /// Waits for the end of a settling, at most `at_most`.
-    pub(crate) fn wait_for_settlement(&self, at_most: Duration) {
-        let waited = self.settlement.wait_timeout(lock(&self.pending), at_most);
-        drop(waited.unwrap_or_else(PoisonError::into_inner));
-    }
-
     /// The state as of the head at this moment, for reading.
     pub(crate) fn read(&self) -> Result<RwLockReadGuard<'_, Shelf>, StoreError> {
         self.follow()?;
@@ -313,7 +292,13 @@ impl Follower {
         if let Some(error) = &shelf.broken {
             return Err(error.clone());
         }
-        let pending = std::mem::take(&mut *lock(&self.pending));
+        let pending = {
+            // Who loads finds a record there or here.
+            let mut streams = shelf.streams_mut();
+            let pending = std::mem::take(&mut *lock(&self.pending));
+            pending.iter().for_each(|record| streams.apply(record));
+            pending
+        };
         for record in pending {
             if let Err(error) = shelf.apply(&self.service, &record) {
                 tracing::warn!(%error, "the views cannot follow the log; they are derived again");
@@ -335,21 +320,23 @@ impl Follower {
         if shelf.broken.is_none() {
             return Ok(());
         }
-        let mut anew = Shelf::new(&self.service, &self.disk, self.limits);
         let (settled, head) = (self.disk.settled()?, self.head());
-        (anew.applied, anew.settled) = (settled, settled);
+        let mut anew = Shelf::new(&self.service, &self.disk, self.limits, settled);
         while anew.applied < head {
             let records = self.log.read_after(anew.applied, SETTLE_AFTER_EVENTS)?;
             if records.is_empty() {
                 return Err(StoreError(format!("the log has nothing after {}", anew.applied)));
             }
             for record in records {
-                let record = Committed::read(record, &self.service.kinds)?;
-                anew.apply(&self.service, &Arc::new(record))?;
+                let record = Arc::new(Committed::read(record, &self.service.kinds)?);
+                anew.streams_mut().apply(&record);
+                anew.apply(&self.service, &record)?;
             }
         }
         self.applied.store(anew.applied, Ordering::Release);
         self.settled.store(settled, Ordering::Release);
+        std::mem::swap(&mut *shelf.streams_mut(), &mut *anew.streams_mut());
+        anew.streams = Arc::clone(&self.streams);
         *shelf = anew;
         Ok(())
     }
@@ -370,11 +357,11 @@ impl Follower {
         kind: KindIndex,
         key: &Key,
     ) -> Result<Box<dyn AnyRecorder>, StoreError> {
-        let shelf = self.as_applied().or_else(|_| self.read())?;
-        let mut recorder = shelf.streams.load(kind, key)?;
+        let streams = self.streams.read().unwrap_or_else(PoisonError::into_inner);
+        let mut recorder = streams.load(kind, key)?;
         let pending = lock(&self.pending);
         let events = pending.iter().flat_map(|record| record.numbered());
-        let events = events.filter(|(seq, _)| *seq > shelf.applied);
+        let events = events.filter(|(seq, _)| *seq > streams.applied());
         let own = events.filter(|(_, event)| event.kind == kind && event.key == *key);
         own.for_each(|(_, event)| recorder.fold_any(event.event.as_any()));
         Ok(recorder)

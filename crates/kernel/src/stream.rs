@@ -45,6 +45,8 @@ pub(crate) struct Streams {
     /// What took so many events to load that a snapshot is due.
     long: Mutex<FxHashSet<Id>>,
     snapshot_after_min: u64,
+    /// They reflect the log through this number.
+    applied: u64,
 }
 
 /// The events of one aggregate as of the moment it was asked for, read without holding anybody up.
@@ -89,10 +91,16 @@ struct Snapshot<'a> {
 }
 
 impl Streams {
-    pub(crate) fn new(kinds: Arc<Kinds>, disk: Arc<dyn RowStore>, snapshot_after_min: u64) -> Self {
+    pub(crate) fn new(
+        kinds: Arc<Kinds>,
+        disk: Arc<dyn RowStore>,
+        snapshot_after_min: u64,
+        applied: u64,
+    ) -> Self {
         Self {
             kinds,
             disk,
+            applied,
             active: Entries::default(),
             frozen: Arc::default(),
             since_snapshot: FxHashMap::default(),
@@ -101,10 +109,19 @@ impl Streams {
         }
     }
 
-    pub(crate) fn add(&mut self, record: &Arc<Committed>, index: usize) {
-        let event = &record.events[index];
-        let id = (event.kind, event.key.clone());
-        self.active.entry(id).or_default().push((Arc::clone(record), index));
+    /// Takes in a record, as far as it is new.
+    pub(crate) fn apply(&mut self, record: &Arc<Committed>) {
+        for (index, (seq, event)) in record.numbered().enumerate() {
+            if seq > self.applied && event.kind != KindIndex::KERNEL {
+                let id = (event.kind, event.key.clone());
+                self.active.entry(id).or_default().push((Arc::clone(record), index));
+            }
+        }
+        self.applied = self.applied.max(record.last_seq());
+    }
+
+    pub(crate) fn applied(&self) -> u64 {
+        self.applied
     }
 
     /// Sets apart what is to be settled, and says what a snapshot is due of.
@@ -201,7 +218,7 @@ impl Stream {
             Ok(true)
         })?;
         for (record, index) in &self.memory {
-            let event_seq = record.first_seq + *index as u64;
+            let event_seq = record.seq(*index);
             if event_seq > seq && event_seq <= through {
                 recorder.fold_any(record.events[*index].event.as_any());
                 folded += 1;
@@ -222,7 +239,7 @@ impl Stream {
         })?;
         let settled = events.last().map_or(after, |event| event.seq);
         for (record, index) in &self.memory {
-            let seq = record.first_seq + *index as u64;
+            let seq = record.seq(*index);
             if events.len() >= limit {
                 break;
             }
@@ -339,7 +356,7 @@ fn row(key: &Key, events: &[(Arc<Committed>, usize)]) -> RowChange {
     let mut value = String::with_capacity(bytes);
     for (record, index) in events {
         value.push_str(if value.is_empty() { r#"[{"seq":"# } else { r#",{"seq":"# });
-        value.push_str(&(record.first_seq + *index as u64).to_string());
+        value.push_str(&record.seq(*index).to_string());
         value.push_str(r#","at":"#);
         value.push_str(&record.events[*index].at.0.to_string());
         value.push_str(r#","event":"#);
@@ -347,7 +364,7 @@ fn row(key: &Key, events: &[(Arc<Committed>, usize)]) -> RowChange {
         value.push('}');
     }
     value.push(']');
-    let first = events.first().map_or(0, |(record, index)| record.first_seq + *index as u64);
+    let first = events.first().map_or(0, |(record, index)| record.seq(*index));
     RowChange { key: stream_key(key, first), value: Some(value) }
 }
 

@@ -128,7 +128,7 @@ impl<'a> Check<'a> {
             partition,
             service,
             head: partition.follower.head(),
-            shelf: Shelf::new(service, &nowhere, Limits::default()),
+            shelf: Shelf::new(service, &nowhere, Limits::default(), 0),
             aggregates: FxHashMap::default(),
             verified: Verified::default(),
         })
@@ -220,7 +220,7 @@ impl<'a> Check<'a> {
         for id in ids {
             self.check(&id)?;
             let (of, key) = (self.service.kinds.get(id.0).name, &id.1);
-            let loaded = self.partition.follower.read()?.streams.load(id.0, key)?;
+            let loaded = self.partition.follower.read()?.streams().load(id.0, key)?;
             let text = |recorder: &dyn AnyRecorder| {
                 recorder.snapshot().map_err(|e| StoreError(e.to_string()))
             };

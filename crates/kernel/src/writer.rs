@@ -1,11 +1,11 @@
 //! The one writer of a partition: decides a group of commands, appends it as one record, answers.
 
+mod cache;
 mod turn;
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 use serde_json::value::RawValue;
@@ -22,12 +22,11 @@ use crate::problem::{Failure, NotDone};
 use crate::queue::Queue;
 use crate::sabotage;
 use crate::service::Service;
-use crate::shelf::{Follower, UNSETTLED_MANY, UNSETTLED_MAX};
+use crate::shelf::{Follower, Pace};
+use cache::{Cache, Id};
 
 /// A handler that breaks is tried once more on a fresh aggregate; then its message is parked.
 const TRIES: usize = 2;
-/// When the views are behind, so long each group waits for them.
-const EASE: Duration = Duration::from_millis(3);
 /// Answers kept by the writer itself until the views surely have them.
 const RECENT_ANSWERS: usize = 20_000;
 
@@ -47,26 +46,15 @@ pub(crate) enum GroupEnding {
     Unknown(String),
 }
 
-type Id = (KindIndex, Key);
-
-/// An aggregate in the writer's memory.
-struct Cached {
-    recorder: Box<dyn AnyRecorder>,
-    /// The group that used it last.
-    group: u64,
-}
-
 /// The writer of one partition. It alone decides and appends.
 pub(crate) struct Writer {
     service: Arc<Service>,
     log: Arc<dyn LogStore>,
     follower: Arc<Follower>,
     clock: Arc<dyn Clock>,
-    cache: FxHashMap<Id, Cached>,
-    cache_max: usize,
+    cache: Cache,
     next_seq: u64,
     group: Group,
-    groups: u64,
     /// Answers of the present group under their keys.
     answers: FxHashMap<Key, Answered>,
     /// Answers of late groups, with the number of the event that keeps each.
@@ -85,16 +73,15 @@ impl Writer {
         let head = log.head()?;
         let last = log.read_after(head.saturating_sub(1), 1)?;
         let at = last.last().map_or(Now(i64::MIN), |record| Now(record.at_ms));
+        let cache = Cache::new(service.name, Arc::clone(&follower), cache_max);
         Ok(Self {
             service,
             log,
             follower,
             clock,
-            cache: FxHashMap::default(),
-            cache_max,
+            cache,
             next_seq: head + 1,
             group: Group::begin(at),
-            groups: 0,
             answers: FxHashMap::default(),
             recent: FxHashMap::default(),
             halted: None,
@@ -104,6 +91,11 @@ impl Writer {
     /// Why this writer takes nothing any more, if so.
     pub(crate) fn halted(&self) -> Option<&str> {
         self.halted.as_deref()
+    }
+
+    /// How many commands the next group may have, of `most`.
+    pub(crate) fn group_commands(&self, most: usize) -> usize {
+        self.follower.pace().group_commands(most)
     }
 
     /// Decides the jobs one after another, commits what they recorded, and only then answers.
@@ -118,7 +110,7 @@ impl Writer {
             let ending = GroupEnding::Failed(failure);
             return jobs.into_iter().for_each(|job| job.answer(&ending));
         }
-        self.groups += 1;
+        self.cache.turn();
         self.group.at = self.clock.now().max(self.group.at);
         for job in &mut jobs {
             job.decide(self);
@@ -170,10 +162,11 @@ impl Writer {
         }
         let mut reason = String::new();
         for _ in 0..TRIES {
-            let recorder = self.recorder(&id)?;
+            let recorder = self.cache.load(&id, &self.group)?;
             match catch(|| (handling.run)(recorder, command.clone(), now)) {
                 Ok(decided) => {
-                    self.drain(&id, handling.of, meta, now);
+                    let author = Author { kind: id.0, of: handling.of, key: &id.1, meta, at: now };
+                    drain(recorder, &mut self.group, &author);
                     let is_kept = decided.is_ok() || !sabotage::is_on("refusal-not-kept");
                     if let Some(idempotency) = meta.idempotency.as_ref().filter(|_| is_kept) {
                         self.keep_answer::<C>(idempotency, &decided, meta);
@@ -199,7 +192,7 @@ impl Writer {
         command: &C,
         now: Now,
     ) -> Result<Reply<C>, Failure> {
-        let mut copy = self.recorder(id)?.copy();
+        let mut copy = self.cache.load(id, &self.group)?.copy();
         let decided = catch(|| (handling.run)(copy.as_mut(), command.clone(), now));
         let decided =
             decided.map_err(|reason| Failure::Broken { command: C::NAME.into(), reason })?;
@@ -222,13 +215,13 @@ impl Writer {
     ) -> Result<(), StoreError> {
         let id = (kind, key.clone());
         let (of, now) = (self.service.kinds.get(kind).name, self.group.at);
-        let recorder = self.recorder(&id)?;
+        let recorder = self.cache.load(&id, &self.group)?;
         if let Err(reason) = catch(|| recorder.wake(now)) {
             tracing::error!(%key, reason, "what runs first broke on a timer");
             self.cache.remove(&id);
             return Ok(());
         }
-        self.drain(&id, of, meta, now);
+        drain(recorder, &mut self.group, &Author { kind, of, key, meta, at: now });
         Ok(())
     }
 
@@ -281,55 +274,27 @@ impl Writer {
         self.record_own(&idempotency.key, meta, KernelEvent::Answered(answered));
     }
 
-    /// The aggregate as the log and the present group have it.
-    fn recorder(&mut self, id: &Id) -> Result<&mut dyn AnyRecorder, StoreError> {
-        if !self.cache.contains_key(id) {
-            let watch = Stopwatch::start();
-            let mut recorder = self.follower.load(id.0, &id.1)?;
-            metrics::histogram!("earmark_load_seconds", "service" => self.service.name)
-                .record(watch.seconds());
-            let own = self.group.events.iter().filter(|it| it.kind == id.0 && it.key == id.1);
-            own.for_each(|it| recorder.fold_any(it.event.as_any()));
-            self.cache.insert(id.clone(), Cached { recorder, group: self.groups });
-        }
-        let cached = self.cache.get_mut(id).expect("just put there");
-        cached.group = self.groups;
-        Ok(cached.recorder.as_mut())
-    }
-
-    /// Moves what an aggregate has recorded into the group.
-    fn drain(&mut self, id: &Id, of: &'static str, meta: &Meta, at: Now) {
-        let Some(cached) = self.cache.get_mut(id) else {
-            return;
-        };
-        let author = Author { kind: id.0, of, key: &id.1, meta, at };
-        let group = &mut self.group;
-        cached.recorder.drain(&mut |name, event| group.push(&author, name, event));
-    }
-
     fn commit(&mut self, queue: &Queue) -> GroupEnding {
         let answers = std::mem::take(&mut self.answers);
         if self.group.events.is_empty() {
             return GroupEnding::Committed;
         }
-        let next = Group::begin(self.group.at);
-        let group = std::mem::replace(&mut self.group, next);
-        let (record, committed) = group.finish(self.next_seq);
-        let committed = Arc::new(committed);
+        let committed = Arc::new(self.group.finish(self.next_seq));
         if sabotage::is_on("views-ahead-of-log") {
             self.follower.publish(Arc::clone(&committed));
         }
         let watch = Stopwatch::start();
         // Not where it would wait for the views and hold up the others.
-        let goes_on = !queue.is_empty() && self.follower.unsettled() < UNSETTLED_MANY;
+        let goes_on = !queue.is_empty() && self.follower.pace() == Pace::Full;
         let append = if goes_on { LogStore::append_and_ask } else { LogStore::append };
-        let appended = append(self.log.as_ref(), &record);
+        let appended = append(self.log.as_ref(), &committed.record);
         metrics::histogram!("earmark_commit_seconds", "service" => self.service.name)
             .record(watch.seconds());
         match appended {
             Ok(()) => {
-                self.next_seq = record.last_seq + 1;
-                let kept = answers.into_iter().map(|(key, it)| (key, (record.last_seq, it)));
+                let last_seq = committed.last_seq();
+                self.next_seq = last_seq + 1;
+                let kept = answers.into_iter().map(|(key, it)| (key, (last_seq, it)));
                 self.recent.extend(kept);
                 if !sabotage::is_on("views-ahead-of-log") {
                     self.follower.publish(committed);
@@ -360,30 +325,28 @@ impl Writer {
 
     fn keep_in_bounds(&mut self) {
         if self.halted.is_none() {
-            let copy = |id: &Id| Some(self.cache.get(id)?.recorder.copy());
+            let copy = |id: &Id| Some(self.cache.known(id)?.copy());
             self.follower.give_copies(self.next_seq - 1, copy);
         }
-        if self.cache.len() > self.cache_max {
-            let keep_from = self.groups.saturating_sub(64);
-            self.cache.retain(|_, cached| cached.group >= keep_from);
-        }
+        self.cache.keep_in_bounds();
         if self.recent.len() > RECENT_ANSWERS {
             let applied = self.follower.applied();
             self.recent.retain(|_, (seq, _)| *seq > applied);
         }
-        let unsettled = self.follower.unsettled();
-        if unsettled <= UNSETTLED_MANY {
+        let pace = self.follower.pace();
+        if pace == Pace::Full {
             return;
         }
         let watch = Stopwatch::start();
-        if unsettled <= UNSETTLED_MAX {
-            self.follower.wait_for_settlement(EASE);
-        } else if let Err(error) = self.follower.settle() {
-            tracing::warn!(%error, "the views cannot keep up with the log");
-        }
+        self.follower.keep_pace(pace);
         metrics::histogram!("earmark_wait_for_views_seconds", "service" => self.service.name)
             .record(watch.seconds());
     }
+}
+
+/// Moves what an aggregate has recorded into the group.
+fn drain(recorder: &mut dyn AnyRecorder, group: &mut Group, author: &Author<'_>) {
+    recorder.drain(&mut |name, event| group.push(author, name, event));
 }
 
 /// Runs what may panic; what the panic said is the error.

@@ -21,7 +21,7 @@ impl Follower {
             }
             let Frozen { through_seq, digest } = shelf.freeze();
             let frozen: Vec<_> = shelf.tables().map(|it| (it.name(), it.frozen())).collect();
-            let streams = shelf.streams.frozen();
+            let streams = shelf.streams().frozen();
             (Settlement { through_seq, tables: Vec::new() }, digest, frozen, streams)
         };
         let (tables, snapshots) = streams.snapshots(settlement.through_seq, &self.copies)?;

@@ -121,3 +121,26 @@ fn time_in_the_log_never_goes_back() {
     let at: Vec<_> = world.disk(0).records().iter().map(|it| it.at_ms).collect();
     assert_eq!(at, [5_000, 5_000]);
 }
+
+#[test]
+fn an_aggregate_is_loaded_while_the_views_are_held() {
+    let world = World::new(vec![plain()]);
+    world.send(add("a", 1)).unwrap();
+    let partition = &world.bus.services()[0].partitions[0];
+    for (key, sum) in [("a", 3), ("b", 2)] {
+        let mut sent = pin!(world.bus.send_as(add(key, 2), Meta::default()));
+        let views = partition.follower.write().unwrap();
+        assert!(partition.write(), "decided and committed, and what is not known was loaded");
+        drop(views);
+        let Poll::Ready(reply) = poll(sent.as_mut()) else { panic!("it is answered") };
+        assert_eq!(reply.ending, Ok(sum));
+    }
+}
+
+#[test]
+fn a_command_that_names_its_aggregate_is_queued_before_anybody_waits_for_it() {
+    let world = World::new(vec![plain()]);
+    drop(world.bus.send_as(add("a", 1), Meta::default()));
+    assert!(world.bus.step());
+    assert_eq!(world.send(add("a", 1)), Ok(2));
+}

@@ -42,8 +42,8 @@ impl Writer {
         let last = committed.last_seq();
         for event in &committed.events {
             if event.kind != KindIndex::KERNEL {
-                if let Some(cached) = self.cache.get_mut(&(event.kind, event.key.clone())) {
-                    cached.recorder.fold_any(event.event.as_any());
+                if let Some(recorder) = self.cache.known(&(event.kind, event.key.clone())) {
+                    recorder.fold_any(event.event.as_any());
                 }
                 continue;
             }
