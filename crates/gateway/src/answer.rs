@@ -1,8 +1,9 @@
 //! Answers: a typed value, its status and its header, and nothing that changes from one time to
 //! the next, so that an answer given again has the same bytes.
 
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::Response;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
@@ -10,6 +11,9 @@ use crate::problem::Problem;
 
 /// What a route gives back.
 pub(crate) type Answered = Result<Response, Problem>;
+
+/// Most answers have at most so many header fields.
+const HEADERS: usize = 12;
 
 /// What stands for itself in a path's segment (RFC 3986, section 2.3).
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -22,8 +26,13 @@ pub(crate) fn json(status: u16, body: &impl Serialize) -> Response {
 
 /// An answer of any media type.
 pub(crate) fn bytes(status: u16, media_type: &'static str, body: impl Into<Vec<u8>>) -> Response {
-    let status = StatusCode::from_u16(status).expect("routes name real statuses");
-    (status, [(header::CONTENT_TYPE, media_type)], body.into()).into_response()
+    let mut answer = Response::new(Body::from(body.into()));
+    *answer.status_mut() = StatusCode::from_u16(status).expect("routes name real statuses");
+    // All that an answer has, at once.
+    let mut headers = HeaderMap::with_capacity(HEADERS);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    *answer.headers_mut() = headers;
+    answer
 }
 
 /// An answer with a header; what cannot stand in one is left out.

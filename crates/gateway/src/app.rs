@@ -3,13 +3,9 @@
 use std::sync::{Arc, OnceLock};
 
 use axum::Router;
-use axum::extract::Request;
-use axum::response::Response;
 use earmark_kernel::Bus;
 use tokio::sync::{Semaphore, watch};
-use tower_service::Service;
 
-use crate::guard;
 use crate::measure::{Metrics, RouteMeter};
 use crate::routes::Pages;
 use crate::settings::Settings;
@@ -35,19 +31,6 @@ pub(crate) struct App {
 pub(crate) struct Edge {
     pub(crate) app: Arc<App>,
     pub(crate) router: Router,
-    /// The routes are others': requests go to them as they come.
+    /// The routes are others': requests go to them, and answers come back, as they are.
     pub(crate) is_bare: bool,
-}
-
-impl Edge {
-    /// Answers a request, whatever happens.
-    pub(crate) async fn answer(&self, request: Request) -> Response {
-        if !self.is_bare {
-            return guard::pass(self, request).await;
-        }
-        match self.router.clone().call(request).await {
-            Ok(answer) => answer,
-            Err(never) => match never {},
-        }
-    }
 }

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use earmark_kernel::{Idempotency, Key, Meta, Query};
 use serde::de::value::{Error as ValueError, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer};
@@ -13,6 +13,10 @@ use crate::app::App;
 use crate::body::Form;
 use crate::json::{self, Object};
 use crate::problem::Problem;
+
+pub(crate) static X_CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
+static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The most characters of an `Idempotency-Key`.
 pub(crate) const KEY_CHARS_MAX: usize = 255;
@@ -23,10 +27,11 @@ pub(crate) const CORRELATION_CHARS_MAX: usize = 64;
 pub(crate) struct Ask {
     pub(crate) app: Arc<App>,
     pub(crate) method: Method,
-    /// Path and query as they were sent.
-    pub(crate) target: String,
+    pub(crate) uri: Uri,
     pub(crate) path: Vec<(String, String)>,
     pub(crate) query: Vec<(String, String)>,
+    /// What this request belongs to.
+    pub(crate) correlation: Option<Key>,
     pub(crate) headers: HeaderMap,
     pub(crate) form: Form,
     pub(crate) body: Bytes,
@@ -99,7 +104,7 @@ impl Ask {
     /// What is to be said about the command that this request is.
     pub(crate) fn meta(&self) -> Result<Meta, Problem> {
         Ok(Meta {
-            correlation: self.correlation()?,
+            correlation: self.correlation.clone(),
             idempotency: self.idempotency()?,
             dry_run: self.flag("dry_run")?,
             ..Meta::default()
@@ -107,24 +112,14 @@ impl Ask {
     }
 
     fn idempotency(&self) -> Result<Option<Idempotency>, Problem> {
-        let Some(key) = visible(&self.headers, "Idempotency-Key", KEY_CHARS_MAX)? else {
+        let (name, told) = (&IDEMPOTENCY_KEY, "Idempotency-Key");
+        let Some(key) = visible(&self.headers, name, told, KEY_CHARS_MAX)? else {
             return Ok(None);
         };
-        let head = format!("{} {}\n", self.method, self.target);
+        let target = self.uri.path_and_query().map_or("", |it| it.as_str());
+        let head = format!("{} {target}\n", self.method);
         let request = [head.as_bytes(), &self.body].concat();
         Ok(Some(Idempotency::of(key, &request)))
-    }
-
-    /// What this request belongs to: as the caller names it, or as its trace does
-    /// (W3C Trace Context; one that cannot be read is left out, as it demands).
-    pub(crate) fn correlation(&self) -> Result<Option<Key>, Problem> {
-        if let Some(named) = visible(&self.headers, "X-Correlation-Id", CORRELATION_CHARS_MAX)? {
-            return Ok(Some(named.into()));
-        }
-        let trace = self.headers.get("traceparent").and_then(|it| it.to_str().ok());
-        let id = trace.and_then(|it| it.split('-').nth(1));
-        let is_id = |it: &&str| it.len() == 32 && it.bytes().all(|byte| byte.is_ascii_hexdigit());
-        Ok(id.filter(is_id).map(Key::from))
     }
 
     /// The entity tags of `If-Match`, without quotes; empty: nothing is demanded.
@@ -173,10 +168,24 @@ pub(crate) fn entity_tags(value: &HeaderValue) -> Result<Vec<String>, Problem> {
     }
 }
 
-/// A header of visible ASCII characters, given at most once.
+/// What a request belongs to: as the caller names it, or as its trace does (W3C Trace Context; one
+/// that cannot be read is left out, as it demands).
+pub(crate) fn correlation(headers: &HeaderMap) -> Result<Option<Key>, Problem> {
+    let (name, told) = (&X_CORRELATION_ID, "X-Correlation-Id");
+    if let Some(named) = visible(headers, name, told, CORRELATION_CHARS_MAX)? {
+        return Ok(Some(named.into()));
+    }
+    let trace = headers.get(&TRACEPARENT).and_then(|it| it.to_str().ok());
+    let id = trace.and_then(|it| it.split('-').nth(1));
+    let is_id = |it: &&str| it.len() == 32 && it.bytes().all(|byte| byte.is_ascii_hexdigit());
+    Ok(id.filter(is_id).map(Key::from))
+}
+
+/// A header of visible ASCII characters, given at most once; `told` is its name as we write it.
 pub(crate) fn visible<'h>(
     headers: &'h HeaderMap,
-    name: &str,
+    name: &HeaderName,
+    told: &str,
     chars_max: usize,
 ) -> Result<Option<&'h str>, Problem> {
     let mut given = headers.get_all(name).iter();
@@ -190,8 +199,8 @@ pub(crate) fn visible<'h>(
     match text.filter(is_visible) {
         Some(text) if given.next().is_none() => Ok(Some(text)),
         _ => {
-            let detail = format!("{name} must be 1 to {chars_max} visible ASCII characters, once");
-            Err(Problem::input(name, detail))
+            let detail = format!("{told} must be 1 to {chars_max} visible ASCII characters, once");
+            Err(Problem::input(told, detail))
         }
     }
 }

@@ -1,6 +1,9 @@
 //! The body of a request, read within its limits of size and time.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -18,7 +21,7 @@ use crate::settings::Settings;
 /// # Errors
 /// When it is larger, or takes too long, or does not come to its end.
 pub(crate) async fn read(
-    body: Body,
+    mut body: Body,
     max: usize,
     settings: &Settings,
     room: &Arc<Semaphore>,
@@ -27,8 +30,23 @@ pub(crate) async fn read(
     if body.size_hint().lower() > max as u64 {
         return Err(too_large(max));
     }
-    let pieces = collect(body, max, settings.body_idle_timeout, room);
-    match timeout(settings.body_timeout, pieces).await {
+    // Most bodies have come whole, with their header.
+    let mut begun = Bytes::new();
+    let first = poll_fn(|context| Poll::Ready(Pin::new(&mut body).poll_frame(context)));
+    if let Poll::Ready(piece) = first.await {
+        let Some(piece) = piece else {
+            return Ok(begun);
+        };
+        begun = piece.map_err(|_| cut_off())?.into_data().unwrap_or_default();
+        if begun.len() > max {
+            return Err(too_large(max));
+        }
+        if body.is_end_stream() {
+            return Ok(begun);
+        }
+    }
+    let pieces = collect(body, begun, max, settings.body_idle_timeout, room);
+    match timeout(settings.body_timeout, Box::pin(pieces)).await {
         Ok(read) => read,
         Err(_) => Err(too_slow()),
     }
@@ -36,6 +54,7 @@ pub(crate) async fn read(
 
 async fn collect(
     mut body: Body,
+    begun: Bytes,
     max: usize,
     idle: Duration,
     room: &Arc<Semaphore>,
@@ -43,20 +62,19 @@ async fn collect(
     let mut bytes = Vec::new();
     // What has arrived takes its part of the room that all bodies have, until this one is whole.
     let mut taken = Vec::new();
+    let mut next = begun;
     loop {
+        if bytes.len() + next.len() > max {
+            return Err(too_large(max));
+        }
+        let size = u32::try_from(next.len()).map_err(|_| too_large(max))?;
+        taken.push(Arc::clone(room).try_acquire_many_owned(size).map_err(|_| no_room())?);
+        bytes.extend_from_slice(&next);
         let piece = timeout(idle, body.frame()).await.map_err(|_| too_slow())?;
         let Some(piece) = piece else {
             return Ok(bytes.into());
         };
-        let Ok(data) = piece.map_err(|_| cut_off())?.into_data() else {
-            continue;
-        };
-        if bytes.len() + data.len() > max {
-            return Err(too_large(max));
-        }
-        let size = u32::try_from(data.len()).map_err(|_| too_large(max))?;
-        taken.push(Arc::clone(room).try_acquire_many_owned(size).map_err(|_| no_room())?);
-        bytes.extend_from_slice(&data);
+        next = piece.map_err(|_| cut_off())?.into_data().unwrap_or_default();
     }
 }
 

@@ -106,14 +106,15 @@ impl<A> Done<A> {
         self.replayed
     }
 
-    /// The answer in JSON.
-    pub(crate) fn json(self, status: u16, body: &impl Serialize) -> Response {
+    /// The answer in JSON, what is told of it.
+    pub(crate) fn json<B: Serialize>(self, status: u16, told: impl FnOnce(A) -> B) -> Response {
         let (status, replayed) = (self.status(status), self.replayed);
+        let body = told(self.answer);
         let answer = match self.events {
-            None => answer::json(status, body),
+            None => answer::json(status, &body),
             Some(events) => {
                 let dry_run = DryRun { dry_run: true, events };
-                answer::json(status, &Rehearsed { body, dry_run })
+                answer::json(status, &Rehearsed { body: &body, dry_run })
             }
         };
         mark(answer, replayed)

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -17,6 +17,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::app::Edge;
+use crate::guard::Passing;
 use crate::patience::{PatientStream, Phase, PhaseCell};
 use crate::problem::{Problem, kinds};
 use crate::tasks::rest;
@@ -115,15 +116,28 @@ struct OneByOne {
 impl Service<Request<Incoming>> for OneByOne {
     type Response = Response<Answering>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+    type Future = Asked;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, request: Request<Incoming>) -> Asked {
         self.phase.set(Phase::Busy);
-        let (edge, phase) = (Arc::clone(&self.edge), self.phase.clone());
-        Box::pin(async move {
-            let answer = edge.answer(request.map(Body::new)).await;
-            Ok(answer.map(|body| Answering { body, phase }))
-        })
+        let passing = Passing::begin(&self.edge, request.map(Body::new));
+        Asked { passing, phase: self.phase.clone() }
+    }
+}
+
+/// A request that is not answered yet.
+struct Asked {
+    passing: Passing,
+    phase: PhaseCell,
+}
+
+impl Future for Asked {
+    type Output = Result<Response<Answering>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let answer = ready!(Pin::new(&mut self.passing).poll(context));
+        let phase = self.phase.clone();
+        Poll::Ready(Ok(answer.map(|body| Answering { body, phase })))
     }
 }
 

@@ -1,28 +1,38 @@
 //! From a line of a route's table to what the router calls: reads the request, runs the route, and
 //! lets a command go on when its client is gone.
 
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
+use axum::body::{Body, Bytes};
 use axum::extract::{FromRequestParts, RawPathParams, Request};
 use axum::http::HeaderValue;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodFilter, MethodRouter, on};
+use axum::routing::{MethodFilter, MethodRouter, on_service};
+use hyper::body::Body as _;
+use tower_service::Service;
 
 use crate::answer::Answered;
 use crate::app::App;
-use crate::ask::Ask;
+use crate::ask::{Ask, X_CORRELATION_ID, correlation};
 use crate::body::{self, Form};
 use crate::measure::RouteMeter;
 use crate::openapi::{BodyRule, Operation};
 use crate::problem::Problem;
 use crate::query;
-use crate::tasks::caught;
+use crate::tasks::poll_caught;
 
-/// What a route needs to know of its operation while it serves.
-struct Line {
+/// A line of a route's table at work: what it needs to know of its operation while it serves.
+struct Line<F> {
+    app: Arc<App>,
+    run: F,
     meter: RouteMeter,
     query_names: Vec<&'static str>,
+    has_path: bool,
     body: BodyRule,
     is_command: bool,
 }
@@ -30,88 +40,122 @@ struct Line {
 /// What the router calls for an operation.
 pub(crate) fn endpoint<F, A>(app: &Arc<App>, operation: &Operation, run: F) -> MethodRouter
 where
-    F: Fn(Ask) -> A + Clone + Send + Sync + 'static,
+    F: Fn(Ask) -> A + Send + Sync + 'static,
     A: Future<Output = Answered> + Send + 'static,
 {
     let line = Line {
+        app: Arc::clone(app),
+        run,
         meter: RouteMeter::of(operation.path),
         query_names: operation.query_names(),
+        has_path: operation.path.contains('{'),
         body: operation.body,
         is_command: operation.is_command,
     };
     let filter = MethodFilter::try_from(operation.method.clone()).expect("a usual method");
-    let (app, line) = (Arc::clone(app), Arc::new(line));
-    on(filter, move |request: Request| {
-        let (app, line, run) = (Arc::clone(&app), Arc::clone(&line), run.clone());
-        // What it holds is some kilobytes, and what is given here is moved through the router.
-        Box::pin(async move {
-            let method = request.method().clone();
-            line.meter.measure(&method, serve(&app, &line, run, request)).await
-        })
-    })
+    on_service(filter, Endpoint(Arc::new(line)))
 }
 
-async fn serve<F, A>(app: &Arc<App>, line: &Line, run: F, request: Request) -> Answered
+struct Endpoint<F>(Arc<Line<F>>);
+
+impl<F> Clone for Endpoint<F> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<F, A> Service<Request> for Endpoint<F>
+where
+    F: Fn(Ask) -> A + Send + Sync + 'static,
+    A: Future<Output = Answered> + Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let line = Arc::clone(&self.0);
+        Box::pin(async move {
+            let measuring = RouteMeter::start(request.method());
+            let answered = line.serve(request).await;
+            let answer = answered.unwrap_or_else(IntoResponse::into_response);
+            line.meter.stop(&measuring, &answer);
+            Ok(answer)
+        })
+    }
+}
+
+impl<F, A> Line<F>
 where
     F: Fn(Ask) -> A,
     A: Future<Output = Answered> + Send + 'static,
 {
-    let ask = read(app, line, request).await?;
-    let correlation = ask.correlation()?;
-    let work = Box::pin(run(ask));
-    let ended = if line.is_command {
-        // The client may go; what it has asked for is done whole.
-        app.tasks.carry(work).await
-    } else {
-        caught(work).await
-    };
-    let mut answer = match ended {
-        Ok(answered) => answered.unwrap_or_else(IntoResponse::into_response),
-        Err(broken) => Problem::broken(&broken).into_response(),
-    };
-    if let Some(value) = correlation.and_then(|it| HeaderValue::from_str(&it).ok()) {
-        answer.headers_mut().insert("x-correlation-id", value);
+    async fn serve(&self, request: Request) -> Answered {
+        let ask = self.read(request).await?;
+        let correlation = ask.correlation.clone();
+        let work = Box::pin((self.run)(ask));
+        let ended = if self.is_command {
+            // The client may go; what it has asked for is done whole.
+            self.app.tasks.carry(work).await
+        } else {
+            let mut work = work;
+            poll_fn(|context| poll_caught(work.as_mut(), context)).await
+        };
+        let mut answer = match ended {
+            Ok(answered) => answered.unwrap_or_else(IntoResponse::into_response),
+            Err(broken) => Problem::broken(&broken).into_response(),
+        };
+        if let Some(value) = correlation.and_then(|it| HeaderValue::from_str(&it).ok()) {
+            answer.headers_mut().insert(&X_CORRELATION_ID, value);
+        }
+        Ok(answer)
     }
-    Ok(answer)
-}
 
-/// Reads what was asked: the path, the query and the body, each as the operation takes it.
-async fn read(app: &Arc<App>, line: &Line, request: Request) -> Result<Ask, Problem> {
-    let (mut parts, content) = request.into_parts();
-    let path = path(&mut parts).await?;
-    let query = query::parse(parts.uri.query().unwrap_or_default())?;
-    if let Some((name, _)) =
-        query.iter().find(|(name, _)| !line.query_names.contains(&name.as_str()))
-    {
-        let detail = format!("there is no parameter {name:?} here");
-        return Err(Problem::input(name.clone(), detail));
+    /// Reads what was asked: the path, the query and the body, each as the operation takes it.
+    async fn read(&self, request: Request) -> Result<Ask, Problem> {
+        let (mut parts, content) = request.into_parts();
+        let path = if self.has_path { path(&mut parts).await? } else { Vec::new() };
+        let query = query::parse(parts.uri.query().unwrap_or_default())?;
+        if let Some((name, _)) =
+            query.iter().find(|(name, _)| !self.query_names.contains(&name.as_str()))
+        {
+            let detail = format!("there is no parameter {name:?} here");
+            return Err(Problem::input(name.clone(), detail));
+        }
+        let mut ask = Ask {
+            app: Arc::clone(&self.app),
+            method: parts.method,
+            uri: parts.uri,
+            path,
+            query,
+            correlation: None,
+            headers: parts.headers,
+            form: Form::Json,
+            body: Bytes::new(),
+        };
+        if self.body != BodyRule::None {
+            self.read_body(content, &mut ask).await?;
+        }
+        ask.correlation = correlation(&ask.headers)?;
+        Ok(ask)
     }
-    let settings = &app.settings;
-    let max = match line.body {
-        BodyRule::Bulk => settings.bulk_bytes_max,
-        _ => settings.body_bytes_max,
-    };
-    let takes_body = line.body != BodyRule::None;
-    let mut form = Form::Json;
-    if takes_body && (line.body != BodyRule::OptionalObject || has_body(&content)) {
-        form = body::form(&parts.headers, line.body == BodyRule::Bulk)?;
+
+    async fn read_body(&self, content: Body, ask: &mut Ask) -> Result<(), Problem> {
+        if self.body != BodyRule::OptionalObject || !content.is_end_stream() {
+            ask.form = body::form(&ask.headers, self.body == BodyRule::Bulk)?;
+        }
+        let settings = &self.app.settings;
+        let max = match self.body {
+            BodyRule::Bulk => settings.bulk_bytes_max,
+            _ => settings.body_bytes_max,
+        };
+        ask.body = body::read(content, max, settings, &self.app.bodies).await?;
+        Ok(())
     }
-    let body = if takes_body {
-        body::read(content, max, settings, &app.bodies).await?
-    } else {
-        axum::body::Bytes::new()
-    };
-    let target = parts.uri.path_and_query().map_or("", |it| it.as_str()).to_owned();
-    Ok(Ask {
-        app: Arc::clone(app),
-        method: parts.method,
-        target,
-        path,
-        query,
-        headers: parts.headers,
-        form,
-        body,
-    })
 }
 
 async fn path(parts: &mut Parts) -> Result<Vec<(String, String)>, Problem> {
@@ -120,23 +164,18 @@ async fn path(parts: &mut Parts) -> Result<Vec<(String, String)>, Problem> {
     Ok(read.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
 }
 
-fn has_body(body: &axum::body::Body) -> bool {
-    use hyper::body::Body as _;
-    !body.is_end_stream()
-}
-
 /// The answer to an address that is not there.
 pub(crate) async fn nowhere(app: Arc<App>, request: Request) -> Response {
     let detail = format!("there is nothing at {}", request.uri().path());
     let problem = Problem::new(&crate::problem::kinds::NOT_FOUND, detail).at("path");
-    app.no_route.measure(request.method(), async { problem }).await
+    app.no_route.answer(request.method(), problem)
 }
 
 /// The answer to a method that an address does not have; the router adds `Allow`.
 pub(crate) async fn no_such_method(app: Arc<App>, request: Request) -> Response {
     let detail = format!("{} is not allowed here", request.method());
     let problem = Problem::new(&crate::problem::kinds::METHOD_NOT_ALLOWED, detail).at("method");
-    app.no_route.measure(request.method(), async { problem }).await
+    app.no_route.answer(request.method(), problem)
 }
 
 #[cfg(test)]

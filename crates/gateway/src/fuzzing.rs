@@ -4,7 +4,7 @@
 
 use std::fmt::Debug;
 
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use earmark_contracts::allocation::{Allocate, CreateBatch, Hold, Return, Ship};
 use earmark_contracts::values::{BatchReference, Day, LineId, OrderId, Sku};
 use serde::Serialize;
@@ -71,8 +71,9 @@ pub fn headers(bytes: &[u8]) {
     for (name, max) in
         [("idempotency-key", KEY_CHARS_MAX), ("x-correlation-id", CORRELATION_CHARS_MAX)]
     {
-        headers.insert(name, value.clone());
-        match ask::visible(&headers, name, max) {
+        let field = HeaderName::from_static(name);
+        headers.insert(&field, value.clone());
+        match ask::visible(&headers, &field, name, max) {
             Ok(text) => assert!(text.is_some_and(|it| !it.is_empty() && it.len() <= max)),
             Err(problem) => is_told(&problem),
         }

@@ -1,35 +1,72 @@
 //! What every request passes before its route, and every answer after it.
 
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Version, header};
 use axum::response::{IntoResponse, Response};
+use axum::routing::future::RouteFuture;
 use tower_service::Service;
 
 use crate::app::{App, Edge};
 use crate::problem::{Problem, kinds};
-use crate::tasks::caught;
+use crate::tasks::{caught, poll_caught};
 
 /// Routes that need no key: they tell whether the server lives, and nothing else.
 pub(crate) const OPEN_ROUTES: [&str; 2] = ["/healthz", "/readyz"];
 
-/// Answers a request, whatever happens.
-pub(crate) async fn pass(edge: &Edge, request: Request) -> Response {
-    let mut answer = match check(&edge.app, &request) {
-        Ok(()) => route(edge, request).await,
-        Err(problem) => edge.app.no_route.measure(request.method(), async { problem }).await,
-    };
-    protect(&mut answer);
-    answer
+/// The answer to a request, whatever happens.
+pub(crate) struct Passing {
+    step: Step,
+    is_bare: bool,
 }
 
-async fn route(edge: &Edge, request: Request) -> Response {
-    // What breaks outside of a route's own work breaks this request alone.
-    let mut router = edge.router.clone();
-    match caught(async move { router.call(request).await }).await {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(never)) => match never {},
-        Err(broke) => Problem::broken(&broke).into_response(),
+enum Step {
+    Routed(RouteFuture<Infallible>),
+    /// None: it is given.
+    Answered(Option<Response>),
+}
+
+impl Passing {
+    pub(crate) fn begin(edge: &Edge, request: Request) -> Self {
+        let is_bare = edge.is_bare;
+        let checked = if is_bare { Ok(()) } else { check(&edge.app, &request) };
+        let step = match checked {
+            Ok(()) => {
+                // What breaks outside of a route's own work breaks this request alone.
+                let mut router = edge.router.clone();
+                match caught(move || router.call(request)) {
+                    Ok(routed) => Step::Routed(routed),
+                    Err(broke) => Step::Answered(Some(Problem::broken(&broke).into_response())),
+                }
+            }
+            Err(problem) => {
+                Step::Answered(Some(edge.app.no_route.answer(request.method(), problem)))
+            }
+        };
+        Self { step, is_bare }
+    }
+}
+
+impl Future for Passing {
+    type Output = Response;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Response> {
+        let mut answer = match &mut self.step {
+            Step::Routed(routed) => match ready!(poll_caught(Pin::new(routed), context)) {
+                Ok(Ok(answer)) => answer,
+                Ok(Err(never)) => match never {},
+                Err(broke) => Problem::broken(&broke).into_response(),
+            },
+            Step::Answered(answer) => answer.take().expect("what has ended is not asked again"),
+        };
+        if !self.is_bare {
+            protect(&mut answer);
+        }
+        Poll::Ready(answer)
     }
 }
 
@@ -98,8 +135,7 @@ fn protect(answer: &mut Response<Body>) {
         ),
     ];
     let headers = answer.headers_mut();
-    // With what the connection adds, at once.
-    headers.reserve(PROTECTION.len() + 2);
+    headers.reserve(PROTECTION.len());
     for (name, value) in PROTECTION {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }

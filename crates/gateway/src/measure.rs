@@ -10,6 +10,8 @@ use metrics::{Counter, Histogram, Label};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use thiserror::Error;
 
+use crate::problem::Problem;
+
 /// Seconds, from what memory takes to what a client gives up at.
 const SECONDS: [f64; 16] = [
     0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
@@ -104,16 +106,22 @@ impl RouteMeter {
         Self { route, seconds, answered: RwLock::default() }
     }
 
-    /// Does what answers a request, and counts the answer.
-    pub(crate) async fn measure(
-        &self,
-        method: &Method,
-        work: impl Future<Output: IntoResponse>,
-    ) -> Response {
-        let (method, watch) = (known_method(method), Stopwatch::start());
-        let answer = work.await.into_response();
-        self.seconds.record(watch.seconds());
-        self.count((method, answer.status().as_u16()));
+    /// A request begins.
+    pub(crate) fn start(method: &Method) -> Measuring {
+        Measuring { method: known_method(method), watch: Stopwatch::start() }
+    }
+
+    /// It is answered, with this.
+    pub(crate) fn stop(&self, measuring: &Measuring, answer: &Response) {
+        self.seconds.record(measuring.watch.seconds());
+        self.count((measuring.method, answer.status().as_u16()));
+    }
+
+    /// Answers a request at once.
+    pub(crate) fn answer(&self, method: &Method, problem: Problem) -> Response {
+        let measuring = Self::start(method);
+        let answer = problem.into_response();
+        self.stop(&measuring, &answer);
         answer
     }
 
@@ -132,6 +140,12 @@ impl RouteMeter {
         let mut answered = self.answered.write().unwrap_or_else(PoisonError::into_inner);
         answered.insert(what, counter);
     }
+}
+
+/// A request that is not answered yet.
+pub(crate) struct Measuring {
+    method: &'static str,
+    watch: Stopwatch,
 }
 
 /// Methods that metrics tell apart; whatever else a client thinks of is one.

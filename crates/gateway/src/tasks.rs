@@ -154,19 +154,19 @@ impl Display for Broke {
     }
 }
 
-/// Does a work; when it panics, that is told, and nothing else ends.
-pub(crate) async fn caught<T>(work: impl Future<Output = T>) -> Result<T, Broke> {
-    let mut work = pin!(work);
-    std::future::poll_fn(|context| poll_caught(work.as_mut(), context)).await
+/// Does something; when it panics, that is told, and nothing else ends.
+pub(crate) fn caught<T>(run: impl FnOnce() -> T) -> Result<T, Broke> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|payload| Broke::of(payload.as_ref()))
 }
 
-fn poll_caught<T>(
+/// Does a part of a work, in the same way.
+pub(crate) fn poll_caught<T>(
     work: Pin<&mut impl Future<Output = T>>,
     context: &mut Context<'_>,
 ) -> Poll<Result<T, Broke>> {
-    match catch_unwind(AssertUnwindSafe(|| work.poll(context))) {
+    match caught(|| work.poll(context)) {
         Ok(polled) => polled.map(Ok),
-        Err(payload) => Poll::Ready(Err(Broke::of(payload.as_ref()))),
+        Err(broke) => Poll::Ready(Err(broke)),
     }
 }
 

@@ -125,10 +125,10 @@ fn if_match(operation: Operation) -> Operation {
 async fn create_batch(ask: Ask) -> Answered {
     let done = ask.send(ask.object::<CreateBatch>()?).await?;
     let status = if done.answer.existed { 200 } else { 201 };
-    let body = BatchAdded { batch: done.answer.batch.clone(), moved: done.answer.moved.clone() };
-    let location = answer::address("/v1/batches", &[&body.batch.reference.0]);
+    let location = answer::address("/v1/batches", &[&done.answer.batch.reference.0]);
     let is_created = done.status(status) == 201;
-    let answer = tagged(done, status, &body, &body.batch);
+    let tag = batch_etag(&done.answer.batch);
+    let answer = tagged(done, status, &tag, |it| BatchAdded { batch: it.batch, moved: it.moved });
     Ok(match is_created {
         true => answer::with_header(answer, header::LOCATION, &location),
         false => answer,
@@ -174,16 +174,21 @@ async fn close_batch(ask: Ask) -> Answered {
 }
 
 fn changed(done: Done<BatchChanged>) -> Response {
-    let body = done.answer.clone();
-    tagged(done, 200, &body, &body.batch)
+    let tag = batch_etag(&done.answer.batch);
+    tagged(done, 200, &tag, |changed| changed)
 }
 
 /// An answer with the entity tag of the batch; one that is only rehearsed has none.
-fn tagged<A>(done: Done<A>, status: u16, body: &impl Serialize, batch: &BatchState) -> Response {
+fn tagged<A, B: Serialize>(
+    done: Done<A>,
+    status: u16,
+    tag: &str,
+    told: impl FnOnce(A) -> B,
+) -> Response {
     let is_dry_run = done.is_dry_run();
-    let answer = done.json(status, body);
+    let answer = done.json(status, told);
     if is_dry_run {
         return answer;
     }
-    answer::with_header(answer, header::ETAG, &format!("\"{}\"", batch_etag(batch)))
+    answer::with_header(answer, header::ETAG, &format!("\"{tag}\""))
 }

@@ -100,7 +100,7 @@ async fn add(ask: Ask) -> Answered {
     };
     let done = ask.send_or(command, batch_refused).await?;
     if done.is_dry_run() {
-        return Ok(done.json(200, &Nothing {}));
+        return Ok(done.json(200, |_| Nothing {}));
     }
     let answer = answer::bytes(201, "text/html; charset=utf-8", "OK");
     Ok(mark(answer, done.is_replayed()))
@@ -122,7 +122,7 @@ async fn place(ask: Ask) -> Answered {
         Outcome::Placed { line, .. } => line.batch.clone(),
         Outcome::Short { .. } | Outcome::OutOfStock { .. } => None,
     };
-    Ok(done.json(201, &Allocated { batchref }))
+    Ok(done.json(201, |_| Allocated { batchref }))
 }
 
 async fn list(ask: Ask) -> Answered {

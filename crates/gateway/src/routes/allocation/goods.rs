@@ -44,6 +44,5 @@ where
     C::Refusal: Into<Problem>,
 {
     let done = ask.send(command).await?;
-    let body = done.answer.clone();
-    Ok(done.json(200, &body))
+    Ok(done.json(200, |moved| moved))
 }

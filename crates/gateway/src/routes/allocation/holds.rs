@@ -94,6 +94,5 @@ where
     C: Command<Answer = Held, Refusal = HoldRefused>,
 {
     let done = ask.send(command).await?;
-    let body = done.answer.clone();
-    Ok(done.json(status, &body))
+    Ok(done.json(status, |held| held))
 }

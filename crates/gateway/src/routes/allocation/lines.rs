@@ -88,8 +88,7 @@ async fn place(ask: Ask) -> Answered {
     let status = if done.answer.existed { 200 } else { status };
     let location = answer::address("/v1/allocations", &[&line.order_id.0, &line.line_id.0]);
     let is_new = done.status(status) == 201;
-    let outcome = done.answer.outcome.clone();
-    let answer = done.json(status, &outcome);
+    let answer = done.json(status, |it| it.outcome);
     Ok(match is_new {
         true => answer::with_header(answer, header::LOCATION, &location),
         false => answer,
@@ -132,8 +131,7 @@ async fn release_line(ask: Ask) -> Answered {
         reason: ask.raw("reason").unwrap_or_default().to_owned(),
     };
     let done = ask.send(command).await?;
-    let body: LineReleased = done.answer.clone();
-    Ok(done.json(200, &body))
+    Ok(done.json(200, |released| released))
 }
 
 async fn explain_line(ask: Ask) -> Answered {
