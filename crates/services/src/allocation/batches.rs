@@ -153,7 +153,7 @@ fn withdraw(stock: &mut Recorder<Stock>, batch: &BatchReference, expired: bool, 
     let closed = BatchClosed { batch: batch.clone(), expired, reason: kept(reason) };
     stock.record(StockEvent::BatchClosed(closed));
     let lines = stock.batch(batch).into_iter().flat_map(|it| it.lines.all());
-    let keys: Vec<LineKey> = lines.map(|entry| entry.key.clone()).collect();
+    let keys: Vec<LineKey> = lines.map(|entry| entry.line.key.clone()).collect();
     let why = if expired { "the batch has expired" } else { "the batch was closed" };
     keys.iter().for_each(|key| take_off(stock, key, why));
 }
@@ -168,7 +168,7 @@ fn take_off_losers(stock: &mut Recorder<Stock>, batch: &BatchReference) {
         let Some(entry) = it.lines.loses_after(after) else { break };
         missing = missing.saturating_sub(entry.quantity);
         after = Some(entry.rank);
-        losers.push(entry.key.clone());
+        losers.push(entry.line.key.clone());
     }
     losers.iter().rev().for_each(|key| take_off(stock, key, "the batch shrank"));
 }
@@ -286,7 +286,7 @@ fn move_to_earlier(
             let expired = batch.figures.expires.is_some_and(|expires| expires <= day);
             let fit = Fit { available, day, too_late };
             let entry = if expired { None } else { from.lines.first_fit(&fit) };
-            let Some(key) = entry.map(|entry| entry.key.clone()) else {
+            let Some(key) = entry.map(|entry| entry.line.key.clone()) else {
                 break;
             };
             take_off(stock, &key, "the batch comes later");

@@ -139,9 +139,9 @@ pub struct Line {
     /// Units that left.
     #[serde(rename = "s", default, skip_serializing_if = "is_zero")]
     pub shipped: u32,
-    /// The batch that units left last.
+    /// The batch that units left last. Few lines have one, and many lines are in memory.
     #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
-    pub shipped_from: Option<BatchReference>,
+    pub shipped_from: Option<Box<BatchReference>>,
     /// Units that came back.
     #[serde(rename = "r", default, skip_serializing_if = "is_zero")]
     pub returned: u32,
@@ -155,8 +155,8 @@ pub struct Line {
     #[serde(rename = "w")]
     pub place: Place,
     /// Batches that were passed over when it was placed.
-    #[serde(rename = "o", default, skip_serializing_if = "Vec::is_empty")]
-    pub passed_over: Vec<PassedOver>,
+    #[serde(rename = "o", default, skip_serializing_if = "<[_]>::is_empty")]
+    pub passed_over: Box<[PassedOver]>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
@@ -221,7 +221,7 @@ impl Line {
             need_by,
             priority,
             place,
-            passed_over: Vec::new(),
+            passed_over: Box::default(),
         })
     }
 
@@ -243,7 +243,7 @@ impl Line {
             StockEvent::Allocated(it) => {
                 let (batch, day, held_until) = (it.batch.clone(), it.day, it.held_until);
                 self.place = Place::In { batch, day, held_until };
-                self.passed_over.clone_from(&it.passed_over);
+                self.passed_over = it.passed_over.as_slice().into();
             }
             StockEvent::Deallocated(_) => {
                 let held_until = self.held_until();
@@ -253,7 +253,7 @@ impl Line {
             StockEvent::Released(_) => match self.shipped_from.clone() {
                 None => self.place = Place::Released,
                 Some(batch) => {
-                    self.place = Place::Shipped { batch };
+                    self.place = Place::Shipped { batch: *batch };
                     self.quantity = self.shipped;
                 }
             },
@@ -265,7 +265,7 @@ impl Line {
             StockEvent::HoldEnded(_) => self.place = Place::HoldEnded,
             StockEvent::Shipped(it) => {
                 self.shipped += it.quantity;
-                self.shipped_from = Some(it.batch.clone());
+                self.shipped_from = Some(Box::new(it.batch.clone()));
                 if it.finished {
                     self.place = Place::Shipped { batch: it.batch.clone() };
                 }

@@ -271,7 +271,7 @@ pub(super) fn take_back(
         Disposition::WriteOff => None,
         Disposition::Restock => {
             let unknown = || unknown_line(&key);
-            let from = || line.shipped_from.clone();
+            let from = || line.shipped_from.as_deref().cloned();
             let batch = command.batch.or_else(from).ok_or_else(unknown)?;
             let figures = stock.figures(&batch);
             let figures =

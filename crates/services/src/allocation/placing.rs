@@ -113,7 +113,7 @@ pub(super) fn fill(stock: &mut Recorder<Stock>, reference: &BatchReference, now:
         let Some(entry) = stock.short().first_fit(&fit) else {
             return;
         };
-        let key = entry.key.clone();
+        let key = entry.line.key.clone();
         let Some(line) = stock.line(&key) else { return };
         let allocated = placed(&key, line, reference.clone(), today, day, Vec::new());
         stock.record(allocated);
@@ -147,7 +147,7 @@ pub(super) fn explain(stock: &Stock, line: &Line) -> Explanation {
     Explanation {
         chosen: line.batch().cloned(),
         because: line.batch().and_then(|it| stock.figures(it)).map(because).unwrap_or_default(),
-        passed_over: line.passed_over.clone(),
+        passed_over: line.passed_over.to_vec(),
         exhausted: u32::try_from(stock.exhausted()).unwrap_or(u32::MAX),
     }
 }

@@ -3,9 +3,11 @@
 //! Lines stand apart by the last day on which they are of use, and by rank within each day. Looking
 //! for a line that fits looks at one path for each day, never at all lines of a hot SKU.
 
+use std::sync::Arc;
+
 use earmark_contracts::values::Day;
 
-use super::events::LineKey;
+use super::stock::Known;
 use super::tree::Tree;
 
 /// A line's place in the order of service: the least is served first and loses last.
@@ -25,7 +27,7 @@ pub(super) struct Entry {
     pub(super) rank: Rank,
     /// Units wanted.
     pub(super) quantity: u32,
-    pub(super) key: LineKey,
+    pub(super) line: Arc<Known>,
 }
 
 /// What a line must be like to be found.

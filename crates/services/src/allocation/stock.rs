@@ -1,11 +1,13 @@
 //! The stock of one SKU: its batches, and the lines that have or want a place in them.
 
+use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use earmark_contracts::values::{BatchReference, Day, PRIORITY_MAX};
 use earmark_kernel::{Aggregate, Now};
-use imbl::{OrdMap, OrdSet};
+use imbl::OrdSet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::events::{BatchCreated, LineKey, StockEvent};
@@ -18,8 +20,7 @@ pub struct Stock {
     /// In the order in which they were created; never removed.
     batches: Vec<Arc<Batch>>,
     by_reference: BTreeMap<BatchReference, usize>,
-    /// Behind a pointer each, so that little is moved when one comes between others.
-    lines: OrdMap<LineKey, Arc<Line>>,
+    lines: OrdSet<ByKey>,
     /// How many lines were ever accepted.
     accepted: u32,
     /// Lines that wait.
@@ -31,6 +32,44 @@ pub struct Stock {
     holds: OrdSet<(Now, LineKey)>,
     /// When open batches expire.
     expiries: OrdSet<(Day, usize)>,
+}
+
+/// A line under its key. There are many, so who finds it by its key and who finds it by its rank
+/// share it. (The set keeps some as they were, to tell its nodes apart.)
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Known {
+    pub(super) key: LineKey,
+    pub(super) line: Line,
+}
+
+/// In the order of keys.
+#[derive(Clone, Debug)]
+struct ByKey(Arc<Known>);
+
+impl Ord for ByKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.key.cmp(&other.0.key)
+    }
+}
+
+impl PartialOrd for ByKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for ByKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.key == other.0.key
+    }
+}
+
+impl Eq for ByKey {}
+
+impl Borrow<LineKey> for ByKey {
+    fn borrow(&self) -> &LineKey {
+        &self.0.key
+    }
 }
 
 /// A batch with the lines that are in it.
@@ -58,7 +97,7 @@ impl Stock {
     /// The facts of a line.
     #[must_use]
     pub fn line(&self, key: &LineKey) -> Option<&Line> {
-        self.lines.get(key).map(|line| &**line)
+        self.lines.get(key).map(|it| &it.0.line)
     }
 
     /// All batches, in order of creation.
@@ -68,7 +107,7 @@ impl Stock {
 
     /// All lines ever accepted, in order of order and line.
     pub fn all_lines(&self) -> impl Iterator<Item = (&LineKey, &Line)> {
-        self.lines.iter().map(|(key, line)| (key, &**line))
+        self.lines.iter().map(|it| (&it.0.key, &it.0.line))
     }
 
     pub(super) fn batch(&self, reference: &BatchReference) -> Option<&Batch> {
@@ -105,7 +144,7 @@ impl Stock {
     /// A sentence that says what does not hold.
     pub fn check(&self) -> Result<(), String> {
         let mut placed: BTreeMap<&BatchReference, (u64, u64)> = BTreeMap::new();
-        for (key, line) in &self.lines {
+        for (key, line) in self.all_lines() {
             if let Place::In { batch, held_until, .. } = &line.place {
                 let sums = placed.entry(batch).or_default();
                 sums.0 += u64::from(line.open());
@@ -207,13 +246,12 @@ impl Stock {
         }
         // A new line may take the id of one that has ended; what is released is there.
         let released = matches!(event, StockEvent::Released(_));
-        let known = self.lines.get_mut(key).filter(|line| released || !line.ended());
-        let line = match known {
-            Some(line) => {
-                let before = Arc::clone(line);
-                Arc::make_mut(line).evolve(event);
-                let after = Arc::clone(line);
-                self.unrank(key, &before);
+        let known = self.lines.get(key).filter(|it| released || !it.0.line.ended());
+        let known = match known.map(|it| Arc::clone(&it.0)) {
+            Some(before) => {
+                self.unrank(&before);
+                let mut after = Known::clone(&before);
+                after.line.evolve(event);
                 after
             }
             None => {
@@ -222,35 +260,41 @@ impl Stock {
                 };
                 self.accepted += 1;
                 line.evolve(event);
-                let line = Arc::new(line);
-                self.lines.insert(key.clone(), Arc::clone(&line));
-                line
+                Known { key: key.clone(), line }
             }
         };
-        if matches!(line.place, Place::Released) {
+        if matches!(known.line.place, Place::Released) {
             self.lines.remove(key);
         } else {
-            self.rank(key, &line);
+            self.keep(known);
         }
     }
 
-    fn rank(&mut self, key: &LineKey, line: &Line) {
+    fn keep(&mut self, known: Known) {
+        let known = Arc::new(known);
+        self.rank(&known);
+        self.lines.insert(ByKey(known));
+    }
+
+    fn rank(&mut self, known: &Arc<Known>) {
+        let line = &known.line;
         let Some(ranking) = self.ranking(&line.place) else {
             return;
         };
         let (rank, quantity) = (rank(line), line.open());
-        ranking.insert(line.need_by, Entry { rank, quantity, key: key.clone() });
+        ranking.insert(line.need_by, Entry { rank, quantity, line: Arc::clone(known) });
         if let Place::In { held_until: Some(until), .. } = line.place {
-            self.holds.insert((until, key.clone()));
+            self.holds.insert((until, known.key.clone()));
         }
     }
 
-    fn unrank(&mut self, key: &LineKey, line: &Line) {
+    fn unrank(&mut self, known: &Known) {
+        let line = &known.line;
         if let Some(ranking) = self.ranking(&line.place) {
             ranking.remove(line.need_by, rank(line));
         }
         if let Place::In { held_until: Some(until), .. } = line.place {
-            self.holds.remove(&(until, key.clone()));
+            self.holds.remove(&(until, known.key.clone()));
         }
     }
 
@@ -321,8 +365,7 @@ impl<'de> Deserialize<'de> for Stock {
         let mut stock = Self { accepted: stored.accepted, ..Self::default() };
         stored.batches.into_iter().for_each(|(created, it)| stock.create_batch(created, it));
         for (key, line) in stored.lines {
-            stock.rank(&key, &line);
-            stock.lines.insert(key, Arc::new(line));
+            stock.keep(Known { key, line });
         }
         Ok(stock)
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::ranking::{Entry, Rank};
 
-/// A node is cut in two when it has more parts than this.
+/// A node has at most so many parts.
 const PARTS_MAX: usize = 32;
 
 /// Ranked lines, the first served first.
@@ -98,15 +98,14 @@ impl Node {
     fn insert(&mut self, entry: Entry) -> Option<Branch> {
         match self {
             Self::Entries(entries) => {
-                // Most come last, and what lies before is not looked at.
-                match entries.last() {
+                let at = match entries.last() {
                     Some(last) if entry.rank < last.rank => {
-                        let at = entries.partition_point(|it| it.rank < entry.rank);
-                        entries.insert(at, entry);
+                        entries.partition_point(|it| it.rank < entry.rank)
                     }
-                    _ => entries.push(entry),
-                }
-                let upper = split(entries)?;
+                    // What lies before is not looked at.
+                    _ => entries.len(),
+                };
+                let upper = put(entries, at, entry)?;
                 Some(Branch::of(Self::Entries(upper)))
             }
             Self::Branches(branches) => {
@@ -114,11 +113,9 @@ impl Node {
                 let branch = &mut branches[at];
                 branch.first = branch.first.min(entry.rank);
                 branch.quantity_min = branch.quantity_min.min(entry.quantity);
-                if let Some(upper) = Arc::make_mut(&mut branch.node).insert(entry) {
-                    branch.measure();
-                    branches.insert(at + 1, upper);
-                }
-                let upper = split(branches)?;
+                let upper = Arc::make_mut(&mut branch.node).insert(entry)?;
+                branch.measure();
+                let upper = put(branches, at + 1, upper)?;
                 Some(Branch::of(Self::Branches(upper)))
             }
         }
@@ -195,7 +192,57 @@ fn branch_of(branches: &[Branch], rank: Rank) -> usize {
     branches.partition_point(|it| it.first <= rank).saturating_sub(1)
 }
 
-/// The upper half of what has become too long.
-fn split<T>(parts: &mut Vec<T>) -> Option<Vec<T>> {
-    (parts.len() > PARTS_MAX).then(|| parts.split_off(PARTS_MAX / 2))
+/// Puts a part into its place; where there is no room for it, what comes later is split off. Most
+/// come last, so those before stay together then: nodes are full, and none has room for more than
+/// it may have.
+fn put<T>(parts: &mut Vec<T>, at: usize, part: T) -> Option<Vec<T>> {
+    if parts.len() < PARTS_MAX {
+        if parts.len() == parts.capacity() {
+            let room = (2 * parts.len()).clamp(4, PARTS_MAX);
+            parts.reserve_exact(room - parts.len());
+        }
+        parts.insert(at, part);
+        return None;
+    }
+    let cut = if at == parts.len() { at } else { PARTS_MAX / 2 };
+    let mut upper = parts.split_off(cut);
+    if at < cut {
+        parts.insert(at, part);
+    } else {
+        upper.insert(at - cut, part);
+    }
+    Some(upper)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_that_come_last_leave_full_nodes_and_none_has_room_to_spare() {
+        let mut nodes = vec![Vec::new()];
+        for number in 0..100 {
+            let last = nodes.last_mut().unwrap();
+            let at = last.len();
+            let upper = put(last, at, number);
+            nodes.extend(upper);
+        }
+        assert!(nodes.iter().rev().skip(1).all(|it| it.len() == PARTS_MAX));
+        assert!(nodes.iter().all(|it| it.capacity() <= PARTS_MAX));
+        let mut copy: Vec<_> = (0..PARTS_MAX - 3).collect();
+        put(&mut copy, 0, 0);
+        assert!(copy.capacity() <= PARTS_MAX, "also where a copy had none to spare");
+        assert!(nodes.concat().into_iter().eq(0..100));
+    }
+
+    #[test]
+    fn a_part_that_comes_between_goes_to_its_half() {
+        for place in 0..PARTS_MAX {
+            let mut lower: Vec<_> = (0..PARTS_MAX).map(|it| 2 * it).collect();
+            let upper = put(&mut lower, place, 2 * place).unwrap();
+            assert!(lower.len() >= PARTS_MAX / 2 && upper.len() >= PARTS_MAX / 2);
+            lower.extend(upper);
+            assert!(lower.is_sorted() && lower.len() == PARTS_MAX + 1);
+        }
+    }
 }

@@ -1,9 +1,14 @@
 //! The ranking equals a sorted list, whatever is done to it.
 
-use earmark_contracts::values::Day;
+use std::sync::Arc;
+
+use earmark_contracts::values::{Day, Priority};
 use proptest::prelude::*;
 
+use super::super::events::{Queued, StockEvent};
+use super::super::figures::Line;
 use super::super::ranking::{Entry, Fit, Rank, Ranking};
+use super::super::stock::Known;
 use super::key;
 
 #[derive(Clone, Debug)]
@@ -59,6 +64,13 @@ fn find<'a>(plain: &'a Plain, fit: &Fit) -> Option<&'a Entry> {
     plain.iter().find(fits).map(|(_, entry)| entry)
 }
 
+fn known(quantity: u32, number: u32) -> Arc<Known> {
+    let key = key("o", &number.to_string());
+    let (line, priority) = (key.clone(), Priority::default());
+    let queued = StockEvent::Queued(Queued { line, quantity, need_by: None, priority });
+    Arc::new(Known { key, line: Line::accepted(&queued, number).unwrap() })
+}
+
 fn equal(ranking: &Ranking, plain: &Plain) {
     let all: Vec<&Entry> = plain.iter().map(|(_, entry)| entry).collect();
     assert_eq!(ranking.all(), all);
@@ -79,7 +91,7 @@ fn play(steps: Vec<Step>) {
             Step::Insert { rank: (held, unimportance), quantity, need_by } => {
                 let rank = Rank { held, unimportance, number };
                 let need_by = need_by.map(day);
-                let entry = Entry { rank, quantity, key: key("o", &number.to_string()) };
+                let entry = Entry { rank, quantity, line: known(quantity, number) };
                 let at = plain.partition_point(|(_, it)| it.rank < rank);
                 ranking.insert(need_by, entry.clone());
                 plain.insert(at, (need_by, entry));

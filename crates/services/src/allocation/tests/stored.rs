@@ -74,9 +74,27 @@ fn a_line_in_each_place() {
     ];
     for place in places {
         let line = Line { place, shipped: 1, returned: 1, ..line.clone() };
-        let line = Line { shipped_from: Some(batch.clone()), ..line };
+        let line = Line { shipped_from: Some(Box::new(batch.clone())), ..line };
         assert_eq!(again(&line), line);
     }
+}
+
+#[test]
+fn a_line_is_written_as_before() {
+    let event = StockEvent::Allocated(allocated());
+    let mut line = Line::accepted(&event, 7).unwrap();
+    line.evolve(&event);
+    let shipped_from = Some(Box::new(BatchReference(text("b1"))));
+    let line = Line { shipped: 2, returned: 1, shipped_from, ..line };
+    let written = concat!(
+        r#"{"i":7,"q":3,"s":2,"f":"b1","r":1,"n":"0000-01-01","p":9,"#,
+        r#""w":{"i":{"b":"b1","d":"2026-01-31","h":-5}},"#,
+        r#""o":[{"batch":"b0","why":"too_small","available":2}]}"#,
+    );
+    assert_eq!(serde_json::to_string(&line).unwrap(), written);
+    let least = r#"{"q":3,"p":5,"w":{"s":{}}}"#;
+    let line: Line = serde_json::from_str(least).unwrap();
+    assert_eq!(serde_json::to_string(&line).unwrap(), least);
 }
 
 #[test]
@@ -86,4 +104,9 @@ fn a_row_of_a_line_is_named_by_its_key_and_no_other_key_names_one() {
     for key in ["", "o1", "o1\u{1f}l1", "o1\u{1f}\u{1f}s1", "o1\u{1f}l1\u{1f}s1\u{1f}more"] {
         names_of_key(key).unwrap_err();
     }
+}
+
+#[test]
+fn a_line_in_memory_is_small_for_there_are_many() {
+    assert!(size_of::<Line>() <= 96, "{} bytes", size_of::<Line>());
 }
