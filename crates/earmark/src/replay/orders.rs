@@ -95,7 +95,6 @@ impl Orders {
         let mut orders = reading.orders;
         // Stable: lines of one moment stay in the order of the file.
         orders.lines.sort_by_key(|line| line.at);
-        orders.lines.shrink_to_fit();
         orders.fingerprint = orders.name();
         Ok(orders)
     }

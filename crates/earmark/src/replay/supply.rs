@@ -92,8 +92,6 @@ impl Plan {
             let weeks = weeks.iter().map(|(_, week, units)| (*week, *units));
             plan.supply(sku, weeks, rhythm, draws, days);
         }
-        plan.batches.shrink_to_fit();
-        plan.steps.shrink_to_fit();
         plan.steps.sort_unstable_by_key(|step| (step.day, step.turn, step.batch));
         plan
     }

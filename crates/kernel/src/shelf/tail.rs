@@ -3,8 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLockReadGuard};
 
-use super::waiting::SETTLE_AFTER_EVENTS;
-use super::{Follower, Shelf};
+use super::{Follower, SETTLE_AFTER_EVENTS, Shelf};
 use crate::envelope::Committed;
 use crate::log::StoreError;
 

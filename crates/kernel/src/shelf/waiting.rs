@@ -11,7 +11,7 @@ pub(crate) const SETTLE_AFTER_EVENTS: u64 = 32_768;
 const UNSETTLED_MANY: u64 = 2 * SETTLE_AFTER_EVENTS;
 /// More unsettled events than this and the writer waits until they are settled: memory ends, too.
 /// Where the disk is well, only commands of thousands of events each get here.
-const UNSETTLED_MAX: u64 = 8 * SETTLE_AFTER_EVENTS;
+const UNSETTLED_MAX: u64 = 4 * SETTLE_AFTER_EVENTS;
 /// So long it waits for the views after each group when it goes slower, and so many commands a
 /// group has then at most (but one job, however large): the more often it waits, the shorter each
 /// wait can be.
