@@ -4,15 +4,15 @@
 use crate::envelope::digest;
 use crate::log::StoreError;
 use crate::partition::Stores;
-use crate::rows::RowChange;
+use crate::rows::Changes;
 
 /// One row a service: the digest of the record that ends where the rows are settled.
 const TABLE: &str = "kernel_end";
 
 /// The row that a settlement leaves: the table, and what changes there.
-pub(crate) fn row(service: &str, digest: &str) -> (String, Vec<RowChange>) {
-    let value = Some(format!("\"{digest}\""));
-    (TABLE.to_owned(), vec![RowChange { key: service.to_owned(), value }])
+pub(crate) fn row<'s>(service: &'s str, digest: &str) -> (String, Box<dyn Changes + 's>) {
+    let value = format!("\"{digest}\"");
+    (TABLE.to_owned(), Box::new(vec![(service, Some(value))]))
 }
 
 /// Whether the rows reflect this log: it holds the record that they end with.

@@ -9,20 +9,24 @@ use crate::message::Key;
 /// beside each other, where the rest of a long key is elsewhere in memory.
 pub(crate) struct Layer<R>(BTreeMap<Sorted, R>);
 
-/// A key behind its first bytes. One that is shorter has zeros there, which nothing is below; where
-/// these bytes are the same the keys decide.
+/// A key behind its first sixteen bytes, as numbers, which are compared at once. One that is shorter
+/// has zeros there, which nothing is below; where these bytes are the same the keys decide.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Sorted {
-    head: [u8; 16],
+    head: [u64; 2],
     pub(crate) key: Key,
 }
 
 impl From<Key> for Sorted {
     fn from(key: Key) -> Self {
-        let mut head = [0; 16];
-        let bytes = head.len().min(key.len());
-        head[..bytes].copy_from_slice(&key.as_bytes()[..bytes]);
-        Self { head, key }
+        let number = |bytes: &[u8]| {
+            let mut number = [0; 8];
+            number[..bytes.len()].copy_from_slice(bytes);
+            u64::from_be_bytes(number)
+        };
+        let bytes = key.as_bytes();
+        let (first, rest) = bytes.split_at(bytes.len().min(8));
+        Self { head: [number(first), number(&rest[..rest.len().min(8)])], key }
     }
 }
 
@@ -41,6 +45,10 @@ impl<R> Default for Layer<R> {
 impl<R> Layer<R> {
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
     }
 
     pub(crate) fn get(&self, key: &Sorted) -> Option<&R> {

@@ -12,7 +12,7 @@ use crate::log::{LogStore, StoreError};
 use crate::message::{Key, Meta};
 use crate::problem::Failure;
 use crate::queue::{NotTaken, Queue};
-use crate::rows::{RowChange, RowStore, Settlement};
+use crate::rows::{Changes, RowStore, Settlement};
 use crate::service::Service;
 use crate::shelf::{Follower, SETTLE_AFTER_EVENTS};
 use crate::task::Errand;
@@ -228,7 +228,7 @@ fn derive_anew_where_need_be(service: &Service, stores: &Stores) -> Result<(), S
         return Ok(());
     }
     stores.rows.clear()?;
-    let change = RowChange { key: service.name.to_owned(), value: Some(shape) };
-    let tables = vec![(SHAPE_TABLE.to_owned(), vec![change])];
+    let changes = Box::new(vec![(service.name, Some(shape))]);
+    let tables = vec![(SHAPE_TABLE.to_owned(), changes as Box<dyn Changes>)];
     stores.rows.settle(&Settlement { through_seq: 0, tables })
 }

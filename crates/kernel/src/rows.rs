@@ -1,23 +1,46 @@
 //! What is derived from the log and kept on disk: tables of rows, and the port that keeps them.
 
+use std::ops::ControlFlow;
+
 use crate::log::StoreError;
 
-/// One change of a row: put (`Some`) or delete (`None`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RowChange {
-    /// The row's key: any text without NUL. Keys are ordered by their UTF-8 bytes.
-    pub key: String,
-    /// The row's value as JSON text; `None` deletes the row.
-    pub value: Option<String>,
+/// What changes in one table, sorted by key, each key once. A settlement has tens of thousands of
+/// rows: each is made when it is written, and none stands in memory with the others.
+pub trait Changes {
+    /// How many rows change.
+    fn count(&self) -> usize;
+
+    /// Shows each row to `show` for as long as that goes on: its key, any text without NUL (keys
+    /// are ordered by their UTF-8 bytes), and its value as JSON text, `None` where it is deleted.
+    ///
+    /// # Errors
+    /// When a row cannot be made.
+    fn each(&self, show: &mut ShowRow<'_>) -> Result<(), StoreError>;
+}
+
+/// Takes a row's key and its value as JSON text, `None` where it is deleted.
+pub type ShowRow<'s> = dyn FnMut(&str, Option<&[u8]>) -> ControlFlow<()> + 's;
+
+/// Rows that stand in memory.
+impl<K: AsRef<str>, V: AsRef<[u8]>> Changes for Vec<(K, Option<V>)> {
+    fn count(&self) -> usize {
+        self.len()
+    }
+    fn each(&self, show: &mut ShowRow<'_>) -> Result<(), StoreError> {
+        let mut rows = self.iter();
+        let _ =
+            rows.try_for_each(|(key, value)| show(key.as_ref(), value.as_ref().map(AsRef::as_ref)));
+        Ok(())
+    }
 }
 
 /// Everything that changed between two settled numbers, applied in one transaction.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Settlement {
+#[derive(Default)]
+pub struct Settlement<'c> {
     /// All rows now reflect the log through this sequence number.
     pub through_seq: u64,
-    /// Per table (`[a-z_]+`, at most 40 characters), its changes sorted by key, each key once.
-    pub tables: Vec<(String, Vec<RowChange>)>,
+    /// What changes, by table (`[a-z_]+`, at most 40 characters).
+    pub tables: Vec<(String, Box<dyn Changes + 'c>)>,
 }
 
 /// A range of keys to scan: `from <= key < below` (`below` empty: no end).
@@ -49,7 +72,7 @@ pub trait RowStore: Send + Sync {
     ///
     /// # Errors
     /// When the storage cannot be written; then nothing of it was applied.
-    fn settle(&self, settlement: &Settlement) -> Result<(), StoreError>;
+    fn settle(&self, settlement: &Settlement<'_>) -> Result<(), StoreError>;
 
     /// One row's value, `None` when there is no such row or table.
     ///

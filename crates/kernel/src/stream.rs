@@ -3,6 +3,9 @@
 //! Beside the log, settled batches of each aggregate's events stand in a table by key; now and then
 //! a snapshot makes what came before unnecessary for loading.
 
+mod frozen;
+
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -15,11 +18,10 @@ use crate::envelope::{Committed, Envelope};
 use crate::kinds::{KindIndex, Kinds};
 use crate::log::StoreError;
 use crate::message::Key;
-use crate::rows::{KeyRange, RowChange, RowStore};
-use crate::snapshots::{Copied, Copies, Given};
+use crate::rows::{KeyRange, RowStore};
 
-/// So many events of an aggregate are settled as one row, at most.
-const ROW_EVENTS: usize = 64;
+pub(crate) use frozen::FrozenStreams;
+
 /// So many rows of a stream are read at a time.
 const PAGE_ROWS: usize = 16;
 /// Who has fewer events between two settlings is not counted: loading it will tell.
@@ -31,7 +33,10 @@ const SNAPSHOT_EVENTS_MAX: u64 = 65_536;
 const SEPARATOR: char = '\u{1f}';
 
 type Id = (KindIndex, Key);
-type Entries = FxHashMap<Id, Vec<(Arc<Committed>, usize)>>;
+/// An event: the record that has it, and its place there.
+type Entry = (Arc<Committed>, usize);
+type Events = Vec<Entry>;
+type Entries = FxHashMap<Id, Events>;
 
 /// The streams of a partition: what is not settled yet in memory, the rest on disk.
 pub(crate) struct Streams {
@@ -56,7 +61,7 @@ pub(crate) struct Stream {
     kind: KindIndex,
     key: Key,
     /// What was not settled at that moment.
-    memory: Vec<(Arc<Committed>, usize)>,
+    memory: Events,
 }
 
 /// An aggregate, loaded.
@@ -288,86 +293,6 @@ impl Stream {
     }
 }
 
-/// Stream entries set apart, to be written without a lock.
-pub(crate) struct FrozenStreams {
-    kinds: Arc<Kinds>,
-    disk: Arc<dyn RowStore>,
-    entries: Arc<Entries>,
-    due: Vec<Id>,
-}
-
-/// Changed rows a table, sorted.
-type Changes = Vec<(String, Vec<RowChange>)>;
-
-impl FrozenStreams {
-    pub(crate) fn tables(&self) -> Changes {
-        let table = |(kind, of): (KindIndex, &crate::kinds::Kind)| {
-            let entries = self.entries.iter().filter(|((of_kind, _), _)| *of_kind == kind);
-            let chunks = entries
-                .flat_map(|((_, key), events)| events.chunks(ROW_EVENTS).map(|it| row(key, it)));
-            (stream_table(of.name), sorted(chunks.collect()))
-        };
-        self.kinds.aggregates().map(table).collect()
-    }
-
-    /// Snapshots of the aggregates for which one is due and which are at hand, and which version
-    /// each now holds.
-    pub(crate) fn snapshots(
-        &self,
-        through: u64,
-        copies: &Copies,
-    ) -> Result<(Changes, Vec<(Id, u64)>), StoreError> {
-        let mut tables: FxHashMap<KindIndex, Vec<RowChange>> = FxHashMap::default();
-        let mut made = Vec::new();
-        for id in &self.due {
-            let Copied { through_seq, recorder } = match copies.take(id, through) {
-                Given::Copy(copied) => copied,
-                Given::NotThere => self.load(id, through)?,
-                Given::Waiting => continue,
-            };
-            let (version, state) = recorder.snapshot().map_err(|e| StoreError(e.to_string()))?;
-            let value =
-                format!(r#"{{"through_seq":{through_seq},"version":{version},"state":{state}}}"#);
-            let change = RowChange { key: id.1.to_string(), value: Some(value) };
-            tables.entry(id.0).or_default().push(change);
-            made.push((id.clone(), version));
-        }
-        let named = |(kind, rows): (KindIndex, Vec<RowChange>)| {
-            (snapshot_table(self.kinds.get(kind).name), sorted(rows))
-        };
-        Ok((tables.into_iter().map(named).collect(), made))
-    }
-
-    fn load(&self, id: &Id, through_seq: u64) -> Result<Copied, StoreError> {
-        let memory = self.entries.get(id).cloned().unwrap_or_default();
-        let (kinds, disk) = (Arc::clone(&self.kinds), Arc::clone(&self.disk));
-        let stream = Stream { kinds, disk, kind: id.0, key: id.1.clone(), memory };
-        Ok(Copied { through_seq, recorder: stream.load(through_seq)?.recorder })
-    }
-}
-
-fn sorted(mut rows: Vec<RowChange>) -> Vec<RowChange> {
-    rows.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-    rows
-}
-
-fn row(key: &Key, events: &[(Arc<Committed>, usize)]) -> RowChange {
-    let bytes: usize = events.iter().map(|(record, at)| record.envelope(*at).len() + 64).sum();
-    let mut value = String::with_capacity(bytes);
-    for (record, index) in events {
-        value.push_str(if value.is_empty() { r#"[{"seq":"# } else { r#",{"seq":"# });
-        value.push_str(&record.seq(*index).to_string());
-        value.push_str(r#","at":"#);
-        value.push_str(&record.events[*index].at.0.to_string());
-        value.push_str(r#","event":"#);
-        value.push_str(record.envelope(*index));
-        value.push('}');
-    }
-    value.push(']');
-    let first = events.first().map_or(0, |(record, index)| record.seq(*index));
-    RowChange { key: stream_key(key, first), value: Some(value) }
-}
-
 /// The id of the command that caused an event.
 pub(crate) fn causation(envelope: &str) -> Result<uuid::Uuid, StoreError> {
     let envelope = Envelope::parse(envelope).map_err(|e| StoreError(e.to_string()))?;
@@ -383,5 +308,13 @@ fn snapshot_table(of: &str) -> String {
 }
 
 fn stream_key(key: &str, first_seq: u64) -> String {
-    format!("{key}{SEPARATOR}{first_seq:016x}")
+    let mut text = String::new();
+    push_stream_key(&mut text, key, first_seq);
+    text
+}
+
+fn push_stream_key(text: &mut String, key: &str, first_seq: u64) {
+    text.push_str(key);
+    text.push(SEPARATOR);
+    write!(text, "{first_seq:016x}").expect("a text takes what is written");
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::layer::{Layer, Sorted};
 use crate::log::StoreError;
 use crate::message::{Key, Wire};
-use crate::rows::{KeyRange, RowChange, RowStore};
+use crate::rows::{Changes, KeyRange, RowStore, ShowRow};
 
 /// Changed rows: `None` is a deletion.
 type Changed<R> = Layer<Option<R>>;
@@ -61,8 +61,12 @@ impl<R: Wire> Table<R> {
     ///
     /// # Errors
     /// When the storage cannot be read.
-    pub fn update(&mut self, key: &str, change: impl FnOnce(&mut R)) -> Result<(), StoreError> {
-        let key = Sorted::from(key);
+    pub fn update(
+        &mut self,
+        key: impl Into<Key>,
+        change: impl FnOnce(&mut R),
+    ) -> Result<(), StoreError> {
+        let key = Sorted::from(key.into());
         if let Some(slot) = self.active.get_mut(&key) {
             if let Some(row) = slot {
                 change(row);
@@ -183,14 +187,9 @@ pub(crate) trait AnyTable: Send + Sync {
     /// Sets the changes apart; they are read from there until [`AnyTable::thaw`].
     fn freeze(&mut self);
     /// What is set apart, to be written without a lock.
-    fn frozen(&self) -> Box<dyn FrozenRows>;
+    fn frozen(&self) -> Box<dyn Changes>;
     /// The changes set apart are on disk (or derived anew): forgets them.
     fn thaw(&mut self);
-}
-
-/// Rows set apart, ready to be written.
-pub(crate) trait FrozenRows: Send {
-    fn changes(&self) -> Result<Vec<RowChange>, serde_json::Error>;
 }
 
 impl<R: Wire> AnyTable for Table<R> {
@@ -208,8 +207,8 @@ impl<R: Wire> AnyTable for Table<R> {
         assert!(self.frozen.is_empty(), "one settling at a time");
         self.frozen = Arc::new(std::mem::take(&mut self.active));
     }
-    fn frozen(&self) -> Box<dyn FrozenRows> {
-        Box::new(Arc::clone(&self.frozen))
+    fn frozen(&self) -> Box<dyn Changes> {
+        Box::new(Frozen { table: self.name, rows: Arc::clone(&self.frozen) })
     }
     fn thaw(&mut self) {
         let settled = std::mem::take(&mut self.frozen);
@@ -219,12 +218,29 @@ impl<R: Wire> AnyTable for Table<R> {
     }
 }
 
-impl<R: Wire> FrozenRows for Arc<Changed<R>> {
-    fn changes(&self) -> Result<Vec<RowChange>, serde_json::Error> {
-        let change = |(key, row): (&Key, &Option<R>)| {
-            let value = row.as_ref().map(serde_json::to_string).transpose()?;
-            Ok(RowChange { key: key.to_string(), value })
-        };
-        self.iter().map(change).collect()
+/// Rows set apart.
+struct Frozen<R> {
+    table: &'static str,
+    rows: Arc<Changed<R>>,
+}
+
+impl<R: Wire> Changes for Frozen<R> {
+    fn count(&self) -> usize {
+        self.rows.len()
+    }
+    fn each(&self, show: &mut ShowRow<'_>) -> Result<(), StoreError> {
+        let mut text = Vec::new();
+        for (key, row) in self.rows.iter() {
+            text.clear();
+            if let Some(row) = row {
+                serde_json::to_writer(&mut text, row).map_err(|e| {
+                    StoreError(format!("the row {key:?} of {} cannot be written: {e}", self.table))
+                })?;
+            }
+            if show(key, row.is_some().then_some(&text)).is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 }

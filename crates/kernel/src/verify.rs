@@ -291,7 +291,7 @@ impl RowStore for Nowhere {
     fn settled(&self) -> Result<u64, StoreError> {
         Ok(0)
     }
-    fn settle(&self, _: &Settlement) -> Result<(), StoreError> {
+    fn settle(&self, _: &Settlement<'_>) -> Result<(), StoreError> {
         Err(StoreError("a check is not settled".into()))
     }
     fn row(&self, _: &str, _: &str) -> Result<Option<String>, StoreError> {

@@ -1,12 +1,13 @@
 //! The disk of one partition: a memory store that crashes, with reads that fail and, to prove that
 //! the checks can fail, a disk that lies.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use earmark_kernel::Stores;
 use earmark_kernel::log::{AppendError, LogStore, Record, StoreError};
-use earmark_kernel::rows::{KeyRange, RowStore, Settlement};
+use earmark_kernel::rows::{Changes, KeyRange, RowStore, Settlement};
 use earmark_stores::memory::{AppendFault, Faults, MemoryLog, MemoryRows};
 
 /// How a deliberately broken world lies. Its checks must notice.
@@ -162,17 +163,22 @@ impl RowStore for Rows {
         self.trouble.read()?;
         self.inner.settled()
     }
-    fn settle(&self, settlement: &Settlement) -> Result<(), StoreError> {
-        let mut settlement = settlement.clone();
-        if self.trouble.lies(Sabotage::DropsSettledRow)
-            && let Some((_, changes)) = settlement.tables.iter_mut().find(|it| it.0 == "lines")
-        {
-            changes.pop();
+    fn settle(&self, settlement: &Settlement<'_>) -> Result<(), StoreError> {
+        let drops_row = self.trouble.lies(Sabotage::DropsSettledRow);
+        let ahead = u64::from(self.trouble.lies(Sabotage::SettlesAhead));
+        let mut tables = Vec::new();
+        for (table, changes) in &settlement.tables {
+            let mut rows = Vec::new();
+            changes.each(&mut |key, value| {
+                rows.push((key.to_owned(), value.map(<[u8]>::to_vec)));
+                ControlFlow::Continue(())
+            })?;
+            if drops_row && table == "lines" {
+                rows.pop();
+            }
+            tables.push((table.clone(), Box::new(rows) as Box<dyn Changes>));
         }
-        if self.trouble.lies(Sabotage::SettlesAhead) {
-            settlement.through_seq += 1;
-        }
-        self.inner.settle(&settlement)
+        self.inner.settle(&Settlement { through_seq: settlement.through_seq + ahead, tables })
     }
     fn row(&self, table: &str, key: &str) -> Result<Option<String>, StoreError> {
         self.trouble.read()?;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use earmark_kernel::log::{LogStore, Record};
-use earmark_kernel::rows::{RowChange, RowStore, Settlement};
+use earmark_kernel::rows::{Changes, RowStore, Settlement};
 use earmark_stores::sqlite::{DataFolder, Settings, SqliteStore};
 
 /// How long each way of appending is measured.
@@ -115,10 +115,10 @@ fn settle_us_per_row(folder: &Path, settings: Settings) -> String {
 
 fn settle_us(rows: &impl RowStore, keys: &mut [u64], through_seq: u64) -> f64 {
     keys.sort_unstable();
-    let value = Some(format!("{{\"seq\":{through_seq},\"pad\":\"{}\"}}", "x".repeat(182)));
-    let change = |key: &u64| RowChange { key: format!("{key:016x}"), value: value.clone() };
-    let changes: Vec<RowChange> = keys.iter().map(change).collect();
+    let value = format!("{{\"seq\":{through_seq},\"pad\":\"{}\"}}", "x".repeat(182));
+    let changes: Vec<_> = keys.iter().map(|key| (format!("{key:016x}"), Some(&value))).collect();
     let count = usize_as_f64(changes.len());
+    let changes: Box<dyn Changes> = Box::new(changes);
     let settlement = Settlement { through_seq: 0, tables: vec![("lines".to_owned(), changes)] };
     let start = Instant::now();
     rows.settle(&settlement).expect("the rows are settled");

@@ -6,14 +6,14 @@ use std::sync::atomic::Ordering;
 use super::{Follower, Frozen, lock};
 use crate::end;
 use crate::log::StoreError;
-use crate::rows::Settlement;
+use crate::rows::{Changes, Settlement};
 
 impl Follower {
     /// Writes what changed since the last time to disk, in one sorted batch. Commits and reads go
     /// on meanwhile. Returns the number through which the disk is now up to date.
     pub(crate) fn settle(&self) -> Result<u64, StoreError> {
         let one_at_a_time = lock(&self.settling);
-        let (mut settlement, digest, frozen, streams) = {
+        let (through_seq, digest, frozen, streams) = {
             self.derive_again(&one_at_a_time)?;
             let mut shelf = self.write_if_sound()?;
             if shelf.applied == shelf.settled {
@@ -22,23 +22,27 @@ impl Follower {
             let Frozen { through_seq, digest } = shelf.freeze();
             let frozen: Vec<_> = shelf.tables().map(|it| (it.name(), it.frozen())).collect();
             let streams = shelf.streams().frozen();
-            (Settlement { through_seq, tables: Vec::new() }, digest, frozen, streams)
+            (through_seq, digest, frozen, streams)
         };
-        let (tables, snapshots) = streams.snapshots(settlement.through_seq, &self.copies)?;
-        settlement.tables.extend(tables);
-        settlement.tables.extend(streams.tables());
-        for (name, rows) in &frozen {
-            let changes = rows.changes().map_err(|e| StoreError(e.to_string()))?;
-            settlement.tables.push(((*name).to_owned(), changes));
+        let snapshots = streams.snapshots(through_seq, &self.copies)?;
+        let mut tables: Vec<(String, Box<dyn Changes + '_>)> = Vec::new();
+        for (table, rows) in snapshots.tables {
+            tables.push((table, Box::new(rows)));
         }
-        settlement.tables.extend(digest.map(|digest| end::row(self.service.name, &digest)));
-        settlement.tables.retain(|(_, changes)| !changes.is_empty());
+        for (table, rows) in streams.tables() {
+            tables.push((table, Box::new(rows)));
+        }
+        tables.extend(frozen.into_iter().map(|(table, rows)| (table.to_owned(), rows)));
+        tables.extend(digest.map(|digest| end::row(self.service.name, &digest)));
+        tables.retain(|(_, changes)| changes.count() > 0);
         // When this fails, what was set apart stays so and is tried again with the next settling.
+        // It is held until nobody is locked out any more: to free so much takes a while.
+        let settlement = Settlement { through_seq, tables };
         self.disk.settle(&settlement)?;
         let mut shelf = self.shelf.write().unwrap_or_else(PoisonError::into_inner);
-        shelf.thaw(settlement.through_seq, &snapshots);
-        self.settled.store(settlement.through_seq, Ordering::Release);
+        shelf.thaw(through_seq, &snapshots.versions);
+        self.settled.store(through_seq, Ordering::Release);
         self.settlement.notify_all();
-        Ok(settlement.through_seq)
+        Ok(through_seq)
     }
 }

@@ -1,6 +1,7 @@
 //! A log and rows in memory, whose appends end as ordered: the kernel's tests know no other store.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::log::{AppendError, LogStore, Record, StoreError};
@@ -96,16 +97,20 @@ impl RowStore for Disk {
         Ok(self.lock().settled)
     }
 
-    fn settle(&self, settlement: &Settlement) -> Result<(), StoreError> {
+    fn settle(&self, settlement: &Settlement<'_>) -> Result<(), StoreError> {
         let mut contents = self.lock();
         for (table, changes) in &settlement.tables {
             let rows = contents.tables.entry(table.clone()).or_default();
-            for change in changes {
-                match &change.value {
-                    Some(value) => rows.insert(change.key.clone(), value.clone()),
-                    None => rows.remove(&change.key),
+            changes.each(&mut |key, value| {
+                match value {
+                    Some(value) => {
+                        let value = String::from_utf8(value.to_vec()).unwrap();
+                        rows.insert(key.to_owned(), value)
+                    }
+                    None => rows.remove(key),
                 };
-            }
+                ControlFlow::Continue(())
+            })?;
         }
         contents.settled = settlement.through_seq;
         Ok(())

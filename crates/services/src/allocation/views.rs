@@ -58,7 +58,7 @@ impl View for Batches {
             rows.put(key, Figures::created(fact));
             return Ok(());
         }
-        rows.update(&key, |figures| figures.evolve(heard.event))
+        rows.update(key, |figures| figures.evolve(heard.event))
     }
 }
 
@@ -127,7 +127,7 @@ impl View for Lines {
             heard.event,
             StockEvent::Allocated(_) | StockEvent::Deallocated(_) | StockEvent::OutOfStock(_)
         );
-        rows.update(&key, |row| {
+        rows.update(key.clone(), |row| {
             row.line.evolve(heard.event);
             if decides {
                 row.decided_seq = heard.seq;

@@ -1,7 +1,7 @@
 //! Derived rows in memory: what a settlement means, without a disk.
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
+use std::ops::{Bound, ControlFlow};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use earmark_kernel::log::StoreError;
@@ -119,12 +119,11 @@ impl RowStore for MemoryRows {
         Ok(self.readable()?.settled_seq)
     }
 
-    fn settle(&self, settlement: &Settlement) -> Result<(), StoreError> {
+    fn settle(&self, settlement: &Settlement<'_>) -> Result<(), StoreError> {
         for (table, _) in &settlement.tables {
             contract::check_table(table)?;
         }
-        self.writable()?.settle(settlement);
-        Ok(())
+        self.writable()?.settle(settlement)
     }
 
     fn row(&self, table: &str, key: &str) -> Result<Option<String>, StoreError> {
@@ -159,24 +158,31 @@ impl RowStore for MemoryRows {
 }
 
 impl Storage {
-    fn settle(&mut self, settlement: &Settlement) {
-        let mut before = Vec::new();
+    fn settle(&mut self, settlement: &Settlement<'_>) -> Result<(), StoreError> {
+        // All rows are made before one is changed.
+        let mut made = Vec::new();
         for (table, changes) in &settlement.tables {
+            changes.each(&mut |key, value| {
+                made.push((table, key.to_owned(), value.map(text)));
+                ControlFlow::Continue(())
+            })?;
+        }
+        let mut before = Vec::new();
+        for (table, key, value) in made {
             let rows = self.tables.entry(table.clone()).or_default();
-            for change in changes {
-                let old = match &change.value {
-                    Some(value) => rows.insert(change.key.clone(), value.clone()),
-                    None => rows.remove(&change.key),
-                };
-                if self.undo.is_some() {
-                    before.push((table.clone(), change.key.clone(), old));
-                }
+            let old = match value {
+                Some(value) => rows.insert(key.clone(), value),
+                None => rows.remove(&key),
+            };
+            if self.undo.is_some() {
+                before.push((table.clone(), key, old));
             }
         }
         let settled_seq = std::mem::replace(&mut self.settled_seq, settlement.through_seq);
         if let Some(undo) = &mut self.undo {
             undo.push(Undo::Settlement { settled_seq, rows: before });
         }
+        Ok(())
     }
 
     fn clear(&mut self) {
@@ -206,4 +212,8 @@ impl Storage {
             None => {}
         }
     }
+}
+
+fn text(value: &[u8]) -> String {
+    String::from_utf8(value.to_vec()).expect("JSON is UTF-8")
 }

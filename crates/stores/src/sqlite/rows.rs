@@ -126,6 +126,7 @@ impl SqliteRows {
         let (is_damage, text) = match &error {
             RunError::Sqlite(error) => (is_damage(error), explain(error)),
             RunError::Damaged => (true, "a block of rows is not what was written".to_owned()),
+            RunError::Unmade(why) => (false, why.0.clone()),
         };
         if is_damage {
             rows_file::condemn(&self.path);
@@ -143,7 +144,7 @@ impl RowStore for SqliteRows {
         Ok(self.state().settled)
     }
 
-    fn settle(&self, settlement: &Settlement) -> Result<(), StoreError> {
+    fn settle(&self, settlement: &Settlement<'_>) -> Result<(), StoreError> {
         settlement.tables.iter().try_for_each(|(table, _)| contract::check_table(table))?;
         let through = to_sql(settlement.through_seq);
         self.change(|tx, settler, before| {

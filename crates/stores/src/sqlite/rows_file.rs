@@ -106,8 +106,9 @@ fn try_open(
     let settler = Settler::open(&connection, settings.rows_page_bytes).map_err(sqlite)?;
     let state = match State::read(&connection, settled) {
         Ok(state) => state,
-        Err(RunError::Damaged) => return Ok(Err("it is damaged")),
         Err(RunError::Sqlite(source)) => return Err(sqlite(source)),
+        // Nothing is made where nothing is written.
+        Err(RunError::Damaged | RunError::Unmade(_)) => return Ok(Err("it is damaged")),
     };
     let pragmas = [pragma("query_only", 1), pragma("cache_size", -READER_CACHE_KIB)];
     let readers = Readers::open(path, &pragmas)?;

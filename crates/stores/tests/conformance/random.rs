@@ -1,15 +1,15 @@
 //! Random settlements and scans: SQLite and memory agree.
 
-use earmark_kernel::rows::{KeyRange, RowChange, RowStore, Settlement};
+use earmark_kernel::rows::{Changes, KeyRange, RowStore, Settlement};
 use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 
-use crate::subjects::{Kind, Subject};
+use crate::subjects::{Change, Kind, Subject};
 
 #[derive(Clone, Debug)]
 enum Step {
-    Settle(Settlement),
+    Settle(Vec<(String, Vec<Change>)>),
     Scan(&'static str, KeyRange),
     Row(&'static str, String),
     Clear,
@@ -24,9 +24,9 @@ fn key() -> impl Strategy<Value = String> {
     "[abé箱/]{0,3}"
 }
 
-fn changes() -> impl Strategy<Value = Vec<RowChange>> {
+fn changes() -> impl Strategy<Value = Vec<Change>> {
     let changes = btree_map(key(), option::weighted(0.7, "[0-9\"\\\\ü]{0,6}"), 0..12);
-    changes.prop_map(|map| map.into_iter().map(|(key, value)| RowChange { key, value }).collect())
+    changes.prop_map(Vec::from_iter)
 }
 
 fn key_range() -> impl Strategy<Value = KeyRange> {
@@ -37,7 +37,7 @@ fn key_range() -> impl Strategy<Value = KeyRange> {
 fn step() -> impl Strategy<Value = Step> {
     let settlement = vec((table().prop_map(String::from), changes()), 0..3);
     prop_oneof![
-        4 => settlement.prop_map(|tables| Step::Settle(Settlement { through_seq: 0, tables })),
+        4 => settlement.prop_map(Step::Settle),
         6 => (table(), key_range()).prop_map(|(table, range)| Step::Scan(table, range)),
         3 => (table(), key()).prop_map(|(table, key)| Step::Row(table, key)),
         1 => Just(Step::Clear),
@@ -48,7 +48,11 @@ fn step() -> impl Strategy<Value = Step> {
 fn apply(subject: &mut Subject, step: &Step) -> String {
     let rows: &dyn RowStore = subject.rows();
     match step {
-        Step::Settle(settlement) => format!("{:?}", rows.settle(settlement).is_ok()),
+        Step::Settle(tables) => {
+            let boxed = |it: &Vec<Change>| -> Box<dyn Changes> { Box::new(it.clone()) };
+            let tables = tables.iter().map(|(table, it)| (table.clone(), boxed(it))).collect();
+            format!("{:?}", rows.settle(&Settlement { through_seq: 0, tables }).is_ok())
+        }
         Step::Scan(table, range) => format!("{:?}", rows.rows(table, range).unwrap()),
         Step::Row(table, key) => format!("{:?}", rows.row(table, key).unwrap()),
         Step::Clear => format!("{:?}", rows.clear().is_ok()),

@@ -62,12 +62,14 @@ fn a_settlement_may_have_no_rows_or_many_tables(#[values(Kind::Memory, Kind::Sql
     let rows = subject.rows();
     rows.settle(&Settlement { through_seq: 5, tables: Vec::new() }).unwrap();
     assert_eq!(rows.settled().unwrap(), 5);
-    let tables: Vec<_> = ["lines", "order", "select", "_", "t_t"]
-        .map(|name| (name.into(), vec![put("k", name)]))
-        .into();
-    rows.settle(&Settlement { through_seq: 6, tables: tables.clone() }).unwrap();
-    for (name, _) in tables {
-        assert_eq!(rows.row(&name, "k").unwrap().as_deref(), Some(name.as_str()));
+    let names = ["lines", "order", "select", "_", "t_t"];
+    let mut all = Settlement { through_seq: 6, tables: Vec::new() };
+    for name in names {
+        all.tables.extend(settlement(6, name, vec![put("k", name)]).tables);
+    }
+    rows.settle(&all).unwrap();
+    for name in names {
+        assert_eq!(rows.row(name, "k").unwrap().as_deref(), Some(name));
     }
 }
 
@@ -78,8 +80,9 @@ fn a_name_that_no_table_may_have_is_refused_whole(
 ) {
     let subject = Subject::new(kind);
     let rows = subject.rows();
-    let tables = vec![("lines".into(), vec![put("a", "1")]), (name.into(), vec![put("a", "1")])];
-    rows.settle(&Settlement { through_seq: 1, tables }).unwrap_err();
+    let mut both = settlement(1, "lines", vec![put("a", "1")]);
+    both.tables.extend(settlement(1, name, vec![put("a", "1")]).tables);
+    rows.settle(&both).unwrap_err();
     rows.row(name, "a").unwrap_err();
     rows.rows(name, &range("", None, 1)).unwrap_err();
     assert_eq!(rows.settled().unwrap(), 0);

@@ -1,7 +1,7 @@
 //! The stores under test, each with a way to be opened again on the same storage.
 
 use earmark_kernel::log::{LogStore, Record};
-use earmark_kernel::rows::{KeyRange, RowChange, RowStore, Settlement};
+use earmark_kernel::rows::{KeyRange, RowStore, Settlement};
 use earmark_stores::memory::{MemoryLog, MemoryRows};
 use earmark_stores::postgres::{Postgres, PostgresLog};
 use earmark_stores::sqlite::{DataFolder, SqliteLog, SqliteRows, SqliteStore};
@@ -108,16 +108,19 @@ fn event(seq: u64) -> String {
     format!(r#"{{"type":"{kind}","data":{{"n":{seq}}},"of":"stock","key":"S{seq}"}}"#)
 }
 
-pub fn put(key: &str, value: &str) -> RowChange {
-    RowChange { key: key.into(), value: Some(value.into()) }
+/// A key, and the row's value unless it is deleted.
+pub type Change = (String, Option<String>);
+
+pub fn put(key: &str, value: &str) -> Change {
+    (key.into(), Some(value.into()))
 }
 
-pub fn delete(key: &str) -> RowChange {
-    RowChange { key: key.into(), value: None }
+pub fn delete(key: &str) -> Change {
+    (key.into(), None)
 }
 
-pub fn settlement(through_seq: u64, table: &str, changes: Vec<RowChange>) -> Settlement {
-    Settlement { through_seq, tables: vec![(table.into(), changes)] }
+pub fn settlement(through_seq: u64, table: &str, changes: Vec<Change>) -> Settlement<'static> {
+    Settlement { through_seq, tables: vec![(table.into(), Box::new(changes))] }
 }
 
 pub fn range(from: &str, below: Option<&str>, limit: usize) -> KeyRange {

@@ -4,15 +4,16 @@
 //! ([`DELETED`] where there is none), key, value. Numbers have 32 bits, little-endian.
 
 use std::cmp::Ordering;
+use std::ops::Range;
 
 /// In place of a value's length: the row was deleted.
 const DELETED: u32 = u32::MAX;
 /// Bytes of a number.
 const NUMBER: usize = 4;
 
-/// A row of a block: its key, and its value unless it was deleted. That the value is text is looked
-/// at where it leaves the runs, not whenever it is merged.
-pub(in crate::sqlite) type Entry<'a> = (&'a str, Option<&'a [u8]>);
+/// A row of a block: its key, and its value unless it was deleted. That both are text is looked at
+/// where they leave the runs, not whenever they are merged.
+pub(in crate::sqlite) type Entry<'a> = (&'a [u8], Option<&'a [u8]>);
 
 /// What is not a block of this form: the file is damaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +46,7 @@ impl BlockWriter {
         self.starts.extend(number(self.body.len()).to_le_bytes());
         self.body.extend(number(key.len()).to_le_bytes());
         self.body.extend(value.map_or(DELETED, |it| number(it.len())).to_le_bytes());
-        self.body.extend(key.as_bytes());
+        self.body.extend(key);
         self.body.extend(value.unwrap_or_default());
     }
 
@@ -63,47 +64,78 @@ fn number(length: usize) -> u32 {
     u32::try_from(length).ok().filter(|it| *it != DELETED).expect("a row has less than 4 GiB")
 }
 
-/// A row's value as text.
-pub(super) fn text(value: &[u8]) -> Result<String, Damaged> {
-    str::from_utf8(value).map(str::to_owned).map_err(|_| Damaged)
+/// A row's key or value as text.
+pub(super) fn text(bytes: &[u8]) -> Result<String, Damaged> {
+    str::from_utf8(bytes).map(str::to_owned).map_err(|_| Damaged)
+}
+
+/// Where a row's key and value stand in a block.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Span {
+    key: Range<usize>,
+    value: Option<Range<usize>>,
+}
+
+impl Span {
+    /// The row, in the bytes of its block.
+    pub(super) fn of<'a>(&self, block: &'a [u8]) -> Entry<'a> {
+        (self.key_of(block), self.value.clone().map(|value| &block[value]))
+    }
+
+    pub(super) fn key_of<'a>(&self, block: &'a [u8]) -> &'a [u8] {
+        &block[self.key.clone()]
+    }
 }
 
 /// A block that is read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Block<'a> {
-    starts: &'a [u8],
-    body: &'a [u8],
+    bytes: &'a [u8],
+    rows: usize,
 }
 
 impl<'a> Block<'a> {
     pub(super) fn of(bytes: &'a [u8]) -> Result<Self, Damaged> {
-        let (count, rest) = split_number(bytes)?;
-        let (starts, body) = rest.split_at_checked(count as usize * NUMBER).ok_or(Damaged)?;
-        Ok(Self { starts, body })
+        let rows = number_at(bytes, 0)? as usize;
+        let block = Self { bytes, rows };
+        if block.body() > bytes.len() { Err(Damaged) } else { Ok(block) }
     }
 
     /// How many rows it has.
     pub(super) fn len(self) -> usize {
-        self.starts.len() / NUMBER
+        self.rows
+    }
+
+    /// Where the rows begin.
+    fn body(self) -> usize {
+        NUMBER + self.rows.saturating_mul(NUMBER)
     }
 
     /// The row at a place below [`Block::len`].
     pub(super) fn entry(self, place: usize) -> Result<Entry<'a>, Damaged> {
-        let (key, length, rest) = self.split(place)?;
-        let key = str::from_utf8(key).map_err(|_| Damaged)?;
-        if length == DELETED {
-            return Ok((key, None));
-        }
-        let value = rest.get(..length as usize).ok_or(Damaged)?;
-        Ok((key, Some(value)))
+        Ok(self.span(place)?.of(self.bytes))
+    }
+
+    /// Where the row at a place below [`Block::len`] stands.
+    pub(super) fn span(self, place: usize) -> Result<Span, Damaged> {
+        let start = number_at(self.bytes, NUMBER + place * NUMBER)? as usize;
+        let lengths = self.body() + start;
+        let key_bytes = number_at(self.bytes, lengths)? as usize;
+        let value_bytes = number_at(self.bytes, lengths + NUMBER)?;
+        let from = lengths + 2 * NUMBER;
+        let key = from..from + key_bytes;
+        let value_bytes = Some(value_bytes).filter(|it| *it != DELETED);
+        let value = value_bytes.map(|it| key.end..key.end + it as usize);
+        let end = value.as_ref().map_or(key.end, |it| it.end);
+        if end > self.bytes.len() { Err(Damaged) } else { Ok(Span { key, value }) }
     }
 
     /// The place of the first row whose key is not below `key`; [`Block::len`] where there is none.
-    pub(super) fn lower_bound(self, key: &str) -> Result<usize, Damaged> {
+    pub(super) fn lower_bound(self, key: &[u8]) -> Result<usize, Damaged> {
         let (mut low, mut high) = (0, self.len());
         while low < high {
             let middle = low.midpoint(high);
-            match self.split(middle)?.0.cmp(key.as_bytes()) {
+            match self.span(middle)?.key_of(self.bytes).cmp(key) {
                 Ordering::Less => low = middle + 1,
                 Ordering::Equal => return Ok(middle),
                 Ordering::Greater => high = middle,
@@ -113,28 +145,18 @@ impl<'a> Block<'a> {
     }
 
     /// The row under `key`.
-    pub(super) fn find(self, key: &str) -> Result<Option<Entry<'a>>, Damaged> {
+    pub(super) fn find(self, key: &[u8]) -> Result<Option<Entry<'a>>, Damaged> {
         let place = self.lower_bound(key)?;
         if place == self.len() {
             return Ok(None);
         }
         Ok(Some(self.entry(place)?).filter(|(found, _)| *found == key))
     }
-
-    /// Key, length of the value, and what follows the key.
-    fn split(self, place: usize) -> Result<(&'a [u8], u32, &'a [u8]), Damaged> {
-        let (start, _) = split_number(self.starts.get(place * NUMBER..).ok_or(Damaged)?)?;
-        let row = self.body.get(start as usize..).ok_or(Damaged)?;
-        let (key_bytes, row) = split_number(row)?;
-        let (value_bytes, row) = split_number(row)?;
-        let (key, rest) = row.split_at_checked(key_bytes as usize).ok_or(Damaged)?;
-        Ok((key, value_bytes, rest))
-    }
 }
 
-pub(super) fn split_number(bytes: &[u8]) -> Result<(u32, &[u8]), Damaged> {
-    let (number, rest) = bytes.split_first_chunk::<NUMBER>().ok_or(Damaged)?;
-    Ok((u32::from_le_bytes(*number), rest))
+fn number_at(bytes: &[u8], at: usize) -> Result<u32, Damaged> {
+    let number = bytes.get(at..).and_then(<[u8]>::first_chunk).ok_or(Damaged)?;
+    Ok(u32::from_le_bytes(*number))
 }
 
 #[cfg(test)]
@@ -145,17 +167,17 @@ mod tests {
     fn what_is_cut_off_anywhere_is_damaged_or_lacks_rows_and_never_breaks() {
         let mut writer = BlockWriter::default();
         let rows: [Entry<'_>; 4] =
-            [("", Some(b"1")), ("a", None), ("ab", Some(b"")), ("箱", Some(b"{}"))];
+            [(b"", Some(b"1")), (b"a", None), (b"ab", Some(b"")), ("箱".as_bytes(), Some(b"{}"))];
         rows.iter().for_each(|row| writer.push(*row));
         let whole = writer.finish();
         assert!(writer.is_empty());
         let block = Block::of(&whole).unwrap();
         let read: Vec<_> = (0..block.len()).map(|place| block.entry(place).unwrap()).collect();
         assert_eq!(read, rows);
-        assert_eq!(block.find("ab").unwrap(), Some(("ab", Some(&b""[..]))));
-        assert_eq!(block.find("aa").unwrap(), None);
-        assert_eq!(block.find("箱箱").unwrap(), None);
-        assert_eq!(block.lower_bound("b").unwrap(), 3);
+        assert_eq!(block.find(b"ab").unwrap(), Some((&b"ab"[..], Some(&b""[..]))));
+        assert_eq!(block.find(b"aa").unwrap(), None);
+        assert_eq!(block.find("箱箱".as_bytes()).unwrap(), None);
+        assert_eq!(block.lower_bound(b"b").unwrap(), 3);
         for end in 0..whole.len() {
             let cut = Block::of(&whole[..end]);
             let all = cut.and_then(|cut| (0..cut.len()).try_for_each(|at| cut.entry(at).map(drop)));

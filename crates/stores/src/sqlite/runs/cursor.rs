@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::block::{Block, Entry};
+use super::block::{Block, Entry, Span};
 use super::run::{Run, RunError};
 
 /// A place in a run.
@@ -15,6 +15,8 @@ struct Cursor<'r> {
     /// The block of this number.
     body: Vec<u8>,
     place: usize,
+    /// Where the row at the place stands in it.
+    span: Span,
 }
 
 /// Runs that are read side by side, the newest first.
@@ -29,19 +31,16 @@ impl<'r> Merged<'r> {
     pub(super) fn forwards(
         connection: &'r Connection,
         runs: impl Iterator<Item = &'r Arc<Run>>,
-        from: &str,
+        from: &[u8],
     ) -> Result<Self, RunError> {
         let mut cursors = Vec::new();
         for run in runs {
             let number = run.block_of(from).unwrap_or(0);
             let body = run.read_block(connection, number)?;
-            let block = Block::of(&body)?;
-            let (place, is_beyond) = (block.lower_bound(from)?, block.len());
-            let cursor = Cursor { run, number, body, place };
-            if place < is_beyond {
+            let place = Block::of(&body)?.lower_bound(from)?;
+            let mut cursor = Cursor { run, number, body, place, span: Span::default() };
+            if cursor.look()? || cursor.go_to_block(connection, number + 1, false)? {
                 cursors.push(cursor);
-            } else {
-                cursors.extend(cursor.next_block(connection)?);
             }
         }
         Ok(Self { connection, backwards: false, cursors })
@@ -51,7 +50,7 @@ impl<'r> Merged<'r> {
     pub(super) fn backwards(
         connection: &'r Connection,
         runs: impl Iterator<Item = &'r Arc<Run>>,
-        below: Option<&str>,
+        below: Option<&[u8]>,
     ) -> Result<Self, RunError> {
         let mut cursors = Vec::new();
         for run in runs {
@@ -65,7 +64,8 @@ impl<'r> Merged<'r> {
             let end = below.map_or(Ok(block.len()), |key| block.lower_bound(key))?;
             // The first key of the block is below it.
             let place = end.checked_sub(1).ok_or(RunError::Damaged)?;
-            cursors.push(Cursor { run, number, body, place });
+            let span = block.span(place)?;
+            cursors.push(Cursor { run, number, body, place, span });
         }
         Ok(Self { connection, backwards: true, cursors })
     }
@@ -76,21 +76,22 @@ impl<'r> Merged<'r> {
         mut show: impl FnMut(Entry<'_>) -> Result<ControlFlow<()>, RunError>,
     ) -> Result<(), RunError> {
         let mut with_key = Vec::with_capacity(self.cursors.len());
-        while !self.cursors.is_empty() {
-            let mut next: Option<Entry<'_>> = None;
-            for (at, cursor) in self.cursors.iter().enumerate() {
-                let entry = cursor.entry()?;
-                let order = next.map_or(std::cmp::Ordering::Less, |next| entry.0.cmp(next.0));
-                let order = if self.backwards && next.is_some() { order.reverse() } else { order };
+        while let Some(first) = self.cursors.first() {
+            let mut key = first.key();
+            with_key.clear();
+            with_key.push(0);
+            for (at, cursor) in self.cursors.iter().enumerate().skip(1) {
+                let order = cursor.key().cmp(key);
+                let order = if self.backwards { order.reverse() } else { order };
                 if order.is_lt() {
+                    key = cursor.key();
                     with_key.clear();
-                    next = Some(entry);
                 }
                 if order.is_le() {
                     with_key.push(at);
                 }
             }
-            let Some(entry) = next else { break };
+            let entry = self.cursors[with_key[0]].entry();
             if show(entry)?.is_break() {
                 return Ok(());
             }
@@ -106,39 +107,53 @@ impl<'r> Merged<'r> {
 }
 
 impl<'r> Cursor<'r> {
-    fn entry(&self) -> Result<Entry<'_>, RunError> {
-        Ok(Block::of(&self.body)?.entry(self.place)?)
+    fn key(&self) -> &[u8] {
+        self.span.key_of(&self.body)
+    }
+
+    fn entry(&self) -> Entry<'_> {
+        self.span.of(&self.body)
+    }
+
+    /// Looks where the row at the place stands; says whether there is one.
+    fn look(&mut self) -> Result<bool, RunError> {
+        let block = Block::of(&self.body)?;
+        if self.place >= block.len() {
+            return Ok(false);
+        }
+        self.span = block.span(self.place)?;
+        Ok(true)
     }
 
     /// Goes to the next row; says whether there is one.
     fn advance(&mut self, connection: &'r Connection, backwards: bool) -> Result<bool, RunError> {
-        let within = match backwards {
-            false => {
-                Some(self.place + 1).filter(|it| Block::of(&self.body).is_ok_and(|b| *it < b.len()))
-            }
-            true => self.place.checked_sub(1),
-        };
-        if let Some(place) = within {
+        let place = if backwards { self.place.checked_sub(1) } else { Some(self.place + 1) };
+        if let Some(place) = place {
             self.place = place;
-            return Ok(true);
+            if self.look()? {
+                return Ok(true);
+            }
         }
-        let number = match backwards {
-            false => Some(self.number + 1).filter(|it| *it < self.run.blocks()),
-            true => self.number.checked_sub(1),
-        };
-        let Some(number) = number else {
+        match if backwards { self.number.checked_sub(1) } else { Some(self.number + 1) } {
+            Some(number) => self.go_to_block(connection, number, backwards),
+            None => Ok(false),
+        }
+    }
+
+    /// Goes to the first row of a block, or backwards to its last; says whether there is one.
+    fn go_to_block(
+        &mut self,
+        connection: &'r Connection,
+        number: usize,
+        backwards: bool,
+    ) -> Result<bool, RunError> {
+        if number >= self.run.blocks() {
             return Ok(false);
-        };
+        }
         self.body = self.run.read_block(connection, number)?;
         self.number = number;
         let last = Block::of(&self.body)?.len().checked_sub(1).ok_or(RunError::Damaged)?;
         self.place = if backwards { last } else { 0 };
-        Ok(true)
-    }
-
-    /// At the beginning of the block after this, if there is one.
-    fn next_block(mut self, connection: &'r Connection) -> Result<Option<Self>, RunError> {
-        self.place = Block::of(&self.body)?.len();
-        Ok(self.advance(connection, false)?.then_some(self))
+        self.look()
     }
 }

@@ -4,7 +4,7 @@ use fastbloom::BloomFilter;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// What stands between the first part of a key and the rest.
-const SEPARATOR: char = '\u{1f}';
+const SEPARATOR: u8 = 0x1f;
 /// Bits for a group, and how many of them each sets: about one in a hundred is wrongly found.
 const BITS: usize = 10;
 const HASHES: u32 = 6;
@@ -34,8 +34,8 @@ impl Filter {
         self.0.as_slice().iter().flat_map(|word| word.to_le_bytes()).collect()
     }
 
-    pub(super) fn add(&mut self, group: &str) {
-        self.0.insert_hash(xxh3_64(group.as_bytes()));
+    pub(super) fn add(&mut self, group: &[u8]) {
+        self.0.insert_hash(hash(group));
     }
 
     pub(super) fn may_have(&self, group: u64) -> bool {
@@ -44,20 +44,21 @@ impl Filter {
 }
 
 /// The group of a key.
-pub(super) fn group(key: &str) -> &str {
-    key.split_once(SEPARATOR).map_or(key, |(group, _)| group)
+pub(super) fn group(key: &[u8]) -> &[u8] {
+    let end = key.iter().position(|byte| *byte == SEPARATOR);
+    &key[..end.unwrap_or(key.len())]
 }
 
 /// The one group that a range of keys can have rows of, if it is one.
-pub(super) fn group_of_range<'a>(from: &'a str, below: Option<&str>) -> Option<&'a str> {
-    let (group, _) = from.split_once(SEPARATOR)?;
+pub(super) fn group_of_range<'a>(from: &'a [u8], below: Option<&[u8]>) -> Option<&'a [u8]> {
+    let group = Some(group(from)).filter(|group| group.len() < from.len())?;
     let end = below?.strip_prefix(group)?;
     // Every key from `group` and the separator on, and below the next character after that.
-    (end.starts_with(SEPARATOR) || end <= " ").then_some(group)
+    (end.starts_with(&[SEPARATOR]) || end <= b" ".as_slice()).then_some(group)
 }
 
-pub(super) fn hash(group: &str) -> u64 {
-    xxh3_64(group.as_bytes())
+pub(super) fn hash(group: &[u8]) -> u64 {
+    xxh3_64(group)
 }
 
 #[cfg(test)]
@@ -68,21 +69,25 @@ mod tests {
     fn a_group_that_was_added_is_found_also_after_it_was_written_and_read() {
         let mut filter = Filter::with_room_for(1_000);
         let names: Vec<String> = (0..1_000).map(|number| format!("o{number}")).collect();
-        names.iter().for_each(|name| filter.add(name));
+        names.iter().for_each(|name| filter.add(name.as_bytes()));
         let read = Filter::of_bytes(&filter.bytes());
-        assert!(names.iter().all(|name| read.may_have(hash(name))));
-        let others = (0..1_000).filter(|number| read.may_have(hash(&format!("x{number}"))));
+        assert!(names.iter().all(|name| read.may_have(hash(name.as_bytes()))));
+        let is_other = |number: &u32| read.may_have(hash(format!("x{number}").as_bytes()));
+        let others = (0..1_000).filter(is_other);
         assert!(others.count() < 50);
     }
 
     #[test]
     fn a_range_is_of_one_group_only_where_no_other_key_can_be_in_it() {
-        assert_eq!(group("o1\u{1f}a\u{1f}b"), "o1");
-        assert_eq!(group_of_range("o1\u{1f}", Some("o1 ")), Some("o1"));
-        assert_eq!(group_of_range("o1\u{1f}3", Some("o1\u{1f}~")), Some("o1"));
-        assert_eq!(group_of_range("o1\u{1f}", Some("o1!")), None);
-        assert_eq!(group_of_range("o1\u{1f}", Some("o2")), None);
-        assert_eq!(group_of_range("o1\u{1f}", None), None);
-        assert_eq!(group_of_range("o", Some("p")), None);
+        let of_range = |from: &'static str, below: Option<&str>| {
+            group_of_range(from.as_bytes(), below.map(str::as_bytes))
+        };
+        assert_eq!(group("o1\u{1f}a\u{1f}b".as_bytes()), b"o1");
+        assert_eq!(of_range("o1\u{1f}", Some("o1 ")), Some(&b"o1"[..]));
+        assert_eq!(of_range("o1\u{1f}3", Some("o1\u{1f}~")), Some(&b"o1"[..]));
+        assert_eq!(of_range("o1\u{1f}", Some("o1!")), None);
+        assert_eq!(of_range("o1\u{1f}", Some("o2")), None);
+        assert_eq!(of_range("o1\u{1f}", None), None);
+        assert_eq!(of_range("o", Some("p")), None);
     }
 }

@@ -28,7 +28,7 @@ pub(super) struct Merging {
     is_oldest: bool,
     output: RunWriter,
     /// Its keys come after this one.
-    done_through: Option<String>,
+    done_through: Option<Vec<u8>>,
 }
 
 impl Merging {
@@ -74,7 +74,11 @@ impl Merging {
         budget: &mut u64,
     ) -> Result<bool, RunError> {
         // No key holds NUL, so this is the least key after it.
-        let from = self.done_through.take().map_or_else(String::new, |key| key + "\u{1}");
+        let mut from = Vec::new();
+        if let Some(key) = self.done_through.take() {
+            from = key;
+            from.push(1);
+        }
         let (output, is_oldest) = (&mut self.output, self.is_oldest);
         let mut done_through = None;
         Merged::forwards(connection, self.inputs.iter(), &from)?.each(|entry| {

@@ -11,10 +11,10 @@ mod run;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use earmark_kernel::rows::{KeyRange, RowChange, Settlement};
+use earmark_kernel::rows::{Changes, KeyRange, Settlement};
 use rusqlite::Connection;
 
-use block::{BlockWriter, Entry};
+use block::BlockWriter;
 use cursor::Merged;
 use merging::{Merging, Tables};
 use run::{Planned, Run, RunWriter};
@@ -56,6 +56,7 @@ impl State {
         table: &str,
         key: &str,
     ) -> Result<Option<String>, RunError> {
+        let key = key.as_bytes();
         let group = filter::hash(filter::group(key));
         for run in self.tables.get(table).into_iter().flatten() {
             if let Some(found) = run.find(connection, key, group)? {
@@ -71,28 +72,28 @@ impl State {
         table: &str,
         range: &KeyRange,
     ) -> Result<Vec<(String, String)>, RunError> {
-        let below = range.below.as_deref();
+        let (from, below) = (range.from.as_bytes(), range.below.as_deref().map(str::as_bytes));
         let mut rows = Vec::new();
-        if range.limit == 0 || below.is_some_and(|below| below <= range.from.as_str()) {
+        if range.limit == 0 || below.is_some_and(|below| below <= from) {
             return Ok(rows);
         }
-        let group = filter::group_of_range(&range.from, below).map(filter::hash);
+        let group = filter::group_of_range(from, below).map(filter::hash);
         let runs = self.tables.get(table).into_iter().flatten();
         let runs = runs.filter(|run| group.is_none_or(|group| run.may_have(group)));
         let merged = match range.backwards {
-            false => Merged::forwards(connection, runs, &range.from)?,
+            false => Merged::forwards(connection, runs, from)?,
             true => Merged::backwards(connection, runs, below)?,
         };
         merged.each(|(key, value)| {
             let is_outside = match range.backwards {
                 false => below.is_some_and(|below| key >= below),
-                true => key < range.from.as_str(),
+                true => key < from,
             };
             if is_outside {
                 return Ok(ControlFlow::Break(()));
             }
             if let Some(value) = value {
-                rows.push((key.to_owned(), block::text(value)?));
+                rows.push((block::text(key)?, block::text(value)?));
             }
             let is_enough = rows.len() >= range.limit;
             Ok(if is_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
@@ -145,7 +146,7 @@ impl Settler {
         &mut self,
         tx: &Connection,
         before: &State,
-        settlement: &Settlement,
+        settlement: &Settlement<'_>,
     ) -> Result<State, RunError> {
         // What it remembers would count as read.
         self.before = Default::default();
@@ -155,10 +156,10 @@ impl Settler {
         self.remember(&unread);
         let mut state = State { settled: settlement.through_seq, ..before.clone() };
         let mut settled = 0;
-        for (table, changes) in settlement.tables.iter().filter(|(_, it)| !it.is_empty()) {
-            settled +=
-                changes.iter().map(|it| BlockWriter::bytes_of(entry(it)) as u64).sum::<u64>();
-            if let Some(run) = self.write(tx, table, changes)? {
+        for (table, changes) in settlement.tables.iter().filter(|(_, it)| it.count() > 0) {
+            let (run, bytes) = self.write(tx, table, &**changes)?;
+            settled += bytes;
+            if let Some(run) = run {
                 state.tables.entry(table.clone()).or_default().insert(0, Arc::new(run));
             }
         }
@@ -200,20 +201,26 @@ impl Settler {
         self.next_id - 1
     }
 
+    /// Writes what changed of a table as a run; says how many bytes that is.
     fn write(
         &mut self,
         tx: &Connection,
         table: &str,
-        changes: &[RowChange],
-    ) -> Result<Option<Run>, RunError> {
-        let groups = u32::try_from(changes.len()).unwrap_or(u32::MAX);
+        changes: &dyn Changes,
+    ) -> Result<(Option<Run>, u64), RunError> {
+        let groups = u32::try_from(changes.count()).unwrap_or(u32::MAX);
         let id = self.new_id();
         let planned = Planned { id, level: 0, groups, block_bytes: self.block_bytes };
         let mut writer = RunWriter::begin(tx, table, planned)?;
-        for change in changes {
-            writer.push(tx, entry(change))?;
-        }
-        writer.finish(tx)
+        let (mut written, mut bytes) = (Ok(()), 0);
+        changes.each(&mut |key, value| {
+            let row = (key.as_bytes(), value);
+            bytes += BlockWriter::bytes_of(row) as u64;
+            written = writer.push(tx, row);
+            if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        written?;
+        Ok((writer.finish(tx)?, bytes))
     }
 
     /// Merges so many bytes, those that were merged the least first.
@@ -264,10 +271,6 @@ impl Settler {
     }
 }
 
-fn entry(change: &RowChange) -> Entry<'_> {
-    (&change.key, change.value.as_deref().map(str::as_bytes))
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -294,7 +297,7 @@ mod tests {
         connection.execute_batch(SCHEMA).unwrap();
         let planned = Planned { id: 1, level: 0, groups: 3, block_bytes: 512 };
         let mut writer = RunWriter::begin(&connection, "lines", planned).unwrap();
-        for entry in [("a", b"1"), ("b", b"\xff"), ("c", b"3")] {
+        for entry in [(b"a", b"1"), (b"b", b"\xff"), (b"c", b"3")] {
             writer.push(&connection, (entry.0, Some(entry.1))).unwrap();
         }
         let run = writer.finish(&connection).unwrap().unwrap();
@@ -316,11 +319,8 @@ mod tests {
         let (mut state, mut expected) = (State::default(), BTreeMap::new());
         for turn in 1..=200 {
             let changes = changes(turn);
-            let row = |(key, value): (&String, &Option<String>)| RowChange {
-                key: key.clone(),
-                value: value.clone(),
-            };
-            let tables = vec![("lines".to_owned(), changes.iter().map(row).collect())];
+            let rows = changes.clone().into_iter().collect::<Vec<_>>();
+            let tables = vec![("lines".to_owned(), Box::new(rows) as Box<dyn Changes>)];
             let settlement = Settlement { through_seq: turn, tables };
             let tx = connection.unchecked_transaction().unwrap();
             let next = settler.settle(&tx, &state, &settlement).unwrap();
@@ -355,13 +355,13 @@ mod tests {
         connection.execute_batch(SCHEMA).unwrap();
         let mut settler = Settler::open(&connection, 512).unwrap();
         let (mut state, mut unfinished, mut deepest) = (State::default(), 0, 0);
-        let rows = |turn: u64, count: u64, bytes: usize| -> Vec<RowChange> {
+        let rows = |turn: u64, count: u64, bytes: usize| -> Box<dyn Changes> {
             // New keys come between the old ones.
             let key = |number: u64| format!("k{:08x}", (number * 0x9e37_79b1) & 0xffff_ffff);
             let mut keys: Vec<_> = (turn * count..(turn + 1) * count).map(key).collect();
             keys.sort_unstable();
-            let row = |key| RowChange { key, value: Some("x".repeat(bytes)) };
-            keys.into_iter().map(row).collect()
+            let rows = keys.into_iter().map(|key| (key, Some("x".repeat(bytes))));
+            Box::new(rows.collect::<Vec<_>>())
         };
         for turn in 0..TURNS {
             if turn == TURNS / 2 {

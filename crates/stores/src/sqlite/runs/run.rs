@@ -1,5 +1,6 @@
 //! A run: rows of one table, sorted by key, in blocks; written once and never changed.
 
+use earmark_kernel::log::StoreError;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::block::{self, Block, BlockWriter, Damaged, Entry};
@@ -8,7 +9,7 @@ use super::filter::{self, Filter};
 /// Blocks of a run have numbers of so many bits; what is above them is the run's own.
 const BLOCK_BITS: u32 = 24;
 /// Between the keys of the index; no key holds it.
-const NUL: &str = "\0";
+const NUL: u8 = 0;
 
 /// What went wrong with a run.
 #[derive(Debug)]
@@ -17,6 +18,14 @@ pub(in crate::sqlite) enum RunError {
     Sqlite(rusqlite::Error),
     /// What was read is not what was written.
     Damaged,
+    /// A row that was to be written could not be made.
+    Unmade(StoreError),
+}
+
+impl From<StoreError> for RunError {
+    fn from(error: StoreError) -> Self {
+        Self::Unmade(error)
+    }
 }
 
 impl From<rusqlite::Error> for RunError {
@@ -40,7 +49,7 @@ pub(in crate::sqlite) struct Run {
     /// Groups at most.
     pub(super) groups: u32,
     /// The first key of each block.
-    firsts: Vec<Box<str>>,
+    firsts: Vec<Box<[u8]>>,
     filter: Filter,
 }
 
@@ -54,13 +63,12 @@ impl Run {
         let mut runs = Vec::new();
         while let Some(row) = found.next()? {
             let firsts = row.get_ref(4)?.as_blob().map_err(|_| Damaged)?;
-            let firsts = str::from_utf8(firsts).map_err(|_| Damaged)?;
             let filter = row.get_ref(5)?.as_blob().map_err(|_| Damaged)?;
             let run = Self {
                 id: row.get(1)?,
                 level: row.get(2)?,
                 groups: row.get(3)?,
-                firsts: firsts.split(NUL).map(Box::from).collect(),
+                firsts: firsts.split(|byte| *byte == NUL).map(Box::from).collect(),
                 filter: Filter::of_bytes(filter),
             };
             runs.push((row.get(0)?, run));
@@ -73,7 +81,7 @@ impl Run {
     pub(super) fn find(
         &self,
         connection: &Connection,
-        key: &str,
+        key: &[u8],
         group: u64,
     ) -> Result<Option<Option<String>>, RunError> {
         let Some(number) = self.block_of(key).filter(|_| self.filter.may_have(group)) else {
@@ -98,12 +106,12 @@ impl Run {
     }
 
     /// The block that has `key` if the run has it: `None` where `key` is below all.
-    pub(super) fn block_of(&self, key: &str) -> Option<usize> {
+    pub(super) fn block_of(&self, key: &[u8]) -> Option<usize> {
         self.firsts.partition_point(|first| **first <= *key).checked_sub(1)
     }
 
     /// The last block that has keys below `key`: `None` where there is none.
-    pub(super) fn block_below(&self, key: &str) -> Option<usize> {
+    pub(super) fn block_below(&self, key: &[u8]) -> Option<usize> {
         self.firsts.partition_point(|first| **first < *key).checked_sub(1)
     }
 
@@ -133,11 +141,12 @@ pub(super) struct RunWriter {
     id: i64,
     level: u32,
     groups: u32,
-    firsts: Vec<Box<str>>,
+    firsts: Vec<Box<[u8]>>,
     filter: Filter,
     block: BlockWriter,
-    first: Box<str>,
-    last_group: Option<Box<str>>,
+    first: Box<[u8]>,
+    /// Of the row before, where [`Self::groups`] are more than none.
+    last_group: Vec<u8>,
     block_bytes: usize,
 }
 
@@ -170,7 +179,7 @@ impl RunWriter {
             filter: Filter::with_room_for(groups as usize),
             block: BlockWriter::default(),
             first: Box::default(),
-            last_group: None,
+            last_group: Vec::new(),
             block_bytes,
         })
     }
@@ -192,9 +201,10 @@ impl RunWriter {
             self.first = entry.0.into();
         }
         let group = filter::group(entry.0);
-        if self.last_group.as_deref() != Some(group) {
+        if self.groups == 0 || self.last_group != group {
             self.filter.add(group);
-            self.last_group = Some(group.into());
+            self.last_group.clear();
+            self.last_group.extend_from_slice(group);
             self.groups += 1;
         }
         self.block.push(entry);
@@ -216,7 +226,7 @@ impl RunWriter {
                 "UPDATE runs SET state = 'whole', level = ?2, groups = ?3, \
                  firsts = ?4, filter = ?5 WHERE id = ?1",
             )?
-            .execute((id, level, groups, firsts.join(NUL).into_bytes(), filter.bytes()))?;
+            .execute((id, level, groups, firsts.join(&NUL), filter.bytes()))?;
         Ok(Some(Run { id, level, groups, firsts, filter }))
     }
 
