@@ -5,6 +5,7 @@ pub mod events;
 mod facts;
 mod figures;
 mod handlers;
+mod known;
 mod messages;
 mod moves;
 mod placing;

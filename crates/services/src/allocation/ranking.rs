@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use earmark_contracts::values::Day;
 
-use super::stock::Known;
+use super::known::Known;
 use super::tree::Tree;
 
 /// A line's place in the order of service: the least is served first and loses last.

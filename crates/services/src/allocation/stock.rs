@@ -1,7 +1,5 @@
 //! The stock of one SKU: its batches, and the lines that have or want a place in them.
 
-use std::borrow::Borrow;
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -12,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::events::{BatchCreated, LineKey, StockEvent};
 use super::figures::{Figures, Line, Place};
+use super::known::{Known, KnownLines};
 use super::ranking::{Entry, Rank, Ranking};
 
 /// The stock of one SKU. Its key is the SKU.
@@ -20,7 +19,7 @@ pub struct Stock {
     /// In the order in which they were created; never removed.
     batches: Vec<Arc<Batch>>,
     by_reference: BTreeMap<BatchReference, usize>,
-    lines: OrdSet<ByKey>,
+    lines: KnownLines,
     /// How many lines were ever accepted.
     accepted: u32,
     /// Lines that wait.
@@ -32,44 +31,6 @@ pub struct Stock {
     holds: OrdSet<(Now, LineKey)>,
     /// When open batches expire.
     expiries: OrdSet<(Day, usize)>,
-}
-
-/// A line under its key. There are many, so who finds it by its key and who finds it by its rank
-/// share it. (The set keeps some as they were, to tell its nodes apart.)
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Known {
-    pub(super) key: LineKey,
-    pub(super) line: Line,
-}
-
-/// In the order of keys.
-#[derive(Clone, Debug)]
-struct ByKey(Arc<Known>);
-
-impl Ord for ByKey {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.0.key.cmp(&other.0.key)
-    }
-}
-
-impl PartialOrd for ByKey {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for ByKey {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.key == other.0.key
-    }
-}
-
-impl Eq for ByKey {}
-
-impl Borrow<LineKey> for ByKey {
-    fn borrow(&self) -> &LineKey {
-        &self.0.key
-    }
 }
 
 /// A batch with the lines that are in it.
@@ -97,7 +58,7 @@ impl Stock {
     /// The facts of a line.
     #[must_use]
     pub fn line(&self, key: &LineKey) -> Option<&Line> {
-        self.lines.get(key).map(|it| &it.0.line)
+        self.lines.get(key).map(|it| &it.line)
     }
 
     /// All batches, in order of creation.
@@ -105,9 +66,9 @@ impl Stock {
         self.batches.iter().map(|batch| &batch.figures)
     }
 
-    /// All lines ever accepted, in order of order and line.
+    /// All lines ever accepted.
     pub fn all_lines(&self) -> impl Iterator<Item = (&LineKey, &Line)> {
-        self.lines.iter().map(|it| (&it.0.key, &it.0.line))
+        self.lines.iter().map(|it| (&it.key, &it.line))
     }
 
     pub(super) fn batch(&self, reference: &BatchReference) -> Option<&Batch> {
@@ -246,8 +207,8 @@ impl Stock {
         }
         // A new line may take the id of one that has ended; what is released is there.
         let released = matches!(event, StockEvent::Released(_));
-        let known = self.lines.get(key).filter(|it| released || !it.0.line.ended());
-        let known = match known.map(|it| Arc::clone(&it.0)) {
+        let known = self.lines.get(key).filter(|it| released || !it.line.ended());
+        let known = match known.map(Arc::clone) {
             Some(before) => {
                 self.unrank(&before);
                 let mut after = Known::clone(&before);
@@ -273,7 +234,7 @@ impl Stock {
     fn keep(&mut self, known: Known) {
         let known = Arc::new(known);
         self.rank(&known);
-        self.lines.insert(ByKey(known));
+        self.lines.insert(known);
     }
 
     fn rank(&mut self, known: &Arc<Known>) {

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 
 use super::super::events::{Queued, StockEvent};
 use super::super::figures::Line;
+use super::super::known::Known;
 use super::super::ranking::{Entry, Fit, Rank, Ranking};
-use super::super::stock::Known;
 use super::key;
 
 #[derive(Clone, Debug)]
