@@ -18,6 +18,8 @@ struct Waiting {
     jobs: VecDeque<Box<dyn Job>>,
     commands: usize,
     closed: bool,
+    /// The writer waits for a job: to wake one that does not would be a call of the system.
+    is_awaited: bool,
 }
 
 /// Why a job was not taken.
@@ -43,8 +45,11 @@ impl Queue {
         }
         waiting.commands = commands;
         waiting.jobs.push_back(job);
+        let is_awaited = std::mem::take(&mut waiting.is_awaited);
         drop(waiting);
-        self.arrived.notify_one();
+        if is_awaited {
+            self.arrived.notify_one();
+        }
         Ok(())
     }
 
@@ -65,10 +70,11 @@ impl Queue {
 
     /// Waits until something waits, the queue is closed or the time is over.
     pub(crate) fn wait(&self, at_most: Duration) {
-        let waiting = self.lock();
+        let mut waiting = self.lock();
         if waiting.jobs.is_empty() && !waiting.closed {
+            waiting.is_awaited = true;
             let waited = self.arrived.wait_timeout(waiting, at_most);
-            drop(waited.unwrap_or_else(PoisonError::into_inner));
+            waited.unwrap_or_else(PoisonError::into_inner).0.is_awaited = false;
         }
     }
 
