@@ -9,8 +9,8 @@ use crate::message::Key;
 /// beside each other, where the rest of a long key is elsewhere in memory.
 pub(crate) struct Layer<R>(BTreeMap<Sorted, R>);
 
-/// A key behind its first sixteen bytes, as numbers, which are compared at once. One that is shorter
-/// has zeros there, which nothing is below; where these bytes are the same the keys decide.
+/// A key behind its first sixteen bytes, as numbers: these are compared at once. One that is
+/// shorter has zeros there, which nothing is below; where these bytes are the same the keys decide.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Sorted {
     head: [u64; 2],

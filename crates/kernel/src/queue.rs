@@ -68,10 +68,11 @@ impl Queue {
         jobs
     }
 
-    /// Waits until something waits, the queue is closed or the time is over.
+    /// Waits until something waits, the queue is closed or the time is over. One thread waits.
     pub(crate) fn wait(&self, at_most: Duration) {
         let mut waiting = self.lock();
         if waiting.jobs.is_empty() && !waiting.closed {
+            assert!(!waiting.is_awaited, "a queue has one writer");
             waiting.is_awaited = true;
             let waited = self.arrived.wait_timeout(waiting, at_most);
             waited.unwrap_or_else(PoisonError::into_inner).0.is_awaited = false;

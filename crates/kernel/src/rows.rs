@@ -5,13 +5,14 @@ use std::ops::ControlFlow;
 use crate::log::StoreError;
 
 /// What changes in one table, sorted by key, each key once. A settlement has tens of thousands of
-/// rows: each is made when it is written, and none stands in memory with the others.
+/// rows, so each can be made when it is written, and need not stand in memory with the others.
 pub trait Changes {
     /// How many rows change.
     fn count(&self) -> usize;
 
-    /// Shows each row to `show` for as long as that goes on: its key, any text without NUL (keys
+    /// Shows each row to `show`, and none after it breaks: its key, any text without NUL (keys
     /// are ordered by their UTF-8 bytes), and its value as JSON text, `None` where it is deleted.
+    /// It shows the same when it is called again, and reads nothing from the store that asks it.
     ///
     /// # Errors
     /// When a row cannot be made.
@@ -71,7 +72,7 @@ pub trait RowStore: Send + Sync {
     /// Applies a settlement in one transaction; missing tables are created.
     ///
     /// # Errors
-    /// When the storage cannot be written; then nothing of it was applied.
+    /// When the storage cannot be written or a row cannot be made; then nothing of it was applied.
     fn settle(&self, settlement: &Settlement<'_>) -> Result<(), StoreError>;
 
     /// One row's value, `None` when there is no such row or table.

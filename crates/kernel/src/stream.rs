@@ -79,6 +79,8 @@ pub(crate) struct StreamEvent {
     pub(crate) envelope: String,
 }
 
+/// Written as `[seq,at,event]`, so the fields stand in this order; rows of earlier programs have
+/// their names.
 #[derive(Deserialize)]
 struct StoredEvent<'a> {
     seq: u64,

@@ -36,7 +36,7 @@ impl Follower {
         tables.extend(digest.map(|digest| end::row(self.service.name, &digest)));
         tables.retain(|(_, changes)| changes.count() > 0);
         // When this fails, what was set apart stays so and is tried again with the next settling.
-        // It is held until nobody is locked out any more: to free so much takes a while.
+        // The settlement is dropped after the lock: to free so many rows takes a while.
         let settlement = Settlement { through_seq, tables };
         self.disk.settle(&settlement)?;
         let mut shelf = self.shelf.write().unwrap_or_else(PoisonError::into_inner);

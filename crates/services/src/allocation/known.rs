@@ -1,10 +1,10 @@
 //! The lines of a stock under their keys, found by the hashes of these: a hash stands where it is
 //! compared, a key somewhere else in memory, and none but the right one is looked at.
 
-use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use equivalent::{Comparable, Equivalent};
 use imbl::OrdSet;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
@@ -25,8 +25,7 @@ pub(super) struct KnownLines(OrdSet<ByKey>);
 
 impl KnownLines {
     pub(super) fn get(&self, key: &LineKey) -> Option<&Arc<Known>> {
-        let hashed: &dyn Keyed = &Hashed::of(key);
-        self.0.get(hashed).map(|it| &it.known)
+        self.0.get(&Hashed::of(key)).map(|it| &it.known)
     }
 
     /// Puts a line in the place of what was under its key.
@@ -36,8 +35,7 @@ impl KnownLines {
     }
 
     pub(super) fn remove(&mut self, key: &LineKey) {
-        let hashed: &dyn Keyed = &Hashed::of(key);
-        self.0.remove(hashed);
+        self.0.remove(&Hashed::of(key));
     }
 
     /// All of them, always in the same order.
@@ -54,7 +52,7 @@ struct ByKey {
 }
 
 /// A key behind its hash: where hashes are the same the keys decide.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 struct Hashed<'a> {
     hash: u64,
     key: &'a LineKey,
@@ -65,54 +63,33 @@ impl<'a> Hashed<'a> {
         let order = xxh3_64(key.order_id.0.as_bytes());
         Self { hash: xxh3_64_with_seed(key.line_id.0.as_bytes(), order), key }
     }
+
+    fn cmp(self, other: Self) -> Ordering {
+        self.hash.cmp(&other.hash).then_with(|| self.key.cmp(other.key))
+    }
 }
 
-/// What has a key, a line that is kept or one that is looked for.
-trait Keyed {
-    fn hashed(&self) -> Hashed<'_>;
-}
-
-impl Keyed for ByKey {
+impl ByKey {
     fn hashed(&self) -> Hashed<'_> {
         Hashed { hash: self.hash, key: &self.known.key }
     }
 }
 
-impl Keyed for Hashed<'_> {
-    fn hashed(&self) -> Hashed<'_> {
-        *self
+impl Comparable<ByKey> for Hashed<'_> {
+    fn compare(&self, line: &ByKey) -> Ordering {
+        self.cmp(line.hashed())
     }
 }
 
-impl<'a> Borrow<dyn Keyed + 'a> for ByKey {
-    fn borrow(&self) -> &(dyn Keyed + 'a) {
-        self
+impl Equivalent<ByKey> for Hashed<'_> {
+    fn equivalent(&self, line: &ByKey) -> bool {
+        self.cmp(line.hashed()).is_eq()
     }
 }
-
-impl Ord for dyn Keyed + '_ {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.hashed().cmp(&other.hashed())
-    }
-}
-
-impl PartialOrd for dyn Keyed + '_ {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for dyn Keyed + '_ {
-    fn eq(&self, other: &Self) -> bool {
-        self.hashed() == other.hashed()
-    }
-}
-
-impl Eq for dyn Keyed + '_ {}
 
 impl Ord for ByKey {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.hashed().cmp(&other.hashed())
+        self.hashed().cmp(other.hashed())
     }
 }
 
@@ -124,7 +101,7 @@ impl PartialOrd for ByKey {
 
 impl PartialEq for ByKey {
     fn eq(&self, other: &Self) -> bool {
-        self.hashed() == other.hashed()
+        self.cmp(other).is_eq()
     }
 }
 
@@ -171,13 +148,11 @@ mod tests {
             lines.insert(ByKey { hash: 7, known });
         }
         let number = |lines: &OrdSet<ByKey>, key: &LineKey| {
-            let hashed: &dyn Keyed = &alike(key);
-            lines.get(hashed).map(|it| it.known.line.number)
+            lines.get(&alike(key)).map(|it| it.known.line.number)
         };
         assert_eq!(keys.each_ref().map(|key| number(&lines, key)), [Some(0), Some(1), Some(2)]);
         assert_eq!(number(&lines, &key("o4", "l")), None);
-        let hashed: &dyn Keyed = &alike(&keys[1]);
-        lines.remove(hashed);
+        lines.remove(&alike(&keys[1]));
         assert_eq!(keys.each_ref().map(|key| number(&lines, key)), [Some(0), None, Some(2)]);
     }
 
@@ -202,7 +177,8 @@ mod tests {
                 let key = key(order, of_order);
                 prop_assert_eq!(lines.get(&key).map(|it| &it.line), model.get(&key));
             }
-            let mut all: Vec<_> = lines.iter().map(|it| (it.key.clone(), it.line.clone())).collect();
+            let pair = |it: &Known| (it.key.clone(), it.line.clone());
+            let mut all: Vec<_> = lines.iter().map(pair).collect();
             all.sort_by(|a, b| a.0.cmp(&b.0));
             prop_assert_eq!(all, Vec::from_iter(model));
         }

@@ -66,7 +66,7 @@ impl Stock {
         self.batches.iter().map(|batch| &batch.figures)
     }
 
-    /// All lines ever accepted.
+    /// All lines that were accepted and not released, always in the same order.
     pub fn all_lines(&self) -> impl Iterator<Item = (&LineKey, &Line)> {
         self.lines.iter().map(|it| (&it.key, &it.line))
     }

@@ -59,8 +59,13 @@ impl SqliteRows {
     }
 
     fn settler(&self) -> MutexGuard<'_, (Connection, Settler)> {
-        // A settlement that panicked was rolled back as it unwound.
-        self.settler.lock().unwrap_or_else(PoisonError::into_inner)
+        self.settler.lock().unwrap_or_else(|poisoned| {
+            // A settlement that panicked was rolled back as it unwound.
+            let mut settler = poisoned.into_inner();
+            settler.1.abandon();
+            self.settler.clear_poison();
+            settler
+        })
     }
 
     fn state(&self) -> Arc<State> {

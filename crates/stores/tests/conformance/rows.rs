@@ -1,6 +1,9 @@
 //! What every store of derived rows does.
 
-use earmark_kernel::rows::{KeyRange, Settlement};
+use std::panic::AssertUnwindSafe;
+
+use earmark_kernel::log::StoreError;
+use earmark_kernel::rows::{Changes, KeyRange, RowStore, Settlement, ShowRow};
 use rstest::rstest;
 
 use crate::subjects::{Kind, Subject, backwards, delete, keys, put, range, settlement};
@@ -143,4 +146,58 @@ fn a_reader_sees_a_settlement_whole_or_not_at_all(
         }
         (2..=200).for_each(settle);
     });
+}
+
+/// Rows of several blocks, of which one cannot be made.
+struct Breaks {
+    panics: bool,
+}
+
+impl Changes for Breaks {
+    fn count(&self) -> usize {
+        2_000
+    }
+    fn each(&self, show: &mut ShowRow<'_>) -> Result<(), StoreError> {
+        for number in 0..1_500 {
+            let value = "x".repeat(100);
+            if show(&format!("b{number:04}"), Some(value.as_bytes())).is_break() {
+                return Ok(());
+            }
+        }
+        assert!(!self.panics, "as ordained");
+        Err(StoreError("the row \"b1500\" cannot be made".into()))
+    }
+}
+
+#[rstest]
+#[case::memory(Kind::Memory, false)]
+#[case::sqlite(Kind::Sqlite, false)]
+#[case::sqlite_where_it_panics(Kind::Sqlite, true)]
+fn a_settlement_of_which_a_row_cannot_be_made_changes_nothing(
+    #[case] kind: Kind,
+    #[case] panics: bool,
+) {
+    let mut subject = Subject::new(kind);
+    subject.log().append(&crate::subjects::record(1, 4)).unwrap();
+    let rows = subject.rows();
+    rows.settle(&settlement(1, "lines", vec![put("a", "1")])).unwrap();
+    let mut broken = settlement(2, "batches", vec![put("a", "2")]);
+    broken.tables.push(("lines".into(), Box::new(Breaks { panics })));
+    let settled = std::panic::catch_unwind(AssertUnwindSafe(|| rows.settle(&broken)));
+    match settled {
+        Ok(settled) => {
+            let told = settled.unwrap_err().to_string();
+            assert!(!panics && told.contains("\"b1500\" cannot be made"), "{told}");
+        }
+        Err(_) => assert!(panics),
+    }
+    let is_as_before = |rows: &dyn RowStore| {
+        assert_eq!(rows.row("batches", "a").unwrap(), None);
+        keys(rows, "lines", &range("", None, 10))
+    };
+    assert_eq!((is_as_before(rows), rows.settled().unwrap()), (vec!["a".to_owned()], 1));
+    rows.settle(&settlement(3, "lines", vec![put("c", "1")])).unwrap();
+    subject.reopen();
+    assert_eq!(subject.rows().settled().unwrap(), 3);
+    assert_eq!(is_as_before(subject.rows()), ["a", "c"]);
 }

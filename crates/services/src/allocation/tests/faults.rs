@@ -300,3 +300,24 @@ fn verify_finds_what_was_oversold_for_a_moment_only() {
     let says = found(&World::on(log, MemoryRows::new(), NOON));
     assert!(says.starts_with("after command ") && says.contains("b1 is oversold"), "{says}");
 }
+
+#[test]
+fn events_of_a_stock_are_settled_in_arrays_and_those_of_earlier_programs_are_read_too() {
+    let (world, _) = world();
+    world.allocate("o1", "LAMP", 2);
+    world.bus.settle().unwrap();
+    let key = format!("LAMP\u{1f}{:016x}", 2);
+    let row = world.rows.row("stream_stock", &key).unwrap().unwrap();
+    let now = NOON.0;
+    let begins = format!(r#"[[2,{now},{{"type":"allocation.batch_created","#);
+    assert!(row.starts_with(&begins), "{row}");
+    let named = row
+        .replace(&format!("[2,{now},"), &format!(r#"{{"seq":2,"at":{now},"event":"#))
+        .replace(&format!("[3,{now},"), &format!(r#"{{"seq":3,"at":{now},"event":"#))
+        .replace("}]", "}}");
+    assert_eq!(named.matches(r#""event":"#).count(), 2, "{named}");
+    plant(&world, "stream_stock", &key, Some(&named));
+    let world = world.restarted(true);
+    world.check();
+    assert!(world.allocate("o1", "LAMP", 2).existed);
+}

@@ -108,7 +108,7 @@ impl<'a> Block<'a> {
 
     /// Where the rows begin.
     fn body(self) -> usize {
-        NUMBER + self.rows.saturating_mul(NUMBER)
+        self.rows.saturating_mul(NUMBER).saturating_add(NUMBER)
     }
 
     /// The row at a place below [`Block::len`].
@@ -118,14 +118,16 @@ impl<'a> Block<'a> {
 
     /// Where the row at a place below [`Block::len`] stands.
     pub(super) fn span(self, place: usize) -> Result<Span, Damaged> {
-        let start = number_at(self.bytes, NUMBER + place * NUMBER)? as usize;
-        let lengths = self.body() + start;
-        let key_bytes = number_at(self.bytes, lengths)? as usize;
+        let start = number_at(self.bytes, NUMBER + place * NUMBER)?;
+        let lengths = add(self.body(), start)?;
+        let key_bytes = number_at(self.bytes, lengths)?;
         let value_bytes = number_at(self.bytes, lengths + NUMBER)?;
         let from = lengths + 2 * NUMBER;
-        let key = from..from + key_bytes;
-        let value_bytes = Some(value_bytes).filter(|it| *it != DELETED);
-        let value = value_bytes.map(|it| key.end..key.end + it as usize);
+        let key = from..add(from, key_bytes)?;
+        let value = match value_bytes {
+            DELETED => None,
+            bytes => Some(key.end..add(key.end, bytes)?),
+        };
         let end = value.as_ref().map_or(key.end, |it| it.end);
         if end > self.bytes.len() { Err(Damaged) } else { Ok(Span { key, value }) }
     }
@@ -152,6 +154,10 @@ impl<'a> Block<'a> {
         }
         Ok(Some(self.entry(place)?).filter(|(found, _)| *found == key))
     }
+}
+
+fn add(place: usize, bytes: u32) -> Result<usize, Damaged> {
+    place.checked_add(bytes as usize).ok_or(Damaged)
 }
 
 fn number_at(bytes: &[u8], at: usize) -> Result<u32, Damaged> {
@@ -182,6 +188,29 @@ mod tests {
             let cut = Block::of(&whole[..end]);
             let all = cut.and_then(|cut| (0..cut.len()).try_for_each(|at| cut.entry(at).map(drop)));
             assert_eq!(all, Err(Damaged), "cut at {end}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_written_over_anywhere_is_damaged_or_read_as_it_stands(
+            at in 0..60_usize,
+            over in proptest::prelude::any::<[u8; 4]>(),
+        ) {
+            let mut writer = BlockWriter::default();
+            [("a", "1"), ("ab", "{}"), ("b", "[]")]
+                .iter()
+                .for_each(|(key, value)| writer.push((key.as_bytes(), Some(value.as_bytes()))));
+            let mut bytes = writer.finish();
+            let at = at.min(bytes.len() - over.len());
+            bytes[at..at + over.len()].copy_from_slice(&over);
+            if let Ok(block) = Block::of(&bytes) {
+                for place in 0..block.len().min(9) {
+                    let _ = block.entry(place);
+                }
+                let _ = block.find(b"ab");
+                let _ = block.lower_bound(b"zz");
+            }
         }
     }
 }

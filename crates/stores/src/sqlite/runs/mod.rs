@@ -292,12 +292,12 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_no_text_is_damage_where_it_is_read_and_nowhere_else() {
+    fn what_is_no_text_is_damage_where_it_is_read_and_nowhere_else() {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch(SCHEMA).unwrap();
-        let planned = Planned { id: 1, level: 0, groups: 3, block_bytes: 512 };
+        let planned = Planned { id: 1, level: 0, groups: 4, block_bytes: 512 };
         let mut writer = RunWriter::begin(&connection, "lines", planned).unwrap();
-        for entry in [(b"a", b"1"), (b"b", b"\xff"), (b"c", b"3")] {
+        for entry in [(b"a", b"1"), (b"b", b"\xff"), (b"c", b"3"), (b"\xff", b"4")] {
             writer.push(&connection, (entry.0, Some(entry.1))).unwrap();
         }
         let run = writer.finish(&connection).unwrap().unwrap();
@@ -307,8 +307,13 @@ mod tests {
         assert_eq!(row("a").unwrap().as_deref(), Some("1"));
         assert!(matches!(row("b"), Err(RunError::Damaged)));
         assert_eq!(row("c").unwrap().as_deref(), Some("3"));
-        let range = KeyRange { from: String::new(), below: None, limit: 9, backwards: false };
-        assert!(matches!(state.rows(&connection, "lines", &range), Err(RunError::Damaged)));
+        let rows = |from: &str, limit| {
+            let range = KeyRange { from: from.into(), below: None, limit, backwards: false };
+            state.rows(&connection, "lines", &range)
+        };
+        assert!(matches!(rows("", 9), Err(RunError::Damaged)), "a value");
+        assert_eq!(rows("c", 1).unwrap(), [("c".to_owned(), "3".to_owned())]);
+        assert!(matches!(rows("c", 9), Err(RunError::Damaged)), "a key");
     }
 
     #[test]

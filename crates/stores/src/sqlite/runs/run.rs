@@ -145,7 +145,7 @@ pub(super) struct RunWriter {
     filter: Filter,
     block: BlockWriter,
     first: Box<[u8]>,
-    /// Of the row before, where [`Self::groups`] are more than none.
+    /// The group of the row before; nothing before the first.
     last_group: Vec<u8>,
     block_bytes: usize,
 }
