@@ -20,9 +20,6 @@ const FOLLOW_EVERY: Duration = Duration::from_millis(250);
 const ASK_EVERY: Duration = Duration::from_millis(50);
 /// Views are settled at least this often while anything changes.
 const SETTLE_EVERY: Duration = Duration::from_secs(5);
-/// So much nicer than the others is a thread that settles: nobody waits for it, unless so much is
-/// unsettled that the writer does. Nicer still, it falls behind where all processors are busy.
-const SETTLER_NICENESS: i32 = 5;
 
 /// The threads of a process. Dropping it without [`Runtime::stop`] leaves them to the process' end.
 pub struct Runtime {
@@ -123,7 +120,6 @@ fn follow(partition: &Partition, stop: &watch::Receiver<bool>) {
 }
 
 fn settle(partition: &Partition, stop: &watch::Receiver<bool>) {
-    give_way();
     let follower = &partition.follower;
     let mut tried = Stopwatch::start();
     let mut well = true;
@@ -140,16 +136,6 @@ fn settle(partition: &Partition, stop: &watch::Receiver<bool>) {
         if let Err(error) = settled {
             tracing::warn!(%error, "the views cannot be settled");
         }
-    }
-}
-
-/// Lets the other threads have the processors before this one, where each thread has a priority
-/// of its own.
-fn give_way() {
-    if cfg!(target_os = "linux")
-        && let Err(error) = rustix::process::nice(SETTLER_NICENESS)
-    {
-        tracing::debug!(%error, "the settler is as important as the others");
     }
 }
 
@@ -171,25 +157,5 @@ pub fn drive<T>(bus: &Bus, future: impl Future<Output = T>) -> T {
             return output;
         }
         assert!(bus.step(), "the future waits for something that no partition brings");
-    }
-}
-
-#[cfg(all(test, target_os = "linux"))]
-mod tests {
-    use rustix::process::getpriority_process;
-
-    use super::*;
-
-    #[test]
-    fn who_gives_way_does_so_alone() {
-        let before = getpriority_process(None).unwrap();
-        let (told, tell) = std::sync::mpsc::channel();
-        let settler = spawn("settler", move || {
-            give_way();
-            told.send(getpriority_process(None).unwrap()).unwrap();
-        });
-        settler.unwrap().join().unwrap();
-        assert_eq!(tell.recv().unwrap(), (before + SETTLER_NICENESS).min(19));
-        assert_eq!(getpriority_process(None).unwrap(), before);
     }
 }

@@ -1,6 +1,5 @@
 //! Streams set apart, on their way to disk: the rows of their events, and snapshots that are due.
 
-use std::fmt::Display;
 use std::io::Write as _;
 use std::ops::Range;
 use std::sync::Arc;
@@ -124,18 +123,12 @@ impl Changes for StreamRows<'_> {
 fn write_row(text: &mut Vec<u8>, events: &[Entry]) {
     let mut before = b'[';
     for (record, index) in events {
-        text.extend_from_slice(&[before, b'[']);
-        write_number(text, record.seq(*index));
-        text.push(b',');
-        write_number(text, record.events[*index].at.0);
-        text.push(b',');
+        text.push(before);
+        let (seq, at) = (record.seq(*index), record.events[*index].at.0);
+        write!(text, "[{seq},{at},").expect("a text takes what is written");
         text.extend_from_slice(record.envelope(*index).as_bytes());
         text.push(b']');
         before = b',';
     }
     text.push(b']');
-}
-
-fn write_number(text: &mut Vec<u8>, number: impl Display) {
-    write!(text, "{number}").expect("a text takes what is written");
 }
