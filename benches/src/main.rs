@@ -55,6 +55,7 @@ enum Command {
     },
     /// Measure everything in one run, in rounds, and tell the ratios
     Compare(compare::Compare),
+    Rehearse(compare::Rehearse),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -89,5 +90,6 @@ fn run(cli: Cli) -> Result<(), Failure> {
             in_process::run(work, lines, &scratch)
         }
         Command::Compare(asked) => asked.run(),
+        Command::Rehearse(asked) => asked.run(),
     }
 }

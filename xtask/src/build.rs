@@ -10,8 +10,7 @@ pub fn run(arguments: &[String]) -> Result<(), Failure> {
 }
 
 /// Builds `earmark` for the demo and the checks, and the simulator with it: built alone, each would
-/// have what both are made of built in another way. What is measured has a profile of its own,
-/// `dist`.
+/// have what both are made of built in another way. What is measured is built by `dist`.
 pub fn release() -> Result<(), Failure> {
     ensure::debian()?;
     let mut cargo = workspace::cargo(&["build", "--release", "--locked"]);

@@ -1,6 +1,7 @@
 //! Installs what a run needs and the machine lacks, and says so; touches nothing that is there.
 
 use crate::failure::Failure;
+use crate::rustc::Rustc;
 use crate::workspace;
 use std::env;
 use std::path::PathBuf;
@@ -74,6 +75,23 @@ fn install(packages: &[&str]) -> Result<(), Failure> {
     workspace::run(&mut apt_get(&["update", "-q"]))?;
     let mut install = apt_get(&["install", "-y", "-q", "--no-install-recommends"]);
     workspace::run(install.args(packages))
+}
+
+/// LLVM's tool for profiles, of a version that reads what this rustc writes: rustup's own if it is
+/// there, else Debian's.
+pub fn llvm_profdata(rustc: &Rustc) -> Result<PathBuf, Failure> {
+    let own = rustc.tools.join("llvm-profdata");
+    if own.is_file() {
+        return Ok(own);
+    }
+    let name = format!("llvm-profdata-{}", rustc.llvm);
+    if !is_there(&name) {
+        install(&[&format!("llvm-{}", rustc.llvm)]).map_err(|failure| {
+            let says = format!("{}; or run `rustup component add llvm-tools`", failure.says);
+            Failure { says, ..failure }
+        })?;
+    }
+    Ok(name.into())
 }
 
 /// The subcommands of cargo that the tests need.

@@ -3,6 +3,7 @@
 mod bench;
 mod build;
 mod demo;
+mod dist;
 mod ensure;
 mod failure;
 mod flows;
@@ -10,6 +11,7 @@ mod help;
 mod messages;
 mod page;
 mod power;
+mod rustc;
 mod sabotage;
 mod schemathesis;
 mod simulate;
@@ -29,7 +31,7 @@ struct Task {
     run: fn(&[String]) -> Result<(), Failure>,
 }
 
-const TASKS: [Task; 13] = [
+const TASKS: [Task; 14] = [
     Task { name: "build", arguments: "", does: "build the release binary", run: build::run },
     Task {
         name: "demo",
@@ -97,6 +99,12 @@ const TASKS: [Task; 13] = [
         does: "measure beside the limits of the machine and what others do; writes a result",
         run: bench::run,
     },
+    Task {
+        name: "dist",
+        arguments: "",
+        does: "build what is shipped and measured, guided by a profile; takes a quarter of an hour",
+        run: dist::run,
+    },
     Task { name: "help", arguments: "", does: "print this list", run: help::run },
 ];
 
@@ -137,7 +145,7 @@ mod tests {
 
     #[test]
     fn an_argument_nobody_reads_is_refused() {
-        for name in ["build", "tidy", "messages", "flows", "test", "power"] {
+        for name in ["build", "dist", "tidy", "messages", "flows", "test", "power"] {
             let failure = dispatch(name, &["--nonsense".to_owned()]).unwrap_err();
             assert_eq!(failure.code, 2, "{name}");
             assert!(failure.says.contains("--nonsense"), "{}", failure.says);

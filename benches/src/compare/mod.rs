@@ -14,7 +14,7 @@ mod redis_lua;
 mod result;
 mod row_locks;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use tempfile::TempDir;
@@ -22,7 +22,7 @@ use tempfile::TempDir;
 use crate::failure::Failure;
 use machine::Machine;
 use measured::Measured;
-use points::{Point, points};
+use points::{Point, own, points};
 use result::{Outcome, PointResult};
 
 /// Measures everything in one run, in rounds: each point in turn, three times. Prints the table of
@@ -52,6 +52,29 @@ pub struct Compare {
     only: Option<String>,
 }
 
+/// Puts the load of every point that needs only our own programs on them, once, and tells no
+/// figure: what instrumented builds record meanwhile guides those that are measured and shipped.
+#[derive(Args, Debug)]
+pub struct Rehearse {
+    /// Where the files of all servers are made
+    #[arg(long, default_value = "target")]
+    scratch: PathBuf,
+    /// Orders, which `earmark replay` sends
+    #[arg(long, value_name = "FILE", default_value = "demo/online-retail-slice.csv.gz")]
+    orders: PathBuf,
+}
+
+/// How long a point lasts.
+#[derive(Clone, Copy)]
+struct Lasting {
+    seconds: f64,
+    warmup: f64,
+}
+
+const USUAL: Lasting = Lasting { seconds: 10.0, warmup: 2.0 };
+const QUICK: Lasting = Lasting { seconds: 1.5, warmup: 0.5 };
+const REHEARSED: Lasting = Lasting { seconds: 3.0, warmup: 0.5 };
+
 /// What points are measured with.
 pub struct Stage {
     /// Where the programs stand that were built together with this one.
@@ -73,8 +96,7 @@ impl Compare {
         for round in 1..=rounds {
             for (point, measured) in points.iter().zip(&mut measured) {
                 eprint!("round {round} of {rounds}: {} ", point.name);
-                let one = (point.run)(&stage)
-                    .map_err(|failure| Failure::new(format!("{}: {failure}", point.name)))?;
+                let one = point.measure(&stage)?;
                 eprintln!("{:.0} {}", one.per_second, point.unit);
                 measured.push(one);
             }
@@ -97,18 +119,12 @@ impl Compare {
     }
 
     fn stage(&self) -> Result<Stage, Failure> {
-        let own = std::env::current_exe()?;
-        let programs = own.parent().map(PathBuf::from).unwrap_or_default();
-        let scratch = tempfile::Builder::new().prefix("compare-").tempdir_in(&self.scratch)?;
-        daemon::open_to_others(scratch.path())?;
-        let usual = if self.quick { (1.5, 0.5) } else { (10.0, 2.0) };
+        let usual = if self.quick { QUICK } else { USUAL };
         Ok(Stage {
-            programs,
-            scratch,
-            seconds: self.seconds.unwrap_or(usual.0),
-            warmup: usual.1,
+            seconds: self.seconds.unwrap_or(usual.seconds),
             orders: self.orders.clone(),
             is_quick: self.quick,
+            ..Stage::open(&self.scratch, usual)?
         })
     }
 
@@ -118,5 +134,27 @@ impl Compare {
         let all = all.filter(|point| !point.needs_orders || self.orders.is_some());
         let is_named = |point: &Point| self.only.as_ref().is_none_or(|it| point.name.contains(it));
         all.filter(is_named).collect()
+    }
+}
+
+impl Rehearse {
+    pub fn run(self) -> Result<(), Failure> {
+        let stage = Stage { orders: Some(self.orders), ..Stage::open(&self.scratch, REHEARSED)? };
+        for point in own() {
+            eprintln!("rehearsing {}", point.name);
+            point.measure(&stage)?;
+        }
+        Ok(())
+    }
+}
+
+impl Stage {
+    fn open(scratch: &Path, lasting: Lasting) -> Result<Self, Failure> {
+        let own = std::env::current_exe()?;
+        let programs = own.parent().map(PathBuf::from).unwrap_or_default();
+        let scratch = tempfile::Builder::new().prefix("compare-").tempdir_in(scratch)?;
+        daemon::open_to_others(scratch.path())?;
+        let Lasting { seconds, warmup } = lasting;
+        Ok(Self { programs, scratch, seconds, warmup, orders: None, is_quick: false })
     }
 }

@@ -9,6 +9,7 @@ use super::{Stage, http::replay};
 use crate::failure::Failure;
 
 /// A point.
+#[derive(Clone, Copy)]
 pub struct Point {
     pub name: &'static str,
     pub unit: &'static str,
@@ -16,7 +17,14 @@ pub struct Point {
     pub is_quick: bool,
     /// It needs the orders of a year.
     pub needs_orders: bool,
-    pub run: fn(&Stage) -> Result<Measured, Failure>,
+    run: Run,
+}
+
+impl Point {
+    /// Measures it, once.
+    pub fn measure(&self, stage: &Stage) -> Result<Measured, Failure> {
+        (self.run)(stage).map_err(|failure| Failure::new(format!("{}: {failure}", self.name)))
+    }
 }
 
 type Run = fn(&Stage) -> Result<Measured, Failure>;
@@ -38,8 +46,20 @@ const TIME_IDS: [&str; 4] = ["--workload", "uniform", "--order-ids", "time"];
 
 /// All of them. What is compared stands side by side.
 pub fn points() -> Vec<Point> {
+    let mut points = over_http().to_vec();
+    points.extend(others());
+    points.extend(in_process());
+    points
+}
+
+/// Those that need nothing but this workspace's programs.
+pub fn own() -> Vec<Point> {
+    [over_http().as_slice(), in_process().as_slice()].concat()
+}
+
+fn over_http() -> [Point; 16] {
     use Server::{BareFile, Constant, Earmark};
-    let mut points = vec![
+    [
         always("constant/single-64", |stage| http::load(stage, Constant, &SINGLE)),
         always("bare-file/single-64", |stage| http::load(stage, BareFile, &SINGLE)),
         always("earmark/single-64", |stage| http::load(stage, Earmark, &SINGLE)),
@@ -58,14 +78,15 @@ pub fn points() -> Vec<Point> {
         whole("earmark/cold-start", |stage| {
             http::load(stage, Earmark, &["--workload", "cold-start"])
         }),
-    ];
-    points.extend(others());
-    points.extend([
+    ]
+}
+
+fn in_process() -> [Point; 3] {
+    [
         always("in-process/bare-file", |stage| http::in_process(stage, "bare-file")),
         always("in-process/bus", |stage| http::in_process(stage, "bus")),
         Point { needs_orders: true, ..whole("earmark/replay", replay) },
-    ]);
-    points
+    ]
 }
 
 fn others() -> [Point; 20] {
@@ -92,4 +113,19 @@ fn others() -> [Point; 20] {
         whole("redis-lua/none", |stage| redis_lua::measure(stage, No, 1)),
         whole("redis-lua/none-by-16", |stage| redis_lua::measure(stage, No, 16)),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{own, points};
+
+    #[test]
+    fn our_own_points_need_no_server_of_others() {
+        let others = ["row-locks/", "redis-lua/", "one-node/", "two-nodes/", "two-alone/"];
+        let is_of_others = |name: &str| others.iter().any(|it| name.starts_with(it));
+        let own: Vec<&str> = own().iter().map(|point| point.name).collect();
+        assert!(!own.iter().any(|name| is_of_others(name)));
+        let expected = points().iter().filter(|point| !is_of_others(point.name)).count();
+        assert_eq!(own.len(), expected);
+    }
 }
