@@ -13,6 +13,9 @@ use super::run::{Planned, Run, RunError, RunWriter};
 /// So many runs of one level become one of the next. More, and each row is written less often and
 /// looked for in more places.
 pub(super) const RUNS_OF_A_LEVEL: usize = 6;
+/// Twice as many where they have more blocks than these together. Rows of such runs are mostly new
+/// ones, which merging does not make fewer: to write them again less often is what it gains.
+const BLOCKS_OF_SMALL_RUNS: usize = 4_096;
 
 /// The runs of each table, the newest first.
 pub(super) type Tables = BTreeMap<String, Vec<Arc<Run>>>;
@@ -125,8 +128,52 @@ pub(super) fn due(tables: &Tables) -> Vec<(String, u32)> {
     for (table, runs) in tables {
         // They stand in the order of their levels.
         let levels = runs.chunk_by(|a, b| a.level == b.level);
-        let many = levels.filter(|of| of.len() >= RUNS_OF_A_LEVEL);
+        let many = levels.filter(|of| {
+            let blocks: usize = of.iter().map(|run| run.blocks()).sum();
+            let is_small = blocks <= BLOCKS_OF_SMALL_RUNS;
+            of.len() >= if is_small { RUNS_OF_A_LEVEL } else { 2 * RUNS_OF_A_LEVEL }
+        });
         due.extend(many.map(|of| (table.clone(), of[0].level)));
     }
     due
+}
+
+#[cfg(test)]
+mod tests {
+    use earmark_kernel::rows::{Changes, Settlement};
+    use rusqlite::Connection;
+
+    use super::super::{Settler, State};
+    use super::{BLOCKS_OF_SMALL_RUNS, RUNS_OF_A_LEVEL};
+
+    #[test]
+    fn large_runs_are_merged_when_there_are_twice_as_many() {
+        let connection = Connection::open_in_memory().unwrap();
+        let schema = include_str!("../../../migrations/views/0001_rows.sql");
+        connection.execute_batch(schema).unwrap();
+        let mut settler = Settler::open(&connection, 512).unwrap();
+        // Four rows and a little fill a block.
+        let large = 5 * BLOCKS_OF_SMALL_RUNS / RUNS_OF_A_LEVEL;
+        let rows = |turn: usize, count: usize| -> Box<dyn Changes> {
+            let key = |number| (format!("k{turn:02}{number:05}"), Some("x".repeat(100)));
+            Box::new((0..count).map(key).collect::<Vec<_>>())
+        };
+        let merged = |table: &str| -> bool {
+            let sql = "SELECT count(*) FROM runs \
+                       WHERE name = ?1 AND (level = 1 OR state = 'building')";
+            connection.query_row(sql, [table], |row| row.get::<_, i64>(0)).unwrap() > 0
+        };
+        let mut state = State::default();
+        for turn in 1..=2 * RUNS_OF_A_LEVEL {
+            assert_eq!(merged("small"), turn > RUNS_OF_A_LEVEL, "turn {turn}");
+            assert!(!merged("large"), "turn {turn}");
+            let tables =
+                vec![("small".to_owned(), rows(turn, 20)), ("large".to_owned(), rows(turn, large))];
+            let settlement = Settlement { through_seq: turn as u64, tables };
+            let tx = connection.unchecked_transaction().unwrap();
+            state = settler.settle(&tx, &state, &settlement).unwrap();
+            tx.commit().unwrap();
+        }
+        assert!(merged("large"));
+    }
 }
