@@ -7,7 +7,7 @@ use crate::failure::{Failure, no_arguments};
 use crate::rustc::Rustc;
 use crate::{ensure, workspace};
 use std::env;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -35,6 +35,11 @@ pub fn run(arguments: &[String]) -> Result<(), Failure> {
 pub fn build(recorded: Recorded) -> Result<(), Failure> {
     ensure::debian()?;
     let rustc = Rustc::seen()?;
+    // Another that records meanwhile would take what this one has counted.
+    let lock = folder().join("lock");
+    fs::create_dir_all(folder()).map_err(cannot("create", &folder()))?;
+    let locked = File::create(&lock).and_then(|file| file.lock().map(|()| file));
+    let _locked = locked.map_err(cannot("lock", &lock))?;
     let recording = Recording { folder: folder() };
     if recorded == Recorded::Before && recording.is_read_by(&rustc) {
         println!("guided by the recording that is there; `cargo xtask dist` makes a new one");

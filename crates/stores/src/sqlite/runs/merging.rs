@@ -13,8 +13,8 @@ use super::run::{Planned, Run, RunError, RunWriter};
 /// So many runs of one level become one of the next. More, and each row is written less often and
 /// looked for in more places.
 pub(super) const RUNS_OF_A_LEVEL: usize = 6;
-/// Twice as many where they have more blocks than these together. Rows of such runs are mostly new
-/// ones, which merging does not make fewer: to write them again less often is what it gains.
+/// Twice as many where they have more blocks than these together: to write so much again less often
+/// is worth more than the room that rows take which changed meanwhile. Most are new ones there.
 const BLOCKS_OF_SMALL_RUNS: usize = 4_096;
 
 /// The runs of each table, the newest first.
@@ -140,7 +140,7 @@ pub(super) fn due(tables: &Tables) -> Vec<(String, u32)> {
 
 #[cfg(test)]
 mod tests {
-    use earmark_kernel::rows::{Changes, Settlement};
+    use earmark_kernel::rows::{Changes, KeyRange, Settlement};
     use rusqlite::Connection;
 
     use super::super::{Settler, State};
@@ -164,16 +164,30 @@ mod tests {
             connection.query_row(sql, [table], |row| row.get::<_, i64>(0)).unwrap() > 0
         };
         let mut state = State::default();
-        for turn in 1..=2 * RUNS_OF_A_LEVEL {
-            assert_eq!(merged("small"), turn > RUNS_OF_A_LEVEL, "turn {turn}");
-            assert!(!merged("large"), "turn {turn}");
+        for turn in 1..=5 * RUNS_OF_A_LEVEL {
+            if turn <= 2 * RUNS_OF_A_LEVEL {
+                assert_eq!(merged("small"), turn > RUNS_OF_A_LEVEL, "turn {turn}");
+                assert!(!merged("large"), "turn {turn}");
+            }
+            if turn == 2 * RUNS_OF_A_LEVEL + 2 {
+                assert!(merged("large"));
+                // What was begun is dropped, and begun again.
+                settler = Settler::open(&connection, 512).unwrap();
+                state = State::read(&connection, state.settled).unwrap();
+            }
             let tables =
                 vec![("small".to_owned(), rows(turn, 20)), ("large".to_owned(), rows(turn, large))];
             let settlement = Settlement { through_seq: turn as u64, tables };
             let tx = connection.unchecked_transaction().unwrap();
             state = settler.settle(&tx, &state, &settlement).unwrap();
             tx.commit().unwrap();
+            let unmerged = state.tables["large"].iter().filter(|run| run.level == 0).count();
+            assert!(unmerged < 4 * RUNS_OF_A_LEVEL, "turn {turn}: {unmerged}");
         }
-        assert!(merged("large"));
+        assert!(state.tables["large"].iter().any(|run| run.level == 1), "a merge has ended");
+        let range = KeyRange { from: String::new(), below: None, limit: 999_999, backwards: false };
+        let there = state.rows(&connection, "large", &range).unwrap();
+        assert_eq!(there.len(), 5 * RUNS_OF_A_LEVEL * large);
+        assert!(there.is_sorted_by(|a, b| a.0 < b.0));
     }
 }
