@@ -50,10 +50,9 @@ pub fn build(recorded: Recorded) -> Result<(), Failure> {
     for (from, name) in built.iter().zip(PROGRAMS) {
         // Whole or not at all, and also while the one that was there runs.
         let unfinished = folder().join(format!("{name}.unfinished"));
-        let copied = fs::copy(from, &unfinished).map(|_| ());
-        copied
-            .and_then(|()| fs::rename(&unfinished, program(name)))
-            .map_err(cannot("copy", from))?;
+        let copied = fs::copy(from, &unfinished);
+        let copied = copied.and_then(|_| fs::rename(&unfinished, program(name)));
+        copied.map_err(cannot("copy", from))?;
     }
     Ok(())
 }
@@ -99,14 +98,19 @@ impl Recording {
         for outdated in [self.made_by(), raw.clone()] {
             remove(&outdated)?;
         }
-        let mut rehearse = Command::new(&programs[1]);
+        let [_, benches] = &programs;
+        let mut rehearse = Command::new(benches);
         rehearse.arg("rehearse").arg("--scratch").arg(workspace::target_dir());
         // It would say where they record.
         rehearse.env_remove("LLVM_PROFILE_FILE").current_dir(workspace::root());
         workspace::run(&mut rehearse)?;
         let recorded = fs::read_dir(&raw).map_err(cannot("read", &raw))?.count();
         if recorded < PROGRAMS.len() {
-            let says = format!("{} has recordings of {recorded} programs only", raw.display());
+            let says = format!(
+                "{} has recordings of {recorded} programs, not {}: is the disk full?",
+                raw.display(),
+                PROGRAMS.len()
+            );
             return Err(Failure::new(says));
         }
         let mut merge = Command::new(profdata);
@@ -136,7 +140,7 @@ enum Way {
 
 /// Builds for this machine by name, so that flags do not concern what runs while it is built.
 /// Tells where the programs are.
-fn cargo_build(rustc: &Rustc, way: &Way) -> Result<Vec<PathBuf>, Failure> {
+fn cargo_build(rustc: &Rustc, way: &Way) -> Result<[PathBuf; 2], Failure> {
     let (into, flag) = match way {
         Way::Counting { into } => ("record", format!("-Cprofile-generate={}", into.display())),
         Way::Guided { profile } => ("build", format!("-Cprofile-use={}", profile.display())),
@@ -149,7 +153,7 @@ fn cargo_build(rustc: &Rustc, way: &Way) -> Result<Vec<PathBuf>, Failure> {
     flags.push(flag);
     workspace::run(cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}")))?;
     let built = into.join(&rustc.host).join("dist");
-    Ok(PROGRAMS.map(|name| built.join(name)).into())
+    Ok(PROGRAMS.map(|name| built.join(name)))
 }
 
 /// The flags that the environment has for rustc. Those of cargo's own settings do not apply here.
