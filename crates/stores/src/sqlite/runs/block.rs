@@ -1,15 +1,20 @@
-//! A block: some rows of a run, sorted by key, as one blob.
+//! A block: some rows of a run, sorted by key, compressed into one blob.
 //!
-//! `count`, then where each row begins, then the rows: length of the key, length of the value
-//! ([`DELETED`] where there is none), key, value. Numbers have 32 bits, little-endian.
+//! The rows (length of the key, length of the value or [`DELETED`] where there is none, key,
+//! value), then where each begins, then their number. The blob has the length of that, and it in
+//! the form of an LZ4 block. Numbers have 32 bits, little-endian.
 
 use std::cmp::Ordering;
 use std::ops::Range;
+
+use lz4_flex::block::{compress_into, decompress_into, get_maximum_output_size};
 
 /// In place of a value's length: the row was deleted.
 const DELETED: u32 = u32::MAX;
 /// Bytes of a number.
 const NUMBER: usize = 4;
+/// A byte of an LZ4 block stands for so many at most.
+const EXPANSION_MAX: usize = 255;
 
 /// A row of a block: its key, and its value unless it was deleted. That both are text is looked at
 /// where they leave the runs, not whenever they are merged.
@@ -22,14 +27,16 @@ pub(in crate::sqlite) struct Damaged;
 /// Rows on their way into a block.
 #[derive(Debug, Default)]
 pub(super) struct BlockWriter {
-    starts: Vec<u8>,
     body: Vec<u8>,
+    starts: Vec<u8>,
+    /// The block before, or room for one.
+    packed: Vec<u8>,
 }
 
 impl BlockWriter {
-    /// How many bytes the block would have.
+    /// How many bytes the block would have, not compressed.
     pub(super) fn bytes(&self) -> usize {
-        NUMBER + self.starts.len() + self.body.len()
+        self.body.len() + self.starts.len() + NUMBER
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -50,14 +57,29 @@ impl BlockWriter {
         self.body.extend(value.unwrap_or_default());
     }
 
-    /// The block; afterwards the writer is empty.
-    pub(super) fn finish(&mut self) -> Vec<u8> {
-        let mut block = Vec::with_capacity(self.bytes());
-        block.extend(number(self.starts.len() / NUMBER).to_le_bytes());
-        block.append(&mut self.starts);
-        block.append(&mut self.body);
-        block
+    /// The block, compressed; afterwards the writer is empty.
+    pub(super) fn finish(&mut self) -> &[u8] {
+        let rows = number(self.starts.len() / NUMBER);
+        self.body.append(&mut self.starts);
+        self.body.extend(rows.to_le_bytes());
+        self.packed.resize(NUMBER + get_maximum_output_size(self.body.len()), 0);
+        let (length, packed) = self.packed.split_at_mut(NUMBER);
+        length.copy_from_slice(&number(self.body.len()).to_le_bytes());
+        let bytes = compress_into(&self.body, packed).expect("there is room for the worst case");
+        self.body.clear();
+        &self.packed[..NUMBER + bytes]
     }
+}
+
+/// Puts what a block holds, for [`Block::of`], in the place of what stood there.
+pub(super) fn unpack(blob: &[u8], body: &mut Vec<u8>) -> Result<(), Damaged> {
+    let (bytes, packed) = (number_at(blob, 0)? as usize, &blob[NUMBER..]);
+    if bytes > packed.len().saturating_mul(EXPANSION_MAX) {
+        return Err(Damaged);
+    }
+    body.resize(bytes, 0);
+    let unpacked = decompress_into(packed, body).map_err(|_| Damaged)?;
+    if unpacked == bytes { Ok(()) } else { Err(Damaged) }
 }
 
 fn number(length: usize) -> u32 {
@@ -90,25 +112,23 @@ impl Span {
 /// A block that is read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Block<'a> {
+    /// The rows.
     bytes: &'a [u8],
-    rows: usize,
+    starts: &'a [u8],
 }
 
 impl<'a> Block<'a> {
     pub(super) fn of(bytes: &'a [u8]) -> Result<Self, Damaged> {
-        let rows = number_at(bytes, 0)? as usize;
-        let block = Self { bytes, rows };
-        if block.body() > bytes.len() { Err(Damaged) } else { Ok(block) }
+        let (bytes, rows) = bytes.split_last_chunk().ok_or(Damaged)?;
+        let starts = (u32::from_le_bytes(*rows) as usize).checked_mul(NUMBER).ok_or(Damaged)?;
+        let body = bytes.len().checked_sub(starts).ok_or(Damaged)?;
+        let (bytes, starts) = bytes.split_at(body);
+        Ok(Self { bytes, starts })
     }
 
     /// How many rows it has.
     pub(super) fn len(self) -> usize {
-        self.rows
-    }
-
-    /// Where the rows begin.
-    fn body(self) -> usize {
-        self.rows.saturating_mul(NUMBER).saturating_add(NUMBER)
+        self.starts.len() / NUMBER
     }
 
     /// The row at a place below [`Block::len`].
@@ -118,8 +138,7 @@ impl<'a> Block<'a> {
 
     /// Where the row at a place below [`Block::len`] stands.
     pub(super) fn span(self, place: usize) -> Result<Span, Damaged> {
-        let start = number_at(self.bytes, NUMBER + place * NUMBER)?;
-        let lengths = add(self.body(), start)?;
+        let lengths = number_at(self.starts, place * NUMBER)? as usize;
         let key_bytes = number_at(self.bytes, lengths)?;
         let value_bytes = number_at(self.bytes, lengths + NUMBER)?;
         let from = lengths + 2 * NUMBER;
@@ -169,25 +188,61 @@ fn number_at(bytes: &[u8], at: usize) -> Result<u32, Damaged> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_is_cut_off_anywhere_is_damaged_or_lacks_rows_and_never_breaks() {
+    fn packed(rows: &[Entry<'_>]) -> Vec<u8> {
         let mut writer = BlockWriter::default();
-        let rows: [Entry<'_>; 4] =
-            [(b"", Some(b"1")), (b"a", None), (b"ab", Some(b"")), ("箱".as_bytes(), Some(b"{}"))];
         rows.iter().for_each(|row| writer.push(*row));
-        let whole = writer.finish();
+        let packed = writer.finish().to_vec();
         assert!(writer.is_empty());
+        packed
+    }
+
+    fn unpacked(blob: &[u8]) -> Result<Vec<u8>, Damaged> {
+        let mut body = b"of the block before".to_vec();
+        unpack(blob, &mut body).map(|()| body)
+    }
+
+    const ROWS: [Entry<'_>; 4] =
+        [(b"", Some(b"1")), (b"a", None), (b"ab", Some(b"")), ("箱".as_bytes(), Some(b"{}"))];
+
+    #[test]
+    fn what_is_cut_off_anywhere_is_damaged_and_never_breaks() {
+        let packed = packed(&ROWS);
+        let whole = unpacked(&packed).unwrap();
         let block = Block::of(&whole).unwrap();
         let read: Vec<_> = (0..block.len()).map(|place| block.entry(place).unwrap()).collect();
-        assert_eq!(read, rows);
+        assert_eq!(read, ROWS);
         assert_eq!(block.find(b"ab").unwrap(), Some((&b"ab"[..], Some(&b""[..]))));
         assert_eq!(block.find(b"aa").unwrap(), None);
         assert_eq!(block.find("箱箱".as_bytes()).unwrap(), None);
         assert_eq!(block.lower_bound(b"b").unwrap(), 3);
-        for end in 0..whole.len() {
-            let cut = Block::of(&whole[..end]);
-            let all = cut.and_then(|cut| (0..cut.len()).try_for_each(|at| cut.entry(at).map(drop)));
-            assert_eq!(all, Err(Damaged), "cut at {end}");
+        for end in 0..packed.len() {
+            assert_eq!(unpacked(&packed[..end]), Err(Damaged), "cut at {end}");
+        }
+    }
+
+    #[test]
+    fn a_block_that_says_it_is_larger_than_it_can_be_is_damaged() {
+        let mut packed = packed(&ROWS);
+        packed[..NUMBER].copy_from_slice(&u32::MAX.to_le_bytes());
+        assert_eq!(unpacked(&packed), Err(Damaged));
+    }
+
+    #[test]
+    fn rows_that_are_alike_take_little_room_and_a_writer_serves_again() {
+        let mut writer = BlockWriter::default();
+        for turn in 0..3 {
+            let value = format!("{turn}{}", "x".repeat(90));
+            for row in 0..100 {
+                writer.push((format!("k{row:03}").as_bytes(), Some(value.as_bytes())));
+            }
+            let bytes = writer.bytes();
+            let packed = writer.finish();
+            assert!(packed.len() < bytes / 5, "{} of {bytes} bytes", packed.len());
+            let whole = unpacked(packed).unwrap();
+            assert_eq!(whole.len(), bytes);
+            let block = Block::of(&whole).unwrap();
+            assert_eq!(block.len(), 100);
+            assert_eq!(block.find(b"k042"), Ok(Some((&b"k042"[..], Some(value.as_bytes())))));
         }
     }
 
@@ -196,15 +251,17 @@ mod tests {
         fn what_is_written_over_anywhere_is_damaged_or_read_as_it_stands(
             at in 0..60_usize,
             over in proptest::prelude::any::<[u8; 4]>(),
+            before_packing in proptest::prelude::any::<bool>(),
         ) {
-            let mut writer = BlockWriter::default();
-            [("a", "1"), ("ab", "{}"), ("b", "[]")]
-                .iter()
-                .for_each(|(key, value)| writer.push((key.as_bytes(), Some(value.as_bytes()))));
-            let mut bytes = writer.finish();
+            let rows: [Entry<'_>; 3] = [(b"a", Some(b"1")), (b"ab", Some(b"{}")), (b"b", None)];
+            let mut bytes = packed(&rows);
+            if before_packing {
+                bytes = unpacked(&bytes).unwrap();
+            }
             let at = at.min(bytes.len() - over.len());
             bytes[at..at + over.len()].copy_from_slice(&over);
-            if let Ok(block) = Block::of(&bytes) {
+            let body = if before_packing { Ok(bytes) } else { unpacked(&bytes) };
+            if let Ok(block) = body.as_deref().map_err(|it| *it).and_then(Block::of) {
                 for place in 0..block.len().min(9) {
                     let _ = block.entry(place);
                 }

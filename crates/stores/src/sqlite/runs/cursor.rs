@@ -36,7 +36,8 @@ impl<'r> Merged<'r> {
         let mut cursors = Vec::new();
         for run in runs {
             let number = run.block_of(from).unwrap_or(0);
-            let body = run.read_block(connection, number)?;
+            let mut body = Vec::new();
+            run.read_block(connection, number, &mut body)?;
             let place = Block::of(&body)?.lower_bound(from)?;
             let mut cursor = Cursor { run, number, body, place, span: Span::default() };
             if cursor.look()? || cursor.go_to_block(connection, number + 1, false)? {
@@ -59,7 +60,8 @@ impl<'r> Merged<'r> {
                 None => run.blocks().checked_sub(1),
             };
             let Some(number) = number else { continue };
-            let body = run.read_block(connection, number)?;
+            let mut body = Vec::new();
+            run.read_block(connection, number, &mut body)?;
             let block = Block::of(&body)?;
             let end = below.map_or(Ok(block.len()), |key| block.lower_bound(key))?;
             // The first key of the block is below it.
@@ -150,7 +152,7 @@ impl<'r> Cursor<'r> {
         if number >= self.run.blocks() {
             return Ok(false);
         }
-        self.body = self.run.read_block(connection, number)?;
+        self.run.read_block(connection, number, &mut self.body)?;
         self.number = number;
         let last = Block::of(&self.body)?.len().checked_sub(1).ok_or(RunError::Damaged)?;
         self.place = if backwards { last } else { 0 };

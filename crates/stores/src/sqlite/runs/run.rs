@@ -1,7 +1,7 @@
 //! A run: rows of one table, sorted by key, in blocks; written once and never changed.
 
 use earmark_kernel::log::StoreError;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 
 use super::block::{self, Block, BlockWriter, Damaged, Entry};
 use super::filter::{self, Filter};
@@ -87,11 +87,9 @@ impl Run {
         let Some(number) = self.block_of(key).filter(|_| self.filter.may_have(group)) else {
             return Ok(None);
         };
-        let mut select = connection.prepare_cached("SELECT body FROM blocks WHERE id = ?1")?;
-        let mut found = select.query([self.block_id(number)])?;
-        let body = found.next()?.ok_or(RunError::Damaged)?.get_ref(0)?;
-        let block = Block::of(body.as_blob().map_err(|_| Damaged)?)?;
-        let Some((_, value)) = block.find(key)? else { return Ok(None) };
+        let mut body = Vec::new();
+        self.read_block(connection, number, &mut body)?;
+        let Some((_, value)) = Block::of(&body)?.find(key)? else { return Ok(None) };
         Ok(Some(value.map(block::text).transpose()?))
     }
 
@@ -115,14 +113,17 @@ impl Run {
         self.firsts.partition_point(|first| **first < *key).checked_sub(1)
     }
 
+    /// Reads a block into `body`, in the place of what stood there.
     pub(super) fn read_block(
         &self,
         connection: &Connection,
         number: usize,
-    ) -> Result<Vec<u8>, RunError> {
+        body: &mut Vec<u8>,
+    ) -> Result<(), RunError> {
         let mut select = connection.prepare_cached("SELECT body FROM blocks WHERE id = ?1")?;
-        let body = select.query_row([self.block_id(number)], |row| row.get(0)).optional()?;
-        body.ok_or(RunError::Damaged)
+        let mut found = select.query([self.block_id(number)])?;
+        let blob = found.next()?.ok_or(RunError::Damaged)?.get_ref(0)?;
+        Ok(block::unpack(blob.as_blob().map_err(|_| Damaged)?, body)?)
     }
 
     fn block_id(&self, number: usize) -> i64 {
