@@ -72,7 +72,15 @@ impl Stock {
     }
 
     pub(super) fn batch(&self, reference: &BatchReference) -> Option<&Batch> {
-        self.by_reference.get(reference).map(|place| &*self.batches[*place])
+        self.place(reference).map(|place| &*self.batches[place])
+    }
+
+    /// Where a batch stands. Most often it is the one that is offered first, which is at hand.
+    fn place(&self, reference: &BatchReference) -> Option<usize> {
+        let first = self.offered.first().map(|(_, place)| *place);
+        first
+            .filter(|place| self.batches[*place].figures.reference == *reference)
+            .or_else(|| self.by_reference.get(reference).copied())
     }
 
     pub(super) fn short(&self) -> &Ranking {
@@ -163,7 +171,7 @@ impl Stock {
         let Some(reference) = event.batch() else {
             return;
         };
-        let Some(&place) = self.by_reference.get(reference) else {
+        let Some(place) = self.place(reference) else {
             return;
         };
         let batch = Arc::make_mut(&mut self.batches[place]);
@@ -264,7 +272,7 @@ impl Stock {
         match place {
             Place::Short { .. } => Some(&mut self.short),
             Place::In { batch, .. } => {
-                let place = *self.by_reference.get(batch)?;
+                let place = self.place(batch)?;
                 Some(&mut Arc::make_mut(&mut self.batches[place]).lines)
             }
             Place::Shipped { .. } | Place::HoldEnded | Place::Released => None,
