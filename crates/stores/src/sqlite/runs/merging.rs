@@ -13,9 +13,13 @@ use super::run::{Planned, Run, RunError, RunWriter};
 /// So many runs of one level become one of the next. More, and each row is written less often and
 /// looked for in more places.
 pub(super) const RUNS_OF_A_LEVEL: usize = 6;
-/// Twice as many where they have more blocks than these together: to write so much again less often
-/// is worth more than the room that rows take which changed meanwhile. Most are new ones there.
+/// Twice as many where so many of them have more blocks than these: to write so much again less
+/// often is worth more than the room that rows take which changed meanwhile. Most are new there.
 const BLOCKS_OF_SMALL_RUNS: usize = 4_096;
+
+/// Where merges lag behind, after a restart say, which begins them anew, a merge takes no more than
+/// so many times the bytes that are settled beside it.
+const CATCH_UP: u64 = 8;
 
 /// The runs of each table, the newest first.
 pub(super) type Tables = BTreeMap<String, Vec<Arc<Run>>>;
@@ -27,6 +31,8 @@ pub(super) struct Merging {
     level: u32,
     /// The newest first.
     inputs: Vec<Arc<Run>>,
+    /// Bytes of them that are not merged yet.
+    rest: u64,
     /// Nothing is older than they: what was deleted need not be remembered.
     is_oldest: bool,
     output: RunWriter,
@@ -49,11 +55,29 @@ impl Merging {
         Ok(Self {
             table: table.to_owned(),
             level,
+            rest: bytes(&inputs, block_bytes),
             is_oldest: runs.iter().all(|run| run.level <= level),
             output: RunWriter::begin(connection, table, planned)?,
             inputs,
             done_through: None,
         })
+    }
+
+    /// The table it is of.
+    pub(super) fn table(&self) -> &str {
+        &self.table
+    }
+
+    /// How many bytes to merge beside a settlement that wrote so many of the table: at this pace it
+    /// ends a run before the next merge of the level is due, and no settlement costs much more than
+    /// another.
+    pub(super) fn pace(&self, tables: &Tables, settled: u64, block_bytes: usize) -> u64 {
+        let runs = tables.get(&self.table).map_or(&[][..], Vec::as_slice);
+        let there = runs.iter().filter(|run| run.level == self.level).count();
+        let room = (2 * many(&self.inputs)).saturating_sub(there + 2) as u64;
+        let before_due = room * bytes(&self.inputs, block_bytes) / self.inputs.len().max(1) as u64;
+        let pace = u128::from(self.rest) * u128::from(settled) / u128::from(before_due.max(1));
+        u64::try_from(pace).unwrap_or(u64::MAX).min(CATCH_UP * settled)
     }
 
     /// Whether it is this level of this table that is merged.
@@ -82,13 +106,15 @@ impl Merging {
             from = key;
             from.push(1);
         }
-        let (output, is_oldest) = (&mut self.output, self.is_oldest);
+        let (output, is_oldest, rest) = (&mut self.output, self.is_oldest, &mut self.rest);
         let mut done_through = None;
         Merged::forwards(connection, self.inputs.iter(), &from)?.each(|entry| {
             if entry.1.is_some() || !is_oldest {
                 output.push(connection, entry)?;
             }
-            *budget = budget.saturating_sub(BlockWriter::bytes_of(entry) as u64);
+            let bytes = BlockWriter::bytes_of(entry) as u64;
+            *budget = budget.saturating_sub(bytes);
+            *rest = rest.saturating_sub(bytes);
             if *budget > 0 {
                 return Ok(ControlFlow::Continue(()));
             }
@@ -117,9 +143,16 @@ impl Merging {
     }
 }
 
-/// How many levels there are of the table that has the most.
-pub(super) fn levels(tables: &Tables) -> u64 {
-    tables.values().flatten().map(|run| u64::from(run.level) + 1).max().unwrap_or(0)
+/// How many runs like these are merged into one.
+fn many(runs: &[Arc<Run>]) -> usize {
+    let blocks: usize = runs.iter().map(|run| run.blocks()).sum();
+    let is_small = blocks * RUNS_OF_A_LEVEL <= BLOCKS_OF_SMALL_RUNS * runs.len();
+    if is_small { RUNS_OF_A_LEVEL } else { 2 * RUNS_OF_A_LEVEL }
+}
+
+/// How many bytes they have, at most.
+fn bytes(runs: &[Arc<Run>], block_bytes: usize) -> u64 {
+    runs.iter().map(|run| (run.blocks() * block_bytes) as u64).sum()
 }
 
 /// The levels of tables of which there are too many runs.
@@ -128,12 +161,8 @@ pub(super) fn due(tables: &Tables) -> Vec<(String, u32)> {
     for (table, runs) in tables {
         // They stand in the order of their levels.
         let levels = runs.chunk_by(|a, b| a.level == b.level);
-        let many = levels.filter(|of| {
-            let blocks: usize = of.iter().map(|run| run.blocks()).sum();
-            let is_small = blocks <= BLOCKS_OF_SMALL_RUNS;
-            of.len() >= if is_small { RUNS_OF_A_LEVEL } else { 2 * RUNS_OF_A_LEVEL }
-        });
-        due.extend(many.map(|of| (table.clone(), of[0].level)));
+        let too_many = levels.filter(|of| of.len() >= many(of));
+        due.extend(too_many.map(|of| (table.clone(), of[0].level)));
     }
     due
 }

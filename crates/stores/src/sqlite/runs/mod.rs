@@ -8,6 +8,7 @@ mod filter;
 mod merging;
 mod run;
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -17,14 +18,12 @@ use rusqlite::Connection;
 use block::BlockWriter;
 use cursor::Merged;
 use merging::{Merging, Tables};
-use run::{Planned, Run, RunWriter};
+use run::{Dropped, Planned, Run, RunWriter};
 
 pub(super) use run::RunError;
 
-/// What is settled is merged once a level on its way down. So many bytes beside are merged for each
-/// that is settled: while settlements are alike, merges end before the next are due.
-const MERGED_BESIDE: u64 = 1;
-/// And so many blocks at every settlement, however small: what large ones left gets done.
+/// So many blocks are merged at every settlement beyond its pace, however small it is: what large
+/// ones left gets done.
 const MERGED_MIN: u64 = 128;
 /// For each block that is written or merged so many are deleted, if so many are of no use any more.
 const DELETED: u64 = 2;
@@ -102,20 +101,6 @@ impl State {
     }
 }
 
-/// A run whose rows stand elsewhere by now; its blocks are deleted when nobody reads them.
-#[derive(Clone, Debug)]
-struct Dropped {
-    id: i64,
-    /// Readers may hold it too. `None`: it was never whole.
-    run: Option<Arc<Run>>,
-}
-
-impl Dropped {
-    fn is_read(&self) -> bool {
-        self.run.as_ref().is_some_and(|run| Arc::strong_count(run) > 1)
-    }
-}
-
 /// Writes settlements, and merges and deletes beside.
 #[derive(Debug)]
 pub(super) struct Settler {
@@ -155,19 +140,19 @@ impl Settler {
         self.dropped = read;
         self.remember(&unread);
         let mut state = State { settled: settlement.through_seq, ..before.clone() };
-        let mut settled = 0;
+        let mut settled = BTreeMap::new();
         for (table, changes) in settlement.tables.iter().filter(|(_, it)| it.count() > 0) {
             let (run, bytes) = self.write(tx, table, &**changes)?;
-            settled += bytes;
+            settled.insert(table.as_str(), bytes);
             if let Some(run) = run {
                 state.tables.entry(table.clone()).or_default().insert(0, Arc::new(run));
             }
         }
         let block_bytes = self.block_bytes as u64;
-        let merged = (merging::levels(&state.tables) + MERGED_BESIDE) * settled;
-        let merged = merged + MERGED_MIN * block_bytes;
-        self.merge(tx, &mut state, merged)?;
-        self.delete(tx, unread, DELETED * (settled + merged) / block_bytes)?;
+        let spare = MERGED_MIN * block_bytes;
+        let merged = spare + self.merge(tx, &mut state, &settled, spare)?;
+        let written = settled.values().sum::<u64>() + merged;
+        self.delete(tx, unread, DELETED * written / block_bytes)?;
         Ok(state)
     }
 
@@ -223,32 +208,40 @@ impl Settler {
         Ok((writer.finish(tx)?, bytes))
     }
 
-    /// Merges so many bytes, those that were merged the least first.
+    /// Goes on with every merge at its pace, and beyond it by so many bytes in all, those first
+    /// that were merged the least. Says how many bytes the paces came to.
     fn merge(
         &mut self,
         tx: &Connection,
         state: &mut State,
-        mut budget: u64,
-    ) -> Result<(), RunError> {
-        while budget > 0 {
-            for (table, level) in merging::due(&state.tables) {
-                if !self.merging.iter().any(|it| it.is_of(&table, level)) {
-                    let planned = (self.new_id(), self.block_bytes);
-                    let begun = Merging::begin(tx, &state.tables, (&table, level), planned)?;
-                    self.merging.push(begun);
-                }
-            }
-            let lowest = self.merging.iter().enumerate().min_by_key(|(_, it)| it.level());
-            let Some((at, _)) = lowest else { break };
-            if !self.merging[at].step(tx, &mut budget)? {
-                break;
-            }
-            for run in self.merging.swap_remove(at).finish(tx, &mut state.tables)? {
-                run::set_dropped(tx, run.id)?;
-                self.dropped.push(Dropped { id: run.id, run: Some(run) });
+        settled: &BTreeMap<&str, u64>,
+        mut spare: u64,
+    ) -> Result<u64, RunError> {
+        for (table, level) in merging::due(&state.tables) {
+            if !self.merging.iter().any(|it| it.is_of(&table, level)) {
+                let planned = (self.new_id(), self.block_bytes);
+                let begun = Merging::begin(tx, &state.tables, (&table, level), planned)?;
+                self.merging.push(begun);
             }
         }
-        Ok(())
+        self.merging.sort_by_key(Merging::level);
+        let mut paces = 0;
+        for mut merging in std::mem::take(&mut self.merging) {
+            let settled = settled.get(merging.table()).copied().unwrap_or(0);
+            let pace = merging.pace(&state.tables, settled, self.block_bytes);
+            paces += pace;
+            let mut budget = pace + spare;
+            if budget > 0 && merging.step(tx, &mut budget)? {
+                for run in merging.finish(tx, &mut state.tables)? {
+                    run::set_dropped(tx, run.id)?;
+                    self.dropped.push(Dropped { id: run.id, run: Some(run) });
+                }
+            } else {
+                self.merging.push(merging);
+            }
+            spare = spare.min(budget);
+        }
+        Ok(paces)
     }
 
     /// Deletes so many blocks of runs that nobody reads.
@@ -273,8 +266,6 @@ impl Settler {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
     const SCHEMA: &str = include_str!("../../../migrations/views/0001_rows.sql");
@@ -381,7 +372,8 @@ mod tests {
             state = settler.settle(&tx, &state, &settlement).unwrap();
             tx.commit().unwrap();
             unfinished += usize::from(!settler.merging.is_empty());
-            deepest = deepest.max(merging::levels(&state.tables));
+            let levels = state.tables.values().flatten().map(|run| run.level + 1);
+            deepest = deepest.max(levels.max().unwrap_or(0));
             for (table, runs) in &state.tables {
                 let most = runs.chunk_by(|a, b| a.level == b.level).map(<[_]>::len).max();
                 let bound = 2 * merging::RUNS_OF_A_LEVEL;

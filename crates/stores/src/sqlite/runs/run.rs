@@ -1,5 +1,7 @@
 //! A run: rows of one table, sorted by key, in blocks; written once and never changed.
 
+use std::sync::Arc;
+
 use earmark_kernel::log::StoreError;
 use rusqlite::Connection;
 
@@ -238,6 +240,20 @@ impl RunWriter {
         insert.execute((id, self.block.finish()))?;
         self.firsts.push(std::mem::take(&mut self.first));
         Ok(())
+    }
+}
+
+/// A run whose rows stand elsewhere by now; its blocks are deleted when nobody reads them.
+#[derive(Clone, Debug)]
+pub(super) struct Dropped {
+    pub(super) id: i64,
+    /// Readers may hold it too. `None`: it was never whole.
+    pub(super) run: Option<Arc<Run>>,
+}
+
+impl Dropped {
+    pub(super) fn is_read(&self) -> bool {
+        self.run.as_ref().is_some_and(|run| Arc::strong_count(run) > 1)
     }
 }
 
