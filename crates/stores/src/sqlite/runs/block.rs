@@ -218,6 +218,12 @@ mod tests {
         for end in 0..packed.len() {
             assert_eq!(unpacked(&packed[..end]), Err(Damaged), "cut at {end}");
         }
+        // Such a body comes of no blob; it is not to break anything all the same.
+        for end in 0..whole.len() {
+            let cut = Block::of(&whole[..end]);
+            let all = cut.and_then(|cut| (0..cut.len()).map(|place| cut.entry(place)).collect());
+            assert_ne!(all, Ok(ROWS.to_vec()), "cut at {end}");
+        }
     }
 
     #[test]

@@ -75,7 +75,7 @@ impl Merging {
         let runs = tables.get(&self.table).map_or(&[][..], Vec::as_slice);
         let there = runs.iter().filter(|run| run.level == self.level).count();
         let room = (2 * many(&self.inputs)).saturating_sub(there + 2) as u64;
-        let before_due = room * bytes(&self.inputs, block_bytes) / self.inputs.len().max(1) as u64;
+        let before_due = room * bytes(&self.inputs, block_bytes) / self.inputs.len() as u64;
         let pace = u128::from(self.rest) * u128::from(settled) / u128::from(before_due.max(1));
         u64::try_from(pace).unwrap_or(u64::MAX).min(CATCH_UP * settled)
     }
