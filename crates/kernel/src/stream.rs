@@ -23,7 +23,7 @@ use crate::rows::{KeyRange, RowStore};
 pub(crate) use frozen::FrozenStreams;
 
 /// So many rows of a stream are read at a time.
-const PAGE_ROWS: usize = 16;
+const PAGE_ROWS: usize = 256;
 /// Who has fewer events between two settlings is not counted: loading it will tell.
 const COUNTED_FROM: u64 = 32;
 /// Snapshots of one settling are of aggregates that have so many events together, or of one: many
@@ -265,12 +265,15 @@ impl Stream {
         mut show: impl FnMut(StoredEvent<'_>) -> Result<bool, StoreError>,
     ) -> Result<(), StoreError> {
         let table = stream_table(self.kinds.get(self.kind).name);
-        // The row that holds `after + 1` may begin before it.
-        let begin = stream_key(&self.key, 0);
-        let below = stream_key(&self.key, after.saturating_add(1)) + "\u{1}";
-        let range = KeyRange { from: begin.clone(), below: Some(below), limit: 1, backwards: true };
-        let first = self.disk.rows(&table, &range)?;
-        let mut from = first.into_iter().next().map_or(begin, |(row_key, _)| row_key);
+        let mut from = stream_key(&self.key, 0);
+        if after > 0 {
+            // The row that holds `after + 1` may begin before it.
+            let below = Some(stream_key(&self.key, after.saturating_add(1)) + "\u{1}");
+            let range = KeyRange { from: from.clone(), below, limit: 1, backwards: true };
+            if let Some((row_key, _)) = self.disk.rows(&table, &range)?.pop() {
+                from = row_key;
+            }
+        }
         let below = Some(format!("{}{SEPARATOR}~", self.key));
         loop {
             let (limit, below) = (PAGE_ROWS, below.clone());
