@@ -113,6 +113,24 @@ fn what_was_answered_is_there_after_a_restart() {
 }
 
 #[test]
+fn a_stock_is_loaded_whose_events_were_settled_one_by_one() {
+    // More rows than are read of it at a time, and no snapshot yet.
+    const LINES: u32 = 300;
+    let world = World::new();
+    world.batch("b1", "LAMP", u64::from(LINES) + 5, None);
+    for number in 0..LINES {
+        world.allocate(&format!("o{number}"), "LAMP", 1);
+        world.bus.settle().unwrap();
+    }
+    let world = world.restarted(true);
+    assert!(world.allocate("o0", "LAMP", 1).existed);
+    assert!(world.allocate(&format!("o{}", LINES - 1), "LAMP", 1).existed);
+    assert_eq!(batch_of(&world.allocate("more", "LAMP", 6)), None);
+    assert_eq!(batch_of(&world.allocate("rest", "LAMP", 5)), Some("b1"));
+    world.check();
+}
+
+#[test]
 fn rows_that_are_gone_are_derived_anew() {
     let (world, _) = world();
     world.allocate("o1", "LAMP", 20);
