@@ -15,7 +15,7 @@ use super::settings::Settings;
 use super::unsynced;
 
 /// The format this program writes. There are no migrations: another format is built anew.
-const FORMAT: i64 = 3;
+const FORMAT: i64 = 4;
 
 const SCHEMA: &str = include_str!("../../migrations/views/0001_rows.sql");
 

@@ -1,192 +1,162 @@
-//! A block: some rows of a run, sorted by key, compressed into one blob.
+//! A block: some rows of a run, sorted by key, in one blob. It has parts that are compressed each
+//! by itself, so that who wants a row unpacks one of them.
 //!
-//! The rows (length of the key, length of the value or [`DELETED`] where there is none, key,
-//! value), then where each begins, then their number. The blob has the length of that, and it in
-//! the form of an LZ4 block. Numbers have 32 bits, little-endian.
-
-use std::cmp::Ordering;
-use std::ops::Range;
+//! The number of parts; for each the end of its first key among these, its bytes, and the end of
+//! what it is compressed to; the first keys; each part in the form of an LZ4 block. Numbers have 32
+//! bits, little-endian.
 
 use lz4_flex::block::{compress_into, decompress_into, get_maximum_output_size};
 
-/// In place of a value's length: the row was deleted.
-const DELETED: u32 = u32::MAX;
-/// Bytes of a number.
-const NUMBER: usize = 4;
+use super::part::{Damaged, Entry, NUMBER, PartWriter, bytes_of, number, number_at};
+
+/// A part with more than one row has at most so many bytes: the smaller the less is unpacked for a
+/// row, the larger the less room they take.
+const PART_BYTES: usize = 4_096;
+/// What is said of a part before the first keys.
+const TOLD: usize = 3 * NUMBER;
 /// A byte of an LZ4 block stands for so many at most.
 const EXPANSION_MAX: usize = 255;
-
-/// A row of a block: its key, and its value unless it was deleted. That both are text is looked at
-/// where they leave the runs, not whenever they are merged.
-pub(in crate::sqlite) type Entry<'a> = (&'a [u8], Option<&'a [u8]>);
-
-/// What is not a block of this form: the file is damaged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::sqlite) struct Damaged;
 
 /// Rows on their way into a block.
 #[derive(Debug, Default)]
 pub(super) struct BlockWriter {
-    body: Vec<u8>,
-    starts: Vec<u8>,
-    /// The block before, or room for one.
+    part: PartWriter,
+    /// Of the parts that are whole: what is said of them, their first keys, what they are
+    /// compressed to, and how many bytes they had.
+    told: Vec<u8>,
+    firsts: Vec<u8>,
     packed: Vec<u8>,
+    bytes: usize,
+    /// The block before, or room for one.
+    blob: Vec<u8>,
 }
 
 impl BlockWriter {
-    /// How many bytes the block would have, not compressed.
+    /// How many bytes its parts have, not compressed.
     pub(super) fn bytes(&self) -> usize {
-        self.body.len() + self.starts.len() + NUMBER
+        self.bytes + self.part.bytes()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.starts.is_empty()
-    }
-
-    /// How many bytes more a row makes.
-    pub(super) fn bytes_of((key, value): Entry<'_>) -> usize {
-        3 * NUMBER + key.len() + value.map_or(0, <[u8]>::len)
+        self.told.is_empty() && self.part.is_empty()
     }
 
     /// Adds a row; rows come in the order of their keys.
-    pub(super) fn push(&mut self, (key, value): Entry<'_>) {
-        self.starts.extend(number(self.body.len()).to_le_bytes());
-        self.body.extend(number(key.len()).to_le_bytes());
-        self.body.extend(value.map_or(DELETED, |it| number(it.len())).to_le_bytes());
-        self.body.extend(key);
-        self.body.extend(value.unwrap_or_default());
+    pub(super) fn push(&mut self, row: Entry<'_>) {
+        let bytes = self.part.bytes() + bytes_of(row);
+        if !self.part.is_empty() && bytes > PART_BYTES {
+            self.end_part();
+        }
+        if self.part.is_empty() {
+            self.firsts.extend(row.0);
+        }
+        self.part.push(row);
     }
 
-    /// The block, compressed; afterwards the writer is empty.
+    /// The block; afterwards the writer is empty.
     pub(super) fn finish(&mut self) -> &[u8] {
-        let rows = number(self.starts.len() / NUMBER);
-        self.body.append(&mut self.starts);
-        self.body.extend(rows.to_le_bytes());
-        self.packed.resize(NUMBER + get_maximum_output_size(self.body.len()), 0);
-        let (length, packed) = self.packed.split_at_mut(NUMBER);
-        length.copy_from_slice(&number(self.body.len()).to_le_bytes());
-        let bytes = compress_into(&self.body, packed).expect("there is room for the worst case");
-        self.body.clear();
-        &self.packed[..NUMBER + bytes]
-    }
-}
-
-/// Puts what a block holds, for [`Block::of`], in the place of what stood there.
-pub(super) fn unpack(blob: &[u8], body: &mut Vec<u8>) -> Result<(), Damaged> {
-    let (bytes, packed) = (number_at(blob, 0)? as usize, &blob[NUMBER..]);
-    if bytes > packed.len().saturating_mul(EXPANSION_MAX) {
-        return Err(Damaged);
-    }
-    body.resize(bytes, 0);
-    let unpacked = decompress_into(packed, body).map_err(|_| Damaged)?;
-    if unpacked == bytes { Ok(()) } else { Err(Damaged) }
-}
-
-fn number(length: usize) -> u32 {
-    u32::try_from(length).ok().filter(|it| *it != DELETED).expect("a row has less than 4 GiB")
-}
-
-/// A row's key or value as text.
-pub(super) fn text(bytes: &[u8]) -> Result<String, Damaged> {
-    str::from_utf8(bytes).map(str::to_owned).map_err(|_| Damaged)
-}
-
-/// Where a row's key and value stand in a block.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Span {
-    key: Range<usize>,
-    value: Option<Range<usize>>,
-}
-
-impl Span {
-    /// The row, in the bytes of its block.
-    pub(super) fn of<'a>(&self, block: &'a [u8]) -> Entry<'a> {
-        (self.key_of(block), self.value.clone().map(|value| &block[value]))
+        if !self.part.is_empty() {
+            self.end_part();
+        }
+        self.blob.clear();
+        self.blob.extend(number(self.told.len() / TOLD).to_le_bytes());
+        self.blob.append(&mut self.told);
+        self.blob.append(&mut self.firsts);
+        self.blob.append(&mut self.packed);
+        self.bytes = 0;
+        &self.blob
     }
 
-    pub(super) fn key_of<'a>(&self, block: &'a [u8]) -> &'a [u8] {
-        &block[self.key.clone()]
+    fn end_part(&mut self) {
+        let from = self.packed.len();
+        let packed = &mut self.packed;
+        let bytes = self.part.finish(|part| {
+            packed.resize(from + get_maximum_output_size(part.len()), 0);
+            let room = &mut packed[from..];
+            let bytes = compress_into(part, room).expect("there is room for the worst case");
+            packed.truncate(from + bytes);
+            part.len()
+        });
+        self.bytes += bytes;
+        for told in [self.firsts.len(), bytes, self.packed.len()] {
+            self.told.extend(number(told).to_le_bytes());
+        }
     }
 }
 
 /// A block that is read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Block<'a> {
-    /// The rows.
-    bytes: &'a [u8],
-    starts: &'a [u8],
+    told: &'a [u8],
+    /// The first keys, and the parts.
+    rest: &'a [u8],
 }
 
 impl<'a> Block<'a> {
-    pub(super) fn of(bytes: &'a [u8]) -> Result<Self, Damaged> {
-        let (bytes, rows) = bytes.split_last_chunk().ok_or(Damaged)?;
-        let starts = (u32::from_le_bytes(*rows) as usize).checked_mul(NUMBER).ok_or(Damaged)?;
-        let body = bytes.len().checked_sub(starts).ok_or(Damaged)?;
-        let (bytes, starts) = bytes.split_at(body);
-        Ok(Self { bytes, starts })
+    pub(super) fn of(blob: &'a [u8]) -> Result<Self, Damaged> {
+        let (parts, rest) = blob.split_first_chunk().ok_or(Damaged)?;
+        let told = (u32::from_le_bytes(*parts) as usize).checked_mul(TOLD).ok_or(Damaged)?;
+        let (told, rest) = rest.split_at_checked(told).ok_or(Damaged)?;
+        if told.is_empty() { Err(Damaged) } else { Ok(Self { told, rest }) }
     }
 
-    /// How many rows it has.
-    pub(super) fn len(self) -> usize {
-        self.starts.len() / NUMBER
+    /// How many parts it has, at least one.
+    pub(super) fn parts(self) -> usize {
+        self.told.len() / TOLD
     }
 
-    /// The row at a place below [`Block::len`].
-    pub(super) fn entry(self, place: usize) -> Result<Entry<'a>, Damaged> {
-        Ok(self.span(place)?.of(self.bytes))
+    /// The last part whose first key is `key` or below it: `None` where all are above it.
+    pub(super) fn part_of(self, key: &[u8]) -> Result<Option<usize>, Damaged> {
+        self.last(|first| first <= key)
     }
 
-    /// Where the row at a place below [`Block::len`] stands.
-    pub(super) fn span(self, place: usize) -> Result<Span, Damaged> {
-        let lengths = number_at(self.starts, place * NUMBER)? as usize;
-        let key_bytes = number_at(self.bytes, lengths)?;
-        let value_bytes = number_at(self.bytes, lengths + NUMBER)?;
-        let from = lengths + 2 * NUMBER;
-        let key = from..add(from, key_bytes)?;
-        let value = match value_bytes {
-            DELETED => None,
-            bytes => Some(key.end..add(key.end, bytes)?),
-        };
-        let end = value.as_ref().map_or(key.end, |it| it.end);
-        if end > self.bytes.len() { Err(Damaged) } else { Ok(Span { key, value }) }
+    /// The last part that has keys below `key`: `None` where there is none.
+    pub(super) fn part_below(self, key: &[u8]) -> Result<Option<usize>, Damaged> {
+        self.last(|first| first < key)
     }
 
-    /// The place of the first row whose key is not below `key`; [`Block::len`] where there is none.
-    pub(super) fn lower_bound(self, key: &[u8]) -> Result<usize, Damaged> {
-        let (mut low, mut high) = (0, self.len());
-        while low < high {
-            let middle = low.midpoint(high);
-            match self.span(middle)?.key_of(self.bytes).cmp(key) {
-                Ordering::Less => low = middle + 1,
-                Ordering::Equal => return Ok(middle),
-                Ordering::Greater => high = middle,
+    /// There are few: from the last on they are looked at one by one.
+    fn last(self, wanted: impl Fn(&[u8]) -> bool) -> Result<Option<usize>, Damaged> {
+        for part in (0..self.parts()).rev() {
+            if wanted(self.first(part)?) {
+                return Ok(Some(part));
             }
         }
-        Ok(low)
+        Ok(None)
     }
 
-    /// The row under `key`.
-    pub(super) fn find(self, key: &[u8]) -> Result<Option<Entry<'a>>, Damaged> {
-        let place = self.lower_bound(key)?;
-        if place == self.len() {
-            return Ok(None);
+    fn first(self, part: usize) -> Result<&'a [u8], Damaged> {
+        let from = part.checked_sub(1).map_or(Ok(0), |before| self.told_of(before, 0))?;
+        self.rest.get(from..self.told_of(part, 0)?).ok_or(Damaged)
+    }
+
+    /// Puts the bytes of a part below [`Block::parts`] in the place of what stood there.
+    pub(super) fn unpack(self, part: usize, into: &mut Vec<u8>) -> Result<(), Damaged> {
+        let firsts = self.told_of(self.parts() - 1, 0)?;
+        let from = part.checked_sub(1).map_or(Ok(0), |before| self.told_of(before, 2))?;
+        let (bytes, end) = (self.told_of(part, 1)?, self.told_of(part, 2)?);
+        let packed = self.rest.get(firsts..).and_then(|parts| parts.get(from..end));
+        let packed = packed.ok_or(Damaged)?;
+        if bytes > packed.len().saturating_mul(EXPANSION_MAX) {
+            return Err(Damaged);
         }
-        Ok(Some(self.entry(place)?).filter(|(found, _)| *found == key))
+        into.resize(bytes, 0);
+        let unpacked = decompress_into(packed, into).map_err(|_| Damaged)?;
+        if unpacked == bytes { Ok(()) } else { Err(Damaged) }
     }
-}
 
-fn add(place: usize, bytes: u32) -> Result<usize, Damaged> {
-    place.checked_add(bytes as usize).ok_or(Damaged)
-}
-
-fn number_at(bytes: &[u8], at: usize) -> Result<u32, Damaged> {
-    let number = bytes.get(at..).and_then(<[u8]>::first_chunk).ok_or(Damaged)?;
-    Ok(u32::from_le_bytes(*number))
+    fn told_of(self, part: usize, place: usize) -> Result<usize, Damaged> {
+        Ok(number_at(self.told, part * TOLD + place * NUMBER)? as usize)
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::part::Part;
     use super::*;
+
+    const ROWS: [Entry<'_>; 4] =
+        [(b"", Some(b"1")), (b"a", None), (b"ab", Some(b"")), ("箱".as_bytes(), Some(b"{}"))];
 
     fn packed(rows: &[Entry<'_>]) -> Vec<u8> {
         let mut writer = BlockWriter::default();
@@ -196,59 +166,60 @@ mod tests {
         packed
     }
 
-    fn unpacked(blob: &[u8]) -> Result<Vec<u8>, Damaged> {
-        let mut body = b"of the block before".to_vec();
-        unpack(blob, &mut body).map(|()| body)
+    /// Every part of a block.
+    fn unpacked(blob: &[u8]) -> Result<Vec<Vec<u8>>, Damaged> {
+        let block = Block::of(blob)?;
+        let part = |part| {
+            let mut rows = b"of the part before".to_vec();
+            block.unpack(part, &mut rows).map(|()| rows)
+        };
+        (0..block.parts()).map(part).collect()
     }
-
-    const ROWS: [Entry<'_>; 4] =
-        [(b"", Some(b"1")), (b"a", None), (b"ab", Some(b"")), ("箱".as_bytes(), Some(b"{}"))];
 
     #[test]
     fn what_is_cut_off_anywhere_is_damaged_and_never_breaks() {
         let packed = packed(&ROWS);
-        let whole = unpacked(&packed).unwrap();
-        let block = Block::of(&whole).unwrap();
-        let read: Vec<_> = (0..block.len()).map(|place| block.entry(place).unwrap()).collect();
-        assert_eq!(read, ROWS);
-        assert_eq!(block.find(b"ab").unwrap(), Some((&b"ab"[..], Some(&b""[..]))));
-        assert_eq!(block.find(b"aa").unwrap(), None);
-        assert_eq!(block.find("箱箱".as_bytes()).unwrap(), None);
-        assert_eq!(block.lower_bound(b"b").unwrap(), 3);
+        let parts = unpacked(&packed).unwrap();
+        let part = Part::of(&parts[0]).unwrap();
+        assert_eq!((parts.len(), part.len()), (1, ROWS.len()));
         for end in 0..packed.len() {
             assert_eq!(unpacked(&packed[..end]), Err(Damaged), "cut at {end}");
-        }
-        // Such a body comes of no blob; it is not to break anything all the same.
-        for end in 0..whole.len() {
-            let cut = Block::of(&whole[..end]);
-            let all = cut.and_then(|cut| (0..cut.len()).map(|place| cut.entry(place)).collect());
-            assert_ne!(all, Ok(ROWS.to_vec()), "cut at {end}");
         }
     }
 
     #[test]
-    fn a_block_that_says_it_is_larger_than_it_can_be_is_damaged() {
+    fn a_part_that_says_it_is_larger_than_it_can_be_is_damaged() {
         let mut packed = packed(&ROWS);
-        packed[..NUMBER].copy_from_slice(&u32::MAX.to_le_bytes());
+        packed[2 * NUMBER..3 * NUMBER].copy_from_slice(&u32::MAX.to_le_bytes());
         assert_eq!(unpacked(&packed), Err(Damaged));
     }
 
     #[test]
-    fn rows_that_are_alike_take_little_room_and_a_writer_serves_again() {
+    fn a_row_is_found_in_one_part_of_several() {
+        let row = |number: usize| (format!("k{number:03}"), format!("{number}").repeat(30));
+        let rows: Vec<_> = (0..200).map(row).collect();
         let mut writer = BlockWriter::default();
         for turn in 0..3 {
-            let value = format!("{turn}{}", "x".repeat(90));
-            for row in 0..100 {
-                writer.push((format!("k{row:03}").as_bytes(), Some(value.as_bytes())));
+            for (key, value) in &rows {
+                writer.push((key.as_bytes(), Some(value.as_bytes())));
             }
             let bytes = writer.bytes();
-            let packed = writer.finish();
-            assert!(packed.len() < bytes / 5, "{} of {bytes} bytes", packed.len());
-            let whole = unpacked(packed).unwrap();
-            assert_eq!(whole.len(), bytes);
-            let block = Block::of(&whole).unwrap();
-            assert_eq!(block.len(), 100);
-            assert_eq!(block.find(b"k042"), Ok(Some((&b"k042"[..], Some(value.as_bytes())))));
+            let packed = writer.finish().to_vec();
+            assert!(packed.len() < bytes / 3, "{} of {bytes} bytes", packed.len());
+            let parts = unpacked(&packed).unwrap();
+            assert!(parts.len() > 3 && parts.iter().all(|it| it.len() <= PART_BYTES), "{turn}");
+            let block = Block::of(&packed).unwrap();
+            let mut before = None;
+            for (key, value) in &rows {
+                let (key, value) = (key.as_bytes(), value.as_bytes());
+                let part = block.part_of(key).unwrap().unwrap();
+                let found = Part::of(&parts[part]).unwrap().find(key).unwrap();
+                assert_eq!(found, Some((key, Some(value))));
+                assert_eq!(block.part_below(key).unwrap(), before, "where the row before stands");
+                before = Some(part);
+            }
+            assert_eq!(block.part_of(b"k"), Ok(None), "before all");
+            assert_eq!(block.part_of(b"l"), Ok(Some(parts.len() - 1)));
         }
     }
 
@@ -257,22 +228,16 @@ mod tests {
         fn what_is_written_over_anywhere_is_damaged_or_read_as_it_stands(
             at in 0..60_usize,
             over in proptest::prelude::any::<[u8; 4]>(),
-            before_packing in proptest::prelude::any::<bool>(),
         ) {
-            let rows: [Entry<'_>; 3] = [(b"a", Some(b"1")), (b"ab", Some(b"{}")), (b"b", None)];
-            let mut bytes = packed(&rows);
-            if before_packing {
-                bytes = unpacked(&bytes).unwrap();
-            }
+            let mut bytes = packed(&[(b"a", Some(b"1")), (b"ab", Some(b"{}")), (b"b", None)]);
             let at = at.min(bytes.len() - over.len());
             bytes[at..at + over.len()].copy_from_slice(&over);
-            let body = if before_packing { Ok(bytes) } else { unpacked(&bytes) };
-            if let Ok(block) = body.as_deref().map_err(|it| *it).and_then(Block::of) {
-                for place in 0..block.len().min(9) {
-                    let _ = block.entry(place);
-                }
-                let _ = block.find(b"ab");
-                let _ = block.lower_bound(b"zz");
+            if let Ok(block) = Block::of(&bytes) {
+                let _ = block.part_of(b"ab");
+                let _ = block.part_below(b"zz");
+            }
+            for rows in unpacked(&bytes).into_iter().flatten() {
+                let _ = Part::of(&rows).and_then(|part| part.find(b"ab"));
             }
         }
     }

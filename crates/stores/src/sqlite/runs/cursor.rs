@@ -5,17 +5,20 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::block::{Block, Entry, Span};
+use super::block::Block;
+use super::part::{Entry, Part, Span};
 use super::run::{Run, RunError};
 
 /// A place in a run.
 struct Cursor<'r> {
     run: &'r Run,
     number: usize,
-    /// The block of this number.
-    body: Vec<u8>,
+    /// The block of this number, and one of its parts.
+    block: Vec<u8>,
+    part: usize,
+    rows: Vec<u8>,
     place: usize,
-    /// Where the row at the place stands in it.
+    /// Where the row at the place stands in the part.
     span: Span,
 }
 
@@ -35,12 +38,10 @@ impl<'r> Merged<'r> {
     ) -> Result<Self, RunError> {
         let mut cursors = Vec::new();
         for run in runs {
-            let number = run.block_of(from).unwrap_or(0);
-            let mut body = Vec::new();
-            run.read_block(connection, number, &mut body)?;
-            let place = Block::of(&body)?.lower_bound(from)?;
-            let mut cursor = Cursor { run, number, body, place, span: Span::default() };
-            if cursor.look()? || cursor.go_to_block(connection, number + 1, false)? {
+            let mut cursor = Cursor::at(connection, run, run.block_of(from).unwrap_or(0))?;
+            cursor.unpack(Block::of(&cursor.block)?.part_of(from)?.unwrap_or(0))?;
+            cursor.place = Part::of(&cursor.rows)?.lower_bound(from)?;
+            if cursor.look()? || cursor.next_part(connection, false)? {
                 cursors.push(cursor);
             }
         }
@@ -60,14 +61,16 @@ impl<'r> Merged<'r> {
                 None => run.blocks().checked_sub(1),
             };
             let Some(number) = number else { continue };
-            let mut body = Vec::new();
-            run.read_block(connection, number, &mut body)?;
-            let block = Block::of(&body)?;
-            let end = below.map_or(Ok(block.len()), |key| block.lower_bound(key))?;
+            let mut cursor = Cursor::at(connection, run, number)?;
+            let block = Block::of(&cursor.block)?;
             // The first key of the block is below it.
-            let place = end.checked_sub(1).ok_or(RunError::Damaged)?;
-            let span = block.span(place)?;
-            cursors.push(Cursor { run, number, body, place, span });
+            let part = below.map_or(Ok(Some(block.parts() - 1)), |key| block.part_below(key))?;
+            cursor.unpack(part.ok_or(RunError::Damaged)?)?;
+            let rows = Part::of(&cursor.rows)?;
+            let end = below.map_or(Ok(rows.len()), |key| rows.lower_bound(key))?;
+            cursor.place = end.checked_sub(1).ok_or(RunError::Damaged)?;
+            cursor.span = rows.span(cursor.place)?;
+            cursors.push(cursor);
         }
         Ok(Self { connection, backwards: true, cursors })
     }
@@ -109,53 +112,137 @@ impl<'r> Merged<'r> {
 }
 
 impl<'r> Cursor<'r> {
+    /// Nowhere in a block yet.
+    fn at(connection: &'r Connection, run: &'r Run, number: usize) -> Result<Self, RunError> {
+        let (block, rows, span) = (Vec::new(), Vec::new(), Span::default());
+        let mut cursor = Self { run, number, block, part: 0, rows, place: 0, span };
+        cursor.go_to_block(connection, number)?;
+        Ok(cursor)
+    }
+
     fn key(&self) -> &[u8] {
-        self.span.key_of(&self.body)
+        self.span.key_of(&self.rows)
     }
 
     fn entry(&self) -> Entry<'_> {
-        self.span.of(&self.body)
+        self.span.of(&self.rows)
     }
 
     /// Looks where the row at the place stands; says whether there is one.
     fn look(&mut self) -> Result<bool, RunError> {
-        let block = Block::of(&self.body)?;
-        if self.place >= block.len() {
+        let part = Part::of(&self.rows)?;
+        if self.place >= part.len() {
             return Ok(false);
         }
-        self.span = block.span(self.place)?;
+        self.span = part.span(self.place)?;
         Ok(true)
     }
 
     /// Goes to the next row; says whether there is one.
     fn advance(&mut self, connection: &'r Connection, backwards: bool) -> Result<bool, RunError> {
-        let place = if backwards { self.place.checked_sub(1) } else { Some(self.place + 1) };
-        if let Some(place) = place {
+        if let Some(place) = step(self.place, backwards) {
             self.place = place;
             if self.look()? {
                 return Ok(true);
             }
         }
-        match if backwards { self.number.checked_sub(1) } else { Some(self.number + 1) } {
-            Some(number) => self.go_to_block(connection, number, backwards),
-            None => Ok(false),
-        }
+        self.next_part(connection, backwards)
     }
 
-    /// Goes to the first row of a block, or backwards to its last; says whether there is one.
-    fn go_to_block(
-        &mut self,
-        connection: &'r Connection,
-        number: usize,
-        backwards: bool,
-    ) -> Result<bool, RunError> {
-        if number >= self.run.blocks() {
-            return Ok(false);
-        }
-        self.run.read_block(connection, number, &mut self.body)?;
-        self.number = number;
-        let last = Block::of(&self.body)?.len().checked_sub(1).ok_or(RunError::Damaged)?;
+    /// Goes to the first row of the next part, or backwards to its last; says whether there is one.
+    fn next_part(&mut self, connection: &'r Connection, backwards: bool) -> Result<bool, RunError> {
+        let parts = Block::of(&self.block)?.parts();
+        let part = match step(self.part, backwards).filter(|part| *part < parts) {
+            Some(part) => part,
+            None => {
+                let number = step(self.number, backwards);
+                let Some(number) = number.filter(|number| *number < self.run.blocks()) else {
+                    return Ok(false);
+                };
+                self.go_to_block(connection, number)?;
+                if backwards { Block::of(&self.block)?.parts() - 1 } else { 0 }
+            }
+        };
+        self.unpack(part)?;
+        let last = Part::of(&self.rows)?.len().checked_sub(1).ok_or(RunError::Damaged)?;
         self.place = if backwards { last } else { 0 };
         self.look()
+    }
+
+    fn go_to_block(&mut self, connection: &'r Connection, number: usize) -> Result<(), RunError> {
+        let Self { run, block, .. } = self;
+        run.read_block(connection, number, |blob| {
+            block.clear();
+            block.extend_from_slice(blob);
+            Ok(())
+        })?;
+        self.number = number;
+        Ok(())
+    }
+
+    fn unpack(&mut self, part: usize) -> Result<(), RunError> {
+        Block::of(&self.block)?.unpack(part, &mut self.rows)?;
+        self.part = part;
+        Ok(())
+    }
+}
+
+/// The place beside another, if there can be one.
+fn step(place: usize, backwards: bool) -> Option<usize> {
+    if backwards { place.checked_sub(1) } else { Some(place + 1) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::run::{Planned, RunWriter};
+    use super::*;
+
+    /// As in a file of ours: such a block has several parts.
+    const BLOCK_BYTES: usize = 16 * 1024;
+
+    #[test]
+    fn rows_are_read_from_anywhere_in_both_directions() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(include_str!("../../../migrations/views/0001_rows.sql")).unwrap();
+        let key = |number: usize| format!("k{number:04}").into_bytes();
+        let run = |id, keys: &[usize]| {
+            let planned = Planned { id, level: 0, groups: 999, block_bytes: BLOCK_BYTES };
+            let mut writer = RunWriter::begin(&connection, "lines", planned).unwrap();
+            for number in keys {
+                let value = format!("{id}").repeat(100);
+                writer.push(&connection, (&key(*number), Some(value.as_bytes()))).unwrap();
+            }
+            Arc::new(writer.finish(&connection).unwrap().unwrap())
+        };
+        // Even keys; those that three divides stand in a newer run, too.
+        let newer = run(2, &(0..900).filter(|it| it % 6 == 0).collect::<Vec<_>>());
+        let older = run(1, &(0..900).filter(|it| it % 2 == 0).collect::<Vec<_>>());
+        assert!(older.blocks() > 2, "{} blocks", older.blocks());
+        let runs = [newer, older];
+        let expected = |number: usize| (key(number), if number % 6 == 0 { b'2' } else { b'1' });
+        let few = |merged: Merged<'_>| {
+            let mut rows = Vec::new();
+            merged
+                .each(|(key, value)| {
+                    rows.push((key.to_vec(), value.unwrap()[0]));
+                    Ok(if rows.len() < 99 {
+                        ControlFlow::Continue(())
+                    } else {
+                        ControlFlow::Break(())
+                    })
+                })
+                .unwrap();
+            rows
+        };
+        for from in 0..=900 {
+            let onwards = (from..900).filter(|it| it % 2 == 0).take(99).map(expected);
+            let read = few(Merged::forwards(&connection, runs.iter(), &key(from)).unwrap());
+            assert!(read.into_iter().eq(onwards), "from {from}");
+            let back = (0..from).rev().filter(|it| it % 2 == 0).take(99).map(expected);
+            let below = key(from);
+            let below = (from < 900).then_some(below.as_slice());
+            let read = few(Merged::backwards(&connection, runs.iter(), below).unwrap());
+            assert!(read.into_iter().eq(back), "below {from}");
+        }
     }
 }

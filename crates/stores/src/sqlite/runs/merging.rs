@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::block::BlockWriter;
 use super::cursor::Merged;
+use super::part;
 use super::run::{Planned, Run, RunError, RunWriter};
 
 /// So many runs of one level become one of the next. More, and each row is written less often and
@@ -112,7 +112,7 @@ impl Merging {
             if entry.1.is_some() || !is_oldest {
                 output.push(connection, entry)?;
             }
-            let bytes = BlockWriter::bytes_of(entry) as u64;
+            let bytes = part::bytes_of(entry) as u64;
             *budget = budget.saturating_sub(bytes);
             *rest = rest.saturating_sub(bytes);
             if *budget > 0 {

@@ -6,6 +6,7 @@ mod block;
 mod cursor;
 mod filter;
 mod merging;
+mod part;
 mod run;
 
 use std::collections::BTreeMap;
@@ -15,7 +16,6 @@ use std::sync::Arc;
 use earmark_kernel::rows::{Changes, KeyRange, Settlement};
 use rusqlite::Connection;
 
-use block::BlockWriter;
 use cursor::Merged;
 use merging::{Merging, Tables};
 use run::{Dropped, Planned, Run, RunWriter};
@@ -92,7 +92,7 @@ impl State {
                 return Ok(ControlFlow::Break(()));
             }
             if let Some(value) = value {
-                rows.push((block::text(key)?, block::text(value)?));
+                rows.push((part::text(key)?, part::text(value)?));
             }
             let is_enough = rows.len() >= range.limit;
             Ok(if is_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
@@ -200,7 +200,7 @@ impl Settler {
         let (mut written, mut bytes) = (Ok(()), 0);
         changes.each(&mut |key, value| {
             let row = (key.as_bytes(), value);
-            bytes += BlockWriter::bytes_of(row) as u64;
+            bytes += part::bytes_of(row) as u64;
             written = writer.push(tx, row);
             if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use earmark_kernel::log::StoreError;
 use rusqlite::Connection;
 
-use super::block::{self, Block, BlockWriter, Damaged, Entry};
+use super::block::{Block, BlockWriter};
 use super::filter::{self, Filter};
+use super::part::{self, Damaged, Entry, Part};
 
 /// Blocks of a run have numbers of so many bits; what is above them is the run's own.
 const BLOCK_BITS: u32 = 24;
@@ -89,10 +90,13 @@ impl Run {
         let Some(number) = self.block_of(key).filter(|_| self.filter.may_have(group)) else {
             return Ok(None);
         };
-        let mut body = Vec::new();
-        self.read_block(connection, number, &mut body)?;
-        let Some((_, value)) = Block::of(&body)?.find(key)? else { return Ok(None) };
-        Ok(Some(value.map(block::text).transpose()?))
+        self.read_block(connection, number, |blob| {
+            let (block, mut rows) = (Block::of(blob)?, Vec::new());
+            let Some(part) = block.part_of(key)? else { return Ok(None) };
+            block.unpack(part, &mut rows)?;
+            let Some((_, value)) = Part::of(&rows)?.find(key)? else { return Ok(None) };
+            Ok(Some(value.map(part::text).transpose()?))
+        })
     }
 
     /// Whether it may have rows of a group, by the group's hash.
@@ -115,17 +119,17 @@ impl Run {
         self.firsts.partition_point(|first| **first < *key).checked_sub(1)
     }
 
-    /// Reads a block into `body`, in the place of what stood there.
-    pub(super) fn read_block(
+    /// Reads a block where it stands.
+    pub(super) fn read_block<T>(
         &self,
         connection: &Connection,
         number: usize,
-        body: &mut Vec<u8>,
-    ) -> Result<(), RunError> {
+        read: impl FnOnce(&[u8]) -> Result<T, RunError>,
+    ) -> Result<T, RunError> {
         let mut select = connection.prepare_cached("SELECT body FROM blocks WHERE id = ?1")?;
         let mut found = select.query([self.block_id(number)])?;
         let blob = found.next()?.ok_or(RunError::Damaged)?.get_ref(0)?;
-        Ok(block::unpack(blob.as_blob().map_err(|_| Damaged)?, body)?)
+        read(blob.as_blob().map_err(|_| Damaged)?)
     }
 
     fn block_id(&self, number: usize) -> i64 {
@@ -196,7 +200,7 @@ impl RunWriter {
         connection: &Connection,
         entry: Entry<'_>,
     ) -> Result<(), RunError> {
-        let bytes = self.block.bytes() + BlockWriter::bytes_of(entry);
+        let bytes = self.block.bytes() + part::bytes_of(entry);
         if !self.block.is_empty() && bytes > self.block_bytes {
             self.write_block(connection)?;
         }
