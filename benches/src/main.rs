@@ -18,10 +18,6 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use failure::Failure;
 
-/// As the server has it.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// What Earmark is measured against.
 #[derive(Debug, Parser)]
 struct Cli {
@@ -67,6 +63,7 @@ enum Baseline {
 }
 
 fn main() -> ExitCode {
+    earmark_allocator::set_up();
     match run(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

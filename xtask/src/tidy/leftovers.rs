@@ -12,8 +12,9 @@ const LEFTOVERS: [(&str, &str, &str); 5] = [
     ("silenced-lint", "#![allow(", "use `#![expect(lint, reason = \"…\")]`, or mend it"),
 ];
 
-/// Files that may say `unsafe`: SQLite takes a file system that fails as a table of C functions.
-const UNSAFE_FILES: [&str; 1] = ["crates/stores/src/faults/vfs.rs"];
+/// Files that may say `unsafe`: mimalloc is told what to do through a function of C, SQLite takes a
+/// file system that fails as a table of them.
+const UNSAFE_FILES: [&str; 2] = ["crates/allocator/src/lib.rs", "crates/stores/src/faults/vfs.rs"];
 
 /// A test that must sleep says why on the same line, behind this.
 const REASON: &str = "// tidy: ";

@@ -20,7 +20,7 @@ const GROUP_COMMANDS_AT_EASE: usize = 1_024;
 
 /// The follower's thread is woken for so many events: readers apply fewer by themselves, and many
 /// are applied for less each than few.
-pub(super) const FOLLOW_AFTER_EVENTS: u64 = 128;
+pub(super) const FOLLOW_AFTER_EVENTS: u64 = 512;
 
 /// How fast the writer may go, by how far behind it the views are settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
