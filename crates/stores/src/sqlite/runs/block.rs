@@ -1,34 +1,68 @@
 //! A block: some rows of a run, sorted by key, in one blob. It has parts that are compressed each
 //! by itself, so that who wants a row unpacks one of them.
 //!
-//! The number of parts; for each the end of its first key among these, its bytes, and the end of
-//! what it is compressed to; the first keys; each part in the form of an LZ4 block. Numbers have 32
-//! bits, little-endian.
+//! The number of parts; an index with an [`IndexEntry`] of each; the first keys of all; all parts,
+//! each in the form of an LZ4 block. Numbers have 32 bits, little-endian.
 
-use lz4_flex::block::{compress_into, decompress_into, get_maximum_output_size};
+use std::fmt;
 
-use super::part::{Damaged, Entry, NUMBER, PartWriter, bytes_of, number, number_at};
+use lz4_flex::block::{
+    CompressTable, compress_into_with_table, decompress_into, get_maximum_output_size,
+};
+
+use super::part::{Damaged, Entry, NUMBER, Part, PartWriter, bytes_of, number, number_at};
 
 /// A part with more than one row has at most so many bytes: the smaller the less is unpacked for a
 /// row, the larger the less room they take.
 const PART_BYTES: usize = 4_096;
-/// What is said of a part before the first keys.
-const TOLD: usize = 3 * NUMBER;
 /// A byte of an LZ4 block stands for so many at most.
 const EXPANSION_MAX: usize = 255;
 
+/// What the index says of a part.
+#[derive(Clone, Copy, Debug, Default)]
+struct IndexEntry {
+    /// Where its first key ends, counted from where the first keys begin.
+    key_end: usize,
+    /// How many bytes it has, not compressed.
+    bytes: usize,
+    /// Where it ends, compressed, counted from where the parts begin.
+    end: usize,
+}
+
+impl IndexEntry {
+    const BYTES: usize = 3 * NUMBER;
+
+    fn write(self, into: &mut Vec<u8>) {
+        for it in [self.key_end, self.bytes, self.end] {
+            into.extend(number(it).to_le_bytes());
+        }
+    }
+
+    fn read(index: &[u8], part: usize) -> Result<Self, Damaged> {
+        let at = |place| Ok(number_at(index, part * Self::BYTES + place * NUMBER)? as usize);
+        Ok(Self { key_end: at(0)?, bytes: at(1)?, end: at(2)? })
+    }
+}
+
 /// Rows on their way into a block.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct BlockWriter {
     part: PartWriter,
-    /// Of the parts that are whole: what is said of them, their first keys, what they are
-    /// compressed to, and how many bytes they had.
-    told: Vec<u8>,
-    firsts: Vec<u8>,
+    /// Of the parts that are whole.
+    index: Vec<u8>,
+    first_keys: Vec<u8>,
     packed: Vec<u8>,
     bytes: usize,
+    /// Memory of the compressor, which serves again.
+    table: CompressTable,
     /// The block before, or room for one.
     blob: Vec<u8>,
+}
+
+impl fmt::Debug for BlockWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BlockWriter").field("bytes", &self.bytes()).finish_non_exhaustive()
+    }
 }
 
 impl BlockWriter {
@@ -38,7 +72,7 @@ impl BlockWriter {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.told.is_empty() && self.part.is_empty()
+        self.index.is_empty() && self.part.is_empty()
     }
 
     /// Adds a row; rows come in the order of their keys.
@@ -48,7 +82,7 @@ impl BlockWriter {
             self.end_part();
         }
         if self.part.is_empty() {
-            self.firsts.extend(row.0);
+            self.first_keys.extend(row.0);
         }
         self.part.push(row);
     }
@@ -59,35 +93,33 @@ impl BlockWriter {
             self.end_part();
         }
         self.blob.clear();
-        self.blob.extend(number(self.told.len() / TOLD).to_le_bytes());
-        self.blob.append(&mut self.told);
-        self.blob.append(&mut self.firsts);
+        self.blob.extend(number(self.index.len() / IndexEntry::BYTES).to_le_bytes());
+        self.blob.append(&mut self.index);
+        self.blob.append(&mut self.first_keys);
         self.blob.append(&mut self.packed);
         self.bytes = 0;
         &self.blob
     }
 
     fn end_part(&mut self) {
-        let from = self.packed.len();
-        let packed = &mut self.packed;
-        let bytes = self.part.finish(|part| {
+        let Self { part, packed, table, .. } = self;
+        let from = packed.len();
+        let bytes = part.finish(|part| {
             packed.resize(from + get_maximum_output_size(part.len()), 0);
-            let room = &mut packed[from..];
-            let bytes = compress_into(part, room).expect("there is room for the worst case");
-            packed.truncate(from + bytes);
+            let bytes = compress_into_with_table(part, &mut packed[from..], table);
+            packed.truncate(from + bytes.expect("there is room for the worst case"));
             part.len()
         });
         self.bytes += bytes;
-        for told in [self.firsts.len(), bytes, self.packed.len()] {
-            self.told.extend(number(told).to_le_bytes());
-        }
+        let (key_end, end) = (self.first_keys.len(), self.packed.len());
+        IndexEntry { key_end, bytes, end }.write(&mut self.index);
     }
 }
 
 /// A block that is read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Block<'a> {
-    told: &'a [u8],
+    index: &'a [u8],
     /// The first keys, and the parts.
     rest: &'a [u8],
 }
@@ -95,14 +127,15 @@ pub(super) struct Block<'a> {
 impl<'a> Block<'a> {
     pub(super) fn of(blob: &'a [u8]) -> Result<Self, Damaged> {
         let (parts, rest) = blob.split_first_chunk().ok_or(Damaged)?;
-        let told = (u32::from_le_bytes(*parts) as usize).checked_mul(TOLD).ok_or(Damaged)?;
-        let (told, rest) = rest.split_at_checked(told).ok_or(Damaged)?;
-        if told.is_empty() { Err(Damaged) } else { Ok(Self { told, rest }) }
+        let parts = u32::from_le_bytes(*parts) as usize;
+        let index = parts.checked_mul(IndexEntry::BYTES).ok_or(Damaged)?;
+        let (index, rest) = rest.split_at_checked(index).ok_or(Damaged)?;
+        if index.is_empty() { Err(Damaged) } else { Ok(Self { index, rest }) }
     }
 
     /// How many parts it has, at least one.
     pub(super) fn parts(self) -> usize {
-        self.told.len() / TOLD
+        self.index.len() / IndexEntry::BYTES
     }
 
     /// The last part whose first key is `key` or below it: `None` where all are above it.
@@ -118,41 +151,43 @@ impl<'a> Block<'a> {
     /// There are few: from the last on they are looked at one by one.
     fn last(self, wanted: impl Fn(&[u8]) -> bool) -> Result<Option<usize>, Damaged> {
         for part in (0..self.parts()).rev() {
-            if wanted(self.first(part)?) {
+            if wanted(self.first_key(part)?) {
                 return Ok(Some(part));
             }
         }
         Ok(None)
     }
 
-    fn first(self, part: usize) -> Result<&'a [u8], Damaged> {
-        let from = part.checked_sub(1).map_or(Ok(0), |before| self.told_of(before, 0))?;
-        self.rest.get(from..self.told_of(part, 0)?).ok_or(Damaged)
+    fn first_key(self, part: usize) -> Result<&'a [u8], Damaged> {
+        let range = self.before(part)?.key_end..IndexEntry::read(self.index, part)?.key_end;
+        self.rest.get(range).ok_or(Damaged)
     }
 
-    /// Puts the bytes of a part below [`Block::parts`] in the place of what stood there.
+    /// Puts the bytes of a part below [`Block::parts`] in the place of what stood there; they are a
+    /// [`Part`] that begins with the first key.
     pub(super) fn unpack(self, part: usize, into: &mut Vec<u8>) -> Result<(), Damaged> {
-        let firsts = self.told_of(self.parts() - 1, 0)?;
-        let from = part.checked_sub(1).map_or(Ok(0), |before| self.told_of(before, 2))?;
-        let (bytes, end) = (self.told_of(part, 1)?, self.told_of(part, 2)?);
-        let packed = self.rest.get(firsts..).and_then(|parts| parts.get(from..end));
-        let packed = packed.ok_or(Damaged)?;
+        let parts = IndexEntry::read(self.index, self.parts() - 1)?.key_end;
+        let IndexEntry { bytes, end, .. } = IndexEntry::read(self.index, part)?;
+        let range = self.before(part)?.end..end;
+        let packed = self.rest.get(parts..).and_then(|parts| parts.get(range)).ok_or(Damaged)?;
         if bytes > packed.len().saturating_mul(EXPANSION_MAX) {
             return Err(Damaged);
         }
         into.resize(bytes, 0);
         let unpacked = decompress_into(packed, into).map_err(|_| Damaged)?;
-        if unpacked == bytes { Ok(()) } else { Err(Damaged) }
+        let (first, _) = Part::of(into)?.entry(0)?;
+        if unpacked == bytes && first == self.first_key(part)? { Ok(()) } else { Err(Damaged) }
     }
 
-    fn told_of(self, part: usize, place: usize) -> Result<usize, Damaged> {
-        Ok(number_at(self.told, part * TOLD + place * NUMBER)? as usize)
+    /// What is said of the part before; where there is none, nothing has an end before 0.
+    fn before(self, part: usize) -> Result<IndexEntry, Damaged> {
+        let before = part.checked_sub(1);
+        before.map_or(Ok(IndexEntry::default()), |before| IndexEntry::read(self.index, before))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::part::Part;
     use super::*;
 
     const ROWS: [Entry<'_>; 4] =
@@ -188,9 +223,19 @@ mod tests {
     }
 
     #[test]
-    fn a_part_that_says_it_is_larger_than_it_can_be_is_damaged() {
+    fn a_part_that_says_it_is_larger_than_it_can_be_is_damaged_and_gets_no_memory() {
         let mut packed = packed(&ROWS);
         packed[2 * NUMBER..3 * NUMBER].copy_from_slice(&u32::MAX.to_le_bytes());
+        let mut rows = Vec::new();
+        assert_eq!(Block::of(&packed).unwrap().unpack(0, &mut rows), Err(Damaged));
+        assert_eq!(rows.capacity(), 0);
+    }
+
+    #[test]
+    fn a_first_key_that_is_not_the_part_s_is_damage() {
+        let mut packed = packed(&[(b"b", Some(b"1")), (b"c", None)]);
+        packed[NUMBER + IndexEntry::BYTES] = b'a';
+        assert_eq!(Block::of(&packed).unwrap().part_of(b"b"), Ok(Some(0)));
         assert_eq!(unpacked(&packed), Err(Damaged));
     }
 
@@ -226,11 +271,13 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn what_is_written_over_anywhere_is_damaged_or_read_as_it_stands(
-            at in 0..60_usize,
+            at in 0..90_usize,
             over in proptest::prelude::any::<[u8; 4]>(),
         ) {
-            let mut bytes = packed(&[(b"a", Some(b"1")), (b"ab", Some(b"{}")), (b"b", None)]);
-            let at = at.min(bytes.len() - over.len());
+            // Each is too large to share a part.
+            let value = "v".repeat(PART_BYTES);
+            let value = Some(value.as_bytes());
+            let mut bytes = packed(&[(b"a", value), (b"ab", value), (b"b", value)]);
             bytes[at..at + over.len()].copy_from_slice(&over);
             if let Ok(block) = Block::of(&bytes) {
                 let _ = block.part_of(b"ab");

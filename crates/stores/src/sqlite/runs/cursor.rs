@@ -164,8 +164,7 @@ impl<'r> Cursor<'r> {
             }
         };
         self.unpack(part)?;
-        let last = Part::of(&self.rows)?.len().checked_sub(1).ok_or(RunError::Damaged)?;
-        self.place = if backwards { last } else { 0 };
+        self.place = if backwards { Part::of(&self.rows)?.len() - 1 } else { 0 };
         self.look()
     }
 
@@ -209,8 +208,11 @@ mod tests {
             let planned = Planned { id, level: 0, groups: 999, block_bytes: BLOCK_BYTES };
             let mut writer = RunWriter::begin(&connection, "lines", planned).unwrap();
             for number in keys {
-                let value = format!("{id}").repeat(100);
-                writer.push(&connection, (&key(*number), Some(value.as_bytes()))).unwrap();
+                // One has more than a block, some are deleted.
+                let value = format!("{id}").repeat(if *number == 100 { 20_000 } else { 100 });
+                let value =
+                    Some(value.as_bytes()).filter(|_| id == 1 || !number.is_multiple_of(18));
+                writer.push(&connection, (&key(*number), value)).unwrap();
             }
             Arc::new(writer.finish(&connection).unwrap().unwrap())
         };
@@ -219,12 +221,20 @@ mod tests {
         let older = run(1, &(0..900).filter(|it| it % 2 == 0).collect::<Vec<_>>());
         assert!(older.blocks() > 2, "{} blocks", older.blocks());
         let runs = [newer, older];
-        let expected = |number: usize| (key(number), if number % 6 == 0 { b'2' } else { b'1' });
+        let expected = |number: usize| {
+            let value = match number {
+                _ if number.is_multiple_of(18) => None,
+                _ if number.is_multiple_of(6) => Some((b'2', 100)),
+                100 => Some((b'1', 20_000)),
+                _ => Some((b'1', 100)),
+            };
+            (key(number), value)
+        };
         let few = |merged: Merged<'_>| {
             let mut rows = Vec::new();
             merged
                 .each(|(key, value)| {
-                    rows.push((key.to_vec(), value.unwrap()[0]));
+                    rows.push((key.to_vec(), value.map(|it| (it[0], it.len()))));
                     Ok(if rows.len() < 99 {
                         ControlFlow::Continue(())
                     } else {

@@ -62,7 +62,7 @@ pub(super) fn bytes_of((key, value): Entry<'_>) -> usize {
 }
 
 pub(super) fn number(length: usize) -> u32 {
-    u32::try_from(length).ok().filter(|it| *it != DELETED).expect("a row has less than 4 GiB")
+    u32::try_from(length).ok().filter(|it| *it != DELETED).expect("a block has less than 4 GiB")
 }
 
 /// A row's key or value as text.
@@ -100,12 +100,12 @@ impl<'a> Part<'a> {
     pub(super) fn of(bytes: &'a [u8]) -> Result<Self, Damaged> {
         let (bytes, rows) = bytes.split_last_chunk().ok_or(Damaged)?;
         let starts = (u32::from_le_bytes(*rows) as usize).checked_mul(NUMBER).ok_or(Damaged)?;
-        let body = bytes.len().checked_sub(starts).ok_or(Damaged)?;
+        let body = bytes.len().checked_sub(starts).filter(|_| starts > 0).ok_or(Damaged)?;
         let (bytes, starts) = bytes.split_at(body);
         Ok(Self { bytes, starts })
     }
 
-    /// How many rows it has.
+    /// How many rows it has, at least one.
     pub(super) fn len(self) -> usize {
         self.starts.len() / NUMBER
     }

@@ -92,8 +92,8 @@ impl Run {
         };
         self.read_block(connection, number, |blob| {
             let (block, mut rows) = (Block::of(blob)?, Vec::new());
-            let Some(part) = block.part_of(key)? else { return Ok(None) };
-            block.unpack(part, &mut rows)?;
+            // The first key of the block is not above it.
+            block.unpack(block.part_of(key)?.ok_or(Damaged)?, &mut rows)?;
             let Some((_, value)) = Part::of(&rows)?.find(key)? else { return Ok(None) };
             Ok(Some(value.map(part::text).transpose()?))
         })
@@ -119,7 +119,7 @@ impl Run {
         self.firsts.partition_point(|first| **first < *key).checked_sub(1)
     }
 
-    /// Reads a block where it stands.
+    /// Shows a block in the memory of SQLite.
     pub(super) fn read_block<T>(
         &self,
         connection: &Connection,
@@ -164,7 +164,7 @@ pub(super) struct Planned {
     pub(super) level: u32,
     /// At most so many groups.
     pub(super) groups: u32,
-    /// A block with more than one row has at most so many bytes.
+    /// A block with more than one row has rows of at most so many bytes, not compressed.
     pub(super) block_bytes: usize,
 }
 
