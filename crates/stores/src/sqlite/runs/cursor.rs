@@ -193,6 +193,7 @@ fn step(place: usize, backwards: bool) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::filter;
     use super::super::run::{Planned, RunWriter};
     use super::*;
 
@@ -253,6 +254,12 @@ mod tests {
             let below = (from < 900).then_some(below.as_slice());
             let read = few(Merged::backwards(&connection, runs.iter(), below).unwrap());
             assert!(read.into_iter().eq(back), "below {from}");
+            let (key, value) = expected(from);
+            let group = filter::hash(filter::group(&key));
+            let found = runs.iter().find_map(|it| it.find(&connection, &key, group).unwrap());
+            let found = found.map(|row| row.map(|it| (it.as_bytes()[0], it.len())));
+            let is_there = from < 900 && from.is_multiple_of(2);
+            assert_eq!(found, is_there.then_some(value), "{from}");
         }
     }
 }
