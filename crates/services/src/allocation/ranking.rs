@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use earmark_contracts::values::Day;
+use smallvec::SmallVec;
 
 use super::known::Known;
 use super::tree::Tree;
@@ -46,7 +47,7 @@ pub(super) struct Fit {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ranking {
     /// Sorted; most have one day, and there are as many of these as batches.
-    days: Vec<(Day, Tree)>,
+    days: SmallVec<[(Day, Tree); 1]>,
 }
 
 impl Ranking {

@@ -7,6 +7,7 @@ use earmark_contracts::values::{BatchReference, Day, PRIORITY_MAX};
 use earmark_kernel::{Aggregate, Now};
 use imbl::OrdSet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use smallvec::SmallVec;
 
 use super::events::{BatchCreated, LineKey, StockEvent};
 use super::figures::{Figures, Line, Place};
@@ -17,7 +18,7 @@ use super::ranking::{Entry, Rank, Ranking};
 #[derive(Clone, Debug, Default)]
 pub struct Stock {
     /// In the order in which they were created; never removed.
-    batches: Vec<Arc<Batch>>,
+    batches: SmallVec<[Arc<Batch>; 2]>,
     by_reference: BTreeMap<BatchReference, usize>,
     lines: KnownLines,
     /// How many lines were ever accepted.
@@ -26,7 +27,7 @@ pub struct Stock {
     short: Ranking,
     /// Batches with something to promise, in order of preference: in the warehouse, then by ETA,
     /// then by creation. Sorted; there are no more of them than batches.
-    offered: Vec<(Option<Day>, usize)>,
+    offered: SmallVec<[(Option<Day>, usize); 1]>,
     /// When holds end.
     holds: OrdSet<(Now, LineKey)>,
     /// When open batches expire.
