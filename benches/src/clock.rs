@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use rustix::time::{ClockId, clock_gettime};
+
 /// The present moment.
 #[expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
 pub fn now() -> Instant {
@@ -18,4 +20,9 @@ pub fn hold(time: Duration) {
 #[expect(clippy::disallowed_methods, reason = "this is the seam through which threads come in")]
 pub fn thread(run: impl FnOnce() + Send + 'static) {
     drop(std::thread::spawn(run));
+}
+
+/// What all threads of this process have used of the processors, or this one.
+pub fn processor_seconds(of: ClockId) -> f64 {
+    Duration::try_from(clock_gettime(of)).expect("it only grows").as_secs_f64()
 }

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::ValueEnum;
 use earmark_contracts::allocation::{Allocate, CreateBatch, Outcome, WhenShort};
@@ -13,13 +12,14 @@ use earmark_kernel::runtime::Runtime;
 use earmark_kernel::{Bus, Limits, Meta, Opening, Stores};
 use earmark_services::allocation;
 use earmark_stores::sqlite::{DataFolder, SqliteStore};
-use rustix::time::{ClockId, clock_gettime};
+use rustix::time::ClockId;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::clock::now;
+use crate::clock::{now, processor_seconds};
 use crate::failure::Failure;
 use crate::group_file::{FILE_BYTES, Preallocated};
+use crate::parts::Parts;
 
 /// What is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -34,6 +34,8 @@ pub enum Work {
     Growth,
     /// The same on one SKU, whose open lines grow
     GrowthOfOne,
+    /// What no line can do without, part by part: the least that the bus could take
+    Parts,
 }
 
 /// Lines of a group that is counted: what 64 connections bring together.
@@ -42,13 +44,13 @@ const COUNTED_GROUP: usize = 64;
 const CHUNK: usize = 2_048;
 const UNANSWERED: usize = 4;
 /// Lines of one sync of the bare file: as many as a group of the writer may have.
-const GROUP: usize = 4_096;
+pub const GROUP: usize = 4_096;
 /// Parts of what grows, and slices of a part, between which the machine is measured.
 const PARTS: usize = 10;
 const SLICES: usize = 10;
 /// SKUs of the counted work, and of the rest.
 const FEW_SKUS: usize = 200;
-const SKUS: usize = 10_000;
+pub const SKUS: usize = 10_000;
 
 /// Does it, and tells the lines per second as JSON.
 pub fn run(work: Work, lines: usize, scratch: &Path) -> Result<(), Failure> {
@@ -66,6 +68,7 @@ pub fn run(work: Work, lines: usize, scratch: &Path) -> Result<(), Failure> {
             through(1, PARTS, UNANSWERED).take(folder.path(), &mut costs, &runtime)?
         }
         Work::BareFile => into_file(folder.path(), lines)?,
+        Work::Parts => return tell_parts(Parts::measure(folder.path(), lines)?, lines),
     };
     let per_second = float(lines) / seconds;
     let mut told = json!({ "lines": lines, "seconds": seconds, "lines_per_second": per_second });
@@ -76,6 +79,13 @@ pub fn run(work: Work, lines: usize, scratch: &Path) -> Result<(), Failure> {
         let to_encoding = |it: &Cost| it.road / it.encoding;
         told["to_encoding"] = json!(costs.iter().map(to_encoding).collect::<Vec<_>>());
     }
+    println!("{told}");
+    Ok(())
+}
+
+/// Tells what each part takes, and the lines that one processor could do in a second.
+fn tell_parts(parts: Parts, lines: usize) -> Result<(), Failure> {
+    let told = json!({ "lines": lines, "us": parts, "lines_per_second": 1e6 / parts.sum() });
     println!("{told}");
     Ok(())
 }
@@ -177,11 +187,6 @@ impl Road {
     }
 }
 
-/// What all threads of this process have used of the processors, or this one.
-fn processor_seconds(of: ClockId) -> f64 {
-    Duration::try_from(clock_gettime(of)).expect("it only grows").as_secs_f64()
-}
-
 /// Side by side, so that many share a commit.
 async fn make_batches(bus: &Bus, skus: usize) -> Result<(), Failure> {
     const LANES: usize = 500;
@@ -225,12 +230,11 @@ fn encode(from: usize, end: usize, skus: usize, into: &mut Vec<u8>) -> Result<()
     Ok(())
 }
 
-/// Lines go over all SKUs in an order that no cache likes.
-fn line(number: usize, skus: usize) -> Allocate {
+pub fn line(number: usize, skus: usize) -> Allocate {
     Allocate {
         order_id: OrderId(text(&format!("order-{number}"))),
         line_id: None,
-        sku: sku(number.wrapping_mul(7_919) % skus),
+        sku: sku(sku_number(number, skus)),
         quantity: Quantity::new(1).expect("one is a quantity"),
         need_by: None,
         priority: Priority::default(),
@@ -238,15 +242,20 @@ fn line(number: usize, skus: usize) -> Allocate {
     }
 }
 
+/// The SKU of a line: they go over all of them in an order that no cache likes.
+pub fn sku_number(line: usize, skus: usize) -> usize {
+    line.wrapping_mul(7_919) % skus
+}
+
 fn sku(number: usize) -> Sku {
     Sku(text(&format!("S{number:08}")))
 }
 
-fn text(text: &str) -> Text {
+pub fn text(text: &str) -> Text {
     Text::parse(text).expect("letters and digits are a text")
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
-fn float(count: usize) -> f64 {
+pub fn float(count: usize) -> f64 {
     count as f64
 }

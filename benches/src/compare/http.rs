@@ -1,5 +1,6 @@
 //! Points that this project's own programs measure: over HTTP, and in a process.
 
+use std::collections::BTreeMap;
 use std::process::Command;
 
 use serde_json::Value;
@@ -52,7 +53,11 @@ pub fn in_process(stage: &Stage, work: &str) -> Result<Measured, Failure> {
     let lines = if stage.is_quick { LINES_QUICK } else { LINES };
     command.args(["in-process", work, "--lines", lines, "--scratch"]).arg(stage.scratch.path());
     let told = json(&mut command)?;
-    Ok(Measured { per_second: number(&told["lines_per_second"]), ..Measured::default() })
+    Ok(Measured {
+        per_second: number(&told["lines_per_second"]),
+        cpu_us_by_part: figures(&told["us"]),
+        ..Measured::default()
+    })
 }
 
 /// Replays the orders of a year.
@@ -72,6 +77,7 @@ fn of_bench(told: &Value) -> Measured {
         p50_ms: latency["p50"].as_f64(),
         p99_ms: latency["p99"].as_f64(),
         cpu_us: told["server_cpu_us_per_request"].as_f64(),
+        cpu_us_by_part: figures(&told["server_cpu_us_by_thread"]),
         rss_mib: told["server_rss_peak_mib"].as_f64(),
         lag_events: told["view_lag_max_events"].as_f64(),
         held_over_5_ms: told["held_up_by_views"]["over_5_ms"].as_f64(),
@@ -84,4 +90,10 @@ fn json(command: &mut Command) -> Result<Value, Failure> {
 
 fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or_default()
+}
+
+/// Figures under their names; none where there are none.
+fn figures(value: &Value) -> BTreeMap<String, f64> {
+    let named = value.as_object().into_iter().flatten();
+    named.filter_map(|(name, it)| Some((name.clone(), it.as_f64()?))).collect()
 }

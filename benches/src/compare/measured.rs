@@ -1,9 +1,11 @@
 //! What one run of one point gave.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// What one run of one point gave.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Measured {
     /// Lines or transactions a second.
     pub per_second: f64,
@@ -16,6 +18,9 @@ pub struct Measured {
     /// Processor time of the server for a request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_us: Option<f64>,
+    /// The same by its parts: threads, by what their names begin with, or what was done.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub cpu_us_by_part: BTreeMap<String, f64>,
     /// The most memory the server ever had.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rss_mib: Option<f64>,

@@ -81,9 +81,10 @@ fn over_http() -> [Point; 16] {
     ]
 }
 
-fn in_process() -> [Point; 3] {
+fn in_process() -> [Point; 4] {
     [
         always("in-process/bare-file", |stage| http::in_process(stage, "bare-file")),
+        always("in-process/parts", |stage| http::in_process(stage, "parts")),
         always("in-process/bus", |stage| http::in_process(stage, "bus")),
         Point { needs_orders: true, ..whole("earmark/replay", replay) },
     ]

@@ -27,7 +27,7 @@ const fn later(point: &'static str, to: &'static str, goal: f64) -> Wanted {
     Wanted { of: Of::P99, point, to, goal: Some(goal) }
 }
 
-const WANTED: [Wanted; 33] = [
+const WANTED: [Wanted; 34] = [
     more("earmark/single-64", "bare-file/single-64", Some(0.85)),
     later("earmark/single-64", "bare-file/single-64", 3.0),
     more("earmark/single-64", "constant/single-64", None),
@@ -59,6 +59,7 @@ const WANTED: [Wanted; 33] = [
     more("two-nodes/hot-64", "row-locks/hot-64", Some(10.0)),
     more("earmark/single-64", "redis-lua/always", Some(1.0)),
     more("earmark/bulk-100", "redis-lua/always-by-16", Some(1.0)),
+    more("in-process/parts", "in-process/bare-file", None),
     more("in-process/bus", "in-process/bare-file", Some(0.4)),
     more("earmark/replay", "in-process/bare-file", Some(0.4)),
 ];

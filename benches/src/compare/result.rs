@@ -1,5 +1,6 @@
 //! The result of a run: as a table for people, and in a dated file for those who come after.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -39,7 +40,26 @@ impl PointResult {
         values.sort_by(f64::total_cmp);
         (!values.is_empty()).then(|| median(&values))
     }
+
+    /// What each part takes of the processors, the most first.
+    fn parts(&self) -> Vec<(&str, f64)> {
+        let names: BTreeSet<&String> =
+            self.rounds.iter().flat_map(|it| it.cpu_us_by_part.keys()).collect();
+        let part = |name: &'_ &String| {
+            let of = |it: &Measured| it.cpu_us_by_part.get(*name).copied();
+            let mut us: Vec<f64> = self.rounds.iter().filter_map(of).collect();
+            us.sort_by(f64::total_cmp);
+            median(&us)
+        };
+        let parts = names.iter().map(|name| (name.as_str(), part(name)));
+        let mut parts: Vec<_> = parts.filter(|(_, us)| *us >= PART_US_MIN).collect();
+        parts.sort_by(|a, b| b.1.total_cmp(&a.1));
+        parts
+    }
 }
+
+/// Parts that take less than this many microseconds are not shown.
+const PART_US_MIN: f64 = 0.05;
 
 /// The middle of what is sorted.
 pub fn median(sorted: &[f64]) -> f64 {
@@ -119,6 +139,7 @@ impl Outcome {
                 format_args!("| {} | {rate:.0} | {spread:.0} % | {cells} |", point.name),
             );
         }
+        self.push_parts(&mut page);
         page.push_str("\n| ratio | median | of all rounds | goal | |\n|---|--:|--:|--:|---|\n");
         for ratio in &self.ratios {
             let Ratio { name, median, least, most, .. } = ratio;
@@ -136,6 +157,19 @@ impl Outcome {
             line(&mut page, format_args!("\nInstructions per allocation: {count:.0}"));
         }
         page
+    }
+
+    /// What takes the processors, of points that tell it.
+    fn push_parts(&self, page: &mut String) {
+        let told: Vec<_> = self.points.iter().map(|it| (&it.name, it.parts())).collect();
+        if told.iter().all(|(_, parts)| parts.is_empty()) {
+            return;
+        }
+        page.push_str("\n| point | CPU us, by part |\n|---|---|\n");
+        for (name, parts) in told.iter().filter(|(_, parts)| !parts.is_empty()) {
+            let shown = parts.iter().map(|(part, us)| format!("{part} {us:.2}"));
+            line(page, format_args!("| {name} | {} |", shown.collect::<Vec<_>>().join(", ")));
+        }
     }
 }
 
@@ -165,6 +199,18 @@ mod tests {
     #[test]
     fn the_middle_is_the_middle() {
         assert_eq!([median(&[1.0, 2.0, 9.0]), median(&[1.0, 2.0])], [2.0, 1.5]);
+    }
+
+    #[test]
+    fn what_takes_the_processors_is_told_the_most_first() {
+        let mut outcome = outcome(&[90.0, 45.0], &[100.0, 50.0]);
+        assert!(!outcome.markdown().contains("by part"));
+        for (round, us) in outcome.points[0].rounds.iter_mut().zip([4.0, 6.0]) {
+            let parts = [("idle", 0.01), ("settle", 3.0), ("write", us)];
+            round.cpu_us_by_part = parts.map(|(name, us)| (name.to_owned(), us)).into();
+        }
+        let page = outcome.markdown();
+        assert!(page.contains("| earmark/single-64 | write 5.00, settle 3.00 |"), "{page}");
     }
 
     #[test]

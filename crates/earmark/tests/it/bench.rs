@@ -52,6 +52,8 @@ fn a_server_that_is_up_is_asked_and_left_up() {
     let (url, id) = (server.url(), server.child.id().to_string());
     let report = bench(&["--url", &url, "--server-pid", &id, "--workload", "hot"]);
     assert!(report["server_cpu_us_per_request"].as_f64().is_some(), "{report}");
+    let of_writer = report["server_cpu_us_by_thread"]["write"].as_f64();
+    assert!(of_writer.is_some_and(|us| us > 0.0), "{report}");
     assert_eq!(report["verified"], serde_json::Value::Null);
     assert_eq!(server.get("/healthz").0, 200);
     assert_eq!(server.stop(), 0);
