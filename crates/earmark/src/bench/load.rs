@@ -10,7 +10,7 @@ use super::expected::{Expected, Seen};
 use super::moment::{now, rest_until};
 use super::orders::{OrderId, Orders};
 use super::pace::{Arrivals, Pace};
-use super::process::{CpuTime, Process};
+use super::process::Process;
 use super::requests::Rendered;
 use super::skus::Skus;
 use super::tally::{Counted, Tally};
@@ -25,8 +25,8 @@ const GRACE: Duration = Duration::from_secs(60);
 pub struct Taken {
     pub tally: Tally,
     /// Processor time of the server, and of this process.
-    pub server_cpu: Option<CpuTime>,
-    pub own_cpu: Option<CpuTime>,
+    pub server_cpu: Option<Duration>,
+    pub own_cpu: Option<Duration>,
 }
 
 /// Runs the load; when this returns, everything that was sent is answered.
@@ -87,13 +87,14 @@ async fn cpu_between(
     server: Option<Process>,
     from: Instant,
     until: Instant,
-) -> (Option<CpuTime>, Option<CpuTime>) {
+) -> (Option<Duration>, Option<Duration>) {
     let cpu = || (server.and_then(Process::cpu_time), Process::own().cpu_time());
     rest_until(from).await;
     let before = cpu();
     rest_until(until).await;
     let after = cpu();
-    let taken = |before: Option<CpuTime>, after: Option<CpuTime>| Some(after?.since(&before?));
+    let taken =
+        |before: Option<Duration>, after: Option<Duration>| Some(after?.saturating_sub(before?));
     (taken(before.0, after.0), taken(before.1, after.1))
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::hold_ups::HoldUps;
 use super::load::Taken;
-use super::process::{CpuTime, Process};
+use super::process::Process;
 use super::tally::Latency;
 use super::target::{Plan, Target};
 use crate::commands::verify::Checked;
@@ -33,8 +33,6 @@ pub struct Report {
     pub answers: BTreeMap<&'static str, u64>,
     pub unexpected: BTreeMap<String, u64>,
     pub server_cpu_us_per_request: Option<f64>,
-    /// The same by the threads it was taken in, by what their names begin with.
-    pub server_cpu_us_by_thread: BTreeMap<String, f64>,
     pub server_rss_peak_mib: Option<f64>,
     pub generator_cpu_us_per_request: Option<f64>,
     pub view_lag_max_events: Option<u64>,
@@ -50,9 +48,6 @@ impl Report {
         let Taken { tally, server_cpu, own_cpu } = taken;
         let (requests, time) = (tally.requests(), tally.time());
         let each = |cpu: Duration| cpu.as_secs_f64() * 1e6 / float(requests.max(1));
-        let by_thread = |cpu: &CpuTime| {
-            cpu.by_thread.iter().map(|(name, time)| (name.clone(), each(*time))).collect()
-        };
         Self {
             workload: plan.workload.name(),
             order_ids: plan.order_ids.name(),
@@ -68,10 +63,9 @@ impl Report {
             read_latency_ms: (!tally.reads.is_empty()).then(|| Latency::of(&tally.reads)),
             answers: tally.answers,
             unexpected: tally.unexpected,
-            server_cpu_us_by_thread: server_cpu.as_ref().map(by_thread).unwrap_or_default(),
-            server_cpu_us_per_request: server_cpu.map(|it| each(it.all)),
+            server_cpu_us_per_request: server_cpu.map(each),
             server_rss_peak_mib: target.process.and_then(Process::rss_peak_mib),
-            generator_cpu_us_per_request: own_cpu.map(|it| each(it.all)),
+            generator_cpu_us_per_request: own_cpu.map(each),
             view_lag_max_events: None,
             held_up_by_views: None,
             start_ms: None,
@@ -100,7 +94,6 @@ impl Report {
             ("reads: the same", self.read_latency_ms.as_ref().map(shown)),
             ("start ms", self.start_ms.map(one_digit)),
             ("server us a request", self.server_cpu_us_per_request.map(one_digit)),
-            ("  by its threads", self.threads()),
             ("generator us a request", self.generator_cpu_us_per_request.map(one_digit)),
             ("server peak MiB", self.server_rss_peak_mib.map(one_digit)),
             ("views behind, most events", self.view_lag_max_events.map(number)),
@@ -112,17 +105,6 @@ impl Report {
         let wrong = self.unexpected.iter();
         rows.extend(wrong.map(|(told, count)| row(&format!("UNEXPECTED {told}"), number(*count))));
         table(&["", ""], &[1], rows)
-    }
-}
-
-impl Report {
-    /// What threads have taken that took something, the most first.
-    fn threads(&self) -> Option<String> {
-        let some = self.server_cpu_us_by_thread.iter().filter(|(_, us)| **us >= 0.05);
-        let mut threads: Vec<_> = some.collect();
-        threads.sort_by(|a, b| b.1.total_cmp(a.1));
-        let shown: Vec<_> = threads.iter().map(|(name, us)| format!("{name} {us:.1}")).collect();
-        (!shown.is_empty()).then(|| shown.join(", "))
     }
 }
 

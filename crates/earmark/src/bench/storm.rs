@@ -7,7 +7,7 @@ use super::load::Taken;
 use super::moment::now;
 use super::orders::{OrderId, Orders};
 use super::prepare::make;
-use super::process::{CpuTime, Process};
+use super::process::Process;
 use super::requests::{Rendered, patch, sku_name};
 use super::tally::{Counted, Tally};
 use super::target::{Plan, Target};
@@ -28,8 +28,7 @@ pub async fn run(target: &Target, plan: &Plan) -> Result<Taken, Problem> {
     let mut orders = Orders::of(plan.order_ids, begin_ms, 0, 1);
     let begin = now();
     let mut tally = Tally::between(begin, begin + Duration::from_secs(24 * 3600));
-    let (mut cpu, mut own_cpu) = (CpuTime::default(), CpuTime::default());
-    let mut time = Duration::ZERO;
+    let (mut cpu, mut own_cpu, mut time) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
     let run_name = begin_ms % 10_000_000_000;
     let mut storm = 0;
     while time < plan.time || storm == 0 {
@@ -48,8 +47,8 @@ pub async fn run(target: &Target, plan: &Plan) -> Result<Taken, Problem> {
         let answered = now();
         tally.count(seen, &Counted { intended, answered, lines: moved, is_read: false });
         let cpu_after = cpu_of(target);
-        cpu.add(&cpu_after.0.since(&cpu_before.0));
-        own_cpu.add(&cpu_after.1.since(&cpu_before.1));
+        cpu += cpu_after.0.saturating_sub(cpu_before.0);
+        own_cpu += cpu_after.1.saturating_sub(cpu_before.1);
         time += answered - intended;
         storm += 1;
     }
@@ -59,7 +58,7 @@ pub async fn run(target: &Target, plan: &Plan) -> Result<Taken, Problem> {
 }
 
 /// The server's and our own.
-fn cpu_of(target: &Target) -> (CpuTime, CpuTime) {
+fn cpu_of(target: &Target) -> (Duration, Duration) {
     let server = target.process.and_then(Process::cpu_time);
     (server.unwrap_or_default(), Process::own().cpu_time().unwrap_or_default())
 }

@@ -20,10 +20,10 @@ pub(super) struct Known {
 /// Lines, each key once. A clone shares them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct KnownLines {
+    /// Of each hash, the line with the least key: where lines stand depends on nothing but them.
     by_hash: OrdMap<u64, Arc<Known>>,
-    /// Those whose place another line of the same hash has: none, unless somebody looks for such
-    /// names.
-    others: OrdMap<LineKey, Arc<Known>>,
+    /// The other lines of the hashes above: none, unless somebody looks for such names.
+    others: OrdMap<u64, OrdMap<LineKey, Arc<Known>>>,
 }
 
 impl KnownLines {
@@ -40,29 +40,45 @@ impl KnownLines {
         self.remove_of(hash(key), key);
     }
 
-    /// All of them, in the order of their hashes.
+    /// All of them, always in the same order.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Known> {
-        self.by_hash.values().chain(self.others.values()).map(|it| &**it)
+        let others = self.others.values().flat_map(OrdMap::values);
+        self.by_hash.values().chain(others).map(|it| &**it)
     }
 
     fn get_of(&self, hash: u64, key: &LineKey) -> Option<&Arc<Known>> {
-        let known = self.by_hash.get(&hash).filter(|it| it.key == *key);
-        known.or_else(|| self.others.get(key))
+        let known = self.by_hash.get(&hash)?;
+        if known.key == *key { Some(known) } else { self.others.get(&hash)?.get(key) }
     }
 
     fn insert_of(&mut self, hash: u64, known: Arc<Known>) {
-        self.others.remove(&known.key);
         let before = self.by_hash.insert(hash, Arc::clone(&known));
-        if let Some(before) = before.filter(|it| it.key != known.key) {
-            self.others.insert(before.key.clone(), before);
-        }
+        let Some(before) = before.filter(|before| before.key != known.key) else {
+            return;
+        };
+        let (first, other) = if before.key < known.key { (before, known) } else { (known, before) };
+        self.by_hash.insert(hash, first);
+        self.others.entry(hash).or_default().insert(other.key.clone(), other);
     }
 
     fn remove_of(&mut self, hash: u64, key: &LineKey) {
-        if self.by_hash.get(&hash).is_some_and(|it| it.key == *key) {
-            self.by_hash.remove(&hash);
+        let Some(known) = self.by_hash.get(&hash) else {
+            return;
+        };
+        let is_first = known.key == *key;
+        let mut others = self.others.remove(&hash).unwrap_or_default();
+        if is_first {
+            let (next, rest) = others.without_min();
+            match next {
+                Some(next) => self.by_hash.insert(hash, next),
+                None => self.by_hash.remove(&hash),
+            };
+            others = rest;
         } else {
-            self.others.remove(key);
+            others.remove(key);
+        }
+        if !others.is_empty() {
+            self.others.insert(hash, others);
         }
     }
 }
@@ -122,9 +138,23 @@ mod tests {
             assert_eq!(known.map(|it| &it.line), model.get(&key));
         }
         let pair = |it: &Known| (it.key.clone(), it.line.clone());
-        let mut all: Vec<_> = lines.iter().map(pair).collect();
-        all.sort_by(|a, b| a.0.cmp(&b.0));
-        assert_eq!(all, Vec::from_iter(model));
+        let all: Vec<_> = lines.iter().map(pair).collect();
+        // In whatever order they came, they stand in one.
+        let mut again = KnownLines::default();
+        for (key, line) in all.iter().rev().cloned() {
+            again.insert_of(hash(&key), Arc::new(Known { key, line }));
+        }
+        assert!(again.iter().map(pair).eq(all.iter().cloned()));
+        let mut sorted = all;
+        sorted.sort_by(|a, b| a.0.cmp(&b.0));
+        assert_eq!(sorted, Vec::from_iter(model));
+    }
+
+    #[test]
+    fn order_and_line_have_their_parts_in_the_hash() {
+        let [one, other, third] = [("o1", "l1"), ("o2", "l1"), ("o1", "l2")];
+        let hashes = [one, other, third].map(|(order, line)| hash(&key(order, line)));
+        assert!(hashes[0] != hashes[1] && hashes[0] != hashes[2] && hashes[1] != hashes[2]);
     }
 
     proptest! {

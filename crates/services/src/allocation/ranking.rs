@@ -46,7 +46,7 @@ pub(super) struct Fit {
 /// clone shares them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ranking {
-    /// Sorted; most have one day, and there are as many of these as batches.
+    /// Sorted; most have one day, which stands here, and there are as many of these as batches.
     days: SmallVec<[(Day, Tree); 1]>,
 }
 

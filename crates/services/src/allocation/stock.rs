@@ -17,7 +17,8 @@ use super::ranking::{Entry, Rank, Ranking};
 /// The stock of one SKU. Its key is the SKU.
 #[derive(Clone, Debug, Default)]
 pub struct Stock {
-    /// In the order in which they were created; never removed.
+    /// In the order in which they were created; never removed. Most stocks have few: these stand
+    /// here, where they are found without a look elsewhere in memory.
     batches: SmallVec<[Arc<Batch>; 2]>,
     by_reference: BTreeMap<BatchReference, usize>,
     lines: KnownLines,
@@ -26,7 +27,7 @@ pub struct Stock {
     /// Lines that wait.
     short: Ranking,
     /// Batches with something to promise, in order of preference: in the warehouse, then by ETA,
-    /// then by creation. Sorted; there are no more of them than batches.
+    /// then by creation. Sorted; there are no more of them than batches, and one stands here.
     offered: SmallVec<[(Option<Day>, usize); 1]>,
     /// When holds end.
     holds: OrdSet<(Now, LineKey)>,
