@@ -1,5 +1,6 @@
 //! The seam through which a measurement learns what time it is, waits, and starts threads.
 
+use std::io;
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
@@ -18,8 +19,8 @@ pub fn hold(time: Duration) {
 
 /// Starts a thread that lives as long as the process.
 #[expect(clippy::disallowed_methods, reason = "this is the seam through which threads come in")]
-pub fn thread(run: impl FnOnce() + Send + 'static) {
-    drop(std::thread::spawn(run));
+pub fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(run).map(drop)
 }
 
 /// What all threads of this process have used of the processors, or this one.

@@ -65,7 +65,7 @@ impl GroupFile {
         let mut file = Preallocated::create(folder, bytes)?;
         let group = Arc::new(Self { waiting: Mutex::default(), arrived: Condvar::new() });
         let writer = Arc::clone(&group);
-        thread(move || {
+        thread("write", move || {
             loop {
                 let Waiting { bytes, answers } = writer.next();
                 if let Err(error) = file.append(&bytes) {
@@ -78,7 +78,7 @@ impl GroupFile {
                     let _ = answer.send(());
                 }
             }
-        });
+        })?;
         Ok(group)
     }
 

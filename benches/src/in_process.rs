@@ -4,21 +4,21 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clap::ValueEnum;
-use earmark_contracts::allocation::{Allocate, CreateBatch, Outcome, WhenShort};
-use earmark_contracts::values::{BatchReference, OrderId, Priority, Quantity, Sku, Text};
+use earmark_contracts::allocation::{CreateBatch, Outcome};
+use earmark_contracts::values::{BatchReference, Quantity};
 use earmark_kernel::clock::SystemClock;
-use earmark_kernel::ids::{Ids, RandomIds};
+use earmark_kernel::ids::RandomIds;
 use earmark_kernel::runtime::Runtime;
 use earmark_kernel::{Bus, Limits, Meta, Opening, Stores};
 use earmark_services::allocation;
-use earmark_stores::sqlite::{DataFolder, SqliteStore};
 use rustix::time::ClockId;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::clock::{now, processor_seconds};
 use crate::failure::Failure;
 use crate::group_file::{FILE_BYTES, Preallocated};
+use crate::lines::{GROUP, SKUS, float, line, sku, store, text};
 use crate::parts::Parts;
 
 /// What is done.
@@ -34,7 +34,7 @@ pub enum Work {
     Growth,
     /// The same on one SKU, whose open lines grow
     GrowthOfOne,
-    /// What no line can do without, part by part: the least that the bus could take
+    /// What no line can do without, part by part: the least that the bus could take of processors
     Parts,
 }
 
@@ -43,32 +43,31 @@ const COUNTED_GROUP: usize = 64;
 /// Lines sent at once, and how many such may be unanswered, as in `replay`.
 const CHUNK: usize = 2_048;
 const UNANSWERED: usize = 4;
-/// Lines of one sync of the bare file: as many as a group of the writer may have.
-pub const GROUP: usize = 4_096;
 /// Parts of what grows, and slices of a part, between which the machine is measured.
-const PARTS: usize = 10;
+const TENTHS: usize = 10;
 const SLICES: usize = 10;
-/// SKUs of the counted work, and of the rest.
+/// SKUs of the counted work.
 const FEW_SKUS: usize = 200;
-pub const SKUS: usize = 10_000;
 
 /// Does it, and tells the lines per second as JSON.
 pub fn run(work: Work, lines: usize, scratch: &Path) -> Result<(), Failure> {
     let folder = tempfile::Builder::new().prefix("earmark-in-process-").tempdir_in(scratch)?;
+    println!("{}", take(work, lines, folder.path())?);
+    Ok(())
+}
+
+/// Does it in a folder.
+pub fn take(work: Work, lines: usize, folder: &Path) -> Result<Value, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let through = |skus, parts, unanswered| Road { skus, lines, parts, unanswered };
+    let through = |skus, tenths, unanswered| Road { skus, lines, tenths, unanswered };
     let mut costs = Vec::new();
     let seconds = match work {
-        Work::Allocations => through(FEW_SKUS, 1, 1).take(folder.path(), &mut costs, &runtime)?,
-        Work::Bus => through(SKUS, 1, UNANSWERED).take(folder.path(), &mut costs, &runtime)?,
-        Work::Growth => {
-            through(SKUS, PARTS, UNANSWERED).take(folder.path(), &mut costs, &runtime)?
-        }
-        Work::GrowthOfOne => {
-            through(1, PARTS, UNANSWERED).take(folder.path(), &mut costs, &runtime)?
-        }
-        Work::BareFile => into_file(folder.path(), lines)?,
-        Work::Parts => return tell_parts(Parts::measure(folder.path(), lines)?, lines),
+        Work::Allocations => through(FEW_SKUS, 1, 1).take(folder, &mut costs, &runtime)?,
+        Work::Bus => through(SKUS, 1, UNANSWERED).take(folder, &mut costs, &runtime)?,
+        Work::Growth => through(SKUS, TENTHS, UNANSWERED).take(folder, &mut costs, &runtime)?,
+        Work::GrowthOfOne => through(1, TENTHS, UNANSWERED).take(folder, &mut costs, &runtime)?,
+        Work::BareFile => into_file(folder, lines)?,
+        Work::Parts => return Ok(told(Parts::measure(folder, lines)?, lines)),
     };
     let per_second = float(lines) / seconds;
     let mut told = json!({ "lines": lines, "seconds": seconds, "lines_per_second": per_second });
@@ -79,15 +78,15 @@ pub fn run(work: Work, lines: usize, scratch: &Path) -> Result<(), Failure> {
         let to_encoding = |it: &Cost| it.road / it.encoding;
         told["to_encoding"] = json!(costs.iter().map(to_encoding).collect::<Vec<_>>());
     }
-    println!("{told}");
-    Ok(())
+    Ok(told)
 }
 
-/// Tells what each part takes, and the lines that one processor could do in a second.
-fn tell_parts(parts: Parts, lines: usize) -> Result<(), Failure> {
-    let told = json!({ "lines": lines, "us": parts, "lines_per_second": 1e6 / parts.sum() });
-    println!("{told}");
-    Ok(())
+/// What each part takes, and how many lines the machine's processors could do in a second if they
+/// did nothing else and never waited.
+fn told(parts: Parts, lines: usize) -> Value {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let per_second = float(cores) * 1e6 / parts.sum();
+    json!({ "lines": lines, "lines_per_second": per_second, "cpu_us_by_part": parts })
 }
 
 /// What a line of a part costs, in microseconds of the processor.
@@ -103,8 +102,8 @@ struct Cost {
 struct Road {
     skus: usize,
     lines: usize,
-    /// In so many parts, one after another.
-    parts: usize,
+    /// In so many parts, one after another: tenths, or one.
+    tenths: usize,
     /// Chunks that may be unanswered.
     unanswered: usize,
 }
@@ -118,10 +117,7 @@ impl Road {
         costs: &mut Vec<Cost>,
         runtime: &tokio::runtime::Runtime,
     ) -> Result<f64, Failure> {
-        let data = DataFolder::open(folder).map_err(Failure::new)?;
-        let log_id = RandomIds.next().to_string();
-        let (log, rows) =
-            SqliteStore::open(&data, "allocation", 0, &log_id).map_err(Failure::new)?;
+        let (log, rows) = store(folder)?;
         let stores = Stores { log: Arc::new(log), rows: Arc::new(rows) };
         let opening = Opening { service: allocation::service(), stores: vec![stores] };
         let (clock, ids) = (Arc::new(SystemClock), Arc::new(RandomIds));
@@ -129,11 +125,11 @@ impl Road {
         let moving = Runtime::start(&bus)?;
         runtime.block_on(make_batches(&bus, self.skus))?;
         let begun = now();
-        if self.parts == 1 {
+        if self.tenths == 1 {
             runtime.block_on(self.send(&bus, 0, self.lines))?;
         } else {
-            for part in 0..self.parts {
-                costs.push(self.take_part(part, &bus, runtime)?);
+            for tenth in 0..self.tenths {
+                costs.push(self.take_tenth(tenth, &bus, runtime)?);
             }
         }
         let seconds = begun.elapsed().as_secs_f64();
@@ -141,13 +137,13 @@ impl Road {
         Ok(seconds)
     }
 
-    fn take_part(
+    fn take_tenth(
         &self,
-        part: usize,
+        tenth: usize,
         bus: &Bus,
         runtime: &tokio::runtime::Runtime,
     ) -> Result<Cost, Failure> {
-        let at = |slice: usize| self.lines * (part * SLICES + slice) / (self.parts * SLICES);
+        let at = |slice: usize| self.lines * (tenth * SLICES + slice) / (self.tenths * SLICES);
         let mut cost = Cost::default();
         for slice in 0..SLICES {
             let (from, end) = (at(slice), at(slice + 1));
@@ -228,34 +224,4 @@ fn encode(from: usize, end: usize, skus: usize, into: &mut Vec<u8>) -> Result<()
         into.push(b'\n');
     }
     Ok(())
-}
-
-pub fn line(number: usize, skus: usize) -> Allocate {
-    Allocate {
-        order_id: OrderId(text(&format!("order-{number}"))),
-        line_id: None,
-        sku: sku(sku_number(number, skus)),
-        quantity: Quantity::new(1).expect("one is a quantity"),
-        need_by: None,
-        priority: Priority::default(),
-        short: WhenShort::Reject,
-    }
-}
-
-/// The SKU of a line: they go over all of them in an order that no cache likes.
-pub fn sku_number(line: usize, skus: usize) -> usize {
-    line.wrapping_mul(7_919) % skus
-}
-
-fn sku(number: usize) -> Sku {
-    Sku(text(&format!("S{number:08}")))
-}
-
-pub fn text(text: &str) -> Text {
-    Text::parse(text).expect("letters and digits are a text")
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
-pub fn float(count: usize) -> f64 {
-    count as f64
 }

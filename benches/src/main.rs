@@ -7,6 +7,7 @@ mod constant;
 mod failure;
 mod group_file;
 mod in_process;
+mod lines;
 mod parts;
 mod serve;
 #[cfg(test)]

@@ -1,8 +1,6 @@
-//! What no line can do without, part by part, with nothing beside it: it is read, kept in the stock
-//! of its SKU, written as an event, and appended to the log. No queue, no answer, no view.
+//! What no line can do without, part by part: it is made, kept in the stock of its SKU, written as
+//! an event, and appended to the log. Nothing is decided, no queue, no answer, no view.
 
-use std::hint::black_box;
-use std::io::Write as _;
 use std::path::Path;
 
 use earmark_contracts::allocation::Allocate;
@@ -13,19 +11,18 @@ use earmark_kernel::ids::{Ids, RandomIds};
 use earmark_kernel::log::{LogStore, Record};
 use earmark_services::allocation::events::{Allocated, BatchCreated};
 use earmark_services::allocation::{LineKey, Stock, StockEvent};
-use earmark_stores::sqlite::{DataFolder, SqliteLog, SqliteStore};
 use rustix::time::ClockId;
 use serde::Serialize;
 
 use crate::clock::processor_seconds;
 use crate::failure::Failure;
-use crate::in_process::{GROUP, SKUS, float, line, sku_number, text};
+use crate::lines::{GROUP, SKUS, float, line, sku_number, store, text};
 
 /// Processor time of each part, in microseconds a line.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Parts {
-    /// The line's JSON becomes a command.
-    read: f64,
+    /// The command is made.
+    made: f64,
     /// The event changes the stock of the SKU, one of 10,000 in memory.
     kept: f64,
     /// The event becomes JSON, as it stands in the log.
@@ -37,43 +34,41 @@ pub struct Parts {
 impl Parts {
     /// Does all of them for so many lines.
     pub fn measure(folder: &Path, lines: usize) -> Result<Self, Failure> {
-        let log = log(folder)?;
+        let (log, _) = store(folder)?;
         let mut stocks = stocks();
-        let mut seconds = Self::default();
-        let mut seq = 0;
+        let mut parts = Self::default();
+        let of_others = others_seconds();
+        let (mut seq, mut json) = (0, Vec::new());
         for from in (0..lines).step_by(GROUP) {
+            let group = from..lines.min(from + GROUP);
             let commands: Vec<Allocate> =
-                (from..lines.min(from + GROUP)).map(|it| line(it, SKUS)).collect();
-            let bodies = commands.iter().map(serde_json::to_string);
-            let bodies: Vec<String> = bodies.collect::<Result<_, _>>().map_err(Failure::new)?;
+                timed(&mut parts.made, || group.map(|it| line(it, SKUS)).collect());
             let events: Vec<StockEvent> = commands.iter().map(allocated).collect();
-            timed(&mut seconds.read, || read(&bodies))?;
-            timed(&mut seconds.kept, || {
-                (from..)
-                    .zip(&events)
-                    .for_each(|(it, event)| stocks[sku_number(it, SKUS)].evolve(event));
-                Ok(())
-            })?;
-            let mut json = Vec::new();
-            timed(&mut seconds.written, || write(&mut json, &commands, &events))?;
+            timed(&mut parts.kept, || {
+                (from..).zip(&events).for_each(|(it, event)| {
+                    stocks[sku_number(it, SKUS)].evolve(event);
+                });
+            });
+            let text = timed(&mut parts.written, || write(&mut json, &commands, &events))?;
             let (first_seq, last_seq) = (seq + 1, seq + events.len() as u64);
-            let events = String::from_utf8(json).map_err(Failure::new)?;
-            let record = Record { first_seq, last_seq, at_ms: 0, events };
-            timed(&mut seconds.appended, || log.append(&record).map_err(Failure::new))?;
+            let record = Record { first_seq, last_seq, at_ms: 0, events: text };
+            timed(&mut parts.appended, || log.append(&record)).map_err(Failure::new)?;
             seq = last_seq;
         }
-        Ok(seconds.each_of(lines))
+        timed(&mut parts.appended, || log.checkpoint()).map_err(Failure::new)?;
+        parts.appended += others_seconds() - of_others;
+        Ok(parts.each_of(lines))
     }
 
     /// All together.
     pub fn sum(&self) -> f64 {
-        self.read + self.kept + self.written + self.appended
+        self.made + self.kept + self.written + self.appended
     }
 
     fn each_of(self, lines: usize) -> Self {
         let us = |seconds: f64| seconds * 1e6 / float(lines.max(1));
         Self {
-            read: us(self.read),
+            made: us(self.made),
             kept: us(self.kept),
             written: us(self.written),
             appended: us(self.appended),
@@ -81,41 +76,40 @@ impl Parts {
     }
 }
 
-/// Adds what all threads of this process take for it.
-fn timed(seconds: &mut f64, run: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
-    let before = processor_seconds(ClockId::ProcessCPUTime);
-    run()?;
-    *seconds += processor_seconds(ClockId::ProcessCPUTime) - before;
-    Ok(())
+/// Adds what this thread takes for it.
+fn timed<T>(seconds: &mut f64, run: impl FnOnce() -> T) -> T {
+    let before = processor_seconds(ClockId::ThreadCPUTime);
+    let done = run();
+    *seconds += processor_seconds(ClockId::ThreadCPUTime) - before;
+    done
 }
 
-fn read(bodies: &[String]) -> Result<(), Failure> {
-    for body in bodies {
-        let read: Allocate = serde_json::from_str(body).map_err(Failure::new)?;
-        black_box(read);
-    }
-    Ok(())
+/// What the threads beside this one have taken: one, which copies the write-ahead file back.
+fn others_seconds() -> f64 {
+    processor_seconds(ClockId::ProcessCPUTime) - processor_seconds(ClockId::ThreadCPUTime)
 }
 
-/// Writes a record's text, as long as a writer's is.
-fn write(json: &mut Vec<u8>, commands: &[Allocate], events: &[StockEvent]) -> Result<(), Failure> {
-    let causation = RandomIds.next();
+/// A record's text as a writer has it, who keeps the memory it grows in for the next.
+fn write(
+    json: &mut Vec<u8>,
+    commands: &[Allocate],
+    events: &[StockEvent],
+) -> Result<String, Failure> {
+    json.clear();
     for (command, event) in commands.iter().zip(events) {
         json.push(if json.is_empty() { b'[' } else { b',' });
         serde_json::to_writer(&mut *json, event).map_err(Failure::new)?;
-        json.pop();
-        let sku = &command.sku.0;
-        write!(json, r#","of":"stock","key":"{sku}","causation":"{causation}"}}"#)?;
+        assert_eq!(json.pop(), Some(b'}'), "an event is an object");
+        json.extend_from_slice(br#","of":""#);
+        json.extend_from_slice(Stock::NAME.as_bytes());
+        json.extend_from_slice(br#"","key":"#);
+        serde_json::to_writer(&mut *json, &command.sku).map_err(Failure::new)?;
+        json.extend_from_slice(br#","causation":"#);
+        serde_json::to_writer(&mut *json, &RandomIds.next()).map_err(Failure::new)?;
+        json.push(b'}');
     }
     json.push(b']');
-    Ok(())
-}
-
-fn log(folder: &Path) -> Result<SqliteLog, Failure> {
-    let data = DataFolder::open(folder).map_err(Failure::new)?;
-    let log_id = RandomIds.next().to_string();
-    let (log, _) = SqliteStore::open(&data, "allocation", 0, &log_id).map_err(Failure::new)?;
-    Ok(log)
+    std::str::from_utf8(json).map(str::to_owned).map_err(Failure::new)
 }
 
 /// The stock of every SKU: one batch, as large as can be.
@@ -151,5 +145,43 @@ fn allocated(command: &Allocate) -> StockEvent {
 }
 
 fn batch() -> BatchReference {
-    BatchReference(text("bench-S00000000"))
+    BatchReference(text("b1234"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::Parts;
+    use crate::in_process::{Work, take};
+    use crate::lines::store;
+    use earmark_kernel::log::LogStore;
+
+    /// The names of an object and of those within it.
+    fn names(value: &Value, into: &mut Vec<String>) {
+        for (name, it) in value.as_object().into_iter().flatten() {
+            into.push(name.clone());
+            names(it, into);
+        }
+    }
+
+    /// The names that the last event of a log has.
+    fn last_event(folder: &std::path::Path) -> Vec<String> {
+        let (log, _) = store(folder).unwrap();
+        let head = log.head().unwrap();
+        let record = log.read_after(head - 1, 1).unwrap().pop().unwrap();
+        let events: Vec<Value> = serde_json::from_str(&record.events).unwrap();
+        let mut all = Vec::new();
+        names(events.last().unwrap(), &mut all);
+        all
+    }
+
+    #[test]
+    fn what_is_appended_has_the_form_that_the_writer_gives_it() {
+        let [parts, bus] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let measured = Parts::measure(parts.path(), 10).unwrap();
+        assert!(measured.sum() > 0.0, "{measured:?}");
+        take(Work::Allocations, 10, bus.path()).unwrap();
+        assert_eq!(last_event(parts.path()), last_event(bus.path()));
+    }
 }

@@ -15,6 +15,7 @@ const WORKERS_MAX: usize = 4;
 pub fn serve(routes: Router, listen: SocketAddr) -> Result<(), Failure> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.thread_name("connections");
     let runtime = builder.worker_threads(cores.clamp(2, WORKERS_MAX)).enable_all().build()?;
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;

@@ -55,7 +55,7 @@ pub fn in_process(stage: &Stage, work: &str) -> Result<Measured, Failure> {
     let told = json(&mut command)?;
     Ok(Measured {
         per_second: number(&told["lines_per_second"]),
-        cpu_us_by_part: figures(&told["us"]),
+        cpu_us_by_part: figures(&told["cpu_us_by_part"]),
         ..Measured::default()
     })
 }
@@ -93,7 +93,7 @@ fn number(value: &Value) -> f64 {
 }
 
 /// Figures under their names; none where there are none.
-fn figures(value: &Value) -> BTreeMap<String, f64> {
+pub fn figures(value: &Value) -> BTreeMap<String, f64> {
     let named = value.as_object().into_iter().flatten();
     named.filter_map(|(name, it)| Some((name.clone(), it.as_f64()?))).collect()
 }

@@ -18,7 +18,8 @@ pub struct Measured {
     /// Processor time of the server for a request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_us: Option<f64>,
-    /// The same by its parts: threads, by what their names begin with, or what was done.
+    /// The same by its parts: threads, by what their names begin with; or, for a line, what was
+    /// done.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub cpu_us_by_part: BTreeMap<String, f64>,
     /// The most memory the server ever had.

@@ -43,15 +43,15 @@ impl PointResult {
 
     /// What each part takes of the processors, the most first.
     fn parts(&self) -> Vec<(&str, f64)> {
-        let names: BTreeSet<&String> =
-            self.rounds.iter().flat_map(|it| it.cpu_us_by_part.keys()).collect();
-        let part = |name: &'_ &String| {
-            let of = |it: &Measured| it.cpu_us_by_part.get(*name).copied();
-            let mut us: Vec<f64> = self.rounds.iter().filter_map(of).collect();
+        let names: BTreeSet<&str> =
+            self.rounds.iter().flat_map(|it| it.cpu_us_by_part.keys()).map(|it| &**it).collect();
+        let part = |name: &str| {
+            let of = |it: &Measured| it.cpu_us_by_part.get(name).copied().unwrap_or_default();
+            let mut us: Vec<f64> = self.rounds.iter().map(of).collect();
             us.sort_by(f64::total_cmp);
             median(&us)
         };
-        let parts = names.iter().map(|name| (name.as_str(), part(name)));
+        let parts = names.into_iter().map(|name| (name, part(name)));
         let mut parts: Vec<_> = parts.filter(|(_, us)| *us >= PART_US_MIN).collect();
         parts.sort_by(|a, b| b.1.total_cmp(&a.1));
         parts
@@ -165,7 +165,9 @@ impl Outcome {
         if told.iter().all(|(_, parts)| parts.is_empty()) {
             return;
         }
-        page.push_str("\n| point | CPU us, by part |\n|---|---|\n");
+        page.push_str(
+            "\n| point | CPU us of a request (in a process: of a line), by part |\n|---|---|\n",
+        );
         for (name, parts) in told.iter().filter(|(_, parts)| !parts.is_empty()) {
             let shown = parts.iter().map(|(part, us)| format!("{part} {us:.2}"));
             line(page, format_args!("| {name} | {} |", shown.collect::<Vec<_>>().join(", ")));

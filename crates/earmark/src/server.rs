@@ -38,6 +38,7 @@ pub enum Ended {
 pub fn runtime() -> Result<tokio::runtime::Runtime, Problem> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.thread_name("connections");
     Ok(builder.worker_threads(cores.clamp(2, WORKERS_MAX)).enable_all().build()?)
 }
 

@@ -1,5 +1,6 @@
 //! Load: every connection sends, checks and counts, until the time is over.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,8 @@ pub struct Taken {
     /// Processor time of the server, and of this process.
     pub server_cpu: Option<Duration>,
     pub own_cpu: Option<Duration>,
+    /// The server's by its threads.
+    pub server_threads: BTreeMap<String, Duration>,
 }
 
 /// Runs the load; when this returns, everything that was sent is answered.
@@ -59,7 +62,7 @@ pub async fn run(target: &Target, plan: &Plan) -> Result<Taken, Problem> {
         let look = (plan.workload == Workload::Reads).then(|| Rendered::look(&target.host));
         lanes.spawn(lane.run(request, look));
     }
-    let (server_cpu, own_cpu) = cpu_between(target.process, from, until).await;
+    let cpu = cpu_between(target.process, from, until).await;
     let ended: std::io::Result<Vec<()>> = lanes.join_all().await.into_iter().collect();
     let mut tally = lock(&tally).clone();
     if let Err(error) = ended {
@@ -69,7 +72,8 @@ pub async fn run(target: &Target, plan: &Plan) -> Result<Taken, Problem> {
     if unsent > 0 {
         tally.wrong(format!("{unsent} requests were never sent: the rate is out of reach"));
     }
-    Ok(Taken { tally, server_cpu, own_cpu })
+    let Cpu { server: server_cpu, own: own_cpu, threads: server_threads } = cpu;
+    Ok(Taken { tally, server_cpu, own_cpu, server_threads })
 }
 
 async fn connect(target: &Target, count: usize) -> Result<Vec<Connection>, Problem> {
@@ -83,19 +87,27 @@ async fn connect(target: &Target, count: usize) -> Result<Vec<Connection>, Probl
     Ok(connections)
 }
 
-async fn cpu_between(
-    server: Option<Process>,
-    from: Instant,
-    until: Instant,
-) -> (Option<Duration>, Option<Duration>) {
+/// What was taken of the processors.
+struct Cpu {
+    server: Option<Duration>,
+    own: Option<Duration>,
+    threads: BTreeMap<String, Duration>,
+}
+
+async fn cpu_between(server: Option<Process>, from: Instant, until: Instant) -> Cpu {
     let cpu = || (server.and_then(Process::cpu_time), Process::own().cpu_time());
-    rest_until(from).await;
-    let before = cpu();
-    rest_until(until).await;
-    let after = cpu();
+    let threads = || server.map(Process::threads).unwrap_or_default();
     let taken =
         |before: Option<Duration>, after: Option<Duration>| Some(after?.saturating_sub(before?));
-    (taken(before.0, after.0), taken(before.1, after.1))
+    rest_until(from).await;
+    let (threads_before, before) = (threads(), cpu());
+    rest_until(until).await;
+    let (after, threads_after) = (cpu(), threads());
+    Cpu {
+        server: taken(before.0, after.0),
+        own: taken(before.1, after.1),
+        threads: threads_after.since(&threads_before),
+    }
 }
 
 /// One connection at work.

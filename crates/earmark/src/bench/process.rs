@@ -1,6 +1,8 @@
 //! What a process has taken from the machine, as the system counts it.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 /// A process of this machine.
@@ -17,8 +19,19 @@ impl Process {
 
     /// Time on processors, its own and the system's for it; none if there is no such process.
     pub fn cpu_time(self) -> Option<Duration> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.id)).ok()?;
-        Some(ticks_time(cpu_ticks(&stat)?, rustix::param::clock_ticks_per_second()))
+        cpu_time(&Path::new("/proc").join(self.id.to_string()))
+    }
+
+    /// The same of each of its threads that are there.
+    pub fn threads(self) -> Threads {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.id));
+        let threads = tasks.into_iter().flatten().flatten().filter_map(|task| {
+            // It may have ended meanwhile.
+            let id = task.file_name().to_str()?.parse().ok()?;
+            let name = fs::read_to_string(task.path().join("comm")).ok()?;
+            Some((id, (kind(&name).to_owned(), cpu_time(&task.path())?)))
+        });
+        Threads(threads.collect())
     }
 
     /// The most memory it ever had, in MiB.
@@ -28,6 +41,35 @@ impl Process {
         let kib: u32 = line.trim().trim_end_matches(" kB").parse().ok()?;
         Some(f64::from(kib) / 1_024.0)
     }
+}
+
+/// The threads of a process by their ids, with what their names begin with and their time on
+/// processors.
+#[derive(Clone, Debug, Default)]
+pub struct Threads(BTreeMap<u32, (String, Duration)>);
+
+impl Threads {
+    /// What those that are there have taken since, by what their names begin with.
+    pub fn since(&self, before: &Self) -> BTreeMap<String, Duration> {
+        let mut by_kind = BTreeMap::new();
+        for (id, (kind, time)) in &self.0 {
+            let before = before.0.get(id).map(|(_, time)| *time).unwrap_or_default();
+            let sum: &mut Duration = by_kind.entry(kind.clone()).or_default();
+            *sum += time.saturating_sub(before);
+        }
+        by_kind
+    }
+}
+
+/// What the name of a thread begins with: `write` of `write-allocation-0`.
+fn kind(name: &str) -> &str {
+    name.trim().split('-').next().unwrap_or_default()
+}
+
+/// Of a process or a thread, in whose folder its `stat` is.
+fn cpu_time(folder: &Path) -> Option<Duration> {
+    let stat = fs::read_to_string(folder.join("stat")).ok()?;
+    Some(ticks_time(cpu_ticks(&stat)?, rustix::param::clock_ticks_per_second()))
 }
 
 /// The 14th and 15th field of `/proc/PID/stat` (proc(5)); the second may hold blanks.
@@ -47,7 +89,7 @@ fn ticks_time(ticks: u64, per_second: u64) -> Duration {
 mod tests {
     use std::time::Duration;
 
-    use super::{Process, cpu_ticks, ticks_time};
+    use super::{Process, Threads, cpu_ticks, kind, ticks_time};
 
     #[test]
     fn ticks_are_found_whatever_the_name_of_the_program() {
@@ -57,9 +99,26 @@ mod tests {
     }
 
     #[test]
+    fn what_threads_of_a_kind_take_is_one_figure() {
+        let threads = |all: &[(u32, &str, u64)]| {
+            let thread =
+                |&(id, kind, s): &(u32, &str, u64)| (id, (kind.to_owned(), Duration::from_secs(s)));
+            Threads(all.iter().map(thread).collect())
+        };
+        let before = threads(&[(1, "write", 3), (2, "connections", 5), (3, "connections", 4)]);
+        // One has ended, one has come.
+        let after = threads(&[(1, "write", 5), (3, "connections", 6), (4, "connections", 1)]);
+        let taken = [("connections", 3), ("write", 2)];
+        let taken = taken.map(|(kind, s)| (kind.to_owned(), Duration::from_secs(s)));
+        assert_eq!(after.since(&before), taken.into());
+        assert_eq!([kind("write-allocatio\n"), kind("checkpoint\n")], ["write", "checkpoint"]);
+    }
+
+    #[test]
     fn this_process_has_taken_memory() {
         assert!(Process::own().cpu_time().is_some());
         assert!(Process::own().rss_peak_mib().unwrap() > 1.0);
         assert!(Process { id: u32::MAX }.cpu_time().is_none());
+        assert!(!Process::own().threads().0.is_empty());
     }
 }

@@ -14,6 +14,9 @@ use super::target::{Plan, Target};
 use crate::commands::verify::Checked;
 use crate::screen::{number, table};
 
+/// A thread that takes less for a request is not shown.
+const SHOWN_FROM_US: f64 = 0.05;
+
 /// What a run of the benchmark tells.
 #[derive(Debug, Serialize)]
 pub struct Report {
@@ -33,6 +36,8 @@ pub struct Report {
     pub answers: BTreeMap<&'static str, u64>,
     pub unexpected: BTreeMap<String, u64>,
     pub server_cpu_us_per_request: Option<f64>,
+    /// The same by its threads, by what their names begin with.
+    pub server_cpu_us_by_thread: BTreeMap<String, f64>,
     pub server_rss_peak_mib: Option<f64>,
     pub generator_cpu_us_per_request: Option<f64>,
     pub view_lag_max_events: Option<u64>,
@@ -45,7 +50,7 @@ pub struct Report {
 
 impl Report {
     pub fn of(plan: &Plan, target: &Target, taken: Taken) -> Self {
-        let Taken { tally, server_cpu, own_cpu } = taken;
+        let Taken { tally, server_cpu, own_cpu, server_threads } = taken;
         let (requests, time) = (tally.requests(), tally.time());
         let each = |cpu: Duration| cpu.as_secs_f64() * 1e6 / float(requests.max(1));
         Self {
@@ -64,6 +69,9 @@ impl Report {
             answers: tally.answers,
             unexpected: tally.unexpected,
             server_cpu_us_per_request: server_cpu.map(each),
+            server_cpu_us_by_thread: (server_threads.into_iter())
+                .map(|(kind, time)| (kind, each(time)))
+                .collect(),
             server_rss_peak_mib: target.process.and_then(Process::rss_peak_mib),
             generator_cpu_us_per_request: own_cpu.map(each),
             view_lag_max_events: None,
@@ -94,6 +102,7 @@ impl Report {
             ("reads: the same", self.read_latency_ms.as_ref().map(shown)),
             ("start ms", self.start_ms.map(one_digit)),
             ("server us a request", self.server_cpu_us_per_request.map(one_digit)),
+            ("  by its threads", self.threads()),
             ("generator us a request", self.generator_cpu_us_per_request.map(one_digit)),
             ("server peak MiB", self.server_rss_peak_mib.map(one_digit)),
             ("views behind, most events", self.view_lag_max_events.map(number)),
@@ -105,6 +114,15 @@ impl Report {
         let wrong = self.unexpected.iter();
         rows.extend(wrong.map(|(told, count)| row(&format!("UNEXPECTED {told}"), number(*count))));
         table(&["", ""], &[1], rows)
+    }
+
+    /// What threads have taken that took something, the most first.
+    fn threads(&self) -> Option<String> {
+        let all = self.server_cpu_us_by_thread.iter();
+        let mut threads: Vec<_> = all.filter(|(_, us)| **us >= SHOWN_FROM_US).collect();
+        threads.sort_by(|a, b| b.1.total_cmp(a.1));
+        let shown: Vec<_> = threads.iter().map(|(kind, us)| format!("{kind} {us:.1}")).collect();
+        (!shown.is_empty()).then(|| shown.join(", "))
     }
 }
 

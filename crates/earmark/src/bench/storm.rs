@@ -1,5 +1,6 @@
 //! Shortage storms: a batch that carries ten thousand lines is halved, and half of them move.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::connection::Connection;
@@ -54,7 +55,9 @@ pub async fn run(target: &Target, plan: &Plan) -> Result<Taken, Problem> {
     }
     tally.only(time);
     let server_cpu = target.process.map(|_| cpu);
-    Ok(Taken { tally, server_cpu, own_cpu: Some(own_cpu) })
+    // Filling lies between the storms: threads are not told apart.
+    let server_threads = BTreeMap::new();
+    Ok(Taken { tally, server_cpu, own_cpu: Some(own_cpu), server_threads })
 }
 
 /// The server's and our own.
