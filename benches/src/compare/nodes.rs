@@ -87,13 +87,13 @@ fn together(told: &[Value]) -> Measured {
         told.iter().filter_map(|it| of(it).as_f64()).max_by(f64::total_cmp)
     };
     let cpu = |it: &&Value| it["server_cpu_us_per_request"].as_f64().unwrap_or_default();
-    let slowest = told.iter().max_by(|a, b| cpu(a).total_cmp(&cpu(b)));
+    let dearest = told.iter().max_by(|a, b| cpu(a).total_cmp(&cpu(b)));
     Measured {
         per_second: told.iter().filter_map(|it| it["lines_per_second"].as_f64()).sum(),
         p50_ms: worst(|it| &it["latency_ms"]["p50"]),
         p99_ms: worst(|it| &it["latency_ms"]["p99"]),
         cpu_us: worst(|it| &it["server_cpu_us_per_request"]),
-        cpu_us_by_part: slowest
+        cpu_us_by_part: dearest
             .map(|it| figures(&it["server_cpu_us_by_thread"]))
             .unwrap_or_default(),
         rss_mib: worst(|it| &it["server_rss_peak_mib"]),
