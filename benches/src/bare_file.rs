@@ -1,47 +1,35 @@
 //! The baseline `bare-file`: as `constant`, but each line is on the disk before it is answered.
 
-use std::sync::Arc;
+use std::io;
+use std::path::Path;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::Response;
-use axum::routing::post;
+use earmark_contracts::allocation::Allocate;
 
-use crate::constant::{PLACED, json, placed, read_line, read_lines, refused};
-use crate::group_file::GroupFile;
+use crate::durable::{self, Gather};
+use crate::groups::Groups;
+use crate::preallocated::Preallocated;
 
-/// The routes that a benchmark asks.
-pub fn routes(file: Arc<GroupFile>) -> Router {
-    Router::new()
-        .route("/v1/allocations", post(line))
-        .route("/v1/allocations/bulk", post(bulk))
-        .route("/v1/batches", post(async |_: Bytes| json(StatusCode::CREATED, "{}")))
-        .with_state(file)
-}
+/// The bodies of requests, a line each.
+#[derive(Default)]
+struct Bodies(Vec<u8>);
 
-async fn line(State(file): State<Arc<GroupFile>>, body: Bytes) -> Response {
-    if let Err(error) = read_line(&body) {
-        return refused(&error);
+impl Gather for Bodies {
+    type Wanted = Bytes;
+
+    fn wanted(body: Bytes, _: impl IntoIterator<Item = Allocate>) -> Bytes {
+        body
     }
-    match file.append(&body).await {
-        Ok(()) => json(StatusCode::CREATED, PLACED),
-        Err(()) => not_kept(),
+
+    fn add(&mut self, body: Bytes) {
+        self.0.extend_from_slice(&body);
+        self.0.push(b'\n');
     }
 }
 
-async fn bulk(State(file): State<Arc<GroupFile>>, body: Bytes) -> Response {
-    let lines = match read_lines(&body) {
-        Ok(lines) => lines.len(),
-        Err(error) => return refused(&error),
-    };
-    match file.append(&body).await {
-        Ok(()) => placed(lines),
-        Err(()) => not_kept(),
-    }
-}
-
-fn not_kept() -> Response {
-    json(StatusCode::SERVICE_UNAVAILABLE, "the file could not be written")
+/// The routes that a benchmark asks, onto a new file of so many bytes.
+pub fn routes(folder: &Path, bytes: u64) -> io::Result<Router> {
+    let mut file = Preallocated::create(folder, bytes)?;
+    Ok(durable::routes(Groups::start(move |Bodies(lines)| file.append(lines))?))
 }

@@ -17,9 +17,9 @@ use tokio::task::JoinSet;
 
 use crate::clock::{now, processor_seconds};
 use crate::failure::Failure;
-use crate::group_file::{FILE_BYTES, Preallocated};
 use crate::lines::{GROUP, SKUS, float, line, sku, store, text};
 use crate::parts::Parts;
+use crate::preallocated::{FILE_BYTES, Preallocated};
 
 /// What is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

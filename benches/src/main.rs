@@ -1,14 +1,18 @@
 //! What Earmark is measured against, and the run that measures all of it side by side.
 
 mod bare_file;
+mod bare_log;
 mod clock;
 mod compare;
 mod constant;
+mod durable;
+mod events;
 mod failure;
-mod group_file;
+mod groups;
 mod in_process;
 mod lines;
 mod parts;
+mod preallocated;
 mod serve;
 #[cfg(test)]
 mod tests;
@@ -36,7 +40,7 @@ enum Command {
         /// Where to listen; port 0 gives any free one
         #[arg(long, default_value = "127.0.0.1:0")]
         listen: std::net::SocketAddr,
-        /// The folder of the bare file
+        /// The folder of its files
         #[arg(long, default_value = ".")]
         data: PathBuf,
     },
@@ -62,6 +66,9 @@ enum Baseline {
     Constant,
     /// Each line is appended to a file and synced, a group at a time: the limit of durable answers
     BareFile,
+    /// Each line is kept in the stock of its SKU and its event appended to the log: what comes
+    /// before any decision, view or real answer
+    BareLog,
 }
 
 fn main() -> ExitCode {
@@ -77,12 +84,13 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
-        Command::Serve { baseline: Baseline::Constant, listen, .. } => {
-            serve::serve(constant::routes(), listen)
-        }
-        Command::Serve { baseline: Baseline::BareFile, listen, data } => {
-            let file = group_file::GroupFile::create(&data, group_file::FILE_BYTES)?;
-            serve::serve(bare_file::routes(file), listen)
+        Command::Serve { baseline, listen, data } => {
+            let routes = match baseline {
+                Baseline::Constant => constant::routes(),
+                Baseline::BareFile => bare_file::routes(&data, preallocated::FILE_BYTES)?,
+                Baseline::BareLog => bare_log::routes(&data)?,
+            };
+            serve::serve(routes, listen)
         }
         Command::InProcess { work, lines, scratch } => {
             let scratch = scratch.unwrap_or_else(std::env::temp_dir);

@@ -4,17 +4,15 @@
 use std::path::Path;
 
 use earmark_contracts::allocation::Allocate;
-use earmark_contracts::values::{BatchReference, Day, QUANTITY_MAX};
+use earmark_contracts::values::BatchReference;
 use earmark_kernel::Aggregate;
-use earmark_kernel::clock::{Clock, SystemClock};
-use earmark_kernel::ids::{Ids, RandomIds};
 use earmark_kernel::log::{LogStore, Record};
-use earmark_services::allocation::events::{Allocated, BatchCreated};
-use earmark_services::allocation::{LineKey, Stock, StockEvent};
+use earmark_services::allocation::{Stock, StockEvent};
 use rustix::time::ClockId;
 use serde::Serialize;
 
 use crate::clock::processor_seconds;
+use crate::events::{allocated, stock, today, write_record};
 use crate::failure::Failure;
 use crate::lines::{GROUP, SKUS, float, line, sku_number, store, text};
 
@@ -35,7 +33,8 @@ impl Parts {
     /// Does all of them for so many lines.
     pub fn measure(folder: &Path, lines: usize) -> Result<Self, Failure> {
         let (log, _) = store(folder)?;
-        let mut stocks = stocks();
+        let batch = BatchReference(text("b1234"));
+        let mut stocks: Vec<Stock> = (0..SKUS).map(|_| stock(&batch)).collect();
         let mut parts = Self::default();
         let of_others = others_seconds();
         let (mut seq, mut json) = (0, Vec::new());
@@ -43,13 +42,14 @@ impl Parts {
             let group = from..lines.min(from + GROUP);
             let commands: Vec<Allocate> =
                 timed(&mut parts.made, || group.map(|it| line(it, SKUS)).collect());
-            let events: Vec<StockEvent> = commands.iter().map(allocated).collect();
+            let events: Vec<StockEvent> =
+                commands.iter().map(|it| allocated(it, &batch, today())).collect();
             timed(&mut parts.kept, || {
                 (from..).zip(&events).for_each(|(it, event)| {
                     stocks[sku_number(it, SKUS)].evolve(event);
                 });
             });
-            let text = timed(&mut parts.written, || write(&mut json, &commands, &events))?;
+            let text = timed(&mut parts.written, || write_record(&mut json, &commands, &events))?;
             let (first_seq, last_seq) = (seq + 1, seq + events.len() as u64);
             let record = Record { first_seq, last_seq, at_ms: 0, events: text };
             timed(&mut parts.appended, || log.append(&record)).map_err(Failure::new)?;
@@ -87,65 +87,6 @@ fn timed<T>(seconds: &mut f64, run: impl FnOnce() -> T) -> T {
 /// What the threads beside this one have taken: one, which copies the write-ahead file back.
 fn others_seconds() -> f64 {
     processor_seconds(ClockId::ProcessCPUTime) - processor_seconds(ClockId::ThreadCPUTime)
-}
-
-/// A record's text as a writer has it, who keeps the memory it grows in for the next.
-fn write(
-    json: &mut Vec<u8>,
-    commands: &[Allocate],
-    events: &[StockEvent],
-) -> Result<String, Failure> {
-    json.clear();
-    for (command, event) in commands.iter().zip(events) {
-        json.push(if json.is_empty() { b'[' } else { b',' });
-        serde_json::to_writer(&mut *json, event).map_err(Failure::new)?;
-        assert_eq!(json.pop(), Some(b'}'), "an event is an object");
-        json.extend_from_slice(br#","of":""#);
-        json.extend_from_slice(Stock::NAME.as_bytes());
-        json.extend_from_slice(br#"","key":"#);
-        serde_json::to_writer(&mut *json, &command.sku).map_err(Failure::new)?;
-        json.extend_from_slice(br#","causation":"#);
-        serde_json::to_writer(&mut *json, &RandomIds.next()).map_err(Failure::new)?;
-        json.push(b'}');
-    }
-    json.push(b']');
-    std::str::from_utf8(json).map(str::to_owned).map_err(Failure::new)
-}
-
-/// The stock of every SKU: one batch, as large as can be.
-fn stocks() -> Vec<Stock> {
-    let batch = StockEvent::BatchCreated(BatchCreated {
-        batch: batch(),
-        quantity: QUANTITY_MAX,
-        eta: None,
-        expires: None,
-    });
-    let stock = |_| {
-        let mut stock = Stock::default();
-        stock.evolve(&batch);
-        stock
-    };
-    (0..SKUS).map(stock).collect()
-}
-
-fn allocated(command: &Allocate) -> StockEvent {
-    let today = Day::of(SystemClock.now());
-    StockEvent::Allocated(Allocated {
-        line: LineKey { order_id: command.order_id.clone(), line_id: command.line() },
-        quantity: command.quantity.units(),
-        batch: batch(),
-        day: today,
-        promised: today,
-        need_by: None,
-        priority: command.priority,
-        held_until: None,
-        passed_over: Vec::new(),
-        again: false,
-    })
-}
-
-fn batch() -> BatchReference {
-    BatchReference(text("b1234"))
 }
 
 #[cfg(test)]

@@ -3,8 +3,7 @@
 use axum::Router;
 use earmark_gateway::{Gateway, Settings};
 
-use crate::group_file::GroupFile;
-use crate::{bare_file, constant};
+use crate::{bare_file, bare_log, constant};
 
 const LINE: &str = r#"{"order_id":"o1","sku":"CHAIR","quantity":1}"#;
 
@@ -52,9 +51,14 @@ async fn the_constant_is_answered_once_the_body_is_parsed() {
 #[tokio::test]
 async fn a_line_is_in_the_file_when_it_is_answered() {
     let folder = tempfile::tempdir().unwrap();
-    let file = GroupFile::create(folder.path(), 1_000_000).unwrap();
-    check(&asked(bare_file::routes(file), &requests()).await);
+    check(&asked(bare_file::routes(folder.path(), 1_000_000).unwrap(), &requests()).await);
     let written = std::fs::read_to_string(folder.path().join("bare")).unwrap();
     let written = written.trim_end_matches('\0');
     assert_eq!(written, format!("{LINE}\n[{LINE},{LINE}]\n"));
+}
+
+#[tokio::test]
+async fn lines_that_go_into_the_log_are_answered_alike() {
+    let folder = tempfile::tempdir().unwrap();
+    check(&asked(bare_log::routes(folder.path()).unwrap(), &requests()).await);
 }
