@@ -45,6 +45,11 @@ pub fn routes(folder: &Path) -> Result<Router, Failure> {
     Ok(durable::routes(Groups::start(move |Lines(lines)| log.append(lines))?))
 }
 
+/// How many events a log has that is not in use.
+pub fn events(folder: &Path) -> Result<u64, Failure> {
+    store(folder)?.0.head().map_err(Failure::new)
+}
+
 /// A log, and what is kept of it.
 struct BareLog {
     log: SqliteLog,
@@ -84,7 +89,7 @@ mod tests {
     use earmark_kernel::log::LogStore;
     use earmark_services::allocation::LineKey;
 
-    use super::BareLog;
+    use super::{BareLog, events};
     use crate::lines::{line, sku, store};
 
     #[test]
@@ -100,6 +105,7 @@ mod tests {
         }
         assert!(log.stocks.contains_key(&sku(1)));
         drop(log);
+        assert_eq!(events(folder.path()).unwrap(), 3);
         let (log, _) = store(folder.path()).unwrap();
         let records = log.read_after(0, 9).unwrap();
         let numbers: Vec<_> = records.iter().map(|it| (it.first_seq, it.last_seq)).collect();

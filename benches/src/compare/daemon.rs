@@ -61,6 +61,20 @@ impl Daemon {
         self.child.id()
     }
 
+    /// Takes the processors from it; what it has begun waits.
+    pub fn pause(&self) -> Result<(), Failure> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Gives them back.
+    pub fn go_on(&self) -> Result<(), Failure> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<(), Failure> {
+        kill_process(Pid::from_child(&self.child), signal).map_err(Failure::new)
+    }
+
     /// Tells it to stop, and waits until it has.
     pub fn stop(self) -> Result<(), Failure> {
         self.stop_with(Signal::TERM)
@@ -68,7 +82,7 @@ impl Daemon {
 
     /// The same with another signal.
     pub fn stop_with(mut self, signal: Signal) -> Result<(), Failure> {
-        kill_process(Pid::from_child(&self.child), signal).map_err(Failure::new)?;
+        self.signal(signal)?;
         match self.child.wait()? {
             status if status.success() => Ok(()),
             status => Err(Failure::new(format!("a server ended with {status}"))),
@@ -91,15 +105,21 @@ fn begun(command: &mut Command) -> Result<Child, Failure> {
 
 /// Runs a program to its end and hands back what it printed.
 pub fn output(command: &mut Command) -> Result<String, Failure> {
+    Ok(output_and_errors(command)?.0)
+}
+
+/// The same, and what it printed as errors.
+pub fn output_and_errors(command: &mut Command) -> Result<(String, String), Failure> {
     let ended = command.stdin(Stdio::null()).output();
     let ended =
         ended.map_err(|error| Failure::new(format!("cannot start {}: {error}", shown(command))))?;
-    let out = String::from_utf8_lossy(&ended.stdout).into_owned();
+    let [out, errors] =
+        [ended.stdout, ended.stderr].map(|it| String::from_utf8_lossy(&it).into_owned());
     if ended.status.success() {
-        return Ok(out);
+        return Ok((out, errors));
     }
-    let told = String::from_utf8_lossy(&ended.stderr).into_owned();
-    Err(Failure::new(format!("{} ended with {}\n{out}\n{told}", shown(command), ended.status)))
+    let status = ended.status;
+    Err(Failure::new(format!("{} ended with {status}\n{out}\n{errors}", shown(command))))
 }
 
 fn shown(command: &Command) -> String {

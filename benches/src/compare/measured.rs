@@ -1,8 +1,10 @@
 //! What one run of one point gave.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+
+use super::result::median;
 
 /// What one run of one point gave.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -31,4 +33,58 @@ pub struct Measured {
     /// How often views held the writer up for more than 5 ms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_over_5_ms: Option<f64>,
+}
+
+impl Measured {
+    /// Several turns of the same length on the same server: of rates and processor time the mean,
+    /// of the latency of half of the requests the median, of all else the most.
+    pub fn of_turns(turns: &[Self]) -> Self {
+        let all = |of: fn(&Self) -> Option<f64>| turns.iter().map(of).collect::<Option<Vec<f64>>>();
+        let most = |of: fn(&Self) -> Option<f64>| all(of)?.into_iter().max_by(f64::total_cmp);
+        let parts: BTreeSet<&String> =
+            turns.iter().flat_map(|turn| turn.cpu_us_by_part.keys()).collect();
+        let part = |name: &String| {
+            let of = |turn: &Self| turn.cpu_us_by_part.get(name).copied().unwrap_or_default();
+            mean(&turns.iter().map(of).collect::<Vec<_>>())
+        };
+        Self {
+            per_second: mean(&turns.iter().map(|turn| turn.per_second).collect::<Vec<_>>()),
+            p50_ms: all(|turn| turn.p50_ms).map(median),
+            p99_ms: most(|turn| turn.p99_ms),
+            cpu_us: all(|turn| turn.cpu_us).map(|it| mean(&it)),
+            cpu_us_by_part: parts.into_iter().map(|name| (name.clone(), part(name))).collect(),
+            rss_mib: most(|turn| turn.rss_mib),
+            lag_events: most(|turn| turn.lag_events),
+            held_over_5_ms: most(|turn| turn.held_over_5_ms),
+        }
+    }
+}
+
+pub fn mean(values: &[f64]) -> f64 {
+    let count = u32::try_from(values.len()).expect("they are counted by hand");
+    values.iter().sum::<f64>() / f64::from(count.max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn turns_are_put_together() {
+        let turn = |rate: f64, parts: &[(&str, f64)]| Measured {
+            per_second: rate,
+            p50_ms: Some(rate / 20.0),
+            p99_ms: Some(rate / 10.0),
+            rss_mib: Some(rate),
+            cpu_us_by_part: parts.iter().map(|(name, us)| ((*name).to_owned(), *us)).collect(),
+            ..Measured::default()
+        };
+        let turns =
+            [turn(10.0, &[("a", 2.0)]), turn(90.0, &[("a", 1.0), ("b", 3.0)]), turn(20.0, &[])];
+        let together = Measured::of_turns(&turns);
+        assert_eq!((together.per_second, together.p99_ms), (40.0, Some(9.0)));
+        assert_eq!((together.rss_mib, together.p50_ms), (Some(90.0), Some(1.0)));
+        assert_eq!(together.lag_events, None);
+        assert_eq!(together.cpu_us_by_part, turn(0.0, &[("a", 1.0), ("b", 1.0)]).cpu_us_by_part);
+    }
 }

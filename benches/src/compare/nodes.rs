@@ -1,13 +1,13 @@
 //! Several nodes of Earmark on one PostgreSQL, the load shared out among them.
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use earmark_servers::postgres::Postgres;
 use serde_json::Value;
 
 use super::Stage;
 use super::daemon::Daemon;
-use super::http::figures;
+use super::http::{self, figures};
 use super::measured::Measured;
 use super::row_locks::SETTINGS;
 use crate::failure::Failure;
@@ -46,21 +46,16 @@ fn measure_on(
 ) -> Result<Measured, Failure> {
     let nodes = stores.len();
     let folder = tempfile::tempdir_in(stage.scratch.path())?;
-    let earmark = stage.programs.join("earmark");
     let mut servers = Vec::new();
     for (node, store) in stores.iter().enumerate() {
-        let mut serve = Command::new(&earmark);
-        serve.args(["serve", "--listen", "127.0.0.1:0", "--log", "error", "--data"]);
-        serve.arg(folder.path().join(node.to_string())).env("EARMARK_STORE", store);
+        let mut serve = http::serve(stage, &folder.path().join(node.to_string()));
+        serve.env("EARMARK_STORE", store);
         servers.push(Daemon::that_says(serve, "listening on ")?);
     }
     let mut benches = Vec::new();
     for (server, url) in &servers {
-        let mut bench = Command::new(&earmark);
-        bench.args(["bench", "--json", "--workload", workload, "--url", url]);
-        bench.args(["--connections", &(connections / nodes).to_string()]);
-        bench.args(["--seconds", &stage.seconds.to_string()]);
-        bench.args(["--warmup", &stage.warmup.to_string()]);
+        let mut bench = http::bench(stage, &["--workload", workload], stage.whole());
+        bench.args(["--url", url, "--connections", &(connections / nodes).to_string()]);
         bench.args(["--server-pid", &server.id().to_string()]);
         bench.stdin(Stdio::null()).stdout(Stdio::piped());
         benches.push(bench.spawn()?);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::result::{PointResult, median};
+use super::result::{PointResult, bounds, median};
 
 /// What is divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,10 +27,12 @@ const fn later(point: &'static str, to: &'static str, goal: f64) -> Wanted {
     Wanted { of: Of::P99, point, to, goal: Some(goal) }
 }
 
-const WANTED: [Wanted; 34] = [
+const WANTED: [Wanted; 40] = [
     more("earmark/single-64", "bare-file/single-64", Some(0.85)),
     later("earmark/single-64", "bare-file/single-64", 3.0),
     more("earmark/single-64", "constant/single-64", None),
+    more("bare-log/single-64", "bare-file/single-64", None),
+    more("earmark/single-64", "bare-log/single-64", None),
     more("bare-file/single-64", "constant/single-64", None),
     more("earmark/hot-64", "bare-file/single-64", Some(0.85)),
     later("earmark/hot-64", "bare-file/single-64", 3.0),
@@ -38,9 +40,13 @@ const WANTED: [Wanted; 34] = [
     more("earmark/single-256", "bare-file/single-256", Some(0.85)),
     later("earmark/single-256", "bare-file/single-256", 3.0),
     more("earmark/single-256", "constant/single-256", None),
+    more("bare-log/single-256", "bare-file/single-256", None),
+    more("earmark/single-256", "bare-log/single-256", None),
     more("earmark/hot-256", "bare-file/single-256", Some(0.85)),
     more("earmark/bulk-100", "bare-file/bulk-100", Some(0.30)),
     more("earmark/bulk-100", "constant/bulk-100", None),
+    more("bare-log/bulk-100", "bare-file/bulk-100", None),
+    more("earmark/bulk-100", "bare-log/bulk-100", None),
     more("earmark/zipf-64", "earmark/single-64", None),
     more("earmark/time-ids-64", "earmark/single-64", None),
     more("earmark/single-64", "row-locks/uniform-8", Some(8.0)),
@@ -98,14 +104,14 @@ fn ratio(wanted: &Wanted, points: &[PointResult]) -> Option<Ratio> {
         Of::Throughput => Some(point.per_second / to.per_second),
         Of::P99 => Some(point.p99_ms? / to.p99_ms?),
     });
-    let mut each = each.collect::<Option<Vec<f64>>>()?;
-    each.sort_by(f64::total_cmp);
+    let each = each.collect::<Option<Vec<f64>>>()?;
+    let (least, most) = bounds(&each);
     let what = if wanted.of == Of::P99 { ", p99" } else { "" };
     Some(Ratio {
         name: format!("{} to {}{what}", wanted.point, wanted.to),
-        median: median(&each),
-        least: *each.first()?,
-        most: *each.last()?,
+        median: median(each),
+        least,
+        most,
         goal: wanted.goal,
         less_is_better: wanted.of == Of::P99,
     })

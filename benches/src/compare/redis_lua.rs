@@ -5,9 +5,10 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::Stage;
 use super::daemon::{Daemon, free_port, output};
 use super::measured::Measured;
+use super::side::Side;
+use super::{Lasting, Stage};
 use crate::failure::Failure;
 
 const ALLOCATE: &str = include_str!("../../redis-lua/allocate.lua");
@@ -29,27 +30,63 @@ pub enum Persistence {
     No,
 }
 
-/// Measures calls of the script from 64 connections, so many at a time on each.
-pub fn measure(
+/// A server that is up, and how it is asked.
+struct RedisLua<'s> {
+    stage: &'s Stage,
+    redis: Redis,
+    script: String,
+    pipelined: u32,
+    /// Calls a second, as seen last.
+    per_second: f64,
+    /// Calls ever made.
+    called: u64,
+}
+
+/// Starts a server for calls of the script from 64 connections, so many at a time on each.
+pub fn begin(
     stage: &Stage,
     persistence: Persistence,
     pipelined: u32,
-) -> Result<Measured, Failure> {
+) -> Result<Box<dyn Side + '_>, Failure> {
     let redis = Redis::start(stage.scratch.path(), persistence)?;
     redis.cli(&["EVAL", STOCK, "0", SKUS])?;
     let script = redis.cli(&["SCRIPT", "LOAD", ALLOCATE])?;
     let probed = redis.calls(&script, PROBE, pipelined)?;
-    // It sends whole pipelines.
-    let count = count(probed.per_second * stage.seconds).max(PROBE);
-    let count = count.next_multiple_of(u64::from(pipelined));
-    let measured = redis.calls(&script, count, pipelined)?;
-    let kept = redis.cli(&["XLEN", "allocated"])?;
-    let expected = (PROBE + count).to_string();
-    if kept != expected {
-        return Err(Failure::new(format!("{kept} lines are in the stream, not {expected}")));
+    let (per_second, called) = (probed.per_second, PROBE);
+    redis.server.pause()?;
+    Ok(Box::new(RedisLua { stage, redis, script, pipelined, per_second, called }))
+}
+
+impl Side for RedisLua<'_> {
+    fn turn(&mut self) -> Result<Measured, Failure> {
+        self.redis.server.go_on()?;
+        let Lasting { seconds, warmup } = self.stage.turn();
+        self.calls(warmup)?;
+        let measured = self.calls(seconds)?;
+        self.redis.server.pause()?;
+        Ok(measured)
     }
-    redis.server.stop()?;
-    Ok(measured)
+
+    fn end(self: Box<Self>) -> Result<(), Failure> {
+        self.redis.server.go_on()?;
+        let (kept, called) = (self.redis.cli(&["XLEN", "allocated"])?, self.called);
+        if kept != called.to_string() {
+            return Err(Failure::new(format!("{kept} lines are in the stream, not {called}")));
+        }
+        self.redis.server.stop()
+    }
+}
+
+impl RedisLua<'_> {
+    /// So many seconds of calls, or nearly.
+    fn calls(&mut self, seconds: f64) -> Result<Measured, Failure> {
+        // It sends whole pipelines.
+        let count = count(self.per_second * seconds).max(PROBE);
+        let count = count.next_multiple_of(u64::from(self.pipelined));
+        let measured = self.redis.calls(&self.script, count, self.pipelined)?;
+        (self.per_second, self.called) = (measured.per_second, self.called + count);
+        Ok(measured)
+    }
 }
 
 /// A server on a new folder.

@@ -26,19 +26,17 @@ pub struct PointResult {
 
 impl PointResult {
     pub fn of(name: &str, unit: &str, rounds: Vec<Measured>) -> Self {
-        let mut rates: Vec<f64> = rounds.iter().map(|it| it.per_second).collect();
-        rates.sort_by(f64::total_cmp);
-        let median = median(&rates);
-        let width = rates.last().unwrap_or(&0.0) - rates.first().unwrap_or(&0.0);
+        let rates: Vec<f64> = rounds.iter().map(|it| it.per_second).collect();
+        let (least, most) = bounds(&rates);
+        let median = median(rates);
         let (name, unit) = (name.to_owned(), unit.to_owned());
-        Self { name, unit, median, spread: width / median, rounds }
+        Self { name, unit, median, spread: (most - least) / median, rounds }
     }
 
     /// The median of something that not every point has.
     fn middle(&self, of: fn(&Measured) -> Option<f64>) -> Option<f64> {
-        let mut values = self.rounds.iter().map(of).collect::<Option<Vec<f64>>>()?;
-        values.sort_by(f64::total_cmp);
-        (!values.is_empty()).then(|| median(&values))
+        let values = self.rounds.iter().map(of).collect::<Option<Vec<f64>>>()?;
+        (!values.is_empty()).then(|| median(values))
     }
 
     /// What each part takes of the processors, the most first.
@@ -47,9 +45,7 @@ impl PointResult {
             self.rounds.iter().flat_map(|it| it.cpu_us_by_part.keys()).map(|it| &**it).collect();
         let part = |name: &str| {
             let of = |it: &Measured| it.cpu_us_by_part.get(name).copied().unwrap_or_default();
-            let mut us: Vec<f64> = self.rounds.iter().map(of).collect();
-            us.sort_by(f64::total_cmp);
-            median(&us)
+            median(self.rounds.iter().map(of).collect())
         };
         let parts = names.into_iter().map(|name| (name, part(name)));
         let mut parts: Vec<_> = parts.filter(|(_, us)| *us >= PART_US_MIN).collect();
@@ -61,13 +57,20 @@ impl PointResult {
 /// Parts that take less than this many microseconds are not shown.
 const PART_US_MIN: f64 = 0.05;
 
-/// The middle of what is sorted.
-pub fn median(sorted: &[f64]) -> f64 {
-    match sorted.len() {
+/// The middle one; 0 of none.
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    match values.len() {
         0 => 0.0,
-        count if count % 2 == 1 => sorted[count / 2],
-        count => f64::midpoint(sorted[count / 2 - 1], sorted[count / 2]),
+        count if count % 2 == 1 => values[count / 2],
+        count => f64::midpoint(values[count / 2 - 1], values[count / 2]),
     }
+}
+
+/// The least and the most; zeros of none.
+pub fn bounds(values: &[f64]) -> (f64, f64) {
+    let sorted = |pick: fn(f64, f64) -> f64| values.iter().copied().reduce(pick);
+    (sorted(f64::min).unwrap_or_default(), sorted(f64::max).unwrap_or_default())
 }
 
 /// The result of a run.
@@ -200,7 +203,7 @@ mod tests {
 
     #[test]
     fn the_middle_is_the_middle() {
-        assert_eq!([median(&[1.0, 2.0, 9.0]), median(&[1.0, 2.0])], [2.0, 1.5]);
+        assert_eq!([median(vec![9.0, 1.0, 2.0]), median(vec![2.0, 1.0])], [2.0, 1.5]);
     }
 
     #[test]
