@@ -41,18 +41,13 @@ impl Measured {
     pub fn of_turns(turns: &[Self]) -> Self {
         let all = |of: fn(&Self) -> Option<f64>| turns.iter().map(of).collect::<Option<Vec<f64>>>();
         let most = |of: fn(&Self) -> Option<f64>| all(of)?.into_iter().max_by(f64::total_cmp);
-        let parts: BTreeSet<&String> =
-            turns.iter().flat_map(|turn| turn.cpu_us_by_part.keys()).collect();
-        let part = |name: &String| {
-            let of = |turn: &Self| turn.cpu_us_by_part.get(name).copied().unwrap_or_default();
-            mean(&turns.iter().map(of).collect::<Vec<_>>())
-        };
+        let parts = by_part(turns).into_iter().map(|(name, us)| (name.to_owned(), mean(&us)));
         Self {
             per_second: mean(&turns.iter().map(|turn| turn.per_second).collect::<Vec<_>>()),
             p50_ms: all(|turn| turn.p50_ms).map(median),
             p99_ms: most(|turn| turn.p99_ms),
             cpu_us: all(|turn| turn.cpu_us).map(|it| mean(&it)),
-            cpu_us_by_part: parts.into_iter().map(|name| (name.clone(), part(name))).collect(),
+            cpu_us_by_part: parts.collect(),
             rss_mib: most(|turn| turn.rss_mib),
             lag_events: most(|turn| turn.lag_events),
             held_over_5_ms: most(|turn| turn.held_over_5_ms),
@@ -60,8 +55,16 @@ impl Measured {
     }
 }
 
+/// What each part took in each of them; nothing where it is not named.
+pub fn by_part(all: &[Measured]) -> BTreeMap<&str, Vec<f64>> {
+    let names = all.iter().flat_map(|it| it.cpu_us_by_part.keys());
+    let names: BTreeSet<&str> = names.map(String::as_str).collect();
+    let of = |it: &Measured, name| it.cpu_us_by_part.get(name).copied().unwrap_or_default();
+    names.into_iter().map(|name| (name, all.iter().map(|it| of(it, name)).collect())).collect()
+}
+
 pub fn mean(values: &[f64]) -> f64 {
-    let count = u32::try_from(values.len()).expect("they are counted by hand");
+    let count = u32::try_from(values.len()).expect("turns and seconds are few");
     values.iter().sum::<f64>() / f64::from(count.max(1))
 }
 

@@ -1,6 +1,5 @@
 //! The result of a run: as a table for people, and in a dated file for those who come after.
 
-use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::machine::Machine;
-use super::measured::Measured;
+use super::measured::{Measured, by_part};
 use super::ratios::{Ratio, ratios};
 use crate::failure::Failure;
 
@@ -41,13 +40,7 @@ impl PointResult {
 
     /// What each part takes of the processors, the most first.
     fn parts(&self) -> Vec<(&str, f64)> {
-        let names: BTreeSet<&str> =
-            self.rounds.iter().flat_map(|it| it.cpu_us_by_part.keys()).map(|it| &**it).collect();
-        let part = |name: &str| {
-            let of = |it: &Measured| it.cpu_us_by_part.get(name).copied().unwrap_or_default();
-            median(self.rounds.iter().map(of).collect())
-        };
-        let parts = names.into_iter().map(|name| (name, part(name)));
+        let parts = by_part(&self.rounds).into_iter().map(|(name, us)| (name, median(us)));
         let mut parts: Vec<_> = parts.filter(|(_, us)| *us >= PART_US_MIN).collect();
         parts.sort_by(|a, b| b.1.total_cmp(&a.1));
         parts
@@ -69,8 +62,8 @@ pub fn median(mut values: Vec<f64>) -> f64 {
 
 /// The least and the most; zeros of none.
 pub fn bounds(values: &[f64]) -> (f64, f64) {
-    let sorted = |pick: fn(f64, f64) -> f64| values.iter().copied().reduce(pick);
-    (sorted(f64::min).unwrap_or_default(), sorted(f64::max).unwrap_or_default())
+    let picked = |pick: fn(f64, f64) -> f64| values.iter().copied().reduce(pick);
+    (picked(f64::min).unwrap_or_default(), picked(f64::max).unwrap_or_default())
 }
 
 /// The result of a run.

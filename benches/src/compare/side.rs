@@ -122,7 +122,8 @@ mod tests {
     impl Side for Telling {
         fn turn(&mut self) -> Result<Measured, Failure> {
             tell(format!("turn {}", self.0));
-            Ok(Measured { per_second: TOLD.with_borrow(Vec::len) as f64, ..Measured::default() })
+            let rate = TOLD.with_borrow(Vec::len) * self.0.len();
+            Ok(Measured { per_second: rate as f64, ..Measured::default() })
         }
         fn end(self: Box<Self>) -> Result<(), Failure> {
             tell(format!("end {}", self.0));
@@ -138,16 +139,16 @@ mod tests {
     fn all_are_up_while_they_are_in_turn() {
         let points = [
             point("a", Run::InTurn(|_| Ok(Box::new(begun("a"))))),
-            point("b", Run::InTurn(|_| Ok(Box::new(begun("b"))))),
+            point("bb", Run::InTurn(|_| Ok(Box::new(begun("bb"))))),
         ];
         let measured = measure(&points, &Stage::for_tests(4), |_, _| {}).unwrap();
-        let turns = ["a", "b", "b", "a", "a", "b", "b", "a"].map(|name| format!("turn {name}"));
+        let turns = ["a", "bb", "bb", "a", "a", "bb", "bb", "a"].map(|name| format!("turn {name}"));
         let told = TOLD.take();
-        assert_eq!(told[..2], ["begin a", "begin b"]);
+        assert_eq!(told[..2], ["begin a", "begin bb"]);
         assert_eq!(told[2..10], turns);
-        assert_eq!(told[10..], ["end a", "end b"]);
+        assert_eq!(told[10..], ["end a", "end bb"]);
         let rates: Vec<f64> = measured.iter().map(|it| it.per_second).collect();
-        assert_eq!(rates, [6.5, 6.5]);
+        assert_eq!(rates, [6.5, 13.0]);
     }
 
     #[test]
