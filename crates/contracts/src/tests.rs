@@ -1,6 +1,7 @@
 //! What can be said as a value, and what cannot.
 
 use earmark_kernel::Now;
+use unicode_normalization::UnicodeNormalization;
 
 use crate::allocation::{Allocate, ChangeBatch};
 use crate::values::{Day, InvalidValue, Level, Priority, Quantity, Text};
@@ -21,6 +22,32 @@ fn a_text_is_short_and_has_no_blank_at_its_ends() {
     }
     assert_eq!(text(&"ü".repeat(64)), Ok("ü".repeat(64)));
     assert_eq!(text(&"ü".repeat(65)), Err(InvalidValue::TooLong(65)));
+}
+
+#[test]
+fn a_text_is_judged_by_all_of_its_characters() {
+    let judged = |text: &str| {
+        let normal: String = text.nfc().collect();
+        match normal.chars().count() {
+            0 => Err(InvalidValue::Empty),
+            chars @ 65.. => Err(InvalidValue::TooLong(chars)),
+            _ if normal.chars().any(char::is_control) => Err(InvalidValue::ControlCharacter),
+            _ if normal.trim() != normal => Err(InvalidValue::BlankEdge),
+            _ => Ok(normal),
+        }
+    };
+    for it in ('\0'..='\u{ff}').chain(['\u{212a}', '\u{37e}']) {
+        for length in [1, 2, 17, 32, 33, 64, 65] {
+            for at in 0..length {
+                let mut wanted = vec!['a'; length];
+                wanted[at] = it;
+                let wanted: String = wanted.into_iter().collect();
+                assert_eq!(text(&wanted), judged(&wanted), "{wanted:?}");
+            }
+            let all = it.to_string().repeat(length);
+            assert_eq!(text(&all), judged(&all), "{all:?}");
+        }
+    }
 }
 
 #[test]

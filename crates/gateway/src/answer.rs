@@ -15,13 +15,17 @@ pub(crate) type Answered = Result<Response, Problem>;
 /// Most answers have at most so many header fields.
 const HEADERS: usize = 12;
 
+/// And a body of at most so many bytes.
+const BODY_BYTES: usize = 1_024;
+
 /// What stands for itself in a path's segment (RFC 3986, section 2.3).
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// An answer in JSON.
 pub(crate) fn json(status: u16, body: &impl Serialize) -> Response {
-    let body = serde_json::to_vec(body).expect("answers are plain data");
-    bytes(status, "application/json", body)
+    let mut written = Vec::with_capacity(BODY_BYTES);
+    serde_json::to_writer(&mut written, body).expect("answers are plain data");
+    bytes(status, "application/json", written)
 }
 
 /// An answer of any media type.
@@ -45,7 +49,9 @@ pub(crate) fn with_header(mut answer: Response, name: HeaderName, value: &str) -
 
 /// The address of a thing: a fixed start and percent-encoded segments.
 pub(crate) fn address(start: &str, segments: &[&str]) -> String {
-    let mut address = start.to_owned();
+    let length = segments.iter().map(|it| 1 + it.len()).sum::<usize>();
+    let mut address = String::with_capacity(start.len() + length);
+    address.push_str(start);
     for segment in segments {
         address.push('/');
         address.extend(utf8_percent_encode(segment, SEGMENT));

@@ -117,20 +117,22 @@ pub(crate) fn form(headers: &HeaderMap, takes_lines: bool) -> Result<Form, Probl
     }
     let given = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok());
     let mut parts = given.unwrap_or_default().split(';').map(str::trim);
-    let essence = parts.next().unwrap_or_default().to_ascii_lowercase();
+    let essence = parts.next().unwrap_or_default();
     let mut charsets = parts.filter_map(|part| part.split_once('='));
     let is_other_charset = charsets.any(|(name, value)| {
         let value = value.trim_matches('"');
         name.eq_ignore_ascii_case("charset") && !value.eq_ignore_ascii_case("utf-8")
     });
-    match essence.as_str() {
-        "application/json" if !is_other_charset => Ok(Form::Json),
-        "application/x-ndjson" if takes_lines && !is_other_charset => Ok(Form::Ndjson),
-        _ if takes_lines => Err(unsupported(
-            "Content-Type",
-            "the body must be application/json or application/x-ndjson",
-        )),
-        _ => Err(unsupported("Content-Type", "the body must be application/json")),
+    let is = |media_type: &str| essence.eq_ignore_ascii_case(media_type) && !is_other_charset;
+    if is("application/json") {
+        Ok(Form::Json)
+    } else if takes_lines && is("application/x-ndjson") {
+        Ok(Form::Ndjson)
+    } else if takes_lines {
+        let both = "the body must be application/json or application/x-ndjson";
+        Err(unsupported("Content-Type", both))
+    } else {
+        Err(unsupported("Content-Type", "the body must be application/json"))
     }
 }
 

@@ -13,6 +13,7 @@ use axum::http::HeaderValue;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on_service};
+use futures_util::FutureExt;
 use hyper::body::Body as _;
 use tower_service::Service;
 
@@ -79,9 +80,13 @@ where
 
     fn call(&mut self, request: Request) -> Self::Future {
         let line = Arc::clone(&self.0);
+        let measuring = RouteMeter::start(request.method());
+        // Here and not in the future: what goes through several futures has a place in each, and
+        // many requests are under way.
+        let (parts, content) = request.into_parts();
+        let begun = line.begin(parts);
         Box::pin(async move {
-            let measuring = RouteMeter::start(request.method());
-            let answered = line.serve(request).await;
+            let answered = line.serve(begun, content).await;
             let answer = answered.unwrap_or_else(IntoResponse::into_response);
             line.meter.stop(&measuring, &answer);
             Ok(answer)
@@ -94,10 +99,17 @@ where
     F: Fn(Ask) -> A,
     A: Future<Output = Answered> + Send + 'static,
 {
-    async fn serve(&self, request: Request) -> Answered {
-        let ask = self.read(request).await?;
+    async fn serve(&self, begun: Result<Box<Ask>, Problem>, content: Body) -> Answered {
+        let mut ask = begun?;
+        if self.body == BodyRule::None {
+            // The connection learns now that nobody reads it.
+            drop(content);
+        } else {
+            self.read_body(content, &mut ask).await?;
+        }
+        ask.correlation = correlation(&ask.headers)?;
         let correlation = ask.correlation.clone();
-        let work = Box::pin((self.run)(ask));
+        let work = Box::pin(self.begin_work(ask));
         let ended = if self.is_command {
             // The client may go; what it has asked for is done whole.
             self.app.tasks.carry(work).await
@@ -115,10 +127,14 @@ where
         Ok(answer)
     }
 
-    /// Reads what was asked: the path, the query and the body, each as the operation takes it.
-    async fn read(&self, request: Request) -> Result<Ask, Problem> {
-        let (mut parts, content) = request.into_parts();
-        let path = if self.has_path { path(&mut parts).await? } else { Vec::new() };
+    /// Takes the whole box: what was asked stands in the work from now on.
+    fn begin_work(&self, ask: Box<Ask>) -> A {
+        (self.run)(*ask)
+    }
+
+    /// Reads what stands before the body: the path and the query, as the operation takes them.
+    fn begin(&self, mut parts: Parts) -> Result<Box<Ask>, Problem> {
+        let path = if self.has_path { path(&mut parts)? } else { Vec::new() };
         let query = query::parse(parts.uri.query().unwrap_or_default())?;
         if let Some((name, _)) =
             query.iter().find(|(name, _)| !self.query_names.contains(&name.as_str()))
@@ -126,7 +142,7 @@ where
             let detail = format!("there is no parameter {name:?} here");
             return Err(Problem::input(name.clone(), detail));
         }
-        let mut ask = Ask {
+        Ok(Box::new(Ask {
             app: Arc::clone(&self.app),
             method: parts.method,
             uri: parts.uri,
@@ -136,12 +152,7 @@ where
             headers: parts.headers,
             form: Form::Json,
             body: Bytes::new(),
-        };
-        if self.body != BodyRule::None {
-            self.read_body(content, &mut ask).await?;
-        }
-        ask.correlation = correlation(&ask.headers)?;
-        Ok(ask)
+        }))
     }
 
     async fn read_body(&self, content: Body, ask: &mut Ask) -> Result<(), Problem> {
@@ -158,8 +169,9 @@ where
     }
 }
 
-async fn path(parts: &mut Parts) -> Result<Vec<(String, String)>, Problem> {
-    let read = RawPathParams::from_request_parts(parts, &()).await;
+fn path(parts: &mut Parts) -> Result<Vec<(String, String)>, Problem> {
+    let read = RawPathParams::from_request_parts(parts, &()).now_or_never();
+    let read = read.expect("the router has read it");
     let read = read.map_err(|_| Problem::input("path", "the path must be UTF-8"))?;
     Ok(read.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
 }

@@ -44,6 +44,19 @@ async fn a_command_goes_on_when_its_client_has_hung_up() {
 }
 
 #[tokio::test]
+async fn a_body_that_nobody_takes_ends_the_connection_with_the_answer() {
+    let mut house = House::asleep(Settings::default(), Limits::default()).await;
+    let mut client = house.client().await;
+    let begun = "DELETE /v1/allocations/o1/l1?sku=LAMP HTTP/1.1\r\nHost: x\r\n\
+        Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n";
+    client.send(begun).await;
+    house.queued(1).await;
+    house.wake();
+    let answer = client.read().await.unwrap();
+    assert_eq!((answer.status, answer.header("connection")), (404, Some("close")));
+}
+
+#[tokio::test]
 async fn half_a_request_does_nothing() {
     let house = House::open().await;
     house.batch("b1", "LAMP", 4).await;
