@@ -32,25 +32,25 @@ pub trait Aggregate:
 
 /// What always holds for an aggregate: what runs first, and what follows from which fact.
 pub(crate) struct Rules<A: Aggregate> {
-    pub(crate) first: Vec<First<A>>,
-    pub(crate) then: Vec<Then<A>>,
+    pub(crate) before_each: Vec<BeforeEach<A>>,
+    pub(crate) on_fact: Vec<OnFact<A>>,
 }
 
 /// Runs before every command on the aggregate, and when a timer wakes it.
-pub(crate) struct First<A: Aggregate> {
+pub(crate) struct BeforeEach<A: Aggregate> {
     pub(crate) records: &'static [&'static str],
-    pub(crate) run: FirstFn<A>,
+    pub(crate) run: BeforeEachFn<A>,
 }
-type FirstFn<A> = Box<dyn Fn(&mut Recorder<A>, Now) + Send + Sync>;
+type BeforeEachFn<A> = Box<dyn Fn(&mut Recorder<A>, Now) + Send + Sync>;
 
 /// Runs after a fact was recorded, in the same unit of work.
-pub(crate) struct Then<A: Aggregate> {
+pub(crate) struct OnFact<A: Aggregate> {
     pub(crate) fact: &'static str,
     pub(crate) records: &'static [&'static str],
-    pub(crate) run: ThenFn<A>,
+    pub(crate) run: OnFactFn<A>,
 }
 /// The number is the fact's place among the recorded.
-pub(crate) type ThenFn<A> = Box<dyn Fn(&mut Recorder<A>, usize, Now) + Send + Sync>;
+pub(crate) type OnFactFn<A> = Box<dyn Fn(&mut Recorder<A>, usize, Now) + Send + Sync>;
 
 /// An aggregate at work: read its state through it, state facts with [`Recorder::record`].
 #[derive(Clone)]
@@ -112,7 +112,7 @@ impl<A: Aggregate> Recorder<A> {
         self.recorded.push(event);
     }
 
-    /// Does now what follows from the facts recorded so far (the table's `then`). The kernel calls
+    /// Does now what follows from the facts recorded so far (the table's `on`). The kernel calls
     /// it after every handler; a handler whose answer tells what followed calls it itself.
     pub fn follow(&mut self) {
         let rules = Arc::clone(&self.rules);
@@ -120,9 +120,9 @@ impl<A: Aggregate> Recorder<A> {
             let index = self.followed;
             self.followed += 1;
             let name = self.recorded[index].name();
-            for then in rules.then.iter().filter(|then| then.fact == name) {
-                let declared = std::mem::replace(&mut self.declared, then.records);
-                (then.run)(self, index, self.now);
+            for follow_up in rules.on_fact.iter().filter(|it| it.fact == name) {
+                let declared = std::mem::replace(&mut self.declared, follow_up.records);
+                (follow_up.run)(self, index, self.now);
                 self.declared = declared;
             }
         }
@@ -133,9 +133,9 @@ impl<A: Aggregate> Recorder<A> {
         debug_assert!(self.recorded.is_empty(), "the command before was drained");
         (self.now, self.followed) = (now, 0);
         let rules = Arc::clone(&self.rules);
-        for first in &rules.first {
-            self.declared = first.records;
-            (first.run)(self, now);
+        for hook in &rules.before_each {
+            self.declared = hook.records;
+            (hook.run)(self, now);
             self.follow();
         }
         self.declared = declared;

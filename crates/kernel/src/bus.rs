@@ -16,12 +16,12 @@ use crate::clock::{Clock, Now};
 use crate::feed::{Feed, PublicRecord};
 use crate::handler::{Handling, JsonReply};
 use crate::ids::Ids;
-use crate::line::{Answerer, Told};
 use crate::log::{Record, StoreError};
 use crate::message::{Command, Meta, Query, Reply};
 use crate::partition::{Limits, Partition, Stores};
 use crate::problem::{Failure, NotDone};
 use crate::reading::Reading;
+use crate::registration::{Answer, Answerer};
 use crate::sending::{Sent, answers, submit};
 use crate::service::Service;
 use crate::task::Item;
@@ -54,9 +54,9 @@ pub(crate) struct Running {
 /// Where a command goes: a line of a service's table.
 #[derive(Clone, Copy)]
 enum Route {
-    Handled { service: usize, line: usize },
-    Conducted { service: usize, line: usize },
-    Read { service: usize, line: usize },
+    Command { service: usize, line: usize },
+    Procedure { service: usize, line: usize },
+    Translation { service: usize, line: usize },
 }
 
 /// The partition of a key. The same key always gives the same one.
@@ -133,15 +133,15 @@ impl Bus {
     ) -> impl Future<Output = Reply<C>> + Send + use<C> {
         self.identify(&mut meta);
         let sent = match self.inner.commands.get(&TypeId::of::<C>()) {
-            Some(&Route::Handled { service, line }) => {
+            Some(&Route::Command { service, line }) => {
                 self.send_handled(service, line, command, meta)
             }
-            Some(&Route::Conducted { service, line }) => {
+            Some(&Route::Procedure { service, line }) => {
                 let bus = self.clone();
                 let conduct = async move { bus.conduct(service, line, command, meta).await };
                 Sent::UnderWay(Box::pin(conduct))
             }
-            Some(Route::Read { .. }) | None => {
+            Some(Route::Translation { .. }) | None => {
                 Sent::ended(Reply::fresh(Err(Failure::NotServed(C::NAME.into()).into())))
             }
         };
@@ -151,7 +151,7 @@ impl Bus {
     /// Sends many commands of one type; they are decided in order (those of one partition), and the
     /// replies come in the same order. Cheaper than one by one.
     pub async fn send_many<C: Command>(&self, commands: Vec<(C, Meta)>) -> Vec<Reply<C>> {
-        let Some(&Route::Handled { service, line }) = self.inner.commands.get(&TypeId::of::<C>())
+        let Some(&Route::Command { service, line }) = self.inner.commands.get(&TypeId::of::<C>())
         else {
             let mut replies = Vec::with_capacity(commands.len());
             for (command, meta) in commands {
@@ -202,14 +202,14 @@ impl Bus {
     ) -> Result<JsonReply, Failure> {
         let services = &self.inner.services;
         let future = match self.inner.by_name.get(name) {
-            Some(&Route::Handled { service, line }) => {
-                (services[service].service.handled[line].dispatch)(self.clone(), json, meta)
+            Some(&Route::Command { service, line }) => {
+                (services[service].service.commands[line].dispatch)(self.clone(), json, meta)
             }
-            Some(&Route::Conducted { service, line }) => {
-                (services[service].service.conducted[line].dispatch)(self.clone(), json, meta)
+            Some(&Route::Procedure { service, line }) => {
+                (services[service].service.procedures[line].dispatch)(self.clone(), json, meta)
             }
-            Some(&Route::Read { service, line }) => {
-                (services[service].service.read[line].dispatch)(self.clone(), json, meta)
+            Some(&Route::Translation { service, line }) => {
+                (services[service].service.translations[line].dispatch)(self.clone(), json, meta)
             }
             None => return Err(Failure::NotServed(name.to_owned())),
         };
@@ -224,12 +224,12 @@ impl Bus {
         let route = self.inner.queries.get(&TypeId::of::<Q>());
         let &(service, line) = route.ok_or_else(|| Failure::NotServed(Q::NAME.into()))?;
         let running = &self.inner.services[service];
-        let answerer = running.service.answered[line].run.downcast_ref::<Box<Answerer<Q>>>();
+        let answerer = running.service.queries[line].run.downcast_ref::<Box<Answerer<Q>>>();
         let answerer = answerer.expect("found by its type");
         let told = answerer(&self.reading(running)?, query)?;
         match told {
-            Told::Now(answer) => Ok(answer),
-            Told::Later(tell) => Ok(tell()?),
+            Answer::Ready(answer) => Ok(answer),
+            Answer::Deferred(tell) => Ok(tell()?),
         }
     }
 
@@ -347,23 +347,23 @@ impl Inner {
     fn draw_routes(&mut self) {
         for (service, running) in self.services.iter().enumerate() {
             let table = &running.service;
-            let handled = table.handled.iter().enumerate();
+            let handled = table.commands.iter().enumerate();
             let handled = handled
-                .map(|(line, it)| (it.command_type, it.command, Route::Handled { service, line }));
-            let conducted = table.conducted.iter().enumerate();
+                .map(|(line, it)| (it.command_type, it.command, Route::Command { service, line }));
+            let conducted = table.procedures.iter().enumerate();
             let conducted = conducted.map(|(line, it)| {
-                (it.command_type, it.command, Route::Conducted { service, line })
+                (it.command_type, it.command, Route::Procedure { service, line })
             });
             for (command_type, name, route) in handled.chain(conducted) {
                 let taken = self.commands.insert(command_type, route);
                 assert!(taken.is_none(), "two lines of the tables take {name}");
                 self.by_name.insert(name, route);
             }
-            for (line, it) in table.read.iter().enumerate() {
-                let taken = self.by_name.insert(it.message, Route::Read { service, line });
+            for (line, it) in table.translations.iter().enumerate() {
+                let taken = self.by_name.insert(it.message, Route::Translation { service, line });
                 assert!(taken.is_none(), "two lines of the tables take {}", it.message);
             }
-            for (line, it) in table.answered.iter().enumerate() {
+            for (line, it) in table.queries.iter().enumerate() {
                 let taken = self.queries.insert(it.query_type, (service, line));
                 assert!(taken.is_none(), "two lines of the tables answer {}", it.query);
             }
@@ -373,7 +373,7 @@ impl Inner {
 
 impl Service {
     pub(crate) fn handling<C: Command>(&self, line: usize) -> Arc<Handling<C>> {
-        let handling = self.handled[line].handling.downcast_ref::<Arc<Handling<C>>>();
+        let handling = self.commands[line].handling.downcast_ref::<Arc<Handling<C>>>();
         Arc::clone(handling.expect("found by its type"))
     }
 }

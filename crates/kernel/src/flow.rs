@@ -36,21 +36,21 @@ impl Service {
         let mut add = |from: &str, verb, by: &str, to: &str| {
             edges.push(Edge { from: from.into(), verb, by: by.into(), to: to.into() });
         };
-        for it in &self.handled {
+        for it in &self.commands {
             it.records.iter().for_each(|event| add(it.command, "handles", it.handler, event));
             if it.records.is_empty() {
                 add(it.command, "handles", it.handler, "");
             }
         }
-        self.conducted.iter().for_each(|it| add(it.command, "conducts", it.procedure, ""));
-        self.read.iter().for_each(|it| add(it.message, "reads", it.by, it.command));
-        for it in &self.thens {
-            it.records.iter().for_each(|event| add(it.fact, "then", it.by, event));
+        self.procedures.iter().for_each(|it| add(it.command, "orchestrates", it.procedure, ""));
+        self.translations.iter().for_each(|it| add(it.message, "translates", it.by, it.command));
+        for it in &self.follow_ups {
+            it.records.iter().for_each(|event| add(it.fact, "on", it.by, event));
         }
         self.reactions.iter().for_each(|it| add(it.event, "reacts", it.by, it.command));
         self.publications.iter().for_each(|it| add(it.fact, "publishes", it.by, it.event));
         self.timers.iter().for_each(|it| add(it.fact, "timer", it.by, ""));
-        self.answered.iter().for_each(|it| add(it.query, "answers", it.by, ""));
+        self.queries.iter().for_each(|it| add(it.query, "answers", it.by, ""));
         for it in &self.views {
             let followed = format!("every event of {}", self.kinds.get(it.kind).name);
             add(&followed, "view", it.name, "");

@@ -74,7 +74,7 @@ impl Kinds {
             version: A::VERSION,
             aggregate: TypeId::of::<A>(),
             event: TypeId::of::<A::Event>(),
-            rules: Arc::new(Rules::<A> { first: Vec::new(), then: Vec::new() }),
+            rules: Arc::new(Rules::<A> { before_each: Vec::new(), on_fact: Vec::new() }),
             checks: Vec::new(),
             checks_after: Vec::new(),
             decode: decode::<A::Event>,

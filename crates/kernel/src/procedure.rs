@@ -8,9 +8,9 @@ use serde_json::value::RawValue;
 
 use crate::bus::Bus;
 use crate::clock::Now;
-use crate::line::Procedure;
 use crate::message::{Command, Meta, Query, Reply, Wire};
 use crate::problem::{Failure, NotDone};
+use crate::registration::Procedure;
 
 impl Bus {
     /// Runs a procedure. Its answer is kept under the idempotency key, as a handler's is; should it
@@ -23,7 +23,7 @@ impl Bus {
         meta: Meta,
     ) -> Reply<C> {
         let running = &self.services()[service];
-        let run = &running.service.conducted[line].run;
+        let run = &running.service.procedures[line].run;
         let run: &Arc<Procedure<C>> = run.downcast_ref().expect("found by its type");
         if let Some(reply) = running.kept(&meta) {
             return reply;

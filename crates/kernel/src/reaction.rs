@@ -27,7 +27,7 @@ impl Bus {
         let mut hearings = Vec::new();
         for listener in hearing {
             for source in self.services() {
-                let wanted = |it: &crate::line::Publication| {
+                let wanted = |it: &crate::registration::Publication| {
                     listener.service.reactions.iter().any(|reaction| reaction.event == it.event)
                 };
                 if source.service.publications.iter().any(wanted) {

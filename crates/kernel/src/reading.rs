@@ -97,7 +97,8 @@ impl Reading<'_> {
     }
 
     fn table<'s, V: View>(&self, shelf: &'s Shelf) -> &'s crate::table::Table<V::Row> {
-        let of_type = |it: &crate::line::Viewed| it.view_type == std::any::TypeId::of::<V>();
+        let of_type =
+            |it: &crate::registration::ViewEntry| it.view_type == std::any::TypeId::of::<V>();
         let place = self.service.views.iter().position(of_type);
         let place =
             place.unwrap_or_else(|| panic!("{} has no view {}", self.service.name, V::NAME));

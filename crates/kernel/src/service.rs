@@ -3,32 +3,32 @@
 use std::any::{TypeId, type_name};
 use std::sync::Arc;
 
-use crate::aggregate::{Aggregate, AnyRecorder, First, Recorder, Then};
+use crate::aggregate::{Aggregate, AnyRecorder, BeforeEach, OnFact, Recorder};
 use crate::clock::Now;
 use crate::envelope::CommittedEvent;
 use crate::handler::{Handling, Locate, dispatch, dispatch_as};
 use crate::kinds::Kinds;
-use crate::line::{
-    AnsweredQuery, Answerer, Conducted, FlowLine, Handled, Later, Procedure, Publication, Reaction,
-    Read, SendFn, Timer, Told, Viewed,
-};
 use crate::log::StoreError;
 use crate::message::{Command, Fact, Key, Message, PublicEvent, Query, Recorded};
 use crate::problem::NotDone;
 use crate::procedure::Caller;
 use crate::reading::Reading;
+use crate::registration::{
+    Answer, Answerer, CommandEntry, DeferredAnswer, FlowEntry, Procedure, ProcedureEntry,
+    Publication, QueryEntry, Reaction, SendFn, Timer, TranslationEntry, ViewEntry,
+};
 use crate::view::{View, Viewing};
 
 /// A service: what it is called and everything it does, line by line.
 pub struct Service {
     pub(crate) name: &'static str,
     pub(crate) kinds: Arc<Kinds>,
-    pub(crate) handled: Vec<Handled>,
-    pub(crate) conducted: Vec<Conducted>,
-    pub(crate) read: Vec<Read>,
-    pub(crate) answered: Vec<AnsweredQuery>,
-    pub(crate) thens: Vec<FlowLine>,
-    pub(crate) views: Vec<Viewed>,
+    pub(crate) commands: Vec<CommandEntry>,
+    pub(crate) procedures: Vec<ProcedureEntry>,
+    pub(crate) translations: Vec<TranslationEntry>,
+    pub(crate) queries: Vec<QueryEntry>,
+    pub(crate) follow_ups: Vec<FlowEntry>,
+    pub(crate) views: Vec<ViewEntry>,
     pub(crate) reactions: Vec<Reaction>,
     pub(crate) publications: Vec<Publication>,
     pub(crate) timers: Vec<Timer>,
@@ -42,11 +42,11 @@ impl Service {
         let service = Self {
             name,
             kinds,
-            handled: Vec::new(),
-            conducted: Vec::new(),
-            read: Vec::new(),
-            answered: Vec::new(),
-            thens: Vec::new(),
+            commands: Vec::new(),
+            procedures: Vec::new(),
+            translations: Vec::new(),
+            queries: Vec::new(),
+            follow_ups: Vec::new(),
             views: Vec::new(),
             reactions: Vec::new(),
             publications: Vec::new(),
@@ -68,14 +68,18 @@ impl Service {
 
     /// What runs before every command on an aggregate, and when a timer wakes it.
     #[must_use]
-    pub fn first<A, F>(mut self, run: F, records: &'static [&'static str]) -> Self
+    pub fn before_each<A, F>(mut self, run: F, records: &'static [&'static str]) -> Self
     where
         A: Aggregate,
         F: Fn(&mut Recorder<A>, Now) + Send + Sync + 'static,
     {
         let by = function_name::<F>();
-        self.thens.push(FlowLine { fact: "(before every command, and when woken)", by, records });
-        self.kinds_mut().rules::<A>().first.push(First { records, run: Box::new(run) });
+        self.follow_ups.push(FlowEntry {
+            fact: "(before every command, and when woken)",
+            by,
+            records,
+        });
+        self.kinds_mut().rules::<A>().before_each.push(BeforeEach { records, run: Box::new(run) });
         self
     }
 
@@ -105,7 +109,7 @@ impl Service {
             }),
             locate: None,
         };
-        self.handled.push(Handled {
+        self.commands.push(CommandEntry {
             command: C::NAME,
             handler: function_name::<F>(),
             records,
@@ -121,13 +125,13 @@ impl Service {
     /// # Panics
     /// When no line before this one handles the command.
     #[must_use]
-    pub fn locates<C, F>(mut self, find: F) -> Self
+    pub fn resolves_key<C, F>(mut self, find: F) -> Self
     where
         C: Command,
         F: Fn(&Reading, &C) -> Result<Result<Key, C::Refusal>, StoreError> + Send + Sync + 'static,
     {
-        let of_command = |it: &&mut Handled| it.command_type == TypeId::of::<C>();
-        let handled = self.handled.iter_mut().find(of_command).expect("handles comes before");
+        let of_command = |it: &&mut CommandEntry| it.command_type == TypeId::of::<C>();
+        let handled = self.commands.iter_mut().find(of_command).expect("handles comes before");
         let handling: &mut Arc<Handling<C>> =
             handled.handling.downcast_mut().expect("found by its type");
         let locate: Box<Locate<C>> = Box::new(find);
@@ -137,7 +141,7 @@ impl Service {
 
     /// A command that takes several commands, one after another, each safe to repeat.
     #[must_use]
-    pub fn conducts<C, F, Fut>(mut self, run: F) -> Self
+    pub fn orchestrates<C, F, Fut>(mut self, run: F) -> Self
     where
         C: Command,
         F: Fn(Caller, C) -> Fut + Send + Sync + 'static,
@@ -145,7 +149,7 @@ impl Service {
     {
         let procedure: Arc<Procedure<C>> =
             Arc::new(move |caller, command| Box::pin(run(caller, command)));
-        self.conducted.push(Conducted {
+        self.procedures.push(ProcedureEntry {
             command: C::NAME,
             procedure: function_name::<F>(),
             command_type: TypeId::of::<C>(),
@@ -157,7 +161,7 @@ impl Service {
 
     /// A message of others becomes a command, whoever handles that.
     #[must_use]
-    pub fn reads<M, C, F>(mut self, run: F) -> Self
+    pub fn translates<M, C, F>(mut self, run: F) -> Self
     where
         M: Message,
         C: Command,
@@ -165,7 +169,7 @@ impl Service {
     {
         let (message, command, by) = (M::NAME, C::NAME, function_name::<F>());
         let dispatch = dispatch_as::<C, M>(M::NAME, run);
-        self.read.push(Read { message, by, command, dispatch });
+        self.translations.push(TranslationEntry { message, by, command, dispatch });
         self
     }
 
@@ -176,49 +180,49 @@ impl Service {
         Q: Query,
         F: Fn(&Reading, Q) -> Result<Q::Answer, StoreError> + Send + Sync + 'static,
     {
-        let run = move |reading: &Reading, query| run(reading, query).map(Told::Now);
+        let run = move |reading: &Reading, query| run(reading, query).map(Answer::Ready);
         self.answers_by::<Q>(function_name::<F>(), Box::new(run))
     }
 
     /// A question is answered from the past of aggregates: what is found at this moment says how to
     /// tell it, which may take long and holds nobody up.
     #[must_use]
-    pub fn recounts<Q, F>(self, run: F) -> Self
+    pub fn answers_from_history<Q, F>(self, run: F) -> Self
     where
         Q: Query,
-        F: Fn(&Reading, Q) -> Result<Later<Q::Answer>, StoreError> + Send + Sync + 'static,
+        F: Fn(&Reading, Q) -> Result<DeferredAnswer<Q::Answer>, StoreError> + Send + Sync + 'static,
     {
-        let run = move |reading: &Reading, query| run(reading, query).map(Told::Later);
+        let run = move |reading: &Reading, query| run(reading, query).map(Answer::Deferred);
         self.answers_by::<Q>(function_name::<F>(), Box::new(run))
     }
 
     fn answers_by<Q: Query>(mut self, by: &'static str, run: Box<Answerer<Q>>) -> Self {
         let (query, query_type) = (Q::NAME, TypeId::of::<Q>());
-        self.answered.push(AnsweredQuery { query, by, query_type, run: Box::new(run) });
+        self.queries.push(QueryEntry { query, by, query_type, run: Box::new(run) });
         self
     }
 
     /// What follows from a fact in the same unit of work.
     #[must_use]
-    pub fn then<A, T, F>(mut self, run: F, records: &'static [&'static str]) -> Self
+    pub fn on<A, T, F>(mut self, run: F, records: &'static [&'static str]) -> Self
     where
         A: Aggregate,
         T: Fact<Of = A::Event>,
         F: Fn(&mut Recorder<A>, &T, Now) + Send + Sync + 'static,
     {
-        self.thens.push(FlowLine { fact: T::NAME, by: function_name::<F>(), records });
+        self.follow_ups.push(FlowEntry { fact: T::NAME, by: function_name::<F>(), records });
         let run = move |recorder: &mut Recorder<A>, index: usize, now| {
             let fact = T::of(&recorder.recorded()[index]).cloned();
             run(recorder, &fact.expect("chosen by its name"), now);
         };
-        let then = Then { fact: T::NAME, records, run: Box::new(run) };
-        self.kinds_mut().rules::<A>().then.push(then);
+        let follow_up = OnFact { fact: T::NAME, records, run: Box::new(run) };
+        self.kinds_mut().rules::<A>().on_fact.push(follow_up);
         self
     }
 
     /// What always holds for an aggregate between two commands; `verify` checks it.
     #[must_use]
-    pub fn keeps<A: Aggregate>(
+    pub fn invariant<A: Aggregate>(
         mut self,
         check: impl Fn(&A) -> Result<(), String> + Send + Sync + 'static,
     ) -> Self {
@@ -227,9 +231,9 @@ impl Service {
     }
 
     /// What must hold of what a fact is about, once the command that recorded it is through; unlike
-    /// what `keeps` checks it must not cost more as the aggregate grows.
+    /// what `invariant` checks it must not cost more as the aggregate grows.
     #[must_use]
-    pub fn keeps_after<A: Aggregate>(
+    pub fn invariant_after<A: Aggregate>(
         mut self,
         check: impl Fn(&A, &A::Event) -> Result<(), String> + Send + Sync + 'static,
     ) -> Self {
@@ -237,7 +241,7 @@ impl Service {
         self
     }
 
-    /// A fact after which the aggregate is looked at again (`first` runs) at the moment returned.
+    /// A fact after which the aggregate is looked at again (`before_each` runs) at the moment returned.
     #[must_use]
     pub fn timer<T, F>(mut self, due: F) -> Self
     where
@@ -256,7 +260,7 @@ impl Service {
         let kind = self.kinds.index_of_event::<V::Event>();
         let (name, version, view_type) = (V::NAME, V::VERSION, TypeId::of::<V>());
         let open = Viewing::<V>::boxed;
-        self.views.push(Viewed { name, version, kind, view_type, open });
+        self.views.push(ViewEntry { name, version, kind, view_type, open });
         self
     }
 

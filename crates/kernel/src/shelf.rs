@@ -70,7 +70,7 @@ impl Shelf {
     ) -> Self {
         let (kinds, rows, after) =
             (Arc::clone(&service.kinds), Arc::clone(disk), limits.snapshot_events);
-        let open = |it: &crate::line::Viewed| (it.open)(it.kind, Arc::clone(disk));
+        let open = |it: &crate::registration::ViewEntry| (it.open)(it.kind, Arc::clone(disk));
         Self {
             views: service.views.iter().map(open).collect(),
             streams: Arc::new(RwLock::new(Streams::new(kinds, rows, after, settled))),

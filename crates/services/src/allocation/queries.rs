@@ -7,7 +7,7 @@ use earmark_contracts::allocation::{
     StockLevel,
 };
 use earmark_contracts::values::{BatchReference, Day, LineId, OrderId, Sku};
-use earmark_kernel::{Event, Key, Later, Past, Reading, StoreError};
+use earmark_kernel::{DeferredAnswer, Event, Key, Past, Reading, StoreError};
 use std::collections::BTreeMap;
 
 use super::events::LineKey;
@@ -125,7 +125,7 @@ pub(super) fn get_lines(reading: &Reading, query: GetLines) -> Result<Vec<LineSt
 pub(super) fn explain_line(
     reading: &Reading,
     query: ExplainLine,
-) -> Result<Later<Result<ExplainedLine, LineRefused>>, StoreError> {
+) -> Result<DeferredAnswer<Result<ExplainedLine, LineRefused>>, StoreError> {
     let found = one_line(reading, &query.order_id, &query.line_id, query.sku.as_ref())?;
     let found = match found {
         Ok(found) => found,
@@ -219,7 +219,7 @@ pub(super) fn get_stock(
 pub(super) fn stock_history(
     reading: &Reading,
     query: StockHistory,
-) -> Result<Later<Option<Vec<StockHappening>>>, StoreError> {
+) -> Result<DeferredAnswer<Option<Vec<StockHappening>>>, StoreError> {
     let past = reading.past::<Stock>(&query.sku.0);
     Ok(Box::new(move || happenings(&past, &query)))
 }

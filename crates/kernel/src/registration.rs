@@ -17,7 +17,7 @@ use crate::rows::RowStore;
 use crate::view::AnyView;
 
 /// A handler in the table.
-pub(crate) struct Handled {
+pub(crate) struct CommandEntry {
     pub(crate) command: &'static str,
     pub(crate) handler: &'static str,
     pub(crate) records: &'static [&'static str],
@@ -28,7 +28,7 @@ pub(crate) struct Handled {
 }
 
 /// A procedure in the table: a command that takes several commands.
-pub(crate) struct Conducted {
+pub(crate) struct ProcedureEntry {
     pub(crate) command: &'static str,
     pub(crate) procedure: &'static str,
     pub(crate) command_type: TypeId,
@@ -38,7 +38,7 @@ pub(crate) struct Conducted {
 }
 
 /// A message of others in the table: it becomes a command.
-pub(crate) struct Read {
+pub(crate) struct TranslationEntry {
     pub(crate) message: &'static str,
     pub(crate) by: &'static str,
     pub(crate) command: &'static str,
@@ -52,7 +52,7 @@ pub(crate) type Procedure<C> = dyn Fn(Caller, C) -> BusFuture<Ended<C>> + Send +
 type Ended<C> = Result<<C as Command>::Answer, NotDone<<C as Command>::Refusal>>;
 
 /// A query in the table.
-pub(crate) struct AnsweredQuery {
+pub(crate) struct QueryEntry {
     pub(crate) query: &'static str,
     pub(crate) by: &'static str,
     pub(crate) query_type: TypeId,
@@ -62,26 +62,26 @@ pub(crate) struct AnsweredQuery {
 
 /// How a query is answered.
 pub(crate) type Answerer<Q> =
-    dyn Fn(&Reading, Q) -> Result<Told<<Q as Query>::Answer>, StoreError> + Send + Sync;
+    dyn Fn(&Reading, Q) -> Result<Answer<<Q as Query>::Answer>, StoreError> + Send + Sync;
 
 /// What takes long to tell, told when nothing is held any more.
-pub type Later<T> = Box<dyn FnOnce() -> Result<T, StoreError> + Send>;
+pub type DeferredAnswer<T> = Box<dyn FnOnce() -> Result<T, StoreError> + Send>;
 
 /// An answer, or how to come by it.
-pub(crate) enum Told<T> {
-    Now(T),
-    Later(Later<T>),
+pub(crate) enum Answer<T> {
+    Ready(T),
+    Deferred(DeferredAnswer<T>),
 }
 
 /// What follows from a fact, for the flow map.
-pub(crate) struct FlowLine {
+pub(crate) struct FlowEntry {
     pub(crate) fact: &'static str,
     pub(crate) by: &'static str,
     pub(crate) records: &'static [&'static str],
 }
 
 /// A view in the table.
-pub(crate) struct Viewed {
+pub(crate) struct ViewEntry {
     pub(crate) name: &'static str,
     pub(crate) version: u32,
     pub(crate) kind: KindIndex,
