@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::clock::Now;
+use crate::clock::UnixMillis;
 use crate::message::{Event, Key};
 
 /// More events than this from one command is a handler that runs in circles.
@@ -41,7 +41,7 @@ pub(crate) struct BeforeEach<A: Aggregate> {
     pub(crate) records: &'static [&'static str],
     pub(crate) run: BeforeEachFn<A>,
 }
-type BeforeEachFn<A> = Box<dyn Fn(&mut Recorder<A>, Now) + Send + Sync>;
+type BeforeEachFn<A> = Box<dyn Fn(&mut Recorder<A>, UnixMillis) + Send + Sync>;
 
 /// Runs after a fact was recorded, in the same unit of work.
 pub(crate) struct OnFact<A: Aggregate> {
@@ -50,7 +50,7 @@ pub(crate) struct OnFact<A: Aggregate> {
     pub(crate) run: OnFactFn<A>,
 }
 /// The number is the fact's place among the recorded.
-pub(crate) type OnFactFn<A> = Box<dyn Fn(&mut Recorder<A>, usize, Now) + Send + Sync>;
+pub(crate) type OnFactFn<A> = Box<dyn Fn(&mut Recorder<A>, usize, UnixMillis) + Send + Sync>;
 
 /// An aggregate at work: read its state through it, state facts with [`Recorder::record`].
 #[derive(Clone)]
@@ -58,7 +58,7 @@ pub struct Recorder<A: Aggregate> {
     key: Key,
     state: A,
     version: u64,
-    now: Now,
+    now: UnixMillis,
     recorded: Vec<A::Event>,
     followed: usize,
     declared: &'static [&'static str],
@@ -75,7 +75,7 @@ impl<A: Aggregate> Deref for Recorder<A> {
 impl<A: Aggregate> Recorder<A> {
     pub(crate) fn restore(key: Key, state: A, version: u64, rules: Arc<Rules<A>>) -> Self {
         let (recorded, followed) = (Vec::new(), 0);
-        Self { key, state, version, now: Now(0), recorded, followed, declared: &[], rules }
+        Self { key, state, version, now: UnixMillis(0), recorded, followed, declared: &[], rules }
     }
 
     /// The aggregate's key.
@@ -129,7 +129,7 @@ impl<A: Aggregate> Recorder<A> {
     }
 
     /// Makes ready for a command: runs what always comes first.
-    pub(crate) fn begin(&mut self, now: Now, declared: &'static [&'static str]) {
+    pub(crate) fn begin(&mut self, now: UnixMillis, declared: &'static [&'static str]) {
         debug_assert!(self.recorded.is_empty(), "the command before was drained");
         (self.now, self.followed) = (now, 0);
         let rules = Arc::clone(&self.rules);
@@ -156,7 +156,7 @@ pub(crate) trait AnyRecorder: Send {
     /// Changes the state as an event from the log says.
     fn fold_any(&mut self, event: &(dyn Any + Send + Sync));
     /// Runs only what always comes first.
-    fn wake(&mut self, now: Now);
+    fn wake(&mut self, now: UnixMillis);
     fn version(&self) -> u64;
     /// The version and the state as JSON.
     fn snapshot(&self) -> Result<(u64, String), serde_json::Error>;
@@ -198,7 +198,7 @@ impl<A: Aggregate> AnyRecorder for Recorder<A> {
         let event = event.downcast_ref().expect("a stream holds one kind of event");
         self.fold(event);
     }
-    fn wake(&mut self, now: Now) {
+    fn wake(&mut self, now: UnixMillis) {
         self.begin(now, &[]);
     }
     fn version(&self) -> u64 {

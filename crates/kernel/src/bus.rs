@@ -12,7 +12,7 @@ use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::board::Board;
-use crate::clock::{Clock, Now};
+use crate::clock::{Clock, UnixMillis};
 use crate::feed::{Feed, PublicRecord};
 use crate::handler::{Handling, JsonReply};
 use crate::ids::Ids;
@@ -296,7 +296,7 @@ impl Bus {
 
     /// The present moment, by the clock of this bus.
     #[must_use]
-    pub fn now(&self) -> Now {
+    pub fn now(&self) -> UnixMillis {
         self.inner.clock.now()
     }
 

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 #[serde(transparent)]
-pub struct Now(pub i64);
+pub struct UnixMillis(pub i64);
 
-impl Now {
+impl UnixMillis {
     /// The moment `ms` milliseconds later; the end of time when that cannot be said.
     #[must_use]
     pub fn plus_ms(self, ms: i64) -> Self {
@@ -28,7 +28,7 @@ impl Now {
 /// Where the time comes from.
 pub trait Clock: Send + Sync {
     /// The present moment.
-    fn now(&self) -> Now;
+    fn now(&self) -> UnixMillis;
 }
 
 /// The machine's clock.
@@ -37,10 +37,10 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the seam through which time comes in")]
-    fn now(&self) -> Now {
+    fn now(&self) -> UnixMillis {
         let since_epoch =
             std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        Now(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
+        UnixMillis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
     }
 }
 
@@ -51,19 +51,19 @@ pub struct VirtualClock(AtomicI64);
 impl VirtualClock {
     /// A clock that shows `now`.
     #[must_use]
-    pub fn at(now: Now) -> Self {
+    pub fn at(now: UnixMillis) -> Self {
         Self(AtomicI64::new(now.0))
     }
 
     /// Sets the clock; it never goes back.
-    pub fn set(&self, now: Now) {
+    pub fn set(&self, now: UnixMillis) {
         self.0.fetch_max(now.0, Ordering::SeqCst);
     }
 }
 
 impl Clock for VirtualClock {
-    fn now(&self) -> Now {
-        Now(self.0.load(Ordering::SeqCst))
+    fn now(&self) -> UnixMillis {
+        UnixMillis(self.0.load(Ordering::SeqCst))
     }
 }
 

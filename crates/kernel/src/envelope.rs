@@ -8,7 +8,7 @@ use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::aggregate::EventBox;
-use crate::clock::Now;
+use crate::clock::UnixMillis;
 use crate::kinds::{KindIndex, Kinds};
 use crate::log::{Record, StoreError};
 use crate::message::{Key, Meta};
@@ -24,7 +24,7 @@ pub(crate) struct CommittedEvent {
     pub(crate) kind: KindIndex,
     pub(crate) key: Key,
     pub(crate) name: &'static str,
-    pub(crate) at: Now,
+    pub(crate) at: UnixMillis,
     pub(crate) causation: Uuid,
     pub(crate) event: EventBox,
     /// Where its envelope stands in the record's text.
@@ -79,7 +79,7 @@ impl Committed {
                 kind,
                 key: Key::from(envelope.key.as_ref()),
                 name,
-                at: Now(envelope.at.unwrap_or(record.at_ms)),
+                at: UnixMillis(envelope.at.unwrap_or(record.at_ms)),
                 causation: envelope.causation,
                 event,
                 span: from..from + raw.get().len(),
@@ -122,7 +122,7 @@ const ROOM_EVENTS_MAX: usize = 16_384;
 /// A group in the making: the text of its record, and its events. What it grows into serves one
 /// group after another; a record gets memory of just its size.
 pub(crate) struct Group {
-    pub(crate) at: Now,
+    pub(crate) at: UnixMillis,
     text: Vec<u8>,
     pub(crate) events: Vec<CommittedEvent>,
 }
@@ -133,11 +133,11 @@ pub(crate) struct Author<'a> {
     pub(crate) of: &'static str,
     pub(crate) key: &'a Key,
     pub(crate) meta: &'a Meta,
-    pub(crate) at: Now,
+    pub(crate) at: UnixMillis,
 }
 
 impl Group {
-    pub(crate) fn begin(at: Now) -> Self {
+    pub(crate) fn begin(at: UnixMillis) -> Self {
         Self { at, text: Vec::new(), events: Vec::new() }
     }
 
@@ -171,7 +171,12 @@ impl Group {
 }
 
 /// Writes `{"type":…,"data":…,"of":…,"key":…,"causation":…}`.
-fn write_envelope(text: &mut Vec<u8>, author: &Author<'_>, event: &EventBox, record_at: Now) {
+fn write_envelope(
+    text: &mut Vec<u8>,
+    author: &Author<'_>,
+    event: &EventBox,
+    record_at: UnixMillis,
+) {
     let serialized = "events are plain data, which always serializes";
     event.write_json(text).expect(serialized);
     assert_eq!(text.pop(), Some(b'}'), "an event serializes as an object");

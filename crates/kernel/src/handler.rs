@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 
 use crate::aggregate::AnyRecorder;
 use crate::bus::{Bus, BusFuture};
-use crate::clock::Now;
+use crate::clock::UnixMillis;
 use crate::kinds::KindIndex;
 use crate::log::StoreError;
 use crate::message::{Command, Key, Meta, Wire};
@@ -20,7 +20,7 @@ pub(crate) struct Handling<C: Command> {
 }
 
 /// Runs what comes first, the handler, and what follows.
-pub(crate) type Run<C> = dyn Fn(&mut dyn AnyRecorder, C, Now) -> Decided<C> + Send + Sync;
+pub(crate) type Run<C> = dyn Fn(&mut dyn AnyRecorder, C, UnixMillis) -> Decided<C> + Send + Sync;
 
 /// What a handler returns.
 type Decided<C> = Result<<C as Command>::Answer, <C as Command>::Refusal>;

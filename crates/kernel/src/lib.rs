@@ -59,7 +59,7 @@ pub use aggregate::{Aggregate, Recorder};
 pub use board::{RelayPhase, RelayStatus};
 pub use bus::{Bus, Opening};
 pub use carrier::{Carrier, Carrying, NotCarried, Place, Source};
-pub use clock::Now;
+pub use clock::UnixMillis;
 pub use feed::PublicRecord;
 pub use flow::{Edge, Flow};
 pub use handler::{JsonReply, RefusedJson};

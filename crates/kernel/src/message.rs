@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::clock::Now;
+use crate::clock::UnixMillis;
 use crate::problem::NotDone;
 
 /// The key of an aggregate, a row or an idempotency record.
@@ -77,7 +77,7 @@ pub struct Recorded<'a, E> {
     /// Its sequence number in its partition.
     pub seq: u64,
     /// When it was decided.
-    pub at: Now,
+    pub at: UnixMillis,
     /// The key of its aggregate.
     pub key: &'a str,
     /// The id of the command that caused it.
@@ -98,7 +98,7 @@ pub struct Meta {
     /// Run the handler, tell what it would record, and keep nothing.
     pub dry_run: bool,
     /// The moment to decide by, instead of the clock's: for replays of what happened long ago.
-    pub at: Option<Now>,
+    pub at: Option<UnixMillis>,
 }
 
 /// An idempotency key together with what it was used for.

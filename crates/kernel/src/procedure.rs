@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::value::RawValue;
 
 use crate::bus::Bus;
-use crate::clock::Now;
+use crate::clock::UnixMillis;
 use crate::message::{Command, Meta, Query, Reply, Wire};
 use crate::problem::{Failure, NotDone};
 use crate::registration::Procedure;
@@ -145,7 +145,7 @@ impl Caller {
 
     /// The moment to decide by.
     #[must_use]
-    pub fn now(&self) -> Now {
+    pub fn now(&self) -> UnixMillis {
         self.meta.at.unwrap_or_else(|| self.bus.now())
     }
 }

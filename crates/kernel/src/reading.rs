@@ -6,7 +6,7 @@ use std::sync::RwLockReadGuard;
 use uuid::Uuid;
 
 use crate::aggregate::{Aggregate, Recorder};
-use crate::clock::Now;
+use crate::clock::UnixMillis;
 use crate::log::StoreError;
 use crate::message::Key;
 use crate::service::Service;
@@ -18,7 +18,7 @@ use crate::view::{View, Viewing};
 pub struct Reading<'a> {
     pub(crate) service: &'a Service,
     pub(crate) shelves: Vec<RwLockReadGuard<'a, Shelf>>,
-    pub(crate) now: Now,
+    pub(crate) now: UnixMillis,
 }
 
 /// One event of an aggregate's history.
@@ -27,7 +27,7 @@ pub struct Happened<E> {
     /// Its sequence number in its partition.
     pub seq: u64,
     /// When it was decided.
-    pub at: Now,
+    pub at: UnixMillis,
     /// The id of the command that caused it.
     pub causation: Uuid,
     /// What happened.
@@ -37,7 +37,7 @@ pub struct Happened<E> {
 impl Reading<'_> {
     /// The moment the question arrived.
     #[must_use]
-    pub fn now(&self) -> Now {
+    pub fn now(&self) -> UnixMillis {
         self.now
     }
 

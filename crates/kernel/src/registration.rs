@@ -4,7 +4,7 @@ use std::any::{Any, TypeId};
 use std::sync::Arc;
 
 use crate::bus::{Bus, BusFuture};
-use crate::clock::Now;
+use crate::clock::UnixMillis;
 use crate::envelope::CommittedEvent;
 use crate::handler::Dispatch;
 use crate::kinds::KindIndex;
@@ -120,4 +120,4 @@ pub(crate) struct Timer {
     pub(crate) due: DueFn,
 }
 
-type DueFn = Box<dyn Fn(&CommittedEvent) -> Option<Now> + Send + Sync>;
+type DueFn = Box<dyn Fn(&CommittedEvent) -> Option<UnixMillis> + Send + Sync>;

@@ -4,7 +4,7 @@ use std::any::{TypeId, type_name};
 use std::sync::Arc;
 
 use crate::aggregate::{Aggregate, AnyRecorder, BeforeEach, OnFact, Recorder};
-use crate::clock::Now;
+use crate::clock::UnixMillis;
 use crate::envelope::CommittedEvent;
 use crate::handler::{Handling, Locate, dispatch, dispatch_as};
 use crate::kinds::Kinds;
@@ -71,7 +71,7 @@ impl Service {
     pub fn before_each<A, F>(mut self, run: F, records: &'static [&'static str]) -> Self
     where
         A: Aggregate,
-        F: Fn(&mut Recorder<A>, Now) + Send + Sync + 'static,
+        F: Fn(&mut Recorder<A>, UnixMillis) + Send + Sync + 'static,
     {
         let by = function_name::<F>();
         self.follow_ups.push(FlowEntry {
@@ -89,7 +89,10 @@ impl Service {
     where
         A: Aggregate,
         C: Command,
-        F: Fn(&mut Recorder<A>, C, Now) -> Result<C::Answer, C::Refusal> + Send + Sync + 'static,
+        F: Fn(&mut Recorder<A>, C, UnixMillis) -> Result<C::Answer, C::Refusal>
+            + Send
+            + Sync
+            + 'static,
     {
         let kind = self.kinds.index_of::<A>();
         let of = A::NAME;
@@ -208,7 +211,7 @@ impl Service {
     where
         A: Aggregate,
         T: Fact<Of = A::Event>,
-        F: Fn(&mut Recorder<A>, &T, Now) + Send + Sync + 'static,
+        F: Fn(&mut Recorder<A>, &T, UnixMillis) + Send + Sync + 'static,
     {
         self.follow_ups.push(FlowEntry { fact: T::NAME, by: function_name::<F>(), records });
         let run = move |recorder: &mut Recorder<A>, index: usize, now| {
@@ -246,7 +249,7 @@ impl Service {
     pub fn timer<T, F>(mut self, due: F) -> Self
     where
         T: Fact,
-        F: Fn(&T) -> Option<Now> + Send + Sync + 'static,
+        F: Fn(&T) -> Option<UnixMillis> + Send + Sync + 'static,
     {
         let by = function_name::<F>();
         let due = Box::new(move |it: &CommittedEvent| due(fact::<T>(it)?));

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::aggregate::AnyRecorder;
-use crate::clock::Now;
+use crate::clock::UnixMillis;
 use crate::envelope::{Committed, Envelope};
 use crate::kinds::{KindIndex, Kinds};
 use crate::log::StoreError;
@@ -75,7 +75,7 @@ pub(crate) struct Loaded {
 /// One event of a stream, as JSON.
 pub(crate) struct StreamEvent {
     pub(crate) seq: u64,
-    pub(crate) at: Now,
+    pub(crate) at: UnixMillis,
     pub(crate) envelope: String,
 }
 
@@ -240,7 +240,7 @@ impl Stream {
         self.each_stored(after, |it| {
             if events.len() < limit {
                 let envelope = it.event.get().to_owned();
-                events.push(StreamEvent { seq: it.seq, at: Now(it.at), envelope });
+                events.push(StreamEvent { seq: it.seq, at: UnixMillis(it.at), envelope });
             }
             Ok(events.len() < limit)
         })?;

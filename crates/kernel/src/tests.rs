@@ -12,7 +12,7 @@ mod tally;
 use std::sync::Arc;
 
 use crate::bus::{Bus, Opening};
-use crate::clock::{Now, VirtualClock};
+use crate::clock::{UnixMillis, VirtualClock};
 use crate::ids::SeededIds;
 use crate::message::{Command, Meta, Reply};
 use crate::partition::{Limits, Stores};
@@ -36,7 +36,7 @@ impl World {
     }
 
     pub(crate) fn on(services: Vec<Service>, disks: Vec<Disk>, limits: Limits) -> Self {
-        let clock = Arc::new(VirtualClock::at(Now(1_000)));
+        let clock = Arc::new(VirtualClock::at(UnixMillis(1_000)));
         let opening = |(service, disk): (Service, &Disk)| Opening {
             service,
             stores: vec![Stores { log: Arc::new(disk.clone()), rows: Arc::new(disk.clone()) }],

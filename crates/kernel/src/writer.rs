@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 use serde_json::value::RawValue;
 
 use crate::aggregate::AnyRecorder;
-use crate::clock::{Clock, Now, Stopwatch};
+use crate::clock::{Clock, Stopwatch, UnixMillis};
 use crate::envelope::{Author, Committed, Group};
 use crate::handler::Handling;
 use crate::kernel_event::{Answered, KERNEL, KernelEvent, Parked};
@@ -72,7 +72,7 @@ impl Writer {
     ) -> Result<Self, StoreError> {
         let head = log.head()?;
         let last = log.read_after(head.saturating_sub(1), 1)?;
-        let at = last.last().map_or(Now(i64::MIN), |record| Now(record.at_ms));
+        let at = last.last().map_or(UnixMillis(i64::MIN), |record| UnixMillis(record.at_ms));
         let cache = Cache::new(service.name, Arc::clone(&follower), cache_max);
         Ok(Self {
             service,
@@ -190,7 +190,7 @@ impl Writer {
         handling: &Handling<C>,
         id: &Id,
         command: &C,
-        now: Now,
+        now: UnixMillis,
     ) -> Result<Reply<C>, Failure> {
         let mut copy = self.cache.load(id, &self.group)?.copy();
         let decided = catch(|| (handling.run)(copy.as_mut(), command.clone(), now));

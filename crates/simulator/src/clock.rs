@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use earmark_kernel::Now;
+use earmark_kernel::UnixMillis;
 use earmark_kernel::clock::Clock;
 
 /// Noon of 2 January 2011.
@@ -29,8 +29,8 @@ impl WorldClock {
     }
 
     /// The latest moment this clock ever showed.
-    pub(crate) fn latest(&self) -> Now {
-        Now(self.latest_ms.load(Ordering::SeqCst))
+    pub(crate) fn latest(&self) -> UnixMillis {
+        UnixMillis(self.latest_ms.load(Ordering::SeqCst))
     }
 
     /// Shows the latest moment again: somebody has set the clock right.
@@ -40,7 +40,7 @@ impl WorldClock {
 }
 
 impl Clock for WorldClock {
-    fn now(&self) -> Now {
-        Now(self.now_ms.load(Ordering::SeqCst))
+    fn now(&self) -> UnixMillis {
+        UnixMillis(self.now_ms.load(Ordering::SeqCst))
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use earmark_contracts::allocation::LineAllocated;
-use earmark_kernel::{Aggregate, Command, Event, Now, Recorder, Service};
+use earmark_kernel::{Aggregate, Command, Event, Recorder, Service, UnixMillis};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -78,7 +78,7 @@ impl Command for Note {
 /// The service, whose handler breaks as its fuse says.
 pub(crate) fn service(fuse: &Arc<Fuse>) -> Service {
     let fuse = Arc::clone(fuse);
-    let note = move |tally: &mut Recorder<Tally>, Note(heard): Note, _: Now| {
+    let note = move |tally: &mut Recorder<Tally>, Note(heard): Note, _: UnixMillis| {
         fuse.check(&heard);
         tally.record(TallyEvent::Noted(heard));
         Ok(tally.count)

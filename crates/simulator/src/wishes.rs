@@ -2,7 +2,7 @@
 //! and then something that nobody should ask for.
 
 use earmark_contracts::values::Day;
-use earmark_kernel::Now;
+use earmark_kernel::UnixMillis;
 use serde_json::{Value, json};
 
 use crate::clock::{DAY_MS, NOON};
@@ -74,12 +74,12 @@ impl Wisher {
     }
 
     /// Something to ask for at `now`, often about what there is.
-    pub(crate) fn wish(&mut self, now: Now, stock: &StockModel) -> Wish {
+    pub(crate) fn wish(&mut self, now: UnixMillis, stock: &StockModel) -> Wish {
         self.known = None;
         if !stock.lines.is_empty() && self.dice.chance(75) {
             self.known = stock.lines.keys().nth(self.dice.place(stock.lines.len())).cloned();
         }
-        type Compose = fn(&mut Wisher, Now) -> (&'static str, Value);
+        type Compose = fn(&mut Wisher, UnixMillis) -> (&'static str, Value);
         let compose = self.dice.weighted::<Compose>(&[
             (12, Self::create_batch),
             (34, Self::allocate),
@@ -116,7 +116,7 @@ impl Wisher {
         format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
     }
 
-    fn create_batch(&mut self, now: Now) -> (&'static str, Value) {
+    fn create_batch(&mut self, now: UnixMillis) -> (&'static str, Value) {
         let mut body = json!({
             "reference": self.reference(),
             "sku": self.sku(),
@@ -131,7 +131,7 @@ impl Wisher {
         ("allocation.create_batch", body)
     }
 
-    fn change_batch(&mut self, now: Now) -> (&'static str, Value) {
+    fn change_batch(&mut self, now: UnixMillis) -> (&'static str, Value) {
         let mut body = json!({ "reference": self.reference(), "reason": "counted again" });
         if self.dice.chance(65) {
             body["quantity"] = json!(self.quantity(45) - 1);
@@ -146,11 +146,11 @@ impl Wisher {
         ("allocation.change_batch", body)
     }
 
-    fn close_batch(&mut self, _: Now) -> (&'static str, Value) {
+    fn close_batch(&mut self, _: UnixMillis) -> (&'static str, Value) {
         ("allocation.close_batch", json!({ "reference": self.reference(), "reason": "damaged" }))
     }
 
-    fn allocate(&mut self, now: Now) -> (&'static str, Value) {
+    fn allocate(&mut self, now: UnixMillis) -> (&'static str, Value) {
         let mut body = json!({
             "order_id": self.any_order(),
             "sku": self.sku(),
@@ -171,13 +171,13 @@ impl Wisher {
         ("allocation.allocate", body)
     }
 
-    fn deallocate(&mut self, _: Now) -> (&'static str, Value) {
+    fn deallocate(&mut self, _: UnixMillis) -> (&'static str, Value) {
         let mut body = self.some_line();
         body["reason"] = json!("no longer wanted");
         ("allocation.deallocate", body)
     }
 
-    fn hold(&mut self, _: Now) -> (&'static str, Value) {
+    fn hold(&mut self, _: UnixMillis) -> (&'static str, Value) {
         let count = 1 + self.dice.below(3);
         let lines = (0..count).map(
             |_| json!({ "line_id": self.line(), "sku": self.sku(), "quantity": self.quantity(12) }),
@@ -190,15 +190,15 @@ impl Wisher {
         ("allocation.hold", json!({ "order_id": self.order(), "lines": lines, "ttl_s": ttl_s }))
     }
 
-    fn confirm_hold(&mut self, _: Now) -> (&'static str, Value) {
+    fn confirm_hold(&mut self, _: UnixMillis) -> (&'static str, Value) {
         ("allocation.confirm_hold", json!({ "order_id": self.order() }))
     }
 
-    fn release_hold(&mut self, _: Now) -> (&'static str, Value) {
+    fn release_hold(&mut self, _: UnixMillis) -> (&'static str, Value) {
         ("allocation.release_hold", json!({ "order_id": self.order() }))
     }
 
-    fn ship(&mut self, _: Now) -> (&'static str, Value) {
+    fn ship(&mut self, _: UnixMillis) -> (&'static str, Value) {
         let mut body = self.some_line();
         if self.dice.chance(40) {
             body["quantity"] = json!(self.quantity(6));
@@ -206,7 +206,7 @@ impl Wisher {
         ("allocation.ship", body)
     }
 
-    fn take_back(&mut self, _: Now) -> (&'static str, Value) {
+    fn take_back(&mut self, _: UnixMillis) -> (&'static str, Value) {
         let disposition = *self.dice.pick(&["restock", "write_off"]);
         let mut body = self.some_line();
         body["quantity"] = json!(self.quantity(4));
@@ -267,9 +267,9 @@ impl Wisher {
     }
 
     /// A day between a week ago and a month from now.
-    fn day(&mut self, now: Now) -> Value {
+    fn day(&mut self, now: UnixMillis) -> Value {
         let days = i64::try_from(self.dice.below(38)).unwrap_or(0) - 7;
         let now = now.0.max(NOON);
-        json!(Day::of(Now(now + days * DAY_MS)).to_string())
+        json!(Day::of(UnixMillis(now + days * DAY_MS)).to_string())
     }
 }

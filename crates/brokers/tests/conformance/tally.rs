@@ -6,7 +6,7 @@ use earmark_kernel::clock::SystemClock;
 use earmark_kernel::ids::RandomIds;
 use earmark_kernel::runtime::Runtime;
 use earmark_kernel::{
-    Aggregate, Bus, Command, Event, Fact, Limits, Now, Opening, Recorder, Service, Stores,
+    Aggregate, Bus, Command, Event, Fact, Limits, Opening, Recorder, Service, Stores, UnixMillis,
 };
 use earmark_stores::memory::{MemoryLog, MemoryRows};
 use serde::{Deserialize, Serialize};
@@ -78,7 +78,7 @@ impl Command for Add {
     }
 }
 
-fn add(tally: &mut Recorder<Tally>, command: Add, _: Now) -> Result<u32, TooMuch> {
+fn add(tally: &mut Recorder<Tally>, command: Add, _: UnixMillis) -> Result<u32, TooMuch> {
     assert_ne!(command.by, BREAKS, "it breaks on this");
     if command.by > MOST {
         return Err(TooMuch);

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use compact_str::CompactString;
-use earmark_kernel::Now;
+use earmark_kernel::UnixMillis;
 use jiff::civil::Date;
 use jiff::fmt::StdFmtWrite;
 use jiff::fmt::temporal::{DateTimePrinter, Pieces};
@@ -42,7 +42,7 @@ impl Day {
 
     /// The day of a moment, UTC; the nearest that can be written.
     #[must_use]
-    pub fn of(now: Now) -> Self {
+    pub fn of(now: UnixMillis) -> Self {
         let days = jiff::Span::new().try_days(now.days_since_epoch());
         let day = days.and_then(|days| EPOCH.checked_add(days));
         let day = day.map(Self).unwrap_or(if now.0 < 0 { Self::FIRST } else { Self::LAST });
@@ -51,9 +51,9 @@ impl Day {
 
     /// The first moment of the day, UTC.
     #[must_use]
-    pub fn begin(self) -> Now {
+    pub fn begin(self) -> UnixMillis {
         let days = (self.0 - EPOCH).get_days();
-        Now(i64::from(days) * MS_PER_DAY)
+        UnixMillis(i64::from(days) * MS_PER_DAY)
     }
 }
 

@@ -1,13 +1,13 @@
 //! What is a value, and what is none.
 
-use earmark_kernel::Now;
+use earmark_kernel::UnixMillis;
 use jiff::civil::Date;
 
 use super::{Day, Level, Quantity};
 
 #[test]
 fn every_day_that_can_be_written_can_be_read() {
-    for day in [Day(Date::MIN), Day(Date::MAX), Day::of(Now(0)), Day::of(Now(-1))] {
+    for day in [Day(Date::MIN), Day(Date::MAX), Day::of(UnixMillis(0)), Day::of(UnixMillis(-1))] {
         assert_eq!(Day::parse(&day.to_string()), Ok(day));
     }
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use earmark_contracts::allocation::{Allocate, ChangeBatch, CloseBatch, CreateBatch, WhenShort};
 use earmark_contracts::values::{Level, LineId, Priority, Quantity, Text};
-use earmark_kernel::{Meta, Now};
+use earmark_kernel::{Meta, UnixMillis};
 
 use super::orders::{Line, Orders};
 use super::past::command_id;
@@ -16,7 +16,7 @@ const CHUNK: usize = 2_048;
 /// Commands that are given to the bus at once.
 pub struct Chunk {
     /// What time it is by then.
-    pub at: Now,
+    pub at: UnixMillis,
     pub commands: Commands,
 }
 
@@ -69,7 +69,7 @@ impl<'a> Script<'a> {
     /// What happens to batches on a day comes before the lines of that day.
     fn parts(self) -> impl Iterator<Item = Part<'a>> {
         let mut done = 0;
-        let mut lines_before = move |at: Option<Now>| {
+        let mut lines_before = move |at: Option<UnixMillis>| {
             let rest = &self.orders.lines[done..];
             let through = done + at.map_or(rest.len(), |at| rest.partition_point(|it| it.at < at));
             let lines = std::mem::replace(&mut done, through)..through;
@@ -122,7 +122,7 @@ impl<'a> Script<'a> {
         Some(Chunk { at, commands })
     }
 
-    fn meta(self, number: u64, is_line: bool, at: Now) -> Meta {
+    fn meta(self, number: u64, is_line: bool, at: UnixMillis) -> Meta {
         Meta { command_id: command_id(self.name, number, is_line), at: Some(at), ..Meta::default() }
     }
 
@@ -211,7 +211,7 @@ mod tests {
 
     /// Each command with what goes with it, and whether it makes a batch.
     fn told(script: Script<'_>) -> Vec<Vec<(bool, String)>> {
-        fn each<C: std::fmt::Debug>(at: Now, commands: Vec<(C, Meta)>) -> Vec<String> {
+        fn each<C: std::fmt::Debug>(at: UnixMillis, commands: Vec<(C, Meta)>) -> Vec<String> {
             commands.into_iter().map(|(it, meta)| format!("{at:?} {it:?} {meta:?}")).collect()
         }
         let chunks = script.chunks().map(|Chunk { at, commands }| {

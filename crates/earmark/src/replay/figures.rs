@@ -2,7 +2,7 @@
 
 use earmark_contracts::allocation::{LineState, Outcome};
 use earmark_contracts::values::Day;
-use earmark_kernel::Now;
+use earmark_kernel::UnixMillis;
 use serde::Serialize;
 
 /// What came of the lines.
@@ -26,7 +26,7 @@ pub struct Figures {
 
 impl Figures {
     /// A line was offered at `at`, and this came of it. What is kept nowhere is an error.
-    pub fn offered(&mut self, outcome: &Outcome, at: Now) -> Result<(), String> {
+    pub fn offered(&mut self, outcome: &Outcome, at: UnixMillis) -> Result<(), String> {
         match outcome {
             Outcome::Placed { line, .. } => self.placed(comes_later(line, at)),
             Outcome::Short { .. } => self.short(),
@@ -67,6 +67,6 @@ impl Figures {
 }
 
 /// Whether the goods of a line come only after the day on which it was offered.
-fn comes_later(line: &LineState, at: Now) -> bool {
+fn comes_later(line: &LineState, at: UnixMillis) -> bool {
     line.promised.is_some_and(|day| day > Day::of(at))
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::Args;
 use csv::ByteRecord;
 use earmark_contracts::values::{OrderId, Quantity, Sku, Text};
-use earmark_kernel::Now;
+use earmark_kernel::UnixMillis;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use rustc_hash::FxHashMap;
@@ -48,7 +48,7 @@ impl Default for Columns {
 /// One line that is wanted.
 #[derive(Clone, Copy, Debug)]
 pub struct Line {
-    pub at: Now,
+    pub at: UnixMillis,
     /// Its order, a place in [`Orders::ids`].
     pub order: u32,
     /// Its SKU, a place in [`Orders::skus`].
@@ -134,7 +134,7 @@ struct Reading {
     /// By the SKU's text as it stands: its place; none if it cannot be a SKU.
     skus_seen: FxHashMap<Box<str>, u32>,
     /// The moment read last, with its text: neighbours mostly share it.
-    moment: (String, Now),
+    moment: (String, UnixMillis),
 }
 
 impl Reading {
@@ -213,12 +213,12 @@ impl Reading {
         Ok(place)
     }
 
-    fn moment(&mut self, text: &str) -> Result<Now, String> {
+    fn moment(&mut self, text: &str) -> Result<UnixMillis, String> {
         if self.moment.0 != text || text.is_empty() {
             let unreadable = |_| format!("the moment {text:?} is not like 2026-01-31 12:00:00");
             let moment = text.parse::<DateTime>().map_err(unreadable)?;
             let moment = moment.to_zoned(TimeZone::UTC).map_err(unreadable)?;
-            self.moment = (text.to_owned(), Now(moment.timestamp().as_millisecond()));
+            self.moment = (text.to_owned(), UnixMillis(moment.timestamp().as_millisecond()));
         }
         Ok(self.moment.1)
     }
@@ -256,7 +256,7 @@ InvoiceNo,StockCode,Quantity,InvoiceDate
             })
             .collect();
         assert_eq!(shown, ["1 1 A 2", "1 3 A 3", "2 1 BANK CHARGES 1"]);
-        assert_eq!(orders.lines[0].at, Now(1_291_190_400_000));
+        assert_eq!(orders.lines[0].at, UnixMillis(1_291_190_400_000));
         assert_eq!(orders.units(), 6);
     }
 

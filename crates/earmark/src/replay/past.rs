@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use earmark_contracts::allocation::{LineAllocated, LineDeallocated, OutOfStock};
 use earmark_contracts::values::{BatchReference, Day, LineId, OrderId};
-use earmark_kernel::{Bus, Now, PublicEvent, PublicRecord};
+use earmark_kernel::{Bus, PublicEvent, PublicRecord, UnixMillis};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -76,7 +76,7 @@ impl Past {
             LineAllocated::NAME => {
                 let allocated: LineAllocated = data(event)?;
                 if is_line {
-                    let day = Day::of(Now(event.at_ms));
+                    let day = Day::of(UnixMillis(event.at_ms));
                     self.figures.placed(allocated.promised > day);
                 } else {
                     let line = (allocated.orderid, allocated.line_id);

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use earmark_contracts::allocation::{Allocate, MovedLine};
 use earmark_kernel::clock::VirtualClock;
-use earmark_kernel::{Bus, Command, Meta, Now, Reply};
+use earmark_kernel::{Bus, Command, Meta, Reply, UnixMillis};
 use indicatif::ProgressBar;
 
 use super::chunks::{Chunk, Commands, Script, line_id};
@@ -77,7 +77,7 @@ impl<'a> Run<'a> {
     async fn give<C: Command>(
         &mut self,
         commands: Vec<(C, Meta)>,
-        at: Now,
+        at: UnixMillis,
         answers: fn(Vec<Reply<C>>) -> Answers,
     ) -> Result<(), Problem> {
         while !self.pipeline.has_room_for(commands.len()) {

@@ -4,7 +4,7 @@
 //! depend on any other SKU. Some come short, late, damaged or not at all.
 
 use earmark_contracts::values::{BatchReference, Day, QUANTITY_MAX, Text};
-use earmark_kernel::Now;
+use earmark_kernel::UnixMillis;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::orders::{Line, Orders};
@@ -178,8 +178,8 @@ fn day_of(line: &Line) -> i64 {
 }
 
 /// The beginning of a day.
-pub fn midnight(day: i64) -> Now {
-    Now(day * DAY_MS)
+pub fn midnight(day: i64) -> UnixMillis {
+    UnixMillis(day * DAY_MS)
 }
 
 /// A day as the contracts have it.
@@ -250,7 +250,7 @@ pub(super) mod tests {
     pub fn orders(skus: &[&str]) -> Orders {
         let text = |it: &str| Text::parse(it).unwrap();
         let line = |day: u32| Line {
-            at: Now(midnight(FIRST_DAY + i64::from(day)).0 + 1),
+            at: UnixMillis(midnight(FIRST_DAY + i64::from(day)).0 + 1),
             order: 0,
             sku: day % u32::try_from(skus.len()).unwrap(),
             place: day + 1,

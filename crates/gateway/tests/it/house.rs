@@ -7,7 +7,7 @@ use earmark_gateway::{Gateway, Settings};
 use earmark_kernel::clock::VirtualClock;
 use earmark_kernel::ids::SeededIds;
 use earmark_kernel::runtime::Runtime;
-use earmark_kernel::{Bus, Limits, Now, Opening, Stores};
+use earmark_kernel::{Bus, Limits, Opening, Stores, UnixMillis};
 use earmark_services::allocation;
 use earmark_stores::memory::{MemoryLog, MemoryRows};
 use tokio::sync::oneshot;
@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use crate::client::{Client, Reply};
 
 /// 2026-01-01T00:00:00Z.
-const NEW_YEAR: Now = Now(1_767_225_600_000);
+const NEW_YEAR: UnixMillis = UnixMillis(1_767_225_600_000);
 
 /// A house that is open.
 pub struct House {

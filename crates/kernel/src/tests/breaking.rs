@@ -82,7 +82,7 @@ fn a_parked_message_is_sent_again_when_the_reason_is_gone() {
     let mended = || {
         let mended = move |it: &mut crate::Recorder<super::tally::Tally>,
                            command: super::tally::Add,
-                           _: crate::Now|
+                           _: crate::UnixMillis|
               -> Result<i64, TooMuch> {
             let _ = (it, command);
             Ok(42)

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::aggregate::{Aggregate, Recorder};
-use crate::clock::Now;
+use crate::clock::UnixMillis;
 use crate::log::StoreError;
 use crate::message::{Command, Event, Query, Recorded};
 use crate::reading::Reading;
@@ -58,7 +58,7 @@ impl Command for Note {
 }
 
 /// Refuses seven and breaks on eight: neither holds back what comes after it.
-fn note(notes: &mut Recorder<Notes>, command: Note, _: Now) -> Result<(), Seven> {
+fn note(notes: &mut Recorder<Notes>, command: Note, _: UnixMillis) -> Result<(), Seven> {
     assert!(command.by != 8, "eight");
     if command.by == 7 {
         return Err(Seven);

@@ -113,10 +113,10 @@ fn nothing_is_decided_after_an_unknown_outcome() {
 #[test]
 fn time_in_the_log_never_goes_back() {
     let world = World::new(vec![plain()]);
-    world.clock.set(crate::Now(5_000));
+    world.clock.set(crate::UnixMillis(5_000));
     world.send(add("a", 1)).unwrap();
     let world = world.restarted(vec![plain()]);
-    assert_eq!(world.bus.now(), crate::Now(1_000), "the clock was set back");
+    assert_eq!(world.bus.now(), crate::UnixMillis(1_000), "the clock was set back");
     world.send(add("a", 1)).unwrap();
     let at: Vec<_> = world.disk(0).records().iter().map(|it| it.at_ms).collect();
     assert_eq!(at, [5_000, 5_000]);

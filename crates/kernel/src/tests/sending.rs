@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::disk::Disk;
 use super::tally::{Added, GetSum, add, plain};
 use crate::bus::{Bus, Opening};
-use crate::clock::{Now, VirtualClock};
+use crate::clock::{UnixMillis, VirtualClock};
 use crate::ids::SeededIds;
 use crate::message::{Fact, Meta};
 use crate::partition::{Limits, Stores};
@@ -53,7 +53,7 @@ fn the_log_says_who_and_why() {
     let meta = Meta {
         command_id: uuid::Uuid::from_u128(1),
         correlation: Some("order 7".into()),
-        at: Some(Now(5)),
+        at: Some(UnixMillis(5)),
         ..Meta::default()
     };
     world.send_as(add("a \"b\"", 5), meta).ending.unwrap();
@@ -74,7 +74,7 @@ fn a_key_belongs_to_one_partition_and_reads_see_them_all() {
     let open = || {
         let store = |it: &Disk| Stores { log: Arc::new(it.clone()), rows: Arc::new(it.clone()) };
         let opening = Opening { service: plain(), stores: disks.iter().map(store).collect() };
-        let clock = Arc::new(VirtualClock::at(Now(1)));
+        let clock = Arc::new(VirtualClock::at(UnixMillis(1)));
         let ids = Arc::new(SeededIds::new(7));
         Bus::open(vec![opening], clock, ids, Limits::default()).unwrap()
     };

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::aggregate::{Aggregate, Recorder};
-use crate::clock::Now;
+use crate::clock::UnixMillis;
 use crate::log::StoreError;
 use crate::message::{Command, Event, Fact, PublicEvent, Query, Recorded};
 use crate::reading::Reading;
@@ -150,8 +150,9 @@ fn get_sum(reading: &Reading, query: GetSum) -> Result<Option<i64>, StoreError> 
 /// The service; `tries` counts how often its handler was called.
 pub(crate) fn tally(tries: &Arc<AtomicU32>) -> Service {
     let tries = Arc::clone(tries);
-    let handle =
-        move |tally: &mut Recorder<Tally>, command: Add, _: Now| decide(tally, command.by, &tries);
+    let handle = move |tally: &mut Recorder<Tally>, command: Add, _: UnixMillis| {
+        decide(tally, command.by, &tries)
+    };
     Service::of::<Tally>("tally")
         .handles(handle, &[Added::NAME])
         .view::<Sums>()

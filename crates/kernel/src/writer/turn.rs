@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Writer;
-use crate::clock::{Now, Stopwatch};
+use crate::clock::{Stopwatch, UnixMillis};
 use crate::envelope::Committed;
 use crate::kernel_event::KernelEvent;
 use crate::kinds::KindIndex;
@@ -37,7 +37,7 @@ impl Writer {
 
     /// Takes over what another process has appended.
     fn learn(&mut self, record: Record) -> Result<(), StoreError> {
-        let at = Now(record.at_ms);
+        let at = UnixMillis(record.at_ms);
         let committed = Arc::new(Committed::read(record, &self.service.kinds)?);
         let last = committed.last_seq();
         for event in &committed.events {

@@ -5,7 +5,7 @@ use earmark_contracts::allocation::{
     batch_etag,
 };
 use earmark_contracts::values::{BatchReference, Day, Level};
-use earmark_kernel::{Now, Recorder, sabotage};
+use earmark_kernel::{Recorder, UnixMillis, sabotage};
 use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -26,7 +26,7 @@ use super::stock::Stock;
 pub(super) fn claim_reference(
     reference: &mut Recorder<Reference>,
     command: ClaimReference,
-    _: Now,
+    _: UnixMillis,
 ) -> Result<(), BatchRefused> {
     match &reference.sku {
         None => {
@@ -45,7 +45,7 @@ pub(super) fn claim_reference(
 pub(super) fn add_batch(
     stock: &mut Recorder<Stock>,
     AddBatch(command): AddBatch,
-    _: Now,
+    _: UnixMillis,
 ) -> Result<Created, BatchRefused> {
     if let Some(existing) = stock.batch(&command.reference) {
         if let Some(differs) = difference(&existing.created, &command) {
@@ -80,7 +80,7 @@ fn difference(batch: &BatchCreated, command: &CreateBatch) -> Option<&'static st
 pub(super) fn change_batch(
     stock: &mut Recorder<Stock>,
     command: ChangeBatch,
-    now: Now,
+    now: UnixMillis,
 ) -> Result<BatchChanged, BatchRefused> {
     let asked = ChangeBatch { if_match: Vec::new(), ..command.clone() };
     let plan = plan(stock, &asked, now);
@@ -109,7 +109,7 @@ pub(super) fn change_batch(
 pub(super) fn close_batch(
     stock: &mut Recorder<Stock>,
     command: CloseBatch,
-    now: Now,
+    now: UnixMillis,
 ) -> Result<BatchChanged, BatchRefused> {
     let asked = CloseBatch { if_match: Vec::new(), ..command.clone() };
     let plan = plan(stock, &asked, now);
@@ -121,7 +121,7 @@ pub(super) fn close_batch(
 
 /// What runs before every command: holds that are over end, batches whose day has come expire, one
 /// after another as if each had been looked at in time.
-pub(super) fn lapse(stock: &mut Recorder<Stock>, now: Now) {
+pub(super) fn lapse(stock: &mut Recorder<Stock>, now: UnixMillis) {
     loop {
         let hold = stock.next_hold_end().filter(|(until, _)| *until <= now);
         let hold = hold.filter(|_| !sabotage::is_on("hold-after-expiry"));
@@ -188,7 +188,7 @@ fn take_off(stock: &mut Recorder<Stock>, key: &LineKey, reason: &str) {
 }
 
 /// A line that lost its place is placed again at once, or waits (a hold ends).
-pub(super) fn reallocate(stock: &mut Recorder<Stock>, fact: &Deallocated, now: Now) {
+pub(super) fn reallocate(stock: &mut Recorder<Stock>, fact: &Deallocated, now: UnixMillis) {
     let Some(line) = stock.line(&fact.line) else {
         return;
     };
@@ -209,7 +209,7 @@ pub(super) fn reallocate(stock: &mut Recorder<Stock>, fact: &Deallocated, now: N
 }
 
 /// A new batch goes to the lines that wait.
-pub(super) fn fill_new_batch(stock: &mut Recorder<Stock>, fact: &BatchCreated, now: Now) {
+pub(super) fn fill_new_batch(stock: &mut Recorder<Stock>, fact: &BatchCreated, now: UnixMillis) {
     fill(stock, &fact.batch, now);
 }
 
@@ -217,7 +217,7 @@ pub(super) fn fill_new_batch(stock: &mut Recorder<Stock>, fact: &BatchCreated, n
 pub(super) fn fill_changed_batch(
     stock: &mut Recorder<Stock>,
     fact: &BatchQuantityChanged,
-    now: Now,
+    now: UnixMillis,
 ) {
     if fact.to > fact.from {
         fill(stock, &fact.batch, now);
@@ -225,21 +225,21 @@ pub(super) fn fill_changed_batch(
 }
 
 /// A released place goes to the lines that wait.
-pub(super) fn fill_released_place(stock: &mut Recorder<Stock>, fact: &Released, now: Now) {
+pub(super) fn fill_released_place(stock: &mut Recorder<Stock>, fact: &Released, now: UnixMillis) {
     if let Some(batch) = &fact.batch {
         fill(stock, batch, now);
     }
 }
 
 /// The place of a hold that ended goes to the lines that wait.
-pub(super) fn fill_held_place(stock: &mut Recorder<Stock>, fact: &HoldEnded, now: Now) {
+pub(super) fn fill_held_place(stock: &mut Recorder<Stock>, fact: &HoldEnded, now: UnixMillis) {
     if let Some(batch) = &fact.batch {
         fill(stock, batch, now);
     }
 }
 
 /// Goods that came back go to the lines that wait.
-pub(super) fn fill_with_returned(stock: &mut Recorder<Stock>, fact: &Returned, now: Now) {
+pub(super) fn fill_with_returned(stock: &mut Recorder<Stock>, fact: &Returned, now: UnixMillis) {
     if let Some(batch) = &fact.batch {
         fill(stock, batch, now);
     }
@@ -248,7 +248,7 @@ pub(super) fn fill_with_returned(stock: &mut Recorder<Stock>, fact: &Returned, n
 /// A batch that comes later keeps its lines, but for those that another batch serves earlier: first
 /// the lines that would be too late, then the others, each in the order in which they are served.
 /// A batch that comes earlier may be in time for lines that wait.
-pub(super) fn replan_for_eta(stock: &mut Recorder<Stock>, fact: &BatchEtaChanged, now: Now) {
+pub(super) fn replan_for_eta(stock: &mut Recorder<Stock>, fact: &BatchEtaChanged, now: UnixMillis) {
     if fact.to > fact.from {
         let today = Day::of(now);
         let Some(promise) = stock.figures(&fact.batch).map(|it| it.promise(today)) else {
@@ -264,7 +264,7 @@ fn move_to_earlier(
     stock: &mut Recorder<Stock>,
     slipped: &BatchReference,
     too_late: Option<Day>,
-    now: Now,
+    now: UnixMillis,
 ) {
     let today = Day::of(now);
     let better = |it: &&super::stock::Batch| it.figures.reference != *slipped;
@@ -316,7 +316,7 @@ fn open_batch<'a>(
 }
 
 /// Names a command on the stock as it is today: while that is so, it does what its dry run said.
-fn plan(stock: &Recorder<Stock>, command: &impl Serialize, now: Now) -> String {
+fn plan(stock: &Recorder<Stock>, command: &impl Serialize, now: UnixMillis) -> String {
     let basis = (sku_of(stock), stock.version(), Day::of(now), command);
     let basis = serde_json::to_vec(&basis).expect("commands are plain data");
     format!("plan-{:016x}", xxh3_64(&basis))

@@ -2,7 +2,7 @@
 
 use earmark_contracts::allocation::{Disposition, PassedOver};
 use earmark_contracts::values::{BatchReference, Day, LineId, OrderId, Priority, Sku};
-use earmark_kernel::{Event, Fact, Now};
+use earmark_kernel::{Event, Fact, UnixMillis};
 use serde::{Deserialize, Serialize};
 
 /// A line of an order, as the stock of its SKU knows it.
@@ -133,7 +133,7 @@ pub struct Allocated {
     pub priority: Priority,
     /// The place is kept until then; none: for good.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub held_until: Option<Now>,
+    pub held_until: Option<UnixMillis>,
     /// Batches that come before this one and were passed over.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub passed_over: Vec<PassedOver>,
@@ -153,7 +153,7 @@ struct AllocatedInLog {
     promised: Day,
     need_by: Option<Day>,
     priority: Priority,
-    held_until: Option<Now>,
+    held_until: Option<UnixMillis>,
     #[serde(default)]
     passed_over: Vec<PassedOver>,
     #[serde(default)]

@@ -3,7 +3,7 @@
 
 use earmark_contracts::allocation::{BatchPhase, BatchState, LinePhase, LineState, PassedOver};
 use earmark_contracts::values::{BatchReference, Day, Priority, Sku};
-use earmark_kernel::Now;
+use earmark_kernel::UnixMillis;
 use serde::{Deserialize, Serialize};
 
 use super::events::{BatchCreated, LineKey, StockEvent};
@@ -172,7 +172,7 @@ pub enum Place {
     Short {
         /// It was held.
         #[serde(rename = "h", default, skip_serializing_if = "Option::is_none")]
-        held_until: Option<Now>,
+        held_until: Option<UnixMillis>,
     },
     /// It has a place.
     #[serde(rename = "i")]
@@ -185,7 +185,7 @@ pub enum Place {
         day: Day,
         /// The place is kept until then; none: for good.
         #[serde(rename = "h", default, skip_serializing_if = "Option::is_none")]
-        held_until: Option<Now>,
+        held_until: Option<UnixMillis>,
     },
     /// All its goods left, last from this batch.
     #[serde(rename = "x")]
@@ -281,7 +281,7 @@ impl Line {
 
     /// Until when its place is kept, for a hold.
     #[must_use]
-    pub fn held_until(&self) -> Option<Now> {
+    pub fn held_until(&self) -> Option<UnixMillis> {
         match &self.place {
             Place::In { held_until, .. } | Place::Short { held_until } => *held_until,
             _ => None,

@@ -5,7 +5,7 @@ use earmark_contracts::allocation::{
     LineState, Outcome, Placement, Return, Ship, WhenShort,
 };
 use earmark_contracts::values::{Day, LineId, OrderId, Priority, QUANTITY_MAX, Quantity, Sku};
-use earmark_kernel::{Now, Recorder, sabotage};
+use earmark_kernel::{Recorder, UnixMillis, sabotage};
 
 use super::events::{
     Allocated, HoldConfirmed, LineKey, OutOfStock, Queued, Released, Returned, Shipped, StockEvent,
@@ -23,7 +23,7 @@ const REASON_CHARS_MAX: usize = 200;
 pub(super) fn allocate(
     stock: &mut Recorder<Stock>,
     command: Allocate,
-    now: Now,
+    now: UnixMillis,
 ) -> Result<Placement, AllocateRefused> {
     let key = LineKey { line_id: command.line(), order_id: command.order_id };
     let request = Request {
@@ -41,7 +41,7 @@ pub(super) fn allocate(
 pub(super) fn hold_one(
     stock: &mut Recorder<Stock>,
     command: HoldOne,
-    now: Now,
+    now: UnixMillis,
 ) -> Result<Placement, AllocateRefused> {
     let request = Request {
         sku: command.sku,
@@ -61,14 +61,14 @@ struct Request {
     quantity: u32,
     need_by: Option<Day>,
     priority: Priority,
-    held_until: Option<Now>,
+    held_until: Option<UnixMillis>,
 }
 
 fn accept(
     stock: &mut Recorder<Stock>,
     request: &Request,
     short: WhenShort,
-    now: Now,
+    now: UnixMillis,
 ) -> Result<Placement, AllocateRefused> {
     if !stock.known() {
         return Err(AllocateRefused::UnknownSku { sku: request.sku.clone() });
@@ -163,7 +163,7 @@ fn line_state(stock: &Stock, key: &LineKey, sku: &Sku, line: &Line) -> LineState
 pub(super) fn deallocate(
     stock: &mut Recorder<Stock>,
     command: Deallocate,
-    _: Now,
+    _: UnixMillis,
 ) -> Result<LineReleased, LineRefused> {
     let key = LineKey { order_id: command.order_id, line_id: command.line_id };
     let line = known(stock, &key)?;
@@ -177,7 +177,7 @@ pub(super) fn deallocate(
 pub(super) fn release_one(
     stock: &mut Recorder<Stock>,
     command: ReleaseOne,
-    _: Now,
+    _: UnixMillis,
 ) -> Result<LineReleased, LineRefused> {
     let key = LineKey { order_id: command.order_id, line_id: command.line_id };
     let line = known(stock, &key)?;
@@ -208,7 +208,7 @@ fn release(stock: &mut Recorder<Stock>, key: &LineKey, reason: &str) -> LineRele
 pub(super) fn confirm_one(
     stock: &mut Recorder<Stock>,
     command: ConfirmOne,
-    _: Now,
+    _: UnixMillis,
 ) -> Result<LineState, LineRefused> {
     let key = LineKey { order_id: command.order_id, line_id: command.line_id };
     let line = known(stock, &key)?;
@@ -229,7 +229,7 @@ pub(super) fn confirm_one(
 pub(super) fn ship(
     stock: &mut Recorder<Stock>,
     command: Ship,
-    _: Now,
+    _: UnixMillis,
 ) -> Result<GoodsMoved, LineRefused> {
     let key = LineKey { order_id: command.order_id, line_id: command.line_id };
     let line = known(stock, &key)?;
@@ -256,7 +256,7 @@ pub(super) fn ship(
 pub(super) fn take_back(
     stock: &mut Recorder<Stock>,
     command: Return,
-    _: Now,
+    _: UnixMillis,
 ) -> Result<GoodsMoved, LineRefused> {
     let key = LineKey { order_id: command.order_id, line_id: command.line_id };
     let line = known(stock, &key)?;

@@ -2,7 +2,7 @@
 
 use earmark_contracts::allocation::{Explanation, PASSED_OVER_MAX, PassedOver, Why};
 use earmark_contracts::values::{BatchReference, Day};
-use earmark_kernel::{Now, Recorder};
+use earmark_kernel::{Recorder, UnixMillis};
 
 use super::events::{Allocated, LineKey, StockEvent};
 use super::figures::{Figures, Line};
@@ -81,7 +81,7 @@ pub(super) fn earliest(stock: &Stock, wish: Wish) -> Option<Day> {
 }
 
 /// Places a line that waits, if a batch takes it. Says whether one did.
-pub(super) fn place_again(stock: &mut Recorder<Stock>, key: &LineKey, now: Now) -> bool {
+pub(super) fn place_again(stock: &mut Recorder<Stock>, key: &LineKey, now: UnixMillis) -> bool {
     let Some(line) = stock.line(key) else {
         return false;
     };
@@ -97,7 +97,7 @@ pub(super) fn place_again(stock: &mut Recorder<Stock>, key: &LineKey, now: Now) 
 }
 
 /// Gives the units of a batch to the lines that wait, first served first, as long as one fits.
-pub(super) fn fill(stock: &mut Recorder<Stock>, reference: &BatchReference, now: Now) {
+pub(super) fn fill(stock: &mut Recorder<Stock>, reference: &BatchReference, now: UnixMillis) {
     let today = Day::of(now);
     loop {
         let Some(batch) = stock.batch(reference) else {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use earmark_contracts::values::{BatchReference, Day, PRIORITY_MAX};
-use earmark_kernel::{Aggregate, Now};
+use earmark_kernel::{Aggregate, UnixMillis};
 use imbl::OrdSet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smallvec::SmallVec;
@@ -30,7 +30,7 @@ pub struct Stock {
     /// then by creation. Sorted; there are no more of them than batches, and one stands here.
     offered: SmallVec<[(Option<Day>, usize); 1]>,
     /// When holds end.
-    holds: OrdSet<(Now, LineKey)>,
+    holds: OrdSet<(UnixMillis, LineKey)>,
     /// When open batches expire.
     expiries: OrdSet<(Day, usize)>,
 }
@@ -100,7 +100,7 @@ impl Stock {
     }
 
     /// The next hold that ends, with its moment.
-    pub(super) fn next_hold_end(&self) -> Option<&(Now, LineKey)> {
+    pub(super) fn next_hold_end(&self) -> Option<&(UnixMillis, LineKey)> {
         self.holds.get_min()
     }
 

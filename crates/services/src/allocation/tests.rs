@@ -30,7 +30,7 @@ use earmark_kernel::clock::VirtualClock;
 use earmark_kernel::ids::SeededIds;
 use earmark_kernel::runtime::drive;
 use earmark_kernel::{
-    Aggregate, Bus, Command, Event, Limits, Meta, NotDone, Now, Opening, Reply, Stores,
+    Aggregate, Bus, Command, Event, Limits, Meta, NotDone, Opening, Reply, Stores, UnixMillis,
 };
 use earmark_stores::memory::{MemoryLog, MemoryRows};
 use serde::Deserialize;
@@ -47,7 +47,7 @@ pub(super) struct World {
     pub(super) rows: MemoryRows,
 }
 
-pub(super) const NOON: Now = Now(1_293_969_600_000);
+pub(super) const NOON: UnixMillis = UnixMillis(1_293_969_600_000);
 pub(super) const HOUR_MS: i64 = 3_600_000;
 
 /// An event of a stock as the log has it.
@@ -63,7 +63,7 @@ impl World {
         Self::on(MemoryLog::new("0190a0b0-0000-7000-8000-000000000000"), MemoryRows::new(), NOON)
     }
 
-    pub(super) fn on(log: MemoryLog, rows: MemoryRows, now: Now) -> Self {
+    pub(super) fn on(log: MemoryLog, rows: MemoryRows, now: UnixMillis) -> Self {
         let clock = Arc::new(VirtualClock::at(now));
         let stores = Stores { log: Arc::new(log.clone()), rows: Arc::new(rows.clone()) };
         let opening = Opening { service: super::service(), stores: vec![stores] };

@@ -1,7 +1,7 @@
 //! What the service keeps of its events so that questions can be answered.
 
 use earmark_contracts::values::{BatchReference, LineId, OrderId, Sku, Text};
-use earmark_kernel::{Key, Now, Recorded, StoreError, Table, View};
+use earmark_kernel::{Key, Recorded, StoreError, Table, UnixMillis, View};
 use serde::{Deserialize, Serialize};
 
 use super::events::{LineKey, StockEvent};
@@ -90,7 +90,7 @@ pub struct LineRow {
     pub decided_seq: u64,
     /// When.
     #[serde(rename = "t")]
-    pub decided_at: Now,
+    pub decided_at: UnixMillis,
     /// How many units were decided about.
     #[serde(rename = "q")]
     pub decided_quantity: u32,

@@ -9,7 +9,9 @@ use std::task::Poll;
 use earmark_kernel::clock::VirtualClock;
 use earmark_kernel::ids::RandomIds;
 use earmark_kernel::log::Record;
-use earmark_kernel::{Bus, Failure, Idempotency, Limits, Meta, NotDone, Now, Opening, Stores};
+use earmark_kernel::{
+    Bus, Failure, Idempotency, Limits, Meta, NotDone, Opening, Stores, UnixMillis,
+};
 use earmark_stores::faults;
 use earmark_stores::sqlite::{DataFolder, Settings, SqliteStore};
 use tempfile::TempDir;
@@ -54,7 +56,7 @@ pub fn open(folder: &Path) -> Result<Bus, String> {
     let (log, rows) = opened.map_err(|e| text(&e))?;
     let stores = vec![Stores { log: Arc::new(log), rows: Arc::new(rows) }];
     let service = earmark_services::allocation::service();
-    let clock = Arc::new(VirtualClock::at(Now(1_300_000_000_000)));
+    let clock = Arc::new(VirtualClock::at(UnixMillis(1_300_000_000_000)));
     // Few events a snapshot, so that there are some.
     let limits = Limits { snapshot_events: 16, ..Limits::default() };
     let openings = vec![Opening { service, stores }];
@@ -66,7 +68,7 @@ pub async fn send(bus: &Bus, index: usize, order: &Order) -> (Said, bool) {
     let meta = Meta {
         command_id: Uuid::from_u128(1 + index as u128),
         idempotency: Some(Idempotency::of(&order.key, order.json.as_bytes())),
-        at: Some(Now(order.at_ms)),
+        at: Some(UnixMillis(order.at_ms)),
         ..Meta::default()
     };
     let reply = bus.send_json(order.name, &order.json, meta).await.unwrap();

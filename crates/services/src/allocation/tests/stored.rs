@@ -2,7 +2,7 @@
 
 use earmark_contracts::allocation::{PassedOver, Why};
 use earmark_contracts::values::{BatchReference, Day, LineId, OrderId, Priority, Text};
-use earmark_kernel::Now;
+use earmark_kernel::UnixMillis;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -27,7 +27,7 @@ fn allocated() -> Allocated {
         promised: Day::LAST,
         need_by: Some(Day::FIRST),
         priority: Priority::new(9).unwrap(),
-        held_until: Some(Now(-5)),
+        held_until: Some(UnixMillis(-5)),
         passed_over: vec![PassedOver {
             batch: BatchReference(text("b0")),
             why: Why::TooSmall { available: 2 },
@@ -67,7 +67,7 @@ fn a_line_in_each_place() {
     let places = [
         line.place.clone(),
         Place::Short { held_until: None },
-        Place::Short { held_until: Some(Now(9)) },
+        Place::Short { held_until: Some(UnixMillis(9)) },
         Place::Shipped { batch: batch.clone() },
         Place::HoldEnded,
         Place::Released,
