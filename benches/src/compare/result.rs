@@ -204,11 +204,11 @@ mod tests {
         let mut outcome = outcome(&[90.0, 45.0], &[100.0, 50.0]);
         assert!(!outcome.markdown().contains("by part"));
         for (round, us) in outcome.points[0].rounds.iter_mut().zip([4.0, 6.0]) {
-            let parts = [("idle", 0.01), ("settle", 3.0), ("write", us)];
+            let parts = [("idle", 0.01), ("flush", 3.0), ("write", us)];
             round.cpu_us_by_part = parts.map(|(name, us)| (name.to_owned(), us)).into();
         }
         let page = outcome.markdown();
-        assert!(page.contains("| earmark/single-64 | write 5.00, settle 3.00 |"), "{page}");
+        assert!(page.contains("| earmark/single-64 | write 5.00, flush 3.00 |"), "{page}");
     }
 
     #[test]

@@ -129,7 +129,7 @@ impl Intake {
         let works = lanes.into_values().map(|lane| async {
             let mut done = Vec::with_capacity(lane.len());
             for (place, door, read) in lane {
-                let outcome = self.settle(door, read, stopping.clone()).await;
+                let outcome = self.flush(door, read, stopping.clone()).await;
                 done.push((place, outcome));
                 if outcome == Outcome::Left {
                     break;
@@ -144,7 +144,7 @@ impl Intake {
     }
 
     /// Brings one message to its end.
-    async fn settle(&self, door: usize, read: Read, stopping: watch::Receiver<bool>) -> Outcome {
+    async fn flush(&self, door: usize, read: Read, stopping: watch::Receiver<bool>) -> Outcome {
         let channel = self.doors[door].channel.clone();
         let (outcome, how) = match read {
             Ok(message) => self.send(message, stopping).await,

@@ -92,7 +92,7 @@ impl House {
         Ok(())
     }
 
-    /// Serves what waits, settles the views, and gives the folder back.
+    /// Serves what waits, flushes the views, and gives the folder back.
     pub fn close(self) {
         // Whoever comes next finds no server.
         let _ = fs::remove_file(self.url_file());

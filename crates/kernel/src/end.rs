@@ -6,10 +6,10 @@ use crate::log::StoreError;
 use crate::partition::Stores;
 use crate::rows::Changes;
 
-/// One row a service: the digest of the record that ends where the rows are settled.
+/// One row a service: the digest of the record that ends where the rows are flushed.
 const TABLE: &str = "kernel_end";
 
-/// The row that a settlement leaves: the table, and what changes there.
+/// The row that a flush leaves: the table, and what changes there.
 pub(crate) fn row<'s>(service: &'s str, digest: &str) -> (String, Box<dyn Changes + 's>) {
     let value = format!("\"{digest}\"");
     (TABLE.to_owned(), Box::new(vec![(service, Some(value))]))
@@ -17,12 +17,12 @@ pub(crate) fn row<'s>(service: &'s str, digest: &str) -> (String, Box<dyn Change
 
 /// Whether the rows reflect this log: it holds the record that they end with.
 pub(crate) fn is_in_log(service: &str, stores: &Stores) -> Result<bool, StoreError> {
-    let settled = stores.rows.settled()?;
-    if settled == 0 {
+    let flushed = stores.rows.flushed()?;
+    if flushed == 0 {
         return Ok(true);
     }
-    let records = stores.log.read_after(settled - 1, 1)?;
-    let Some(last) = records.first().filter(|record| record.last_seq == settled) else {
+    let records = stores.log.read_after(flushed - 1, 1)?;
+    let Some(last) = records.first().filter(|record| record.last_seq == flushed) else {
         return Ok(false);
     };
     let known = stores.rows.row(TABLE, service)?;

@@ -12,9 +12,9 @@ use crate::log::{LogStore, StoreError};
 use crate::message::{Key, Meta};
 use crate::problem::Failure;
 use crate::queue::{NotTaken, Queue};
-use crate::rows::{Changes, RowStore, Settlement};
+use crate::rows::{Changes, FlushBatch, RowStore};
 use crate::service::Service;
-use crate::shelf::{Follower, SETTLE_AFTER_EVENTS};
+use crate::shelf::{FLUSH_AFTER_EVENTS, Follower};
 use crate::task::Errand;
 use crate::timer;
 use crate::writer::{GroupEnding, Job, Writer};
@@ -85,7 +85,7 @@ impl Partition {
         let head = stores.log.head()?;
         let follower = Arc::new(Follower::new(Arc::clone(service), &stores, limits)?);
         let behind = head.saturating_sub(follower.head());
-        if behind > SETTLE_AFTER_EVENTS {
+        if behind > FLUSH_AFTER_EVENTS {
             tracing::info!(service = service.name, events = behind, "deriving views from the log");
         }
         while follower.head() < head {
@@ -93,8 +93,8 @@ impl Partition {
                 follower.publish(Arc::new(Committed::read(record, &service.kinds)?));
             }
             follower.catch_up()?;
-            if follower.unsettled() > SETTLE_AFTER_EVENTS {
-                follower.settle()?;
+            if follower.unflushed() > FLUSH_AFTER_EVENTS {
+                follower.flush()?;
             }
         }
         let writer = Writer::new(
@@ -230,5 +230,5 @@ fn derive_anew_where_need_be(service: &Service, stores: &Stores) -> Result<(), S
     stores.rows.clear()?;
     let changes = Box::new(vec![(service.name, Some(shape))]);
     let tables = vec![(SHAPE_TABLE.to_owned(), changes as Box<dyn Changes>)];
-    stores.rows.settle(&Settlement { through_seq: 0, tables })
+    stores.rows.flush(&FlushBatch { through_seq: 0, tables })
 }

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use crate::log::StoreError;
 
-/// What changes in one table, sorted by key, each key once. A settlement has tens of thousands of
+/// What changes in one table, sorted by key, each key once. A flush has tens of thousands of
 /// rows, so each can be made when it is written, and need not stand in memory with the others.
 pub trait Changes {
     /// How many rows change.
@@ -35,9 +35,9 @@ impl<K: AsRef<str>, V: AsRef<[u8]>> Changes for Vec<(K, Option<V>)> {
     }
 }
 
-/// Everything that changed between two settled numbers, applied in one transaction.
+/// Everything that changed between two flushed numbers, applied in one transaction.
 #[derive(Default)]
-pub struct Settlement<'c> {
+pub struct FlushBatch<'c> {
     /// All rows now reflect the log through this sequence number.
     pub through_seq: u64,
     /// What changes, by table (`[a-z_]+`, at most 40 characters).
@@ -59,21 +59,21 @@ pub struct KeyRange {
 
 /// The derived rows of one partition.
 ///
-/// Contract: a settlement is applied whole or not at all, and a reader sees it whole or not at all.
+/// Contract: a flush is applied whole or not at all, and a reader sees it whole or not at all.
 /// Rows need not survive a power cut: what is lost is rebuilt from the log, so a store may lose the
-/// latest settlements, as long as `settled` and the rows agree.
+/// latest flushes, as long as `flushed` and the rows agree.
 pub trait RowStore: Send + Sync {
     /// The sequence number through which the rows reflect the log; 0 when there are none.
     ///
     /// # Errors
     /// When the storage cannot be read.
-    fn settled(&self) -> Result<u64, StoreError>;
+    fn flushed(&self) -> Result<u64, StoreError>;
 
-    /// Applies a settlement in one transaction; missing tables are created.
+    /// Applies a flush in one transaction; missing tables are created.
     ///
     /// # Errors
     /// When the storage cannot be written or a row cannot be made; then nothing of it was applied.
-    fn settle(&self, settlement: &Settlement<'_>) -> Result<(), StoreError>;
+    fn flush(&self, batch: &FlushBatch<'_>) -> Result<(), StoreError>;
 
     /// One row's value, `None` when there is no such row or table.
     ///
@@ -87,7 +87,7 @@ pub trait RowStore: Send + Sync {
     /// When the storage cannot be read.
     fn rows(&self, table: &str, range: &KeyRange) -> Result<Vec<(String, String)>, StoreError>;
 
-    /// Removes every row of every table; `settled` is 0 afterwards.
+    /// Removes every row of every table; `flushed` is 0 afterwards.
     ///
     /// # Errors
     /// When the storage cannot be written; then nothing was removed.

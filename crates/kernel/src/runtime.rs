@@ -1,4 +1,4 @@
-//! Moves the partitions of a bus with threads: writers, followers, settlers, timers, reactions.
+//! Moves the partitions of a bus with threads: writers, followers, flushers, timers, reactions.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -18,8 +18,8 @@ const FOLLOW_EVERY: Duration = Duration::from_millis(250);
 /// A log that others write to is asked at least so often what is new, for feeds, timers and
 /// reactions: who reads asks by itself.
 const ASK_EVERY: Duration = Duration::from_millis(50);
-/// Views are settled at least this often while anything changes.
-const SETTLE_EVERY: Duration = Duration::from_secs(5);
+/// Views are flushed at least this often while anything changes.
+const FLUSH_EVERY: Duration = Duration::from_secs(5);
 
 /// The threads of a process. Dropping it without [`Runtime::stop`] leaves them to the process' end.
 pub struct Runtime {
@@ -40,12 +40,12 @@ impl Runtime {
         for partition in bus.services().iter().flat_map(|running| &running.partitions) {
             let name = format!("{}-{}", partition.service.name, partition.index);
             let (writer, follower) = (Arc::clone(partition), Arc::clone(partition));
-            let settler = Arc::clone(partition);
+            let flusher = Arc::clone(partition);
             writers.push(spawn(&format!("write-{name}"), move || write(&writer))?);
             let stop = stopping.subscribe();
             followers.push(spawn(&format!("follow-{name}"), move || follow(&follower, &stop))?);
             let stop = stopping.subscribe();
-            followers.push(spawn(&format!("settle-{name}"), move || settle(&settler, &stop))?);
+            followers.push(spawn(&format!("flush-{name}"), move || flush(&flusher, &stop))?);
         }
         Ok(Self { bus: bus.clone(), writers, followers, stopping })
     }
@@ -67,7 +67,7 @@ impl Runtime {
         .await
     }
 
-    /// Takes nothing more, serves what waits, settles the views, and ends the threads.
+    /// Takes nothing more, serves what waits, flushes the views, and ends the threads.
     pub fn stop(self) {
         for partition in self.bus.services().iter().flat_map(|running| &running.partitions) {
             partition.queue.close();
@@ -80,8 +80,8 @@ impl Runtime {
             let _ = follower.join();
         }
         for partition in self.bus.services().iter().flat_map(|running| &running.partitions) {
-            if let Err(error) = partition.follower.settle() {
-                tracing::warn!(%error, "the views were not settled; the next start derives them");
+            if let Err(error) = partition.follower.flush() {
+                tracing::warn!(%error, "the views were not flushed; the next start derives them");
             }
         }
     }
@@ -119,22 +119,22 @@ fn follow(partition: &Partition, stop: &watch::Receiver<bool>) {
     }
 }
 
-fn settle(partition: &Partition, stop: &watch::Receiver<bool>) {
+fn flush(partition: &Partition, stop: &watch::Receiver<bool>) {
     let follower = &partition.follower;
     let mut tried = Stopwatch::start();
     let mut well = true;
     while !*stop.borrow() {
         // What failed is tried again, but not with every commit.
-        let is_due = follower.wait_to_settle(FOLLOW_EVERY, well);
-        let long = tried.seconds() > SETTLE_EVERY.as_secs_f64() && follower.unsettled() > 0;
+        let is_due = follower.wait_to_flush(FOLLOW_EVERY, well);
+        let long = tried.seconds() > FLUSH_EVERY.as_secs_f64() && follower.unflushed() > 0;
         if !long && !is_due {
             continue;
         }
         tried = Stopwatch::start();
-        let settled = follower.settle();
-        well = settled.is_ok();
-        if let Err(error) = settled {
-            tracing::warn!(%error, "the views cannot be settled");
+        let flushed = follower.flush();
+        well = flushed.is_ok();
+        if let Err(error) = flushed {
+            tracing::warn!(%error, "the views cannot be flushed");
         }
     }
 }

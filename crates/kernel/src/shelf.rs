@@ -1,6 +1,6 @@
 //! What follows the log of one partition in memory: views, streams, answers, timers, cursors.
 
-mod settling;
+mod flushing;
 mod tail;
 mod waiting;
 
@@ -27,7 +27,7 @@ use crate::table::{AnyTable, Table};
 use crate::view::AnyView;
 use tail::Tail;
 use waiting::FOLLOW_AFTER_EVENTS;
-pub(crate) use waiting::{Pace, SETTLE_AFTER_EVENTS};
+pub(crate) use waiting::{FLUSH_AFTER_EVENTS, Pace};
 
 /// Through where changes are set apart.
 #[derive(Clone)]
@@ -38,7 +38,7 @@ pub(super) struct Frozen {
 }
 
 /// The derived state of one partition, behind one lock, but for the streams, which have one more.
-/// Who takes several takes them in this order: settling, shelf, streams, pending.
+/// Who takes several takes them in this order: flushing, shelf, streams, pending.
 pub(crate) struct Shelf {
     pub(crate) views: Vec<Box<dyn AnyView>>,
     /// Behind a lock of their own: the writer loads from them while views are applied. They change
@@ -50,7 +50,7 @@ pub(crate) struct Shelf {
     pub(crate) cursors: Table<u64>,
     /// Reflects the log through this number.
     pub(crate) applied: u64,
-    settled: u64,
+    flushed: u64,
     /// The last record that is applied.
     end: Option<Arc<Committed>>,
     /// Set apart through this number, and not yet known to be on disk.
@@ -61,25 +61,25 @@ pub(crate) struct Shelf {
 }
 
 impl Shelf {
-    /// What the disk holds, settled through this number.
+    /// What the disk holds, flushed through this number.
     pub(crate) fn new(
         service: &Service,
         disk: &Arc<dyn RowStore>,
         limits: Limits,
-        settled: u64,
+        flushed: u64,
     ) -> Self {
         let (kinds, rows, after) =
             (Arc::clone(&service.kinds), Arc::clone(disk), limits.snapshot_events);
         let open = |it: &crate::registration::ViewEntry| (it.open)(it.kind, Arc::clone(disk));
         Self {
             views: service.views.iter().map(open).collect(),
-            streams: Arc::new(RwLock::new(Streams::new(kinds, rows, after, settled))),
+            streams: Arc::new(RwLock::new(Streams::new(kinds, rows, after, flushed))),
             answers: Table::new("kernel_answers", Arc::clone(disk)),
             timers: Table::new("kernel_timers", Arc::clone(disk)),
             parked: Table::new("kernel_parked", Arc::clone(disk)),
             cursors: Table::new("kernel_cursors", Arc::clone(disk)),
-            applied: settled,
-            settled,
+            applied: flushed,
+            flushed,
             end: None,
             frozen: None,
             broken: None,
@@ -124,7 +124,7 @@ impl Shelf {
                 }
             }
         }
-        // A record whose beginning was settled is still whole in the log.
+        // A record whose beginning was flushed is still whole in the log.
         self.applied = self.applied.max(record.last_seq());
         Ok(())
     }
@@ -145,7 +145,7 @@ impl Shelf {
         self.views.iter_mut().map(|view| view.table()).chain(own)
     }
 
-    /// Sets the changes apart, unless an earlier settling that failed left some.
+    /// Sets the changes apart, unless an earlier flushing that failed left some.
     fn freeze(&mut self) -> Frozen {
         if let Some(frozen) = &self.frozen {
             return frozen.clone();
@@ -158,11 +158,11 @@ impl Shelf {
         frozen
     }
 
-    fn thaw(&mut self, through: u64, snapshots: &[((KindIndex, Key), u64)]) {
-        self.streams_mut().thaw(snapshots);
-        self.tables().for_each(AnyTable::thaw);
+    fn mark_flushed(&mut self, through: u64, snapshots: &[((KindIndex, Key), u64)]) {
+        self.streams_mut().mark_flushed(snapshots);
+        self.tables().for_each(AnyTable::mark_flushed);
         self.frozen = None;
-        self.settled = through;
+        self.flushed = through;
     }
 }
 
@@ -178,13 +178,13 @@ pub(crate) struct Follower {
     /// Committed, not applied yet.
     pending: Mutex<VecDeque<Arc<Committed>>>,
     arrived: Condvar,
-    /// Many are applied and not settled, or were settled; with [`Follower::pending`].
-    settling_due: Condvar,
-    settlement: Condvar,
+    /// Many are applied and not flushed, or were flushed; with [`Follower::pending`].
+    flushing_due: Condvar,
+    flush_ended: Condvar,
     applied: AtomicU64,
-    settled: AtomicU64,
+    flushed: AtomicU64,
     head: watch::Sender<u64>,
-    settling: Mutex<()>,
+    flushing: Mutex<()>,
     copies: Copies,
     tail: Tail,
 }
@@ -196,8 +196,8 @@ impl Follower {
         limits: Limits,
     ) -> Result<Self, StoreError> {
         let (log, disk) = (Arc::clone(&stores.log), Arc::clone(&stores.rows));
-        let settled = disk.settled()?;
-        let shelf = Shelf::new(&service, &disk, limits, settled);
+        let flushed = disk.flushed()?;
+        let shelf = Shelf::new(&service, &disk, limits, flushed);
         Ok(Self {
             service,
             log,
@@ -207,12 +207,12 @@ impl Follower {
             shelf: RwLock::new(shelf),
             pending: Mutex::default(),
             arrived: Condvar::new(),
-            settling_due: Condvar::new(),
-            settlement: Condvar::new(),
-            applied: AtomicU64::new(settled),
-            settled: AtomicU64::new(settled),
-            head: watch::Sender::new(settled),
-            settling: Mutex::new(()),
+            flushing_due: Condvar::new(),
+            flush_ended: Condvar::new(),
+            applied: AtomicU64::new(flushed),
+            flushed: AtomicU64::new(flushed),
+            head: watch::Sender::new(flushed),
+            flushing: Mutex::new(()),
             copies: Copies::default(),
             tail: Tail::default(),
         })
@@ -247,12 +247,12 @@ impl Follower {
         self.applied.load(Ordering::Acquire)
     }
 
-    pub(crate) fn settled(&self) -> u64 {
-        self.settled.load(Ordering::Acquire)
+    pub(crate) fn flushed(&self) -> u64 {
+        self.flushed.load(Ordering::Acquire)
     }
 
-    pub(crate) fn unsettled(&self) -> u64 {
-        self.head().saturating_sub(self.settled())
+    pub(crate) fn unflushed(&self) -> u64 {
+        self.head().saturating_sub(self.flushed())
     }
 
     /// The state as of the head at this moment, for reading.
@@ -282,7 +282,7 @@ impl Follower {
     /// The state as of the head, for a change that is not from the log (a timer that rang).
     pub(crate) fn write(&self) -> Result<RwLockWriteGuard<'_, Shelf>, StoreError> {
         self.write_if_sound().or_else(|_| {
-            self.derive_again(&lock(&self.settling))?;
+            self.derive_again(&lock(&self.flushing))?;
             self.write_if_sound()
         })
     }
@@ -307,23 +307,23 @@ impl Follower {
             }
             self.applied.store(shelf.applied, Ordering::Release);
         }
-        if self.is_settling_due() {
-            self.settling_due.notify_one();
+        if self.is_flushing_due() {
+            self.flushing_due.notify_one();
         }
         Ok(shelf)
     }
 
     /// Forgets a state that cannot be trusted and derives it from the disk and the log; nothing is
-    /// settled meanwhile.
-    fn derive_again(&self, _settling: &MutexGuard<'_, ()>) -> Result<(), StoreError> {
+    /// flushed meanwhile.
+    fn derive_again(&self, _flushing: &MutexGuard<'_, ()>) -> Result<(), StoreError> {
         let mut shelf = self.shelf.write().unwrap_or_else(PoisonError::into_inner);
         if shelf.broken.is_none() {
             return Ok(());
         }
-        let (settled, head) = (self.disk.settled()?, self.head());
-        let mut anew = Shelf::new(&self.service, &self.disk, self.limits, settled);
+        let (flushed, head) = (self.disk.flushed()?, self.head());
+        let mut anew = Shelf::new(&self.service, &self.disk, self.limits, flushed);
         while anew.applied < head {
-            let records = self.log.read_after(anew.applied, SETTLE_AFTER_EVENTS)?;
+            let records = self.log.read_after(anew.applied, FLUSH_AFTER_EVENTS)?;
             if records.is_empty() {
                 return Err(StoreError(format!("the log has nothing after {}", anew.applied)));
             }
@@ -334,7 +334,7 @@ impl Follower {
             }
         }
         self.applied.store(anew.applied, Ordering::Release);
-        self.settled.store(settled, Ordering::Release);
+        self.flushed.store(flushed, Ordering::Release);
         std::mem::swap(&mut *shelf.streams_mut(), &mut *anew.streams_mut());
         anew.streams = Arc::clone(&self.streams);
         *shelf = anew;

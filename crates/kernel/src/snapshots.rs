@@ -18,7 +18,7 @@ pub(crate) struct Copied {
     pub(crate) recorder: Box<dyn AnyRecorder>,
 }
 
-/// What the settler asks the writer for, and what it got.
+/// What the flusher asks the writer for, and what it got.
 #[derive(Default)]
 pub(crate) struct Copies {
     is_asked: AtomicBool,

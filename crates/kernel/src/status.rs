@@ -18,7 +18,7 @@ pub struct PartitionStatus {
     /// The views reflect the log through this number.
     pub applied: u64,
     /// The views on disk reflect the log through this number.
-    pub settled: u64,
+    pub flushed: u64,
     /// Commands that wait for the writer.
     pub queued: usize,
     /// Why the writer takes nothing any more, if so.
@@ -35,7 +35,7 @@ impl Bus {
             partition: it.index,
             head: it.follower.head(),
             applied: it.follower.applied(),
-            settled: it.follower.settled(),
+            flushed: it.follower.flushed(),
             queued: it.queue.depth(),
             halted: it.watch_halted().borrow().clone(),
         };
@@ -51,9 +51,9 @@ impl Bus {
     ///
     /// # Errors
     /// When they cannot be written; they will be tried again.
-    pub fn settle(&self) -> Result<(), Failure> {
+    pub fn flush(&self) -> Result<(), Failure> {
         for partition in self.services().iter().flat_map(|running| &running.partitions) {
-            partition.follower.settle()?;
+            partition.follower.flush()?;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! The events of one aggregate, found by its key: for loading it, for its history, for time travel.
 //!
-//! Beside the log, settled batches of each aggregate's events stand in a table by key; now and then
+//! Beside the log, flushed batches of each aggregate's events stand in a table by key; now and then
 //! a snapshot makes what came before unnecessary for loading.
 
 mod frozen;
@@ -24,9 +24,9 @@ pub(crate) use frozen::FrozenStreams;
 
 /// So many rows of a stream are read at a time.
 const PAGE_ROWS: usize = 256;
-/// Who has fewer events between two settlings is not counted: loading it will tell.
+/// Who has fewer events between two flushes is not counted: loading it will tell.
 const COUNTED_FROM: u64 = 32;
-/// Snapshots of one settling are of aggregates that have so many events together, or of one: many
+/// Snapshots of one flushing are of aggregates that have so many events together, or of one: many
 /// that grow alike are not all written at once.
 const SNAPSHOT_EVENTS_MAX: u64 = 65_536;
 /// Between the key of an aggregate and the number of the first event of a row.
@@ -38,7 +38,7 @@ type Entry = (Arc<Committed>, usize);
 type Events = Vec<Entry>;
 type Entries = FxHashMap<Id, Events>;
 
-/// The streams of a partition: what is not settled yet in memory, the rest on disk.
+/// The streams of a partition: what is not flushed yet in memory, the rest on disk.
 pub(crate) struct Streams {
     kinds: Arc<Kinds>,
     disk: Arc<dyn RowStore>,
@@ -60,7 +60,7 @@ pub(crate) struct Stream {
     disk: Arc<dyn RowStore>,
     kind: KindIndex,
     key: Key,
-    /// What was not settled at that moment.
+    /// What was not flushed at that moment.
     memory: Events,
 }
 
@@ -131,7 +131,7 @@ impl Streams {
         self.applied
     }
 
-    /// Sets apart what is to be settled, and says what a snapshot is due of.
+    /// Sets apart what is to be flushed, and says what a snapshot is due of.
     pub(crate) fn freeze(&mut self) {
         let due = (0, self.snapshot_after_min);
         self.active.iter().for_each(|(id, events)| {
@@ -145,7 +145,7 @@ impl Streams {
         self.frozen = Arc::new(std::mem::take(&mut self.active));
     }
 
-    pub(crate) fn thaw(&mut self, snapshots: &[(Id, u64)]) {
+    pub(crate) fn mark_flushed(&mut self, snapshots: &[(Id, u64)]) {
         self.frozen = Arc::default();
         let mut long = self.long.lock().unwrap_or_else(PoisonError::into_inner);
         for (id, version) in snapshots {
@@ -159,7 +159,7 @@ impl Streams {
 
     pub(crate) fn frozen(&self) -> FrozenStreams {
         let due = self.since_snapshot.iter().filter(|(_, (count, at))| count >= at);
-        // What does not find room now is due again with the next settling.
+        // What does not find room now is due again with the next flushing.
         let mut room = SNAPSHOT_EVENTS_MAX;
         let due = due.take_while(|(_, (count, at))| {
             let fits = room > 0;
@@ -244,13 +244,13 @@ impl Stream {
             }
             Ok(events.len() < limit)
         })?;
-        let settled = events.last().map_or(after, |event| event.seq);
+        let flushed = events.last().map_or(after, |event| event.seq);
         for (record, index) in &self.memory {
             let seq = record.seq(*index);
             if events.len() >= limit {
                 break;
             }
-            if seq > settled {
+            if seq > flushed {
                 let at = record.events[*index].at;
                 events.push(StreamEvent { seq, at, envelope: record.envelope(*index).to_owned() });
             }
@@ -258,7 +258,7 @@ impl Stream {
         Ok(events)
     }
 
-    /// Shows the settled events after `after`, oldest first, for as long as `show` wants more.
+    /// Shows the flushed events after `after`, oldest first, for as long as `show` wants more.
     fn each_stored(
         &self,
         after: u64,

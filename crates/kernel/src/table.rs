@@ -1,4 +1,4 @@
-//! Rows in memory above rows on disk: what changed since the last settling, in two layers.
+//! Rows in memory above rows on disk: what changed since the last flushing, in two layers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,12 +11,12 @@ use crate::rows::{Changes, KeyRange, RowStore, ShowRow};
 /// Changed rows: `None` is a deletion.
 type Changed<R> = Layer<Option<R>>;
 
-/// A table of a view: changes apply in memory at once and are settled to disk in batches.
+/// A table of a view: changes apply in memory at once and are flushed to disk in batches.
 pub struct Table<R> {
     name: &'static str,
     /// Changed since the last freeze.
     active: Changed<R>,
-    /// Being settled; not changed any more.
+    /// Being flushed; not changed any more.
     frozen: Arc<Changed<R>>,
     /// As they are on disk, where rows change so often that they are soon wanted again.
     recent: Arc<Changed<R>>,
@@ -43,7 +43,7 @@ impl<R: Wire> Table<R> {
         let key = Sorted::from(key);
         match self.active.get(&key) {
             Some(row) => Ok(row.clone()),
-            None => self.settled(&key),
+            None => self.flushed(&key),
         }
     }
 
@@ -73,7 +73,7 @@ impl<R: Wire> Table<R> {
             }
             return Ok(());
         }
-        if let Some(mut row) = self.settled(&key)? {
+        if let Some(mut row) = self.flushed(&key)? {
             change(&mut row);
             self.active.insert(key, Some(row));
         }
@@ -81,7 +81,7 @@ impl<R: Wire> Table<R> {
     }
 
     /// The row under `key` as it was before what changed since the last freeze.
-    fn settled(&self, key: &Sorted) -> Result<Option<R>, StoreError> {
+    fn flushed(&self, key: &Sorted) -> Result<Option<R>, StoreError> {
         let mut layers = [&*self.frozen, &*self.recent].into_iter();
         if let Some(row) = layers.find_map(|layer| layer.get(key)) {
             return Ok(row.clone());
@@ -179,17 +179,17 @@ fn parse<R: Wire>(table: &str, key: &str, text: &str) -> Result<R, StoreError> {
         .map_err(|e| StoreError(format!("the row {key:?} of {table} cannot be read: {e}")))
 }
 
-/// A table whose rows' type is not known at compile time, as settling sees it.
+/// A table whose rows' type is not known at compile time, as flushing sees it.
 pub(crate) trait AnyTable: Send + Sync {
     fn name(&self) -> &'static str;
     /// Rows after `after` as JSON, at most `limit`.
     fn page(&self, after: Option<&str>, limit: usize) -> Result<Vec<(Key, String)>, StoreError>;
-    /// Sets the changes apart; they are read from there until [`AnyTable::thaw`].
+    /// Sets the changes apart; they are read from there until [`AnyTable::mark_flushed`].
     fn freeze(&mut self);
     /// What is set apart, to be written without a lock.
     fn frozen(&self) -> Box<dyn Changes>;
     /// The changes set apart are on disk (or derived anew): forgets them.
-    fn thaw(&mut self);
+    fn mark_flushed(&mut self);
 }
 
 impl<R: Wire> AnyTable for Table<R> {
@@ -204,16 +204,16 @@ impl<R: Wire> AnyTable for Table<R> {
         self.scan("", after, limit)?.into_iter().map(json).collect()
     }
     fn freeze(&mut self) {
-        assert!(self.frozen.is_empty(), "one settling at a time");
+        assert!(self.frozen.is_empty(), "one flushing at a time");
         self.frozen = Arc::new(std::mem::take(&mut self.active));
     }
     fn frozen(&self) -> Box<dyn Changes> {
         Box::new(Frozen { table: self.name, rows: Arc::clone(&self.frozen) })
     }
-    fn thaw(&mut self) {
-        let settled = std::mem::take(&mut self.frozen);
+    fn mark_flushed(&mut self) {
+        let flushed = std::mem::take(&mut self.frozen);
         if self.changes_often {
-            self.recent = settled;
+            self.recent = flushed;
         }
     }
 }

@@ -51,7 +51,7 @@ impl World {
         &self.disks[place]
     }
 
-    /// The process ends, settled or not, and another begins on the same disks.
+    /// The process ends, flushed or not, and another begins on the same disks.
     pub(crate) fn restarted(self, services: Vec<Service>) -> Self {
         self.disks.iter().for_each(Disk::restart);
         Self::on(services, self.disks, Limits::default())

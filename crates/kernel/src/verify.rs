@@ -14,7 +14,7 @@ use crate::log::StoreError;
 use crate::message::Key;
 use crate::partition::{Limits, Partition};
 use crate::problem::Failure;
-use crate::rows::{KeyRange, RowStore, Settlement};
+use crate::rows::{FlushBatch, KeyRange, RowStore};
 use crate::service::Service;
 use crate::shelf::Shelf;
 use crate::table::AnyTable;
@@ -288,11 +288,11 @@ fn first_difference<'t>(a: &'t str, b: &'t str) -> (&'t str, &'t str) {
 struct Nowhere;
 
 impl RowStore for Nowhere {
-    fn settled(&self) -> Result<u64, StoreError> {
+    fn flushed(&self) -> Result<u64, StoreError> {
         Ok(0)
     }
-    fn settle(&self, _: &Settlement<'_>) -> Result<(), StoreError> {
-        Err(StoreError("a check is not settled".into()))
+    fn flush(&self, _: &FlushBatch<'_>) -> Result<(), StoreError> {
+        Err(StoreError("a check is not flushed".into()))
     }
     fn row(&self, _: &str, _: &str) -> Result<Option<String>, StoreError> {
         Ok(None)

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use earmark_kernel::Stores;
 use earmark_kernel::log::{AppendError, LogStore, Record, StoreError};
-use earmark_kernel::rows::{Changes, KeyRange, RowStore, Settlement};
+use earmark_kernel::rows::{Changes, FlushBatch, KeyRange, RowStore};
 use earmark_stores::memory::{AppendFault, Faults, MemoryLog, MemoryRows};
 
 /// How a deliberately broken world lies. Its checks must notice.
@@ -17,10 +17,10 @@ pub enum Sabotage {
     AnswersBeforeSync,
     /// A commit that was written is reported as failed.
     FailsAfterWriting,
-    /// A settlement leaves out a row.
-    DropsSettledRow,
-    /// Rows settle ahead of what they hold: the number is one too high.
-    SettlesAhead,
+    /// A flush leaves out a row.
+    DropsFlushedRow,
+    /// Rows flush ahead of what they hold: the number is one too high.
+    FlushesAhead,
 }
 
 /// How often a lie is told: every so many calls.
@@ -61,7 +61,7 @@ impl Disk {
         }
     }
 
-    /// The process dies; `kept` of the settlements since the last sync point survive.
+    /// The process dies; `kept` of the flushes since the last sync point survive.
     pub(crate) fn crash(&mut self, kept: usize) {
         self.log = self.log.crash();
         self.rows = self.rows.crash(kept);
@@ -159,15 +159,15 @@ struct Rows {
 }
 
 impl RowStore for Rows {
-    fn settled(&self) -> Result<u64, StoreError> {
+    fn flushed(&self) -> Result<u64, StoreError> {
         self.trouble.read()?;
-        self.inner.settled()
+        self.inner.flushed()
     }
-    fn settle(&self, settlement: &Settlement<'_>) -> Result<(), StoreError> {
-        let drops_row = self.trouble.lies(Sabotage::DropsSettledRow);
-        let ahead = u64::from(self.trouble.lies(Sabotage::SettlesAhead));
+    fn flush(&self, batch: &FlushBatch<'_>) -> Result<(), StoreError> {
+        let drops_row = self.trouble.lies(Sabotage::DropsFlushedRow);
+        let ahead = u64::from(self.trouble.lies(Sabotage::FlushesAhead));
         let mut tables = Vec::new();
-        for (table, changes) in &settlement.tables {
+        for (table, changes) in &batch.tables {
             let mut rows = Vec::new();
             changes.each(&mut |key, value| {
                 rows.push((key.to_owned(), value.map(<[u8]>::to_vec)));
@@ -178,7 +178,7 @@ impl RowStore for Rows {
             }
             tables.push((table.clone(), Box::new(rows) as Box<dyn Changes>));
         }
-        self.inner.settle(&Settlement { through_seq: settlement.through_seq + ahead, tables })
+        self.inner.flush(&FlushBatch { through_seq: batch.through_seq + ahead, tables })
     }
     fn row(&self, table: &str, key: &str) -> Result<Option<String>, StoreError> {
         self.trouble.read()?;

@@ -13,15 +13,15 @@ pub enum Family {
     FullDisk,
     /// The outcome of a commit is not known; the writer stops.
     UnknownCommits,
-    /// A crash takes back settlements of the views.
-    LostSettlements,
+    /// A crash takes back flushes of the views.
+    LostFlushes,
     /// Views cannot be written.
-    SettleFailures,
+    FlushFailures,
     /// Log and views cannot be read for a moment.
     ReadFailures,
     /// Clients hang up, or are cut off with what they were doing.
     Disconnects,
-    /// Views are settled seldom and timers looked at seldom.
+    /// Views are flushed seldom and timers looked at seldom.
     SlowViews,
     /// The clock jumps ahead by days, or back.
     ClockJumps,
@@ -39,8 +39,8 @@ pub const ALL: [(Family, &str); 13] = [
     (Family::FailedCommits, "failed-commits"),
     (Family::FullDisk, "full-disk"),
     (Family::UnknownCommits, "unknown-commits"),
-    (Family::LostSettlements, "lost-settlements"),
-    (Family::SettleFailures, "settle-failures"),
+    (Family::LostFlushes, "lost-flushes"),
+    (Family::FlushFailures, "flush-failures"),
     (Family::ReadFailures, "read-failures"),
     (Family::Disconnects, "disconnects"),
     (Family::SlowViews, "slow-views"),

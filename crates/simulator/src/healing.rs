@@ -37,7 +37,7 @@ impl World {
         self.finish_errands(&bus)?;
         self.books.stock.check_holds(None, self.clock.now().0)?;
         self.check(&bus)?;
-        self.settle(&bus)?;
+        self.flush(&bus)?;
         if self.disks.iter().any(|disk| disk.has_rows("snapshot_stock")) {
             self.saw.saw(Sighting::Snapshot);
         }

@@ -124,7 +124,7 @@ impl Ledger {
         let page = &mut self.asked[asked];
         let checked = match &answer.ending {
             _ if page.wish.dry_run => page.rehearsed(attempt, answer, by),
-            Ending::Decided(how, bytes) => page.settle(attempt, how, bytes, answer.replayed, by),
+            Ending::Decided(how, bytes) => page.flush(attempt, how, bytes, answer.replayed, by),
             Ending::Failed(failure) => page.failed(attempt, failure, by),
             Ending::Unknown(_) => {
                 page.attempts[attempt].fate = Fate::Unknown;
@@ -162,7 +162,7 @@ impl Ledger {
 }
 
 impl Asked {
-    fn settle(
+    fn flush(
         &mut self,
         attempt: usize,
         how: &'static str,

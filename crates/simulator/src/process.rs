@@ -52,12 +52,12 @@ impl World {
         }
         self.errands.clear();
         self.bus = None;
-        let lossy = self.has(Family::LostSettlements);
+        let lossy = self.has(Family::LostFlushes);
         for disk in &mut self.disks {
-            let settled = disk.unsynced_count();
-            let kept = if lossy { self.dice.place(settled + 1) } else { settled };
-            if kept < settled {
-                self.saw.saw(Sighting::LostSettlement);
+            let flushed = disk.unsynced_count();
+            let kept = if lossy { self.dice.place(flushed + 1) } else { flushed };
+            if kept < flushed {
+                self.saw.saw(Sighting::LostFlush);
             }
             disk.crash(kept);
         }
@@ -81,7 +81,7 @@ impl World {
             Family::FailedCommits,
             Family::FullDisk,
             Family::UnknownCommits,
-            Family::SettleFailures,
+            Family::FlushFailures,
             Family::ReadFailures,
             Family::BrokenHandlers,
         ];
@@ -107,7 +107,7 @@ impl World {
                     if written { AppendFault::UnknownWritten } else { AppendFault::UnknownLost };
                 disk.faults.next_append(fault);
             }
-            Family::SettleFailures => disk.faults.fail_settles(1),
+            Family::FlushFailures => disk.faults.fail_flushes(1),
             Family::ReadFailures => disk.fail_reads(1 + dice.below(3)),
             Family::BrokenHandlers => {
                 let bad = dice.chance(50);

@@ -58,7 +58,7 @@ enum Step {
     Client,
     Detached,
     Write,
-    Settle,
+    Flush,
     Sync,
     Errand,
     Sweep,
@@ -136,7 +136,7 @@ impl World {
             (100, Step::Client),
             (on(!self.detached.is_empty(), 8), Step::Detached),
             (45, Step::Write),
-            (if slow { 0 } else { 6 }, Step::Settle),
+            (if slow { 0 } else { 6 }, Step::Flush),
             (3, Step::Sync),
             (on(!self.errands.is_empty(), 25), Step::Errand),
             (if slow { 1 } else { 5 }, Step::Sweep),
@@ -153,7 +153,7 @@ impl World {
             Step::Client => self.let_client_act(&bus),
             Step::Detached => self.poll_detached(),
             Step::Write => self.write(&bus),
-            Step::Settle => self.settle(&bus),
+            Step::Flush => self.flush(&bus),
             Step::Sync => {
                 self.disks.iter().for_each(Disk::sync_rows);
                 Ok(())
@@ -195,13 +195,13 @@ impl World {
         self.books.read(&self.disks, &mut self.saw, &mut self.trace)
     }
 
-    pub(crate) fn settle(&mut self, bus: &Bus) -> Checked {
-        let settled = bus.settle();
-        self.trace.line(format_args!("settle {settled:?}"));
-        if settled.is_err() {
-            self.saw.saw(Sighting::FailedSettlement);
+    pub(crate) fn flush(&mut self, bus: &Bus) -> Checked {
+        let flushed = bus.flush();
+        self.trace.line(format_args!("flush {flushed:?}"));
+        if flushed.is_err() {
+            self.saw.saw(Sighting::FailedFlush);
         }
-        self.may_fail(settled)
+        self.may_fail(flushed)
     }
 
     /// An error of the storage is none of ours while faults are ordered.

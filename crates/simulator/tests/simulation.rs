@@ -68,13 +68,13 @@ fn a_commit_that_is_said_to_have_failed_and_did_not_is_found_out() {
 }
 
 #[test]
-fn a_row_that_was_not_settled_is_found_out() {
-    finds_out(Sabotage::DropsSettledRow, &[Family::Crashes], "the log says");
+fn a_row_that_was_not_flushed_is_found_out() {
+    finds_out(Sabotage::DropsFlushedRow, &[Family::Crashes], "the log says");
 }
 
 #[test]
-fn views_that_settle_ahead_of_the_log_are_found_out() {
-    finds_out(Sabotage::SettlesAhead, &[Family::Crashes], "the log");
+fn views_that_flush_ahead_of_the_log_are_found_out() {
+    finds_out(Sabotage::FlushesAhead, &[Family::Crashes], "the log");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use earmark_kernel::log::{LogStore, Record};
-use earmark_kernel::rows::{Changes, RowStore, Settlement};
+use earmark_kernel::rows::{Changes, FlushBatch, RowStore};
 use earmark_stores::sqlite::{DataFolder, Settings, SqliteStore};
 
 /// How long each way of appending is measured.
@@ -41,8 +41,8 @@ fn main() {
                 rows_checkpoint_bytes: checkpoint_mib << 20,
                 ..Settings::default()
             };
-            let us = settle_us_per_row(scratch.path(), settings);
-            println!("settle page {page_bytes:>5}, checkpoint {checkpoint_mib:>3} MiB: {us}");
+            let us = flush_us_per_row(scratch.path(), settings);
+            println!("flush page {page_bytes:>5}, checkpoint {checkpoint_mib:>3} MiB: {us}");
         }
     }
 }
@@ -89,22 +89,22 @@ fn rate(mut call: impl FnMut(u64)) -> (f64, Duration) {
     (u64_as_f64(turns) / (last - start).as_secs_f64(), slowest)
 }
 
-fn settle_us_per_row(folder: &Path, settings: Settings) -> String {
+fn flush_us_per_row(folder: &Path, settings: Settings) -> String {
     let folder = folder.join("rows");
     let data = DataFolder::open(&folder).expect("the folder can be opened");
     let (log, rows) =
         SqliteStore::open_with(&data, "measure", 0, "id", settings).expect("the store opens");
     let mut seed = 1;
     let mut keys: Vec<u64> = (0..500_000).map(|_| random(&mut seed)).collect();
-    // In ten settlements, so that pages are as full as random keys make them.
+    // In ten flushes, so that pages are as full as random keys make them.
     let parts = keys.chunks_mut(50_000);
-    let fill = parts.map(|part| settle_us(&rows, part, 1)).sum::<f64>() / 10.0;
+    let fill = parts.map(|part| flush_us(&rows, part, 1)).sum::<f64>() / 10.0;
     let mut new: Vec<u64> = (0..50_000).map(|_| random(&mut seed)).collect();
-    let inserts = settle_us(&rows, &mut new, 2);
+    let inserts = flush_us(&rows, &mut new, 2);
     let mut old: Vec<u64> = keys.iter().copied().step_by(10).collect();
-    let updates = settle_us(&rows, &mut old, 3);
+    let updates = flush_us(&rows, &mut old, 3);
     let mut few: Vec<u64> = keys.iter().copied().skip(3).step_by(500).collect();
-    let thousand = settle_us(&rows, &mut few, 4);
+    let thousand = flush_us(&rows, &mut few, 4);
     drop((log, rows, data));
     std::fs::remove_dir_all(folder).expect("the folder can be deleted");
     format!(
@@ -113,15 +113,15 @@ fn settle_us_per_row(folder: &Path, settings: Settings) -> String {
     )
 }
 
-fn settle_us(rows: &impl RowStore, keys: &mut [u64], through_seq: u64) -> f64 {
+fn flush_us(rows: &impl RowStore, keys: &mut [u64], through_seq: u64) -> f64 {
     keys.sort_unstable();
     let value = format!("{{\"seq\":{through_seq},\"pad\":\"{}\"}}", "x".repeat(182));
     let changes: Vec<_> = keys.iter().map(|key| (format!("{key:016x}"), Some(&value))).collect();
     let count = usize_as_f64(changes.len());
     let changes: Box<dyn Changes> = Box::new(changes);
-    let settlement = Settlement { through_seq: 0, tables: vec![("lines".to_owned(), changes)] };
+    let batch = FlushBatch { through_seq: 0, tables: vec![("lines".to_owned(), changes)] };
     let start = Instant::now();
-    rows.settle(&settlement).expect("the rows are settled");
+    rows.flush(&batch).expect("the rows are flushed");
     start.elapsed().as_secs_f64() * 1e6 / count
 }
 

@@ -7,9 +7,9 @@ use super::requests::get;
 use super::target::Target;
 use crate::problem::Problem;
 
-/// The writer waited for views that are behind, or to load an aggregate while they are settled.
+/// The writer waited for views that are behind, or to load an aggregate while they are flushed.
 const HISTOGRAMS: [&str; 2] = ["earmark_wait_for_views_seconds", "earmark_load_seconds"];
-/// Settling may hold up a commit for so long.
+/// Flushing may hold up a commit for so long.
 const BOUND_S: f64 = 0.005;
 
 /// How often views held the writer up, by how long.

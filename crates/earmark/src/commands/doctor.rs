@@ -196,10 +196,10 @@ fn house(opened: Result<House, Problem>, sound: &str) -> Vec<Finding> {
         let (service, head) = (it.service, number(it.head));
         let found = format!("the log of {service} holds {head} events");
         findings.push(Finding::of("log", Verdict::Ok, found));
-        let behind = it.head - it.settled;
+        let behind = it.head - it.flushed;
         let (verdict, found) = match behind {
-            0 => (Verdict::Ok, format!("those of {service} are settled")),
-            _ => (Verdict::Ok, format!("those of {service} settle {behind} events when it closes")),
+            0 => (Verdict::Ok, format!("those of {service} are flushed")),
+            _ => (Verdict::Ok, format!("those of {service} flush {behind} events when it closes")),
         };
         findings.push(Finding::of("views", verdict, found));
         if let Some(why) = it.halted {

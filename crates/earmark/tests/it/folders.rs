@@ -28,7 +28,7 @@ fn a_second_process_is_refused_by_name_and_told_what_to_do() {
 }
 
 #[test]
-fn sigterm_ends_a_server_cleanly_and_its_views_are_settled() {
+fn sigterm_ends_a_server_cleanly_and_its_views_are_flushed() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::on(folder.path());
     server.post("/add_batch", r#"{"ref":"b1","sku":"CHAIR","qty":10,"eta":null}"#);
@@ -36,7 +36,7 @@ fn sigterm_ends_a_server_cleanly_and_its_views_are_settled() {
     let said = run(&["doctor", "--data", text(folder.path()), "--listen", "127.0.0.1:0", "--json"]);
     let findings = said.json();
     let views = findings.as_array().unwrap().iter().find(|it| it["what"] == "views").unwrap();
-    assert_eq!(views["found"], "those of allocation are settled");
+    assert_eq!(views["found"], "those of allocation are flushed");
 }
 
 #[test]

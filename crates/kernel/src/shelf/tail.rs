@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLockReadGuard};
 
-use super::{Follower, SETTLE_AFTER_EVENTS, Shelf};
+use super::{FLUSH_AFTER_EVENTS, Follower, Shelf};
 use crate::envelope::Committed;
 use crate::log::StoreError;
 
@@ -15,7 +15,7 @@ impl Follower {
         }
         self.tail.follow(|| {
             loop {
-                let records = self.log.read_after(self.head(), SETTLE_AFTER_EVENTS)?;
+                let records = self.log.read_after(self.head(), FLUSH_AFTER_EVENTS)?;
                 if records.is_empty() {
                     return Ok(());
                 }

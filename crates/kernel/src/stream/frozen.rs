@@ -13,7 +13,7 @@ use crate::message::Key;
 use crate::rows::{Changes, RowStore, ShowRow};
 use crate::snapshots::{Copied, Copies, Given};
 
-/// So many events of an aggregate are settled as one row, at most.
+/// So many events of an aggregate are flushed as one row, at most.
 const ROW_EVENTS: usize = 64;
 
 /// Stream entries set apart, to be written without a lock.

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::log::{AppendError, LogStore, Record, StoreError};
-use crate::rows::{KeyRange, RowStore, Settlement};
+use crate::rows::{FlushBatch, KeyRange, RowStore};
 
 /// How an append ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ struct Contents {
     fates: VecDeque<Fate>,
     stopped: bool,
     tables: BTreeMap<String, BTreeMap<String, String>>,
-    settled: u64,
+    flushed: u64,
 }
 
 impl Disk {
@@ -93,13 +93,13 @@ impl LogStore for Disk {
 }
 
 impl RowStore for Disk {
-    fn settled(&self) -> Result<u64, StoreError> {
-        Ok(self.lock().settled)
+    fn flushed(&self) -> Result<u64, StoreError> {
+        Ok(self.lock().flushed)
     }
 
-    fn settle(&self, settlement: &Settlement<'_>) -> Result<(), StoreError> {
+    fn flush(&self, batch: &FlushBatch<'_>) -> Result<(), StoreError> {
         let mut contents = self.lock();
-        for (table, changes) in &settlement.tables {
+        for (table, changes) in &batch.tables {
             let rows = contents.tables.entry(table.clone()).or_default();
             changes.each(&mut |key, value| {
                 match value {
@@ -112,7 +112,7 @@ impl RowStore for Disk {
                 ControlFlow::Continue(())
             })?;
         }
-        contents.settled = settlement.through_seq;
+        contents.flushed = batch.through_seq;
         Ok(())
     }
 
@@ -138,7 +138,7 @@ impl RowStore for Disk {
     fn clear(&self) -> Result<(), StoreError> {
         let mut contents = self.lock();
         contents.tables.clear();
-        contents.settled = 0;
+        contents.flushed = 0;
         Ok(())
     }
 }

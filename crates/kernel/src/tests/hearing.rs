@@ -62,7 +62,7 @@ fn what_is_refused_or_breaks_holds_nothing_back() {
 #[test]
 fn the_effect_is_had_once_wherever_it_breaks() {
     for fate in [Fate::Failed, Fate::Unknown { written: true }, Fate::Unknown { written: false }] {
-        for settled in [false, true] {
+        for flushed in [false, true] {
             // Three events, two commands each, and the place that is kept: seven appends.
             for at in 0..8 {
                 let mut world = World::new(services());
@@ -73,8 +73,8 @@ fn the_effect_is_had_once_wherever_it_breaks() {
                 let broke = hear(&world).is_err();
                 assert_eq!(broke, at < 7, "{fate:?} at {at}");
                 if world.halted() {
-                    if settled {
-                        let _ = world.bus.settle();
+                    if flushed {
+                        let _ = world.bus.flush();
                     }
                     world = world.restarted(services());
                 }
@@ -88,7 +88,7 @@ fn the_effect_is_had_once_wherever_it_breaks() {
 
 #[test]
 fn a_restart_at_any_point_hears_on_where_it_was() {
-    for settled in [false, true] {
+    for flushed in [false, true] {
         let mut world = World::new(services());
         let mut expected = Vec::new();
         for by in 10..20 {
@@ -98,8 +98,8 @@ fn a_restart_at_any_point_hears_on_where_it_was() {
                 hear(&world).unwrap();
             }
             if by % 2 == 0 {
-                if settled {
-                    world.bus.settle().unwrap();
+                if flushed {
+                    world.bus.flush().unwrap();
                 }
                 world = world.restarted(services());
             }
@@ -130,7 +130,7 @@ fn anything_can_be_parked_and_is_still_there_after_a_restart() {
         idempotency: None,
     };
     drive(&world.bus, world.bus.park("echo", strange.clone())).unwrap();
-    world.bus.settle().unwrap();
+    world.bus.flush().unwrap();
     let world = world.restarted(services());
     let parked = world.bus.parked("echo", None, 10).unwrap();
     assert_eq!(parked[0].1.body, strange.body);

@@ -85,7 +85,7 @@ fn a_key_belongs_to_one_partition_and_reads_see_them_all() {
     let sums: Vec<_> = replies.into_iter().map(|it| it.ending.unwrap()).collect();
     let expected: Vec<i64> = (0..80).map(|place| 1 + place / 8).collect();
     assert_eq!(sums, expected, "in the order in which they were sent");
-    bus.settle().unwrap();
+    bus.flush().unwrap();
     let bus = open();
     assert!(disks.iter().all(|it| !it.records().is_empty()));
     for name in names {

@@ -72,10 +72,10 @@ impl World {
         Self { bus, clock, log, rows }
     }
 
-    /// The world after a restart; `settled` says whether the views were written before.
-    pub(super) fn restarted(self, settled: bool) -> Self {
-        if settled {
-            self.bus.settle().unwrap();
+    /// The world after a restart; `flushed` says whether the views were written before.
+    pub(super) fn restarted(self, flushed: bool) -> Self {
+        if flushed {
+            self.bus.flush().unwrap();
         }
         let now = self.bus.now();
         Self::on(self.log.crash(), self.rows.crash(usize::MAX), now)

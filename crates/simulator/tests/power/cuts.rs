@@ -24,8 +24,8 @@ pub const WISH: &str = "EARMARK_POWER_IMAGES";
 const IMAGES_QUICK: usize = 600;
 /// So many there are at least, with what [`CUTS`] says.
 const IMAGES_ALL: usize = 3_600;
-/// The views are settled after so many groups.
-const SETTLE_EVERY: usize = 9;
+/// The views are flushed after so many groups.
+const FLUSH_EVERY: usize = 9;
 /// On one image in so many the work is taken up where the cut ended it, and done to its end.
 const GO_ON_EVERY: u128 = 16;
 /// What is left of what was not synced, at every sync.
@@ -62,8 +62,8 @@ impl Run {
             said.extend(drive(&bus, all(sent)).into_iter().map(|(said, _)| said));
             records_when[end] = records(&bus).len();
             disk.note(end as u64);
-            if number % SETTLE_EVERY == 0 {
-                bus.settle().unwrap();
+            if number % FLUSH_EVERY == 0 {
+                bus.flush().unwrap();
             }
         }
         assert!(said.iter().all(|it| matches!(it, Said::Answered(_))), "{said:?}");

@@ -20,8 +20,8 @@ const PROCEDURES: [&str; 4] = [
 ];
 /// So often an order is tried while there is no room.
 const TRIES: usize = 3;
-/// The views are settled after so many orders, where there is room.
-const SETTLE_EVERY: usize = 9;
+/// The views are flushed after so many orders, where there is room.
+const FLUSH_EVERY: usize = 9;
 
 #[test]
 fn a_full_disk_is_told_and_passes() {
@@ -55,8 +55,8 @@ fn fill(run: &Run, room: u64) -> Result<usize, String> {
             refused += 1;
             tries += 1;
             reads_go_on(&bus)?;
-            // Views that have no room are settled later.
-            let _ = bus.settle();
+            // Views that have no room are flushed later.
+            let _ = bus.flush();
             if tries == TRIES {
                 disk.leave_room(None);
             }
@@ -65,12 +65,12 @@ fn fill(run: &Run, room: u64) -> Result<usize, String> {
         if said != run.said[index] {
             return Err(format!("{} ended {said:?}", order.json));
         }
-        if index % SETTLE_EVERY == 0 {
-            let _ = bus.settle();
+        if index % FLUSH_EVERY == 0 {
+            let _ = bus.flush();
         }
     }
     disk.leave_room(None);
-    bus.settle().map_err(|e| e.to_string())?;
+    bus.flush().map_err(|e| e.to_string())?;
     sound(&bus, place.path())?;
     each_answer_is_kept_once(&records(&bus))?;
     drop(bus);

@@ -20,10 +20,10 @@ const SYNCS: u64 = 200;
 const ONE_IN_QUICK: u64 = 4;
 /// So soon after a failed sync the process must be told to end.
 const END_WITHIN: Duration = Duration::from_secs(1);
-/// A thread beside the writer and the settling has so long to tell of its sync.
+/// A thread beside the writer and the flushing has so long to tell of its sync.
 const TOLD_WITHIN: Duration = Duration::from_millis(250);
-/// The views are settled after so many orders.
-const SETTLE_EVERY: usize = 9;
+/// The views are flushed after so many orders.
+const FLUSH_EVERY: usize = 9;
 /// So many more orders are sent after it.
 const MORE: usize = 3;
 /// They wait for time to pass more than for a processor.
@@ -111,9 +111,9 @@ fn first_life(bus: &Bus, disk: &Disk, orders: &[Order]) -> Result<Vec<Said>, Str
                 return Err(format!("{} was answered after the sync had failed", order.json));
             }
             said.push(ending);
-            if index % SETTLE_EVERY == 0 {
+            if index % FLUSH_EVERY == 0 {
                 // The views may be what the disk fails; the process ends by itself.
-                is_told |= bus.settle().is_err();
+                is_told |= bus.flush().is_err();
             }
             if disk.has_failed() {
                 let is_first = failed.is_none();

@@ -28,7 +28,7 @@ pub struct Faults(Arc<Mutex<Waiting>>);
 #[derive(Debug, Default)]
 struct Waiting {
     appends: VecDeque<Option<AppendFault>>,
-    settles: u32,
+    flushes: u32,
     reads: u32,
 }
 
@@ -49,9 +49,9 @@ impl Faults {
         self.waiting().appends.push_back(None);
     }
 
-    /// The next `count` settlements (or clearings) of rows fail and change nothing.
-    pub fn fail_settles(&self, count: u32) {
-        self.waiting().settles += count;
+    /// The next `count` flushes (or clearings) of rows fail and change nothing.
+    pub fn fail_flushes(&self, count: u32) {
+        self.waiting().flushes += count;
     }
 
     /// The next `count` reads, of log or rows, fail.
@@ -68,8 +68,8 @@ impl Faults {
         self.waiting().appends.pop_front().flatten()
     }
 
-    pub(super) fn settle(&self) -> Result<(), StoreError> {
-        spend(&mut self.waiting().settles, "the rows cannot be written: a fault was ordered")
+    pub(super) fn flush(&self) -> Result<(), StoreError> {
+        spend(&mut self.waiting().flushes, "the rows cannot be written: a fault was ordered")
     }
 
     pub(super) fn read(&self) -> Result<(), StoreError> {

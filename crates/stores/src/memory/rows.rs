@@ -1,11 +1,11 @@
-//! Derived rows in memory: what a settlement means, without a disk.
+//! Derived rows in memory: what a flush means, without a disk.
 
 use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use earmark_kernel::log::StoreError;
-use earmark_kernel::rows::{KeyRange, RowStore, Settlement};
+use earmark_kernel::rows::{FlushBatch, KeyRange, RowStore};
 
 use super::faults::Faults;
 use super::process::Process;
@@ -25,16 +25,16 @@ type Tables = BTreeMap<String, BTreeMap<String, String>>;
 #[derive(Debug, Default)]
 struct Storage {
     tables: Tables,
-    settled_seq: u64,
-    /// How to take back each settlement since the last sync point, oldest first; `None`: every
-    /// settlement is a sync point.
+    flushed_seq: u64,
+    /// How to take back each flush since the last sync point, oldest first; `None`: every
+    /// batch is a sync point.
     undo: Option<Vec<Undo>>,
 }
 
 #[derive(Debug)]
 enum Undo {
-    Settlement { settled_seq: u64, rows: Vec<(String, String, Option<String>)> },
-    Clearing { settled_seq: u64, tables: Tables },
+    FlushBatch { flushed_seq: u64, rows: Vec<(String, String, Option<String>)> },
+    Clearing { flushed_seq: u64, tables: Tables },
 }
 
 impl MemoryRows {
@@ -44,27 +44,27 @@ impl MemoryRows {
         Self::default()
     }
 
-    /// No rows; a crash may lose the settlements since the last [`MemoryRows::sync_point`].
+    /// No rows; a crash may lose the flushes since the last [`MemoryRows::sync_point`].
     #[must_use]
     pub fn forgetful(faults: Faults) -> Self {
         let storage = Storage { undo: Some(Vec::new()), ..Storage::default() };
         Self { storage: Arc::new(Mutex::new(storage)), process: Process::default(), faults }
     }
 
-    /// Everything settled so far survives the next crash.
+    /// Everything flushed so far survives the next crash.
     pub fn sync_point(&self) {
         if let Some(undo) = &mut self.storage().undo {
             undo.clear();
         }
     }
 
-    /// How many settlements a crash could take back at most.
+    /// How many flushes a crash could take back at most.
     #[must_use]
     pub fn unsynced_count(&self) -> usize {
         self.storage().undo.as_ref().map_or(0, Vec::len)
     }
 
-    /// The process dies: of the settlements since the last sync point only the first `kept_count`
+    /// The process dies: of the flushes since the last sync point only the first `kept_count`
     /// survive, and every handle so far fails from now on. The returned handle belongs to the
     /// process that starts next.
     #[must_use = "the old handles are dead; the next process needs this one"]
@@ -103,7 +103,7 @@ impl MemoryRows {
     fn writable(&self) -> Result<MutexGuard<'_, Storage>, StoreError> {
         let storage = self.storage();
         self.process.check()?;
-        self.faults.settle()?;
+        self.faults.flush()?;
         Ok(storage)
     }
 }
@@ -115,15 +115,15 @@ impl Default for MemoryRows {
 }
 
 impl RowStore for MemoryRows {
-    fn settled(&self) -> Result<u64, StoreError> {
-        Ok(self.readable()?.settled_seq)
+    fn flushed(&self) -> Result<u64, StoreError> {
+        Ok(self.readable()?.flushed_seq)
     }
 
-    fn settle(&self, settlement: &Settlement<'_>) -> Result<(), StoreError> {
-        for (table, _) in &settlement.tables {
+    fn flush(&self, batch: &FlushBatch<'_>) -> Result<(), StoreError> {
+        for (table, _) in &batch.tables {
             contract::check_table(table)?;
         }
-        self.writable()?.settle(settlement)
+        self.writable()?.flush(batch)
     }
 
     fn row(&self, table: &str, key: &str) -> Result<Option<String>, StoreError> {
@@ -158,10 +158,10 @@ impl RowStore for MemoryRows {
 }
 
 impl Storage {
-    fn settle(&mut self, settlement: &Settlement<'_>) -> Result<(), StoreError> {
+    fn flush(&mut self, batch: &FlushBatch<'_>) -> Result<(), StoreError> {
         // All rows are made before one is changed.
         let mut made = Vec::new();
-        for (table, changes) in &settlement.tables {
+        for (table, changes) in &batch.tables {
             changes.each(&mut |key, value| {
                 made.push((table, key.to_owned(), value.map(text)));
                 ControlFlow::Continue(())
@@ -178,28 +178,28 @@ impl Storage {
                 before.push((table.clone(), key, old));
             }
         }
-        let settled_seq = std::mem::replace(&mut self.settled_seq, settlement.through_seq);
+        let flushed_seq = std::mem::replace(&mut self.flushed_seq, batch.through_seq);
         if let Some(undo) = &mut self.undo {
-            undo.push(Undo::Settlement { settled_seq, rows: before });
+            undo.push(Undo::FlushBatch { flushed_seq, rows: before });
         }
         Ok(())
     }
 
     fn clear(&mut self) {
         let tables = std::mem::take(&mut self.tables);
-        let settled_seq = std::mem::take(&mut self.settled_seq);
+        let flushed_seq = std::mem::take(&mut self.flushed_seq);
         if let Some(undo) = &mut self.undo {
-            undo.push(Undo::Clearing { settled_seq, tables });
+            undo.push(Undo::Clearing { flushed_seq, tables });
         }
     }
 
     fn undo_latest(&mut self) {
         match self.undo.as_mut().and_then(Vec::pop) {
-            Some(Undo::Clearing { settled_seq, tables }) => {
+            Some(Undo::Clearing { flushed_seq, tables }) => {
                 self.tables = tables;
-                self.settled_seq = settled_seq;
+                self.flushed_seq = flushed_seq;
             }
-            Some(Undo::Settlement { settled_seq, rows }) => {
+            Some(Undo::FlushBatch { flushed_seq, rows }) => {
                 for (table, key, old) in rows.into_iter().rev() {
                     let rows = self.tables.entry(table).or_default();
                     match old {
@@ -207,7 +207,7 @@ impl Storage {
                         None => rows.remove(&key),
                     };
                 }
-                self.settled_seq = settled_seq;
+                self.flushed_seq = flushed_seq;
             }
             None => {}
         }

@@ -1,10 +1,10 @@
-//! The derived rows in SQLite: sorted runs, each settlement one transaction.
+//! The derived rows in SQLite: sorted runs, each flush one transaction.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use earmark_kernel::log::StoreError;
-use earmark_kernel::rows::{KeyRange, RowStore, Settlement};
+use earmark_kernel::rows::{FlushBatch, KeyRange, RowStore};
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::checkpoint::wal_checkpoint;
@@ -14,19 +14,19 @@ use super::health::Health;
 use super::log::{explain, to_sql};
 use super::readers::Readers;
 use super::rows_file;
-use super::runs::{RunError, Settler, State};
+use super::runs::{Flusher, RunError, State};
 use super::settings::Settings;
 use crate::contract;
 
 /// The derived rows of one partition in an SQLite file.
 ///
-/// A power cut may take the latest settlements, never part of one. A file that is missing,
+/// A power cut may take the latest flushes, never part of one. A file that is missing,
 /// damaged, of another format or of another log is created anew when it is opened: it is derived.
 #[derive(Debug)]
 pub struct SqliteRows {
     readers: Readers,
-    settler: Mutex<(Connection, Settler)>,
-    /// As of the last settlement that is committed.
+    flusher: Mutex<(Connection, Flusher)>,
+    /// As of the last flush that is committed.
     state: RwLock<Arc<State>>,
     path: PathBuf,
     /// The write-ahead file is copied back from so many pages on.
@@ -49,7 +49,7 @@ impl SqliteRows {
         let checkpoint_pages = settings.rows_checkpoint_bytes / u64::from(settings.rows_page_bytes);
         Ok(Self {
             readers: opened.readers,
-            settler: Mutex::new((opened.connection, opened.settler)),
+            flusher: Mutex::new((opened.connection, opened.flusher)),
             state: RwLock::new(Arc::new(opened.state)),
             path,
             checkpoint_pages: i64::try_from(checkpoint_pages).unwrap_or(i64::MAX),
@@ -58,13 +58,13 @@ impl SqliteRows {
         })
     }
 
-    fn settler(&self) -> MutexGuard<'_, (Connection, Settler)> {
-        self.settler.lock().unwrap_or_else(|poisoned| {
-            // A settlement that panicked was rolled back as it unwound.
-            let mut settler = poisoned.into_inner();
-            settler.1.abandon();
-            self.settler.clear_poison();
-            settler
+    fn flusher(&self) -> MutexGuard<'_, (Connection, Flusher)> {
+        self.flusher.lock().unwrap_or_else(|poisoned| {
+            // A flush that panicked was rolled back as it unwound.
+            let mut flusher = poisoned.into_inner();
+            flusher.1.abandon();
+            self.flusher.clear_poison();
+            flusher
         })
     }
 
@@ -75,17 +75,17 @@ impl SqliteRows {
     /// Changes the file in one transaction, and then what readers see.
     fn change(
         &self,
-        change: impl FnOnce(&Connection, &mut Settler, &State) -> Result<State, RunError>,
+        change: impl FnOnce(&Connection, &mut Flusher, &State) -> Result<State, RunError>,
     ) -> Result<(), StoreError> {
-        let mut settler = self.settler();
-        let (connection, settler) = &mut *settler;
+        let mut flusher = self.flusher();
+        let (connection, flusher) = &mut *flusher;
         if let Some(why) = self.health.broken() {
             return Err(StoreError(format!("nothing is written any more: {why}")));
         }
         let before = self.state();
         let begun = connection.transaction_with_behavior(TransactionBehavior::Immediate);
         let state = begun.map_err(RunError::from).and_then(|tx| {
-            let state = change(&tx, settler, &before)?;
+            let state = change(&tx, flusher, &before)?;
             tx.commit()?;
             Ok(state)
         });
@@ -94,11 +94,11 @@ impl SqliteRows {
                 *self.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(state);
             }
             Err(error) => {
-                settler.abandon();
+                flusher.abandon();
                 return Err(self.unwritten(error));
             }
         }
-        // What was settled is so, whether or not it can be copied back now.
+        // What was flushed is so, whether or not it can be copied back now.
         if let Err(error) = self.copy_back(connection) {
             let error = self.unwritten(error.into());
             tracing::warn!(%error, "the rows' write-ahead file could not be copied back");
@@ -108,10 +108,10 @@ impl SqliteRows {
 
     /// Copies the write-ahead file back when it is large. SQLite would do so by itself, but keep
     /// quiet about a disk that fails.
-    fn copy_back(&self, settler: &Connection) -> rusqlite::Result<()> {
-        let (pages, copied) = wal_checkpoint(settler, "NOOP")?;
+    fn copy_back(&self, flusher: &Connection) -> rusqlite::Result<()> {
+        let (pages, copied) = wal_checkpoint(flusher, "NOOP")?;
         if pages >= self.checkpoint_pages && copied < pages {
-            wal_checkpoint(settler, "PASSIVE")?;
+            wal_checkpoint(flusher, "PASSIVE")?;
         }
         Ok(())
     }
@@ -145,16 +145,16 @@ impl SqliteRows {
 }
 
 impl RowStore for SqliteRows {
-    fn settled(&self) -> Result<u64, StoreError> {
-        Ok(self.state().settled)
+    fn flushed(&self) -> Result<u64, StoreError> {
+        Ok(self.state().flushed)
     }
 
-    fn settle(&self, settlement: &Settlement<'_>) -> Result<(), StoreError> {
-        settlement.tables.iter().try_for_each(|(table, _)| contract::check_table(table))?;
-        let through = to_sql(settlement.through_seq);
-        self.change(|tx, settler, before| {
-            let state = settler.settle(tx, before, settlement)?;
-            rows_file::set_settled(tx, through)?;
+    fn flush(&self, batch: &FlushBatch<'_>) -> Result<(), StoreError> {
+        batch.tables.iter().try_for_each(|(table, _)| contract::check_table(table))?;
+        let through = to_sql(batch.through_seq);
+        self.change(|tx, flusher, before| {
+            let state = flusher.flush(tx, before, batch)?;
+            rows_file::set_flushed(tx, through)?;
             Ok(state)
         })
     }
@@ -172,16 +172,16 @@ impl RowStore for SqliteRows {
     }
 
     fn clear(&self) -> Result<(), StoreError> {
-        self.change(|tx, settler, before| {
-            rows_file::set_settled(tx, 0)?;
-            settler.clear(tx, before)
+        self.change(|tx, flusher, before| {
+            rows_file::set_flushed(tx, 0)?;
+            flusher.clear(tx, before)
         })
     }
 }
 
 impl Drop for SqliteRows {
     fn drop(&mut self) {
-        self.health.leave_as_it_is(&self.settler().0);
+        self.health.leave_as_it_is(&self.flusher().0);
         for connection in self.readers.connections() {
             let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
             self.health.leave_as_it_is(&connection);

@@ -10,7 +10,7 @@ use super::error::{OpenError, is_damage};
 use super::log::from_sql;
 use super::pragmas::{apply, connect, failed, pragma};
 use super::readers::Readers;
-use super::runs::{RunError, Settler, State};
+use super::runs::{Flusher, RunError, State};
 use super::settings::Settings;
 use super::unsynced;
 
@@ -19,13 +19,13 @@ const FORMAT: i64 = 4;
 
 const SCHEMA: &str = include_str!("../../migrations/views/0001_rows.sql");
 
-/// A reader forgets its pages at every settlement, so it needs few.
+/// A reader forgets its pages at every flush, so it needs few.
 const READER_CACHE_KIB: i64 = 8 << 10;
 
 /// An open file of derived rows.
 pub(super) struct RowsFile {
     pub(super) connection: Connection,
-    pub(super) settler: Settler,
+    pub(super) flusher: Flusher,
     pub(super) state: State,
     pub(super) readers: Readers,
 }
@@ -60,13 +60,13 @@ pub(super) fn condemn(path: &Path) {
     }
 }
 
-fn settled(connection: &Connection) -> rusqlite::Result<u64> {
+fn flushed(connection: &Connection) -> rusqlite::Result<u64> {
     let mut select = connection.prepare_cached("SELECT value FROM meta WHERE name = 'settled'")?;
     let seq = select.query_row([], |row| row.get(0)).optional()?;
     Ok(seq.map_or(0, from_sql))
 }
 
-pub(super) fn set_settled(connection: &Connection, seq: i64) -> rusqlite::Result<()> {
+pub(super) fn set_flushed(connection: &Connection, seq: i64) -> rusqlite::Result<()> {
     let sql = "INSERT INTO meta(name, value) VALUES ('settled', ?1) \
                ON CONFLICT(name) DO UPDATE SET value = excluded.value";
     connection.prepare_cached(sql)?.execute([seq]).map(|_| ())
@@ -95,16 +95,16 @@ fn try_open(
         // Enough for a sound file; what a power cut takes is derived.
         pragma("synchronous", 1),
         pragma("cache_size", -i64::from(settings.rows_cache_bytes >> 10)),
-        // Copying back is the settler's work.
+        // Copying back is the flusher's work.
         pragma("wal_autocheckpoint", 0),
     ];
     apply(&connection, path, &pragmas)?;
     if !begin(&mut connection, log_id, log_head).map_err(sqlite)? {
         return Ok(Err("its rows are not those of this log"));
     }
-    let settled = settled(&connection).map_err(sqlite)?;
-    let settler = Settler::open(&connection, settings.rows_page_bytes).map_err(sqlite)?;
-    let state = match State::read(&connection, settled) {
+    let flushed = flushed(&connection).map_err(sqlite)?;
+    let flusher = Flusher::open(&connection, settings.rows_page_bytes).map_err(sqlite)?;
+    let state = match State::read(&connection, flushed) {
         Ok(state) => state,
         Err(RunError::Sqlite(source)) => return Err(sqlite(source)),
         // Nothing is made where nothing is written.
@@ -112,7 +112,7 @@ fn try_open(
     };
     let pragmas = [pragma("query_only", 1), pragma("cache_size", -READER_CACHE_KIB)];
     let readers = Readers::open(path, &pragmas)?;
-    Ok(Ok(RowsFile { connection, settler, state, readers }))
+    Ok(Ok(RowsFile { connection, flusher, state, readers }))
 }
 
 /// Whether the file is new or has the format of this program.
@@ -136,7 +136,7 @@ fn begin(connection: &mut Connection, log_id: &str, log_head: u64) -> rusqlite::
     }
     let sql = "SELECT value FROM meta WHERE name = 'log_id'";
     let of_id: Option<String> = connection.query_row(sql, [], |row| row.get(0)).optional()?;
-    Ok(of_id.as_deref() == Some(log_id) && settled(connection)? <= log_head)
+    Ok(of_id.as_deref() == Some(log_id) && flushed(connection)? <= log_head)
 }
 
 /// Deletes the file and what SQLite keeps beside it.

@@ -16,7 +16,7 @@ pub struct Settings {
     pub wal_bytes_max: u64,
     /// The derived rows' write-ahead file is copied back when it is as large as this.
     pub rows_checkpoint_bytes: u64,
-    /// Memory for pages the settler works on.
+    /// Memory for pages the flusher works on.
     pub rows_cache_bytes: u32,
 }
 

@@ -4,7 +4,7 @@ use earmark_kernel::log::{AppendError, LogStore};
 use earmark_kernel::rows::RowStore;
 use earmark_stores::memory::{AppendFault, Faults, MemoryLog, MemoryRows};
 
-use crate::subjects::{LOG_ID, put, record, settlement};
+use crate::subjects::{LOG_ID, batch, put, record};
 
 #[test]
 fn failed_and_full_write_nothing_and_the_record_may_come_again() {
@@ -41,8 +41,8 @@ fn a_dead_process_reads_and_writes_nothing() {
     assert_eq!(next.head().unwrap(), 0);
     let rows = MemoryRows::new();
     let next = rows.crash(0);
-    rows.settle(&settlement(1, "lines", vec![put("a", "1")])).unwrap_err();
-    assert_eq!(next.settled().unwrap(), 0);
+    rows.flush(&batch(1, "lines", vec![put("a", "1")])).unwrap_err();
+    assert_eq!(next.flushed().unwrap(), 0);
 }
 
 #[test]
@@ -75,26 +75,26 @@ fn faults_wait_their_turn_and_healing_forgets_them() {
 }
 
 #[test]
-fn rows_lose_the_latest_settlements_since_the_sync_point_and_agree_with_their_number() {
+fn rows_lose_the_latest_flushes_since_the_sync_point_and_agree_with_their_number() {
     let rows = MemoryRows::forgetful(Faults::new());
-    let settle = |rows: &MemoryRows, seq: u64| {
+    let flush = |rows: &MemoryRows, seq: u64| {
         let changes = vec![put("a", &seq.to_string()), put(&format!("b{seq}"), "")];
-        rows.settle(&settlement(seq, "lines", changes)).unwrap();
+        rows.flush(&batch(seq, "lines", changes)).unwrap();
     };
-    settle(&rows, 1);
+    flush(&rows, 1);
     rows.sync_point();
-    settle(&rows, 2);
-    settle(&rows, 3);
+    flush(&rows, 2);
+    flush(&rows, 3);
     rows.clear().unwrap();
     assert_eq!(rows.unsynced_count(), 3);
     let rows = rows.crash(1);
-    assert_eq!(rows.settled().unwrap(), 2);
+    assert_eq!(rows.flushed().unwrap(), 2);
     assert_eq!(rows.row("lines", "a").unwrap().as_deref(), Some("2"));
     assert_eq!(rows.row("lines", "b3").unwrap(), None);
-    settle(&rows, 3);
+    flush(&rows, 3);
     let rows = rows.crash(0);
-    assert_eq!(rows.settled().unwrap(), 2, "what survived a crash is synced");
-    rows.faults().fail_settles(1);
+    assert_eq!(rows.flushed().unwrap(), 2, "what survived a crash is synced");
+    rows.faults().fail_flushes(1);
     rows.clear().unwrap_err();
-    assert_eq!(rows.settled().unwrap(), 2);
+    assert_eq!(rows.flushed().unwrap(), 2);
 }

@@ -1,6 +1,6 @@
-//! Random settlements and scans: SQLite and memory agree.
+//! Random flushes and scans: SQLite and memory agree.
 
-use earmark_kernel::rows::{Changes, KeyRange, RowStore, Settlement};
+use earmark_kernel::rows::{Changes, FlushBatch, KeyRange, RowStore};
 use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
@@ -9,7 +9,7 @@ use crate::subjects::{Change, Kind, Subject};
 
 #[derive(Clone, Debug)]
 enum Step {
-    Settle(Vec<(String, Vec<Change>)>),
+    Flush(Vec<(String, Vec<Change>)>),
     Scan(&'static str, KeyRange),
     Row(&'static str, String),
     Clear,
@@ -35,9 +35,9 @@ fn key_range() -> impl Strategy<Value = KeyRange> {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let settlement = vec((table().prop_map(String::from), changes()), 0..3);
+    let batch = vec((table().prop_map(String::from), changes()), 0..3);
     prop_oneof![
-        4 => settlement.prop_map(Step::Settle),
+        4 => batch.prop_map(Step::Flush),
         6 => (table(), key_range()).prop_map(|(table, range)| Step::Scan(table, range)),
         3 => (table(), key()).prop_map(|(table, key)| Step::Row(table, key)),
         1 => Just(Step::Clear),
@@ -48,17 +48,17 @@ fn step() -> impl Strategy<Value = Step> {
 fn apply(subject: &mut Subject, step: &Step) -> String {
     let rows: &dyn RowStore = subject.rows();
     match step {
-        Step::Settle(tables) => {
+        Step::Flush(tables) => {
             let boxed = |it: &Vec<Change>| -> Box<dyn Changes> { Box::new(it.clone()) };
             let tables = tables.iter().map(|(table, it)| (table.clone(), boxed(it))).collect();
-            format!("{:?}", rows.settle(&Settlement { through_seq: 0, tables }).is_ok())
+            format!("{:?}", rows.flush(&FlushBatch { through_seq: 0, tables }).is_ok())
         }
         Step::Scan(table, range) => format!("{:?}", rows.rows(table, range).unwrap()),
         Step::Row(table, key) => format!("{:?}", rows.row(table, key).unwrap()),
         Step::Clear => format!("{:?}", rows.clear().is_ok()),
         Step::Reopen => {
             subject.reopen();
-            format!("{:?}", subject.rows().settled().unwrap())
+            format!("{:?}", subject.rows().flushed().unwrap())
         }
     }
 }

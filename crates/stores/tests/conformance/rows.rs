@@ -3,17 +3,17 @@
 use std::panic::AssertUnwindSafe;
 
 use earmark_kernel::log::StoreError;
-use earmark_kernel::rows::{Changes, KeyRange, RowStore, Settlement, ShowRow};
+use earmark_kernel::rows::{Changes, FlushBatch, KeyRange, RowStore, ShowRow};
 use rstest::rstest;
 
-use crate::subjects::{Kind, Subject, backwards, delete, keys, put, range, settlement};
+use crate::subjects::{Kind, Subject, backwards, batch, delete, keys, put, range};
 
 #[rstest]
-fn nothing_is_settled_at_first_and_missing_tables_are_empty(
+fn nothing_is_flushed_at_first_and_missing_tables_are_empty(
     #[values(Kind::Memory, Kind::Sqlite)] kind: Kind,
 ) {
     let subject = Subject::new(kind);
-    assert_eq!(subject.rows().settled().unwrap(), 0);
+    assert_eq!(subject.rows().flushed().unwrap(), 0);
     assert_eq!(subject.rows().row("none", "a").unwrap(), None);
     assert_eq!(keys(subject.rows(), "none", &range("", None, 10)), [""; 0]);
 }
@@ -22,13 +22,13 @@ fn nothing_is_settled_at_first_and_missing_tables_are_empty(
 fn rows_are_put_changed_and_deleted(#[values(Kind::Memory, Kind::Sqlite)] kind: Kind) {
     let subject = Subject::new(kind);
     let rows = subject.rows();
-    rows.settle(&settlement(3, "lines", vec![put("a", "1"), put("b", "2")])).unwrap();
-    assert_eq!(rows.settled().unwrap(), 3);
+    rows.flush(&batch(3, "lines", vec![put("a", "1"), put("b", "2")])).unwrap();
+    assert_eq!(rows.flushed().unwrap(), 3);
     assert_eq!(rows.row("lines", "a").unwrap().as_deref(), Some("1"));
     assert_eq!(rows.row("lines", "A").unwrap(), None);
     let changes = vec![delete("a"), put("b", "3"), put("c", "4"), delete("d")];
-    rows.settle(&settlement(7, "lines", changes)).unwrap();
-    assert_eq!(rows.settled().unwrap(), 7);
+    rows.flush(&batch(7, "lines", changes)).unwrap();
+    assert_eq!(rows.flushed().unwrap(), 7);
     let all = rows.rows("lines", &range("", None, 10)).unwrap();
     assert_eq!(all, [("b".into(), "3".into()), ("c".into(), "4".into())]);
     assert_eq!(rows.row("lines", "a").unwrap(), None);
@@ -41,7 +41,7 @@ fn ranges_have_bounds_limits_and_two_directions(#[values(Kind::Memory, Kind::Sql
     // By bytes of UTF-8: capitals before small letters, then the rest by code point.
     let sorted = ["", "B", "a", "a b", "a%", "aa", "b", "é", "箱", "\u{ffff}", "👧"];
     let changes = sorted.iter().map(|key| put(key, "1")).collect();
-    rows.settle(&settlement(1, "lines", changes)).unwrap();
+    rows.flush(&batch(1, "lines", changes)).unwrap();
     let all = range("", None, 100);
     assert_eq!(keys(rows, "lines", &all), sorted);
     let mut reversed = sorted;
@@ -60,17 +60,17 @@ fn ranges_have_bounds_limits_and_two_directions(#[values(Kind::Memory, Kind::Sql
 }
 
 #[rstest]
-fn a_settlement_may_have_no_rows_or_many_tables(#[values(Kind::Memory, Kind::Sqlite)] kind: Kind) {
+fn a_flush_may_have_no_rows_or_many_tables(#[values(Kind::Memory, Kind::Sqlite)] kind: Kind) {
     let subject = Subject::new(kind);
     let rows = subject.rows();
-    rows.settle(&Settlement { through_seq: 5, tables: Vec::new() }).unwrap();
-    assert_eq!(rows.settled().unwrap(), 5);
+    rows.flush(&FlushBatch { through_seq: 5, tables: Vec::new() }).unwrap();
+    assert_eq!(rows.flushed().unwrap(), 5);
     let names = ["lines", "order", "select", "_", "t_t"];
-    let mut all = Settlement { through_seq: 6, tables: Vec::new() };
+    let mut all = FlushBatch { through_seq: 6, tables: Vec::new() };
     for name in names {
-        all.tables.extend(settlement(6, name, vec![put("k", name)]).tables);
+        all.tables.extend(batch(6, name, vec![put("k", name)]).tables);
     }
-    rows.settle(&all).unwrap();
+    rows.flush(&all).unwrap();
     for name in names {
         assert_eq!(rows.row(name, "k").unwrap().as_deref(), Some(name));
     }
@@ -83,27 +83,27 @@ fn a_name_that_no_table_may_have_is_refused_whole(
 ) {
     let subject = Subject::new(kind);
     let rows = subject.rows();
-    let mut both = settlement(1, "lines", vec![put("a", "1")]);
-    both.tables.extend(settlement(1, name, vec![put("a", "1")]).tables);
-    rows.settle(&both).unwrap_err();
+    let mut both = batch(1, "lines", vec![put("a", "1")]);
+    both.tables.extend(batch(1, name, vec![put("a", "1")]).tables);
+    rows.flush(&both).unwrap_err();
     rows.row(name, "a").unwrap_err();
     rows.rows(name, &range("", None, 1)).unwrap_err();
-    assert_eq!(rows.settled().unwrap(), 0);
+    assert_eq!(rows.flushed().unwrap(), 0);
     assert_eq!(rows.row("lines", "a").unwrap(), None);
 }
 
 #[rstest]
-fn clearing_leaves_nothing_and_can_be_settled_again(
+fn clearing_leaves_nothing_and_can_be_flushed_again(
     #[values(Kind::Memory, Kind::Sqlite)] kind: Kind,
 ) {
     let mut subject = Subject::new(kind);
-    subject.rows().settle(&settlement(9, "lines", vec![put("a", "1")])).unwrap();
+    subject.rows().flush(&batch(9, "lines", vec![put("a", "1")])).unwrap();
     subject.rows().clear().unwrap();
     subject.reopen();
     let rows = subject.rows();
-    assert_eq!(rows.settled().unwrap(), 0);
+    assert_eq!(rows.flushed().unwrap(), 0);
     assert_eq!(keys(rows, "lines", &range("", None, 10)), [""; 0]);
-    rows.settle(&settlement(2, "lines", vec![put("b", "2")])).unwrap();
+    rows.flush(&batch(2, "lines", vec![put("b", "2")])).unwrap();
     assert_eq!(keys(rows, "lines", &range("", None, 10)), ["b"]);
 }
 
@@ -111,40 +111,38 @@ fn clearing_leaves_nothing_and_can_be_settled_again(
 fn rows_are_there_when_opened_again(#[values(Kind::Memory, Kind::Sqlite)] kind: Kind) {
     let mut subject = Subject::new(kind);
     subject.log().append(&crate::subjects::record(1, 4)).unwrap();
-    subject.rows().settle(&settlement(4, "lines", vec![put("a", "1")])).unwrap();
+    subject.rows().flush(&batch(4, "lines", vec![put("a", "1")])).unwrap();
     subject.reopen();
-    assert_eq!(subject.rows().settled().unwrap(), 4);
+    assert_eq!(subject.rows().flushed().unwrap(), 4);
     assert_eq!(subject.rows().row("lines", "a").unwrap().as_deref(), Some("1"));
 }
 
 #[rstest]
-fn a_reader_sees_a_settlement_whole_or_not_at_all(
-    #[values(Kind::Memory, Kind::Sqlite)] kind: Kind,
-) {
+fn a_reader_sees_a_flush_whole_or_not_at_all(#[values(Kind::Memory, Kind::Sqlite)] kind: Kind) {
     let subject = Subject::new(kind);
     let rows = subject.rows();
     let names: Vec<String> = (0..50).map(|number| format!("key {number:02}")).collect();
-    let settle = |turn: u64| {
+    let flush = |turn: u64| {
         let value = turn.to_string();
         let changes = names.iter().map(|key| put(key, &value)).collect();
-        rows.settle(&settlement(turn, "lines", changes)).unwrap();
+        rows.flush(&batch(turn, "lines", changes)).unwrap();
     };
-    settle(1);
+    flush(1);
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
                 let mut seen = 0;
                 while seen < 200 {
-                    let settled = rows.settled().unwrap();
+                    let flushed = rows.flushed().unwrap();
                     let found = rows.rows("lines", &range("", None, 100)).unwrap();
                     let turn: u64 = found[0].1.parse().unwrap();
                     assert!(found.len() == 50 && found.iter().all(|row| row.1 == found[0].1));
-                    assert!(turn >= settled && turn >= seen, "nothing goes back");
+                    assert!(turn >= flushed && turn >= seen, "nothing goes back");
                     seen = turn;
                 }
             });
         }
-        (2..=200).for_each(settle);
+        (2..=200).for_each(flush);
     });
 }
 
@@ -173,20 +171,17 @@ impl Changes for Breaks {
 #[case::memory(Kind::Memory, false)]
 #[case::sqlite(Kind::Sqlite, false)]
 #[case::sqlite_where_it_panics(Kind::Sqlite, true)]
-fn a_settlement_of_which_a_row_cannot_be_made_changes_nothing(
-    #[case] kind: Kind,
-    #[case] panics: bool,
-) {
+fn a_flush_of_which_a_row_cannot_be_made_changes_nothing(#[case] kind: Kind, #[case] panics: bool) {
     let mut subject = Subject::new(kind);
     subject.log().append(&crate::subjects::record(1, 4)).unwrap();
     let rows = subject.rows();
-    rows.settle(&settlement(1, "lines", vec![put("a", "1")])).unwrap();
-    let mut broken = settlement(2, "batches", vec![put("a", "2")]);
+    rows.flush(&batch(1, "lines", vec![put("a", "1")])).unwrap();
+    let mut broken = batch(2, "batches", vec![put("a", "2")]);
     broken.tables.push(("lines".into(), Box::new(Breaks { panics })));
-    let settled = std::panic::catch_unwind(AssertUnwindSafe(|| rows.settle(&broken)));
-    match settled {
-        Ok(settled) => {
-            let told = settled.unwrap_err().to_string();
+    let flushed = std::panic::catch_unwind(AssertUnwindSafe(|| rows.flush(&broken)));
+    match flushed {
+        Ok(flushed) => {
+            let told = flushed.unwrap_err().to_string();
             assert!(!panics && told.contains("\"b1500\" cannot be made"), "{told}");
         }
         Err(_) => assert!(panics),
@@ -195,9 +190,9 @@ fn a_settlement_of_which_a_row_cannot_be_made_changes_nothing(
         assert_eq!(rows.row("batches", "a").unwrap(), None);
         keys(rows, "lines", &range("", None, 10))
     };
-    assert_eq!((is_as_before(rows), rows.settled().unwrap()), (vec!["a".to_owned()], 1));
-    rows.settle(&settlement(3, "lines", vec![put("c", "1")])).unwrap();
+    assert_eq!((is_as_before(rows), rows.flushed().unwrap()), (vec!["a".to_owned()], 1));
+    rows.flush(&batch(3, "lines", vec![put("c", "1")])).unwrap();
     subject.reopen();
-    assert_eq!(subject.rows().settled().unwrap(), 3);
+    assert_eq!(subject.rows().flushed().unwrap(), 3);
     assert_eq!(is_as_before(subject.rows()), ["a", "c"]);
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::subjects::{Kind, Subject, backwards, delete, put, range, settlement};
+use crate::subjects::{Kind, Subject, backwards, batch, delete, put, range};
 
 #[test]
-fn many_settlements_are_merged_and_every_row_is_as_it_was_settled_last() {
+fn many_flushes_are_merged_and_every_row_is_as_it_was_flushed_last() {
     let mut subject = Subject::new(Kind::Sqlite);
     let mut expected = BTreeMap::new();
     let mut seed = 7_u64;
@@ -23,7 +23,7 @@ fn many_settlements_are_merged_and_every_row_is_as_it_was_settled_last() {
             None => delete(key),
         };
         let changed = changes.iter().map(of).collect();
-        subject.rows().settle(&settlement(turn, "lines", changed)).unwrap();
+        subject.rows().flush(&batch(turn, "lines", changed)).unwrap();
         for (key, value) in changes {
             match value {
                 Some(value) => expected.insert(key, value),

@@ -10,7 +10,7 @@ use earmark_stores::sqlite::{DataFolder, OpenError, Settings, SqliteStore};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::subjects::{LOG_ID, keys, open, put, range, record, settlement};
+use crate::subjects::{LOG_ID, batch, keys, open, put, range, record};
 
 const LOG: &str = "allocation-0.log.db";
 const VIEWS: &str = "allocation-0.views.db";
@@ -20,14 +20,14 @@ fn refusal(place: &TempDir) -> String {
     SqliteStore::open(&folder, "allocation", 0, "another-name").unwrap_err().to_string()
 }
 
-/// A place with a log of two records and rows settled through both.
+/// A place with a log of two records and rows flushed through both.
 fn filled() -> TempDir {
     let place = tempfile::tempdir().unwrap();
     let (log, rows) = open(&place, LOG_ID);
     log.append(&record(1, 2)).unwrap();
     log.append(&record(3, 3)).unwrap();
     let changes = (0..2000).map(|n| put(&format!("key {n:04}"), &"x".repeat(200))).collect();
-    rows.settle(&settlement(3, "lines", changes)).unwrap();
+    rows.flush(&batch(3, "lines", changes)).unwrap();
     place
 }
 
@@ -169,9 +169,9 @@ fn views_that_cannot_be_used_are_built_anew() {
         let place = filled();
         spoil(&place.path().join(VIEWS));
         let (log, rows) = open(&place, LOG_ID);
-        assert_eq!((log.head().unwrap(), rows.settled().unwrap()), (3, 0));
+        assert_eq!((log.head().unwrap(), rows.flushed().unwrap()), (3, 0));
         assert_eq!(keys(&rows, "lines", &range("", None, 1)), [""; 0]);
-        rows.settle(&settlement(3, "lines", vec![put("a", "1")])).unwrap();
+        rows.flush(&batch(3, "lines", vec![put("a", "1")])).unwrap();
     }
 }
 
@@ -189,7 +189,7 @@ fn views_found_damaged_while_running_are_built_anew_at_the_next_start() {
     assert!(text.contains("start again: they are then rebuilt from the log"), "{text}");
     drop((log, rows));
     let (_log, rows) = open(&place, LOG_ID);
-    assert_eq!(rows.settled().unwrap(), 0);
+    assert_eq!(rows.flushed().unwrap(), 0);
     assert!(!place.path().join(format!("{VIEWS}.damaged")).exists());
 }
 
@@ -197,16 +197,16 @@ fn views_found_damaged_while_running_are_built_anew_at_the_next_start() {
 fn views_of_another_log_or_from_its_future_are_cleared() {
     let place = filled();
     let (log, rows) = open(&place, LOG_ID);
-    rows.settle(&settlement(4, "lines", vec![put("a", "1")])).unwrap();
+    rows.flush(&batch(4, "lines", vec![put("a", "1")])).unwrap();
     drop((log, rows));
     let (log, rows) = open(&place, LOG_ID);
-    assert_eq!(rows.settled().unwrap(), 0);
-    rows.settle(&settlement(2, "lines", vec![put("a", "1")])).unwrap();
+    assert_eq!(rows.flushed().unwrap(), 0);
+    rows.flush(&batch(2, "lines", vec![put("a", "1")])).unwrap();
     drop((log, rows));
     fs::remove_file(place.path().join(LOG)).unwrap();
     let (log, rows) = open(&place, "a-new-log");
     assert_eq!(log.id().unwrap(), "a-new-log");
-    assert_eq!((log.head().unwrap(), rows.settled().unwrap()), (0, 0));
+    assert_eq!((log.head().unwrap(), rows.flushed().unwrap()), (0, 0));
     assert_eq!(keys(&rows, "lines", &range("", None, 1)), [""; 0]);
 }
 

@@ -1,7 +1,7 @@
 //! The stores under test, each with a way to be opened again on the same storage.
 
 use earmark_kernel::log::{LogStore, Record};
-use earmark_kernel::rows::{KeyRange, RowStore, Settlement};
+use earmark_kernel::rows::{FlushBatch, KeyRange, RowStore};
 use earmark_stores::memory::{MemoryLog, MemoryRows};
 use earmark_stores::postgres::{Postgres, PostgresLog};
 use earmark_stores::sqlite::{DataFolder, SqliteLog, SqliteRows, SqliteStore};
@@ -119,8 +119,8 @@ pub fn delete(key: &str) -> Change {
     (key.into(), None)
 }
 
-pub fn settlement(through_seq: u64, table: &str, changes: Vec<Change>) -> Settlement<'static> {
-    Settlement { through_seq, tables: vec![(table.into(), Box::new(changes))] }
+pub fn batch(through_seq: u64, table: &str, changes: Vec<Change>) -> FlushBatch<'static> {
+    FlushBatch { through_seq, tables: vec![(table.into(), Box::new(changes))] }
 }
 
 pub fn range(from: &str, below: Option<&str>, limit: usize) -> KeyRange {

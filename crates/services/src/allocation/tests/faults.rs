@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 
 use earmark_contracts::allocation::{GetLines, LinePhase};
 use earmark_kernel::log::{LogStore, Record};
-use earmark_kernel::rows::{Changes, RowStore, Settlement};
+use earmark_kernel::rows::{Changes, FlushBatch, RowStore};
 use earmark_kernel::{Failure, NotDone};
 use earmark_stores::memory::{AppendFault, Faults, MemoryLog, MemoryRows};
 
@@ -98,10 +98,10 @@ fn a_log_that_loses_what_it_said_it_had_is_found_out() {
 
 #[test]
 fn what_was_answered_is_there_after_a_restart() {
-    for settled in [false, true] {
+    for flushed in [false, true] {
         let (world, _) = world();
         world.allocate("o1", "LAMP", 20);
-        let world = world.restarted(settled);
+        let world = world.restarted(flushed);
         assert_eq!(world.places("o1"), ["b1"]);
         assert_eq!(batch_of(&world.allocate("o2", "LAMP", 11)), None);
         assert!(world.allocate("o1", "LAMP", 20).existed);
@@ -113,14 +113,14 @@ fn what_was_answered_is_there_after_a_restart() {
 }
 
 #[test]
-fn a_stock_is_loaded_whose_events_were_settled_one_by_one() {
+fn a_stock_is_loaded_whose_events_were_flushed_one_by_one() {
     // More rows than are read of it at a time, and no snapshot yet.
     const LINES: u32 = 300;
     let world = World::new();
     world.batch("b1", "LAMP", u64::from(LINES) + 5, None);
     for number in 0..LINES {
         world.allocate(&format!("o{number}"), "LAMP", 1);
-        world.bus.settle().unwrap();
+        world.bus.flush().unwrap();
     }
     let world = world.restarted(true);
     assert!(world.allocate("o0", "LAMP", 1).existed);
@@ -134,7 +134,7 @@ fn a_stock_is_loaded_whose_events_were_settled_one_by_one() {
 fn rows_that_are_gone_are_derived_anew() {
     let (world, _) = world();
     world.allocate("o1", "LAMP", 20);
-    world.bus.settle().unwrap();
+    world.bus.flush().unwrap();
     world.queue("o2", "LAMP", 20);
     let now = world.bus.now();
     let world = World::on(world.log.crash(), MemoryRows::new(), now);
@@ -146,7 +146,7 @@ fn rows_that_are_gone_are_derived_anew() {
 fn rows_of_another_log_or_of_a_later_one_are_not_believed() {
     let (old, _) = world();
     old.allocate("o1", "LAMP", 20);
-    old.bus.settle().unwrap();
+    old.bus.flush().unwrap();
     let other = MemoryLog::new("0190a0b0-0000-7000-8000-00000000000f");
     let world = World::on(other, old.rows.crash(usize::MAX), NOON);
     assert!(world.lines("o1").is_empty());
@@ -159,16 +159,16 @@ fn rows_of_another_log_or_of_a_later_one_are_not_believed() {
 }
 
 #[test]
-fn settlings_that_fail_or_are_lost_change_nothing() {
+fn flushes_that_fail_or_are_lost_change_nothing() {
     let (world, faults) = world();
-    faults.fail_settles(2);
+    faults.fail_flushes(2);
     for round in 0..4 {
         world.allocate(&format!("o{round}"), "LAMP", 5);
-        assert_eq!(world.bus.settle().is_err(), round < 2);
+        assert_eq!(world.bus.flush().is_err(), round < 2);
         assert_eq!(world.figures("b1")[1], 5 * (round + 1));
         world.check();
     }
-    // The power goes: of all settlings only the first survives.
+    // The power goes: of all flushes only the first survives.
     let now = world.bus.now();
     let world = World::on(world.log.crash(), world.rows.crash(1), now);
     assert_eq!(world.figures("b1"), [30, 20, 0, 10]);
@@ -180,7 +180,7 @@ fn rows_of_a_log_that_came_back_older_and_went_another_way_are_derived_anew() {
     let (world, _) = world();
     let older = world.bus.records("allocation", 0, 0, u64::MAX).unwrap();
     world.allocate("o1", "LAMP", 20);
-    world.bus.settle().unwrap();
+    world.bus.flush().unwrap();
     let log = MemoryLog::new(LOG_ID);
     older.iter().for_each(|record| log.append(record).unwrap());
     let another = World::on(log.clone(), MemoryRows::new(), NOON);
@@ -206,7 +206,7 @@ fn a_read_that_fails_fails_its_command_only() {
     world.check();
 }
 
-/// A stock with so many events that it was snapshotted, settled.
+/// A stock with so many events that it was snapshotted, flushed.
 fn long_lived() -> World {
     let (world, _) = world();
     for round in 0..300 {
@@ -216,10 +216,10 @@ fn long_lived() -> World {
             world.deallocate(&order, "LAMP");
         }
         if round == 280 {
-            world.bus.settle().unwrap();
+            world.bus.flush().unwrap();
         }
     }
-    world.bus.settle().unwrap();
+    world.bus.flush().unwrap();
     world
 }
 
@@ -240,10 +240,10 @@ fn a_stock_with_a_long_history_is_loaded_from_its_snapshot() {
 
 /// Writes a row as nobody should.
 fn plant(world: &World, table: &str, key: &str, value: Option<&str>) {
-    let through_seq = world.rows.settled().unwrap();
+    let through_seq = world.rows.flushed().unwrap();
     let changes: Box<dyn Changes> = Box::new(vec![(key, value)]);
     let tables = vec![(table.to_owned(), changes)];
-    world.rows.settle(&Settlement { through_seq, tables }).unwrap();
+    world.rows.flush(&FlushBatch { through_seq, tables }).unwrap();
 }
 
 fn found(world: &World) -> String {
@@ -320,10 +320,10 @@ fn verify_finds_what_was_oversold_for_a_moment_only() {
 }
 
 #[test]
-fn events_of_a_stock_are_settled_in_arrays_and_those_of_earlier_programs_are_read_too() {
+fn events_of_a_stock_are_flushed_in_arrays_and_those_of_earlier_programs_are_read_too() {
     let (world, _) = world();
     world.allocate("o1", "LAMP", 2);
-    world.bus.settle().unwrap();
+    world.bus.flush().unwrap();
     let key = format!("LAMP\u{1f}{:016x}", 2);
     let row = world.rows.row("stream_stock", &key).unwrap().unwrap();
     let now = NOON.0;

@@ -112,8 +112,8 @@ proptest! {
         let straight = World::new();
         let mut broken = World::new();
         for (number, step) in steps.iter().enumerate() {
-            if let Some(settled) = restarts.get(&number) {
-                broken = broken.restarted(*settled);
+            if let Some(flushed) = restarts.get(&number) {
+                broken = broken.restarted(*flushed);
             }
             prop_assert_eq!(step.play(&straight), step.play(&broken));
         }

@@ -24,8 +24,8 @@ fn the_same_key_gives_the_same_answer_and_has_no_second_effect() {
         assert!(!first.replayed);
         world.deallocate("o1", "LAMP");
         world.batch("b0", "LAMP", 30, None);
-        if let Some(settled) = restart {
-            world = world.restarted(settled);
+        if let Some(flushed) = restart {
+            world = world.restarted(flushed);
         }
         let head = world.head();
         let again = keyed(&world, line("o1", "LAMP", 10));

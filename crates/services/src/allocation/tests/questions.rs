@@ -27,7 +27,7 @@ fn stock_is_listed_in_pages_in_order_of_sku() {
         world.batch(&format!("b{place}"), name, 10, None);
         world.batch(&format!("\u{10ffff}{place}"), name, 10, None);
         if place == 3 {
-            world.bus.settle().unwrap();
+            world.bus.flush().unwrap();
         }
     }
     for limit in [1, 2, 3, 100] {
@@ -127,10 +127,10 @@ fn history_tells_what_happened_with_the_figures_before_and_after() {
     assert_eq!(all[2].cause, all[4].cause, "one command");
     assert_ne!(all[1].cause, all[2].cause);
     assert_eq!(all[0].at_ms, super::NOON.0);
-    // In pages it is the same, settled or not.
-    for settled in [false, true] {
-        if settled {
-            world.bus.settle().unwrap();
+    // In pages it is the same, flushed or not.
+    for flushed in [false, true] {
+        if flushed {
+            world.bus.flush().unwrap();
         }
         let (mut after, mut paged) = (0, Vec::new());
         while let Some(last) = history(&world, after, 2).unwrap().last() {

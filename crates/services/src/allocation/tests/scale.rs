@@ -49,7 +49,7 @@ fn hot(lines: usize) -> World {
     world.batch("late", "HOT", 40, Some("2012-01-01"));
     world.batch("last", "HOT", 49, Some("2012-06-01"));
     world.allocate("rest", "HOT", 1);
-    world.bus.settle().unwrap();
+    world.bus.flush().unwrap();
     world
 }
 

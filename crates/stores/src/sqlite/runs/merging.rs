@@ -1,4 +1,4 @@
-//! Merging: runs that are many become one, a little with each settlement.
+//! Merging: runs that are many become one, a little with each flush.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -18,7 +18,7 @@ pub(super) const RUNS_OF_A_LEVEL: usize = 6;
 const BLOCKS_OF_SMALL_RUNS: usize = 4_096;
 
 /// Where merges lag behind, after a restart say, which begins them anew, a merge takes no more than
-/// so many times the bytes that are settled beside it.
+/// so many times the bytes that are flushed beside it.
 const CATCH_UP: u64 = 8;
 
 /// The runs of each table, the newest first.
@@ -68,16 +68,16 @@ impl Merging {
         &self.table
     }
 
-    /// How many bytes to merge beside a settlement that wrote so many of the table: at this pace it
-    /// ends a run before the next merge of the level is due, and no settlement costs much more than
+    /// How many bytes to merge beside a flush that wrote so many of the table: at this pace it
+    /// ends a run before the next merge of the level is due, and no flush costs much more than
     /// another.
-    pub(super) fn pace(&self, tables: &Tables, settled: u64, block_bytes: usize) -> u64 {
+    pub(super) fn pace(&self, tables: &Tables, flushed: u64, block_bytes: usize) -> u64 {
         let runs = tables.get(&self.table).map_or(&[][..], Vec::as_slice);
         let there = runs.iter().filter(|run| run.level == self.level).count();
         let room = (2 * many(&self.inputs)).saturating_sub(there + 2) as u64;
         let before_due = room * bytes(&self.inputs, block_bytes) / self.inputs.len() as u64;
-        let pace = u128::from(self.rest) * u128::from(settled) / u128::from(before_due.max(1));
-        u64::try_from(pace).unwrap_or(u64::MAX).min(CATCH_UP * settled)
+        let pace = u128::from(self.rest) * u128::from(flushed) / u128::from(before_due.max(1));
+        u64::try_from(pace).unwrap_or(u64::MAX).min(CATCH_UP * flushed)
     }
 
     /// Whether it is this level of this table that is merged.
@@ -169,10 +169,10 @@ pub(super) fn due(tables: &Tables) -> Vec<(String, u32)> {
 
 #[cfg(test)]
 mod tests {
-    use earmark_kernel::rows::{Changes, KeyRange, Settlement};
+    use earmark_kernel::rows::{Changes, FlushBatch, KeyRange};
     use rusqlite::Connection;
 
-    use super::super::{Settler, State};
+    use super::super::{Flusher, State};
     use super::{BLOCKS_OF_SMALL_RUNS, RUNS_OF_A_LEVEL};
 
     #[test]
@@ -180,7 +180,7 @@ mod tests {
         let connection = Connection::open_in_memory().unwrap();
         let schema = include_str!("../../../migrations/views/0001_rows.sql");
         connection.execute_batch(schema).unwrap();
-        let mut settler = Settler::open(&connection, 512).unwrap();
+        let mut flusher = Flusher::open(&connection, 512).unwrap();
         // Four rows and a little fill a block.
         let large = 5 * BLOCKS_OF_SMALL_RUNS / RUNS_OF_A_LEVEL;
         let rows = |turn: usize, count: usize| -> Box<dyn Changes> {
@@ -201,14 +201,14 @@ mod tests {
             if turn == 2 * RUNS_OF_A_LEVEL + 2 {
                 assert!(merged("large"));
                 // What was begun is dropped, and begun again.
-                settler = Settler::open(&connection, 512).unwrap();
-                state = State::read(&connection, state.settled).unwrap();
+                flusher = Flusher::open(&connection, 512).unwrap();
+                state = State::read(&connection, state.flushed).unwrap();
             }
             let tables =
                 vec![("small".to_owned(), rows(turn, 20)), ("large".to_owned(), rows(turn, large))];
-            let settlement = Settlement { through_seq: turn as u64, tables };
+            let batch = FlushBatch { through_seq: turn as u64, tables };
             let tx = connection.unchecked_transaction().unwrap();
-            state = settler.settle(&tx, &state, &settlement).unwrap();
+            state = flusher.flush(&tx, &state, &batch).unwrap();
             tx.commit().unwrap();
             let unmerged = state.tables["large"].iter().filter(|run| run.level == 0).count();
             assert!(unmerged < 4 * RUNS_OF_A_LEVEL, "turn {turn}: {unmerged}");

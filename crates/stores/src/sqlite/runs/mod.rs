@@ -1,4 +1,4 @@
-//! Derived rows as sorted runs: each settlement writes what changed of a table as one run, at the
+//! Derived rows as sorted runs: each flush writes what changed of a table as one run, at the
 //! end of the file; runs that are many are merged. Nothing is changed in its place, so what a row
 //! costs does not grow with their number.
 
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use earmark_kernel::rows::{Changes, KeyRange, Settlement};
+use earmark_kernel::rows::{Changes, FlushBatch, KeyRange};
 use rusqlite::Connection;
 
 use cursor::Merged;
@@ -22,7 +22,7 @@ use run::{Dropped, Planned, Run, RunWriter};
 
 pub(super) use run::RunError;
 
-/// So many blocks are merged at every settlement beyond its pace, however small it is: what large
+/// So many blocks are merged at every flush beyond its pace, however small it is: what large
 /// ones left gets done.
 const MERGED_MIN: u64 = 128;
 /// For each block that is written or merged so many are deleted, if so many are of no use any more.
@@ -30,23 +30,23 @@ const DELETED: u64 = 2;
 /// A leaf page of SQLite holds a row of so many bytes less than the page has.
 const PAGE_REST: usize = 96;
 
-/// Every row as of one settlement.
+/// Every row as of one flush.
 #[derive(Clone, Debug, Default)]
 pub(super) struct State {
-    pub(super) settled: u64,
+    pub(super) flushed: u64,
     tables: Tables,
 }
 
 impl State {
     /// What the file has.
-    pub(super) fn read(connection: &Connection, settled: u64) -> Result<Self, RunError> {
+    pub(super) fn read(connection: &Connection, flushed: u64) -> Result<Self, RunError> {
         let mut tables = Tables::new();
         for (table, run) in Run::all(connection)? {
             tables.entry(table).or_default().push(Arc::new(run));
         }
         // The newest first: what was merged is older than what was not.
         tables.values_mut().for_each(|runs| runs.sort_by_key(|run| (run.level, -run.id)));
-        Ok(Self { settled, tables })
+        Ok(Self { flushed, tables })
     }
 
     pub(super) fn row(
@@ -101,9 +101,9 @@ impl State {
     }
 }
 
-/// Writes settlements, and merges and deletes beside.
+/// Writes flushes, and merges and deletes beside.
 #[derive(Debug)]
-pub(super) struct Settler {
+pub(super) struct Flusher {
     next_id: i64,
     merging: Vec<Merging>,
     dropped: Vec<Dropped>,
@@ -112,7 +112,7 @@ pub(super) struct Settler {
     block_bytes: usize,
 }
 
-impl Settler {
+impl Flusher {
     /// Goes on where an earlier process ended: what it had begun to merge is dropped.
     pub(super) fn open(connection: &Connection, page_bytes: u32) -> rusqlite::Result<Self> {
         connection.execute("UPDATE runs SET state = 'dropped' WHERE state = 'building'", [])?;
@@ -125,13 +125,13 @@ impl Settler {
         Ok(Self { next_id, merging: Vec::new(), dropped, before: Default::default(), block_bytes })
     }
 
-    /// Applies a settlement within a transaction; what comes of it is so once that is committed.
-    /// Where it does not commit, [`Settler::abandon`] is due.
-    pub(super) fn settle(
+    /// Applies a flush within a transaction; what comes of it is so once that is committed.
+    /// Where it does not commit, [`Flusher::abandon`] is due.
+    pub(super) fn flush(
         &mut self,
         tx: &Connection,
         before: &State,
-        settlement: &Settlement<'_>,
+        batch: &FlushBatch<'_>,
     ) -> Result<State, RunError> {
         // What it remembers would count as read.
         self.before = Default::default();
@@ -139,24 +139,24 @@ impl Settler {
         let unread: Vec<Dropped> = unread;
         self.dropped = read;
         self.remember(&unread);
-        let mut state = State { settled: settlement.through_seq, ..before.clone() };
-        let mut settled = BTreeMap::new();
-        for (table, changes) in settlement.tables.iter().filter(|(_, it)| it.count() > 0) {
+        let mut state = State { flushed: batch.through_seq, ..before.clone() };
+        let mut flushed = BTreeMap::new();
+        for (table, changes) in batch.tables.iter().filter(|(_, it)| it.count() > 0) {
             let (run, bytes) = self.write(tx, table, &**changes)?;
-            settled.insert(table.as_str(), bytes);
+            flushed.insert(table.as_str(), bytes);
             if let Some(run) = run {
                 state.tables.entry(table.clone()).or_default().insert(0, Arc::new(run));
             }
         }
         let block_bytes = self.block_bytes as u64;
         let spare = MERGED_MIN * block_bytes;
-        let merged = spare + self.merge(tx, &mut state, &settled, spare)?;
-        let written = settled.values().sum::<u64>() + merged;
+        let merged = spare + self.merge(tx, &mut state, &flushed, spare)?;
+        let written = flushed.values().sum::<u64>() + merged;
         self.delete(tx, unread, DELETED * written / block_bytes)?;
         Ok(state)
     }
 
-    /// Empties every table within a transaction, as [`Settler::settle`] does.
+    /// Empties every table within a transaction, as [`Flusher::flush`] does.
     pub(super) fn clear(&mut self, tx: &Connection, before: &State) -> Result<State, RunError> {
         self.remember(&[]);
         let building = self.merging.drain(..).map(|it| Dropped { id: it.id(), run: None });
@@ -214,7 +214,7 @@ impl Settler {
         &mut self,
         tx: &Connection,
         state: &mut State,
-        settled: &BTreeMap<&str, u64>,
+        flushed: &BTreeMap<&str, u64>,
         mut spare: u64,
     ) -> Result<u64, RunError> {
         for (table, level) in merging::due(&state.tables) {
@@ -227,8 +227,8 @@ impl Settler {
         self.merging.sort_by_key(Merging::level);
         let mut paces = 0;
         for mut merging in std::mem::take(&mut self.merging) {
-            let settled = settled.get(merging.table()).copied().unwrap_or(0);
-            let pace = merging.pace(&state.tables, settled, self.block_bytes);
+            let flushed = flushed.get(merging.table()).copied().unwrap_or(0);
+            let pace = merging.pace(&state.tables, flushed, self.block_bytes);
             paces += pace;
             let mut budget = pace + spare;
             if budget > 0 && merging.step(tx, &mut budget)? {
@@ -293,7 +293,7 @@ mod tests {
         }
         let run = writer.finish(&connection).unwrap().unwrap();
         let tables = Tables::from([("lines".to_owned(), vec![Arc::new(run)])]);
-        let state = State { settled: 1, tables };
+        let state = State { flushed: 1, tables };
         let row = |key| state.row(&connection, "lines", key);
         assert_eq!(row("a").unwrap().as_deref(), Some("1"));
         assert!(matches!(row("b"), Err(RunError::Damaged)));
@@ -308,21 +308,21 @@ mod tests {
     }
 
     #[test]
-    fn a_settlement_that_is_rolled_back_changes_nothing_and_what_was_merged_leaves_the_file() {
+    fn a_flush_that_is_rolled_back_changes_nothing_and_what_was_merged_leaves_the_file() {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch(SCHEMA).unwrap();
-        let mut settler = Settler::open(&connection, 512).unwrap();
+        let mut flusher = Flusher::open(&connection, 512).unwrap();
         let (mut state, mut expected) = (State::default(), BTreeMap::new());
         for turn in 1..=200 {
             let changes = changes(turn);
             let rows = changes.clone().into_iter().collect::<Vec<_>>();
             let tables = vec![("lines".to_owned(), Box::new(rows) as Box<dyn Changes>)];
-            let settlement = Settlement { through_seq: turn, tables };
+            let batch = FlushBatch { through_seq: turn, tables };
             let tx = connection.unchecked_transaction().unwrap();
-            let next = settler.settle(&tx, &state, &settlement).unwrap();
+            let next = flusher.flush(&tx, &state, &batch).unwrap();
             if turn % 3 == 0 {
                 tx.rollback().unwrap();
-                settler.abandon();
+                flusher.abandon();
             } else {
                 tx.commit().unwrap();
                 state = next;
@@ -337,19 +337,19 @@ mod tests {
         // Every row stands in a few runs at most, four in a block.
         assert!(count(&connection, "blocks") < 1_000, "{} blocks", count(&connection, "blocks"));
         let tx = connection.unchecked_transaction().unwrap();
-        state = settler.clear(&tx, &state).unwrap();
+        state = flusher.clear(&tx, &state).unwrap();
         for _ in 0..9 {
-            state = settler.settle(&tx, &state, &Settlement::default()).unwrap();
+            state = flusher.flush(&tx, &state, &FlushBatch::default()).unwrap();
         }
         assert_eq!((count(&tx, "runs"), count(&tx, "blocks")), (0, 0));
     }
 
     #[test]
-    fn merges_take_several_settlements_and_keep_up_with_them() {
+    fn merges_take_several_flushes_and_keep_up_with_them() {
         const TURNS: u64 = 240;
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch(SCHEMA).unwrap();
-        let mut settler = Settler::open(&connection, 512).unwrap();
+        let mut flusher = Flusher::open(&connection, 512).unwrap();
         let (mut state, mut unfinished, mut deepest) = (State::default(), 0, 0);
         let rows = |turn: u64, count: u64, bytes: usize| -> Box<dyn Changes> {
             // New keys come between the old ones.
@@ -361,17 +361,17 @@ mod tests {
         };
         for turn in 0..TURNS {
             if turn == TURNS / 2 {
-                settler = Settler::open(&connection, 512).unwrap();
+                flusher = Flusher::open(&connection, 512).unwrap();
                 state = State::read(&connection, turn).unwrap();
             }
             let few = rows(turn, u64::from(turn % 4 == 0), 2_000);
             let tables =
                 vec![("lines".to_owned(), rows(turn, 300, 100)), ("snapshots".to_owned(), few)];
-            let settlement = Settlement { through_seq: turn + 1, tables };
+            let batch = FlushBatch { through_seq: turn + 1, tables };
             let tx = connection.unchecked_transaction().unwrap();
-            state = settler.settle(&tx, &state, &settlement).unwrap();
+            state = flusher.flush(&tx, &state, &batch).unwrap();
             tx.commit().unwrap();
-            unfinished += usize::from(!settler.merging.is_empty());
+            unfinished += usize::from(!flusher.merging.is_empty());
             let levels = state.tables.values().flatten().map(|run| run.level + 1);
             deepest = deepest.max(levels.max().unwrap_or(0));
             for (table, runs) in &state.tables {
@@ -380,7 +380,7 @@ mod tests {
                 assert!(most.is_none_or(|most| most < bound), "turn {turn}: {most:?} of {table}");
             }
         }
-        assert!(unfinished > 9, "{unfinished} merges were left for a later settlement");
+        assert!(unfinished > 9, "{unfinished} merges were left for a later flush");
         assert_eq!(deepest, 3);
         let all = KeyRange { from: String::new(), below: None, limit: 99_999, backwards: false };
         let there = state.rows(&connection, "lines", &all).unwrap();

@@ -1,4 +1,4 @@
-//! Settling: what changed in memory is written to disk in one sorted batch, while others go on.
+//! Flushing: what changed in memory is written to disk in one sorted batch, while others go on.
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -6,18 +6,18 @@ use std::sync::atomic::Ordering;
 use super::{Follower, Frozen, lock};
 use crate::end;
 use crate::log::StoreError;
-use crate::rows::{Changes, Settlement};
+use crate::rows::{Changes, FlushBatch};
 
 impl Follower {
     /// Writes what changed since the last time to disk, in one sorted batch. Commits and reads go
     /// on meanwhile. Returns the number through which the disk is now up to date.
-    pub(crate) fn settle(&self) -> Result<u64, StoreError> {
-        let one_at_a_time = lock(&self.settling);
+    pub(crate) fn flush(&self) -> Result<u64, StoreError> {
+        let one_at_a_time = lock(&self.flushing);
         let (through_seq, digest, frozen, streams) = {
             self.derive_again(&one_at_a_time)?;
             let mut shelf = self.write_if_sound()?;
-            if shelf.applied == shelf.settled {
-                return Ok(shelf.settled);
+            if shelf.applied == shelf.flushed {
+                return Ok(shelf.flushed);
             }
             let Frozen { through_seq, digest } = shelf.freeze();
             let frozen: Vec<_> = shelf.tables().map(|it| (it.name(), it.frozen())).collect();
@@ -35,14 +35,14 @@ impl Follower {
         tables.extend(frozen.into_iter().map(|(table, rows)| (table.to_owned(), rows)));
         tables.extend(digest.map(|digest| end::row(self.service.name, &digest)));
         tables.retain(|(_, changes)| changes.count() > 0);
-        // When this fails, what was set apart stays so and is tried again with the next settling.
-        // The settlement is dropped after the lock: to free so many rows takes a while.
-        let settlement = Settlement { through_seq, tables };
-        self.disk.settle(&settlement)?;
+        // When this fails, what was set apart stays so and is tried again with the next flushing.
+        // The batch is dropped after the lock: to free so many rows takes a while.
+        let batch = FlushBatch { through_seq, tables };
+        self.disk.flush(&batch)?;
         let mut shelf = self.shelf.write().unwrap_or_else(PoisonError::into_inner);
-        shelf.thaw(through_seq, &snapshots.versions);
-        self.settled.store(through_seq, Ordering::Release);
-        self.settlement.notify_all();
+        shelf.mark_flushed(through_seq, &snapshots.versions);
+        self.flushed.store(through_seq, Ordering::Release);
+        self.flush_ended.notify_all();
         Ok(through_seq)
     }
 }
