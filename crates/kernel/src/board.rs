@@ -88,7 +88,7 @@ impl Bus {
     pub fn relays(&self) -> Vec<RelayStatus> {
         let board = self.board().lock();
         let behind = |it: &RelayStatus| {
-            let head = self.partition(it.service, it.partition).map_or(0, |it| it.follower.head());
+            let head = self.partition(it.service, it.partition).map_or(0, |it| it.projector.head());
             RelayStatus { lag: head.saturating_sub(it.through), ..it.clone() }
         };
         board.values().map(behind).collect()
@@ -101,7 +101,7 @@ impl Bus {
     /// When there is no such partition, or the storage cannot be read.
     pub fn relayed(&self, carrier: &str, service: &str, partition: usize) -> Result<u64, Failure> {
         let partition = self.partition(service, partition)?;
-        Ok(partition.follower.read()?.cursors.get(&cursor(carrier))?.unwrap_or(0))
+        Ok(partition.projector.read()?.cursors.get(&cursor(carrier))?.unwrap_or(0))
     }
 
     /// Puts down how far a reader has come, though it has not: what lies before is left out.
@@ -115,7 +115,7 @@ impl Bus {
         partition: usize,
     ) -> Result<u64, Failure> {
         let partition = self.partition(service, partition)?;
-        let through = partition.follower.head();
+        let through = partition.projector.head();
         let mut meta = Meta::default();
         self.identify(&mut meta);
         partition.keep_cursor(&cursor(carrier), through, meta).await?;

@@ -247,7 +247,7 @@ impl Bus {
         let at = self.partition(service, partition)?;
         let (log_id, log) = (at.log_id.as_str(), at.log.as_ref());
         let feed = Feed { service: &at.service, log, log_id, partition };
-        Ok(feed.read(after, at.follower.head(), limit)?)
+        Ok(feed.read(after, at.projector.head(), limit)?)
     }
 
     /// The records of a partition's log that hold events after `after`, oldest first, as
@@ -274,7 +274,7 @@ impl Bus {
         service: &str,
         partition: usize,
     ) -> Result<watch::Receiver<u64>, Failure> {
-        Ok(self.partition(service, partition)?.follower.watch())
+        Ok(self.partition(service, partition)?.projector.watch())
     }
 
     /// Waits until a partition's log holds an event after `after`, at most `at_most`.
@@ -335,11 +335,11 @@ impl Bus {
     }
 
     pub(crate) fn reading<'a>(&'a self, running: &'a Running) -> Result<Reading<'a>, StoreError> {
-        // Nobody waits for a store while it holds a shelf.
-        running.partitions.iter().try_for_each(|it| it.follower.follow())?;
-        let shelves = running.partitions.iter().map(|it| it.follower.read_known());
-        let shelves = shelves.collect::<Result<Vec<_>, _>>()?;
-        Ok(Reading { service: &running.service, shelves, now: self.now() })
+        // Nobody waits for a store while it holds the materialized state.
+        running.partitions.iter().try_for_each(|it| it.projector.follow())?;
+        let states = running.partitions.iter().map(|it| it.projector.read_known());
+        let states = states.collect::<Result<Vec<_>, _>>()?;
+        Ok(Reading { service: &running.service, states, now: self.now() })
     }
 }
 

@@ -21,7 +21,7 @@ impl Running {
 
     fn answered(&self, key: &Key) -> Result<Option<Answered>, StoreError> {
         for partition in &self.partitions {
-            if let Some(answered) = partition.follower.answer(key)? {
+            if let Some(answered) = partition.projector.answer(key)? {
                 return Ok(Some(answered));
             }
         }

@@ -20,7 +20,7 @@ impl Bus {
     ) -> Result<Vec<(Key, Parked)>, Failure> {
         let mut parked = Vec::new();
         for partition in &self.running(service)?.partitions {
-            parked.extend(partition.follower.read()?.parked.scan("", after, limit)?);
+            parked.extend(partition.projector.read()?.parked.scan("", after, limit)?);
         }
         parked.sort_by(|(a, _), (b, _)| a.cmp(b));
         parked.truncate(limit);
@@ -53,7 +53,7 @@ impl Bus {
         dry_run: bool,
     ) -> Result<Option<JsonReply>, Failure> {
         for partition in &self.running(service)?.partitions {
-            let Some(parked) = partition.follower.read()?.parked.get(id)? else {
+            let Some(parked) = partition.projector.read()?.parked.get(id)? else {
                 continue;
             };
             // One that came without a key is done once all the same, and parked under one id.

@@ -11,10 +11,10 @@ use crate::kernel_event::KernelEvent;
 use crate::log::{LogStore, StoreError};
 use crate::message::{Key, Meta};
 use crate::problem::Failure;
+use crate::projector::{FLUSH_AFTER_EVENTS, Projector};
 use crate::queue::{NotTaken, Queue};
 use crate::rows::{Changes, FlushBatch, RowStore};
 use crate::service::Service;
-use crate::shelf::{FLUSH_AFTER_EVENTS, Follower};
 use crate::task::Errand;
 use crate::timer;
 use crate::writer::{GroupEnding, Job, Writer};
@@ -64,7 +64,7 @@ pub(crate) struct Partition {
     pub(crate) index: usize,
     pub(crate) log: Arc<dyn LogStore>,
     pub(crate) log_id: String,
-    pub(crate) follower: Arc<Follower>,
+    pub(crate) projector: Arc<Projector>,
     pub(crate) queue: Queue,
     writer: Mutex<Writer>,
     halted: watch::Sender<Option<String>>,
@@ -83,24 +83,24 @@ impl Partition {
     ) -> Result<Self, StoreError> {
         derive_anew_where_need_be(service, &stores)?;
         let head = stores.log.head()?;
-        let follower = Arc::new(Follower::new(Arc::clone(service), &stores, limits)?);
-        let behind = head.saturating_sub(follower.head());
+        let projector = Arc::new(Projector::new(Arc::clone(service), &stores, limits)?);
+        let behind = head.saturating_sub(projector.head());
         if behind > FLUSH_AFTER_EVENTS {
             tracing::info!(service = service.name, events = behind, "deriving views from the log");
         }
-        while follower.head() < head {
-            for record in stores.log.read_after(follower.head(), OPEN_WINDOW)? {
-                follower.publish(Arc::new(Committed::read(record, &service.kinds)?));
+        while projector.head() < head {
+            for record in stores.log.read_after(projector.head(), OPEN_WINDOW)? {
+                projector.publish(Arc::new(Committed::read(record, &service.kinds)?));
             }
-            follower.catch_up()?;
-            if follower.unflushed() > FLUSH_AFTER_EVENTS {
-                follower.flush()?;
+            projector.catch_up()?;
+            if projector.unflushed() > FLUSH_AFTER_EVENTS {
+                projector.flush()?;
             }
         }
         let writer = Writer::new(
             Arc::clone(service),
             Arc::clone(&stores.log),
-            Arc::clone(&follower),
+            Arc::clone(&projector),
             Arc::clone(clock),
             limits.aggregates,
         )?;
@@ -109,7 +109,7 @@ impl Partition {
             index,
             log_id: stores.log.id()?,
             log: stores.log,
-            follower,
+            projector,
             queue: Queue::new(limits.queue_commands),
             writer: Mutex::new(writer),
             halted: watch::Sender::new(None),
@@ -155,7 +155,7 @@ impl Partition {
 
     /// Wakes aggregates whose timers rang; says how many. They are looked at in one group.
     pub(crate) async fn sweep(&self, meta: &Meta) -> Result<usize, Failure> {
-        let due = timer::due(&*self.follower.read()?, self.clock.now(), SWEEP_MAX)?;
+        let due = timer::due(&*self.projector.read()?, self.clock.now(), SWEEP_MAX)?;
         if due.is_empty() {
             return Ok(0);
         }
@@ -174,8 +174,8 @@ impl Partition {
         if let Some(error) = not_loaded.lock().unwrap_or_else(PoisonError::into_inner).take() {
             return Err(error.into());
         }
-        let mut shelf = self.follower.write()?;
-        due.iter().for_each(|it| shelf.timers.delete(it.row.clone()));
+        let mut materialized = self.projector.write()?;
+        due.iter().for_each(|it| materialized.timers.delete(it.row.clone()));
         Ok(due.len())
     }
 

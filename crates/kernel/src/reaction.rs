@@ -54,7 +54,7 @@ impl Bus {
         let Hearing { service, source, partition } = hearing;
         let keeper = self.partition(service, 0)?;
         let reader = Key::from(format!("{source}/{partition}"));
-        let after = keeper.follower.read()?.cursors.get(&reader)?.unwrap_or(0);
+        let after = keeper.projector.read()?.cursors.get(&reader)?.unwrap_or(0);
         let heard = self.feed(source, *partition, after, HEARD_AT_ONCE)?;
         let Some(last) = heard.last().map(|event| event.sequence) else {
             return Ok(0);

@@ -9,15 +9,15 @@ use crate::aggregate::{Aggregate, Recorder};
 use crate::clock::UnixMillis;
 use crate::log::StoreError;
 use crate::message::Key;
+use crate::projector::MaterializedState;
 use crate::service::Service;
-use crate::shelf::Shelf;
 use crate::stream::{Stream, causation};
 use crate::view::{View, Viewing};
 
 /// The views of a service, as of the moment a question arrived.
 pub struct Reading<'a> {
     pub(crate) service: &'a Service,
-    pub(crate) shelves: Vec<RwLockReadGuard<'a, Shelf>>,
+    pub(crate) states: Vec<RwLockReadGuard<'a, MaterializedState>>,
     pub(crate) now: UnixMillis,
 }
 
@@ -46,8 +46,8 @@ impl Reading<'_> {
     /// # Errors
     /// When the storage cannot be read.
     pub fn get<V: View>(&self, key: &str) -> Result<Option<V::Row>, StoreError> {
-        for shelf in &self.shelves {
-            if let Some(row) = self.table::<V>(shelf).get(key)? {
+        for materialized in &self.states {
+            if let Some(row) = self.table::<V>(materialized).get(key)? {
                 return Ok(Some(row));
             }
         }
@@ -66,8 +66,8 @@ impl Reading<'_> {
         limit: usize,
     ) -> Result<Vec<(Key, V::Row)>, StoreError> {
         let mut rows = Vec::new();
-        for shelf in &self.shelves {
-            rows.extend(self.table::<V>(shelf).scan(prefix, after, limit)?);
+        for materialized in &self.states {
+            rows.extend(self.table::<V>(materialized).scan(prefix, after, limit)?);
         }
         rows.sort_by(|(a, _), (b, _)| a.cmp(b));
         rows.truncate(limit);
@@ -80,29 +80,32 @@ impl Reading<'_> {
     /// When the storage cannot be read.
     pub fn aggregate<A: Aggregate>(&self, key: &str) -> Result<Recorder<A>, StoreError> {
         let kind = self.service.kinds.index_of::<A>();
-        typed(self.shelf_of(key).streams().load(kind, &key.into())?.as_mut())
+        typed(self.state_of(key).streams().load(kind, &key.into())?.as_mut())
     }
 
     /// What has happened to an aggregate until this moment, to be told without holding others up.
     #[must_use]
     pub fn past<A: Aggregate>(&self, key: &str) -> Past<A> {
         let kind = self.service.kinds.index_of::<A>();
-        let stream = self.shelf_of(key).streams().stream(kind, &key.into());
+        let stream = self.state_of(key).streams().stream(kind, &key.into());
         Past { stream, key: key.into(), aggregate: PhantomData }
     }
 
-    /// The shelf of the partition that a key of an aggregate belongs to.
-    fn shelf_of(&self, key: &str) -> &Shelf {
-        &self.shelves[crate::bus::partition_of(key, self.shelves.len())]
+    /// The materialized of the partition that a key of an aggregate belongs to.
+    fn state_of(&self, key: &str) -> &MaterializedState {
+        &self.states[crate::bus::partition_of(key, self.states.len())]
     }
 
-    fn table<'s, V: View>(&self, shelf: &'s Shelf) -> &'s crate::table::Table<V::Row> {
+    fn table<'s, V: View>(
+        &self,
+        materialized: &'s MaterializedState,
+    ) -> &'s crate::table::Table<V::Row> {
         let of_type =
             |it: &crate::registration::ViewEntry| it.view_type == std::any::TypeId::of::<V>();
         let place = self.service.views.iter().position(of_type);
         let place =
             place.unwrap_or_else(|| panic!("{} has no view {}", self.service.name, V::NAME));
-        let view = shelf.views[place].as_any().downcast_ref::<Viewing<V>>();
+        let view = materialized.views[place].as_any().downcast_ref::<Viewing<V>>();
         &view.expect("views stand in the table's order").table
     }
 }

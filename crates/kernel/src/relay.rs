@@ -184,7 +184,7 @@ impl Relay {
             self.say(RelayPhase::Carrying, None);
             return Ok(Step::Further);
         };
-        let head = self.partition.follower.head();
+        let head = self.partition.projector.head();
         let (mut events, reached) = self.feed().read_on(at, head, READ_AT_ONCE).map_err(away)?;
         events.retain(|event| self.carrier.carries(&event.name));
         for events in events.chunks(self.pace.events.max(1)) {
@@ -225,7 +225,7 @@ impl Relay {
     /// From where on to publish, now that the carrier's place is known.
     fn start(&mut self, place: Place) -> Result<u64, NotCarried> {
         let name = self.carrier.name();
-        let known = self.partition.follower.read().map_err(away)?;
+        let known = self.partition.projector.read().map_err(away)?;
         self.kept = known.cursors.get(&cursor(name)).map_err(away)?.unwrap_or(0);
         drop(known);
         let own = self.kept.max(self.confirmed);
@@ -306,7 +306,7 @@ impl Relay {
 
     /// Waits until there is more, or the place or the lease has to be kept.
     async fn wait_for_more(&self, head: u64, stopping: &mut watch::Receiver<bool>) {
-        let mut heads = self.partition.follower.watch();
+        let mut heads = self.partition.projector.watch();
         let more = async {
             tokio::select! {
                 _ = heads.wait_for(|now| *now > head) => {}

@@ -1,4 +1,4 @@
-//! Moves the partitions of a bus with threads: writers, followers, flushers, timers, reactions.
+//! Moves the partitions of a bus with threads: writers, projectors, flushers, timers, reactions.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -25,7 +25,7 @@ const FLUSH_EVERY: Duration = Duration::from_secs(5);
 pub struct Runtime {
     bus: Bus,
     writers: Vec<JoinHandle<()>>,
-    followers: Vec<JoinHandle<()>>,
+    projectors: Vec<JoinHandle<()>>,
     stopping: watch::Sender<bool>,
 }
 
@@ -36,18 +36,18 @@ impl Runtime {
     /// When the system gives no thread.
     pub fn start(bus: &Bus) -> std::io::Result<Self> {
         let stopping = watch::Sender::new(false);
-        let (mut writers, mut followers) = (Vec::new(), Vec::new());
+        let (mut writers, mut projectors) = (Vec::new(), Vec::new());
         for partition in bus.services().iter().flat_map(|running| &running.partitions) {
             let name = format!("{}-{}", partition.service.name, partition.index);
-            let (writer, follower) = (Arc::clone(partition), Arc::clone(partition));
+            let (writer, projector) = (Arc::clone(partition), Arc::clone(partition));
             let flusher = Arc::clone(partition);
             writers.push(spawn(&format!("write-{name}"), move || write(&writer))?);
             let stop = stopping.subscribe();
-            followers.push(spawn(&format!("follow-{name}"), move || follow(&follower, &stop))?);
+            projectors.push(spawn(&format!("project-{name}"), move || follow(&projector, &stop))?);
             let stop = stopping.subscribe();
-            followers.push(spawn(&format!("flush-{name}"), move || flush(&flusher, &stop))?);
+            projectors.push(spawn(&format!("flush-{name}"), move || flush(&flusher, &stop))?);
         }
-        Ok(Self { bus: bus.clone(), writers, followers, stopping })
+        Ok(Self { bus: bus.clone(), writers, projectors, stopping })
     }
 
     /// Why a writer stopped by itself, once one has: the process should end and start again.
@@ -76,11 +76,11 @@ impl Runtime {
             let _ = writer.join();
         }
         self.stopping.send_replace(true);
-        for follower in self.followers {
-            let _ = follower.join();
+        for projector in self.projectors {
+            let _ = projector.join();
         }
         for partition in self.bus.services().iter().flat_map(|running| &running.partitions) {
-            if let Err(error) = partition.follower.flush() {
+            if let Err(error) = partition.projector.flush() {
                 tracing::warn!(%error, "the views were not flushed; the next start derives them");
             }
         }
@@ -102,36 +102,36 @@ fn follow(partition: &Partition, stop: &watch::Receiver<bool>) {
     let every = if partition.log.is_shared() { ASK_EVERY } else { FOLLOW_EVERY };
     let mut asked = Stopwatch::start();
     while !*stop.borrow() {
-        partition.follower.wait(every);
+        partition.projector.wait(every);
         // Not with every group of our own: the writer sees in its turns what others wrote.
         if asked.seconds() >= every.as_secs_f64() {
             asked = Stopwatch::start();
-            if let Err(error) = partition.follower.follow() {
+            if let Err(error) = partition.projector.follow() {
                 tracing::warn!(%error, "what others have written is not seen");
             }
         }
         if let Some(why) = partition.log.broken() {
             partition.halt(&why);
         }
-        if let Err(error) = partition.follower.catch_up() {
+        if let Err(error) = partition.projector.catch_up() {
             tracing::warn!(%error, "the views cannot follow the log");
         }
     }
 }
 
 fn flush(partition: &Partition, stop: &watch::Receiver<bool>) {
-    let follower = &partition.follower;
+    let projector = &partition.projector;
     let mut tried = Stopwatch::start();
     let mut well = true;
     while !*stop.borrow() {
         // What failed is tried again, but not with every commit.
-        let is_due = follower.wait_to_flush(FOLLOW_EVERY, well);
-        let long = tried.seconds() > FLUSH_EVERY.as_secs_f64() && follower.unflushed() > 0;
+        let is_due = projector.wait_to_flush(FOLLOW_EVERY, well);
+        let long = tried.seconds() > FLUSH_EVERY.as_secs_f64() && projector.unflushed() > 0;
         if !long && !is_due {
             continue;
         }
         tried = Stopwatch::start();
-        let flushed = follower.flush();
+        let flushed = projector.flush();
         well = flushed.is_ok();
         if let Err(error) = flushed {
             tracing::warn!(%error, "the views cannot be flushed");

@@ -33,9 +33,9 @@ impl Bus {
         let status = |it: &std::sync::Arc<crate::partition::Partition>| PartitionStatus {
             service: it.service.name,
             partition: it.index,
-            head: it.follower.head(),
-            applied: it.follower.applied(),
-            flushed: it.follower.flushed(),
+            head: it.projector.head(),
+            applied: it.projector.applied(),
+            flushed: it.projector.flushed(),
             queued: it.queue.depth(),
             halted: it.watch_halted().borrow().clone(),
         };
@@ -53,7 +53,7 @@ impl Bus {
     /// When they cannot be written; they will be tried again.
     pub fn flush(&self) -> Result<(), Failure> {
         for partition in self.services().iter().flat_map(|running| &running.partitions) {
-            partition.follower.flush()?;
+            partition.projector.flush()?;
         }
         Ok(())
     }

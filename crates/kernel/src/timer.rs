@@ -4,7 +4,7 @@ use crate::clock::UnixMillis;
 use crate::kinds::KindIndex;
 use crate::log::StoreError;
 use crate::message::Key;
-use crate::shelf::Shelf;
+use crate::projector::MaterializedState;
 
 const SEPARATOR: char = '\u{1f}';
 
@@ -22,8 +22,12 @@ pub(crate) fn row_key(due: UnixMillis, kind: KindIndex, key: &str) -> Key {
 }
 
 /// The timers that are due at `now`, earliest first, at most `limit`.
-pub(crate) fn due(shelf: &Shelf, now: UnixMillis, limit: usize) -> Result<Vec<Due>, StoreError> {
-    let rows = shelf.timers.scan("", None, limit)?.into_iter().map(|(row, ())| row);
+pub(crate) fn due(
+    materialized: &MaterializedState,
+    now: UnixMillis,
+    limit: usize,
+) -> Result<Vec<Due>, StoreError> {
+    let rows = materialized.timers.scan("", None, limit)?.into_iter().map(|(row, ())| row);
     Ok(rows.map_while(|row| read(row).filter(|(at, _)| *at <= now)).map(|(_, due)| due).collect())
 }
 

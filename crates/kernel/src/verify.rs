@@ -14,9 +14,9 @@ use crate::log::StoreError;
 use crate::message::Key;
 use crate::partition::{Limits, Partition};
 use crate::problem::Failure;
+use crate::projector::MaterializedState;
 use crate::rows::{FlushBatch, KeyRange, RowStore};
 use crate::service::Service;
-use crate::shelf::Shelf;
 use crate::table::AnyTable;
 
 /// So many events are read at a time.
@@ -77,7 +77,7 @@ impl Bus {
         let mut verified = Verified::default();
         for partition in &self.running(service)?.partitions {
             // What others append meanwhile is for the next time.
-            partition.follower.follow()?;
+            partition.projector.follow()?;
             let _still = Still::stand(partition);
             let mut check = Check::new(partition)?;
             check.replay(&mut progress)?;
@@ -98,14 +98,14 @@ struct Still<'a>(&'a Partition);
 
 impl<'a> Still<'a> {
     fn stand(partition: &'a Partition) -> Self {
-        partition.follower.stand_still(true);
+        partition.projector.stand_still(true);
         Self(partition)
     }
 }
 
 impl Drop for Still<'_> {
     fn drop(&mut self) {
-        self.0.follower.stand_still(false);
+        self.0.projector.stand_still(false);
     }
 }
 
@@ -115,7 +115,7 @@ struct Check<'a> {
     service: &'a Service,
     head: u64,
     /// Derived anew, in memory only.
-    shelf: Shelf,
+    materialized: MaterializedState,
     aggregates: FxHashMap<(KindIndex, Key), Box<dyn AnyRecorder>>,
     verified: Verified,
 }
@@ -127,8 +127,8 @@ impl<'a> Check<'a> {
         Ok(Self {
             partition,
             service,
-            head: partition.follower.head(),
-            shelf: Shelf::new(service, &nowhere, Limits::default(), 0),
+            head: partition.projector.head(),
+            materialized: MaterializedState::new(service, &nowhere, Limits::default(), 0),
             aggregates: FxHashMap::default(),
             verified: Verified::default(),
         })
@@ -166,7 +166,7 @@ impl<'a> Check<'a> {
         for id in due.into_iter().collect::<std::collections::BTreeSet<_>>() {
             self.check(&id)?;
         }
-        Ok(self.shelf.derive(self.service, record)?)
+        Ok(self.materialized.derive(self.service, record)?)
     }
 
     /// Folds what one command has recorded, then checks what it is about.
@@ -220,7 +220,7 @@ impl<'a> Check<'a> {
         for id in ids {
             self.check(&id)?;
             let (of, key) = (self.service.kinds.get(id.0).name, &id.1);
-            let loaded = self.partition.follower.read()?.streams().load(id.0, key)?;
+            let loaded = self.partition.projector.read()?.streams().load(id.0, key)?;
             let text = |recorder: &dyn AnyRecorder| {
                 recorder.snapshot().map_err(|e| StoreError(e.to_string()))
             };
@@ -237,9 +237,9 @@ impl<'a> Check<'a> {
     }
 
     fn compare_rows(&mut self) -> Result<(), NotVerified> {
-        let mut shelf = self.partition.follower.write()?;
-        let timers = shelf.timers.name();
-        for (derived, used) in self.shelf.tables().zip(shelf.tables()) {
+        let mut materialized = self.partition.projector.write()?;
+        let timers = materialized.timers.name();
+        for (derived, used) in self.materialized.tables().zip(materialized.tables()) {
             // Timers that rang are gone from the table and not from the log.
             if used.name() != timers {
                 self.verified.rows += compare(derived, used)?;

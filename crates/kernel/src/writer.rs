@@ -19,10 +19,10 @@ use crate::kinds::KindIndex;
 use crate::log::{AppendError, LogStore, StoreError};
 use crate::message::{Command, Event, Idempotency, Key, Meta, Reply};
 use crate::problem::{Failure, NotDone};
+use crate::projector::{Backpressure, Projector};
 use crate::queue::Queue;
 use crate::sabotage;
 use crate::service::Service;
-use crate::shelf::{Follower, Pace};
 use cache::{Cache, Id};
 
 /// A handler that breaks is tried once more on a fresh aggregate; then its message is parked.
@@ -50,7 +50,7 @@ pub(crate) enum GroupEnding {
 pub(crate) struct Writer {
     service: Arc<Service>,
     log: Arc<dyn LogStore>,
-    follower: Arc<Follower>,
+    projector: Arc<Projector>,
     clock: Arc<dyn Clock>,
     cache: Cache,
     next_seq: u64,
@@ -66,18 +66,18 @@ impl Writer {
     pub(crate) fn new(
         service: Arc<Service>,
         log: Arc<dyn LogStore>,
-        follower: Arc<Follower>,
+        projector: Arc<Projector>,
         clock: Arc<dyn Clock>,
         cache_max: usize,
     ) -> Result<Self, StoreError> {
         let head = log.head()?;
         let last = log.read_after(head.saturating_sub(1), 1)?;
         let at = last.last().map_or(UnixMillis(i64::MIN), |record| UnixMillis(record.at_ms));
-        let cache = Cache::new(service.name, Arc::clone(&follower), cache_max);
+        let cache = Cache::new(service.name, Arc::clone(&projector), cache_max);
         Ok(Self {
             service,
             log,
-            follower,
+            projector,
             clock,
             cache,
             next_seq: head + 1,
@@ -95,7 +95,7 @@ impl Writer {
 
     /// How many commands the next group may have, of `most`.
     pub(crate) fn group_commands(&self, most: usize) -> usize {
-        self.follower.pace().group_commands(most)
+        self.projector.backpressure().group_commands(most)
     }
 
     /// Decides the jobs one after another, commits what they recorded, and only then answers.
@@ -260,7 +260,7 @@ impl Writer {
     /// The answer given before under an idempotency key.
     fn answered(&self, key: &Key) -> Result<Option<Answered>, StoreError> {
         let near = self.answers.get(key).or_else(|| Some(&self.recent.get(key)?.1));
-        near.map_or_else(|| self.follower.applied_answer(key), |it| Ok(Some(it.clone())))
+        near.map_or_else(|| self.projector.applied_answer(key), |it| Ok(Some(it.clone())))
     }
 
     fn keep_answer<C: Command>(
@@ -281,11 +281,11 @@ impl Writer {
         }
         let committed = Arc::new(self.group.finish(self.next_seq));
         if sabotage::is_on("views-ahead-of-log") {
-            self.follower.publish(Arc::clone(&committed));
+            self.projector.publish(Arc::clone(&committed));
         }
         let watch = Stopwatch::start();
         // Not where it would wait for the views and hold up the others.
-        let goes_on = !queue.is_empty() && self.follower.pace() == Pace::Full;
+        let goes_on = !queue.is_empty() && self.projector.backpressure() == Backpressure::None;
         let append = if goes_on { LogStore::append_and_ask } else { LogStore::append };
         let appended = append(self.log.as_ref(), &committed.record);
         metrics::histogram!("earmark_commit_seconds", "service" => self.service.name)
@@ -297,7 +297,7 @@ impl Writer {
                 let kept = answers.into_iter().map(|(key, it)| (key, (last_seq, it)));
                 self.recent.extend(kept);
                 if !sabotage::is_on("views-ahead-of-log") {
-                    self.follower.publish(committed);
+                    self.projector.publish(committed);
                 }
                 GroupEnding::Committed
             }
@@ -326,19 +326,19 @@ impl Writer {
     fn keep_in_bounds(&mut self) {
         if self.halted.is_none() {
             let copy = |id: &Id| Some(self.cache.known(id)?.copy());
-            self.follower.give_copies(self.next_seq - 1, copy);
+            self.projector.give_copies(self.next_seq - 1, copy);
         }
         self.cache.keep_in_bounds();
         if self.recent.len() > RECENT_ANSWERS {
-            let applied = self.follower.applied();
+            let applied = self.projector.applied();
             self.recent.retain(|_, (seq, _)| *seq > applied);
         }
-        let pace = self.follower.pace();
-        if pace == Pace::Full {
+        let pressure = self.projector.backpressure();
+        if pressure == Backpressure::None {
             return;
         }
         let watch = Stopwatch::start();
-        self.follower.keep_pace(pace);
+        self.projector.apply_backpressure(pressure);
         metrics::histogram!("earmark_wait_for_views_seconds", "service" => self.service.name)
             .record(watch.seconds());
     }

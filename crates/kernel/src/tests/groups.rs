@@ -129,7 +129,7 @@ fn an_aggregate_is_loaded_while_the_views_are_held() {
     let partition = &world.bus.services()[0].partitions[0];
     for (key, sum) in [("a", 3), ("b", 2)] {
         let mut sent = pin!(world.bus.send_as(add(key, 2), Meta::default()));
-        let views = partition.follower.write().unwrap();
+        let views = partition.projector.write().unwrap();
         assert!(partition.write(), "decided and committed, and what is not known was loaded");
         drop(views);
         let Poll::Ready(reply) = poll(sent.as_mut()) else { panic!("it is answered") };

@@ -11,7 +11,7 @@ use crate::envelope::Group;
 use crate::kinds::KindIndex;
 use crate::log::StoreError;
 use crate::message::Key;
-use crate::shelf::Follower;
+use crate::projector::Projector;
 
 /// What was used in so many groups stays when room is made.
 const GROUPS_KEPT: u64 = 64;
@@ -27,7 +27,7 @@ struct Cached {
 /// The aggregates that were used of late.
 pub(super) struct Cache {
     service: &'static str,
-    follower: Arc<Follower>,
+    projector: Arc<Projector>,
     entries: FxHashMap<Id, Cached>,
     entries_max: usize,
     /// The number of the present group, and of the last in which an aggregate was removed.
@@ -36,9 +36,13 @@ pub(super) struct Cache {
 }
 
 impl Cache {
-    pub(super) fn new(service: &'static str, follower: Arc<Follower>, entries_max: usize) -> Self {
+    pub(super) fn new(
+        service: &'static str,
+        projector: Arc<Projector>,
+        entries_max: usize,
+    ) -> Self {
         let entries = FxHashMap::default();
-        Self { service, follower, entries, entries_max, group: 0, removed_in: 0 }
+        Self { service, projector, entries, entries_max, group: 0, removed_in: 0 }
     }
 
     /// Another group begins.
@@ -56,7 +60,7 @@ impl Cache {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(place) => {
                 let watch = Stopwatch::start();
-                let mut recorder = self.follower.load(id.0, &id.1)?;
+                let mut recorder = self.projector.load(id.0, &id.1)?;
                 metrics::histogram!("earmark_load_seconds", "service" => self.service)
                     .record(watch.seconds());
                 // Only what was removed in this group can have events in it.

@@ -54,7 +54,7 @@ impl Writer {
         }
         self.group.at = self.group.at.max(at);
         self.next_seq = last + 1;
-        self.follower.publish(committed);
+        self.projector.publish(committed);
         Ok(())
     }
 }

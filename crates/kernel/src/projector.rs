@@ -27,7 +27,7 @@ use crate::table::{AnyTable, Table};
 use crate::view::AnyView;
 use tail::Tail;
 use waiting::FOLLOW_AFTER_EVENTS;
-pub(crate) use waiting::{FLUSH_AFTER_EVENTS, Pace};
+pub(crate) use waiting::{Backpressure, FLUSH_AFTER_EVENTS};
 
 /// Through where changes are set apart.
 #[derive(Clone)]
@@ -38,11 +38,11 @@ pub(super) struct Frozen {
 }
 
 /// The derived state of one partition, behind one lock, but for the streams, which have one more.
-/// Who takes several takes them in this order: flushing, shelf, streams, pending.
-pub(crate) struct Shelf {
+/// Who takes several takes them in this order: flushing, materialized, streams, pending.
+pub(crate) struct MaterializedState {
     pub(crate) views: Vec<Box<dyn AnyView>>,
     /// Behind a lock of their own: the writer loads from them while views are applied. They change
-    /// only while the shelf is locked, too.
+    /// only while the materialized is locked, too.
     streams: Arc<RwLock<Streams>>,
     pub(crate) answers: Table<Answered>,
     pub(crate) timers: Table<()>,
@@ -60,7 +60,7 @@ pub(crate) struct Shelf {
     broken: Option<StoreError>,
 }
 
-impl Shelf {
+impl MaterializedState {
     /// What the disk holds, flushed through this number.
     pub(crate) fn new(
         service: &Service,
@@ -167,18 +167,18 @@ impl Shelf {
 }
 
 /// Follows the log of one partition: whoever needs the present state brings it up to date.
-pub(crate) struct Follower {
+pub(crate) struct Projector {
     service: Arc<Service>,
     log: Arc<dyn LogStore>,
     disk: Arc<dyn RowStore>,
     limits: Limits,
-    shelf: RwLock<Shelf>,
-    /// Those of the shelf.
+    materialized: RwLock<MaterializedState>,
+    /// Those of the materialized.
     streams: Arc<RwLock<Streams>>,
     /// Committed, not applied yet.
     pending: Mutex<VecDeque<Arc<Committed>>>,
     arrived: Condvar,
-    /// Many are applied and not flushed, or were flushed; with [`Follower::pending`].
+    /// Many are applied and not flushed, or were flushed; with [`Projector::pending`].
     flushing_due: Condvar,
     flush_ended: Condvar,
     applied: AtomicU64,
@@ -189,7 +189,7 @@ pub(crate) struct Follower {
     tail: Tail,
 }
 
-impl Follower {
+impl Projector {
     pub(crate) fn new(
         service: Arc<Service>,
         stores: &Stores,
@@ -197,14 +197,14 @@ impl Follower {
     ) -> Result<Self, StoreError> {
         let (log, disk) = (Arc::clone(&stores.log), Arc::clone(&stores.rows));
         let flushed = disk.flushed()?;
-        let shelf = Shelf::new(&service, &disk, limits, flushed);
+        let materialized = MaterializedState::new(&service, &disk, limits, flushed);
         Ok(Self {
             service,
             log,
             disk,
             limits,
-            streams: Arc::clone(&shelf.streams),
-            shelf: RwLock::new(shelf),
+            streams: Arc::clone(&materialized.streams),
+            materialized: RwLock::new(materialized),
             pending: Mutex::default(),
             arrived: Condvar::new(),
             flushing_due: Condvar::new(),
@@ -256,16 +256,16 @@ impl Follower {
     }
 
     /// The state as of the head at this moment, for reading.
-    pub(crate) fn read(&self) -> Result<RwLockReadGuard<'_, Shelf>, StoreError> {
+    pub(crate) fn read(&self) -> Result<RwLockReadGuard<'_, MaterializedState>, StoreError> {
         self.follow()?;
         self.read_known()
     }
 
     /// The state as far as the log is applied.
-    fn as_applied(&self) -> Result<RwLockReadGuard<'_, Shelf>, StoreError> {
-        let shelf = self.shelf.read().unwrap_or_else(PoisonError::into_inner);
-        match &shelf.broken {
-            None => Ok(shelf),
+    fn as_applied(&self) -> Result<RwLockReadGuard<'_, MaterializedState>, StoreError> {
+        let materialized = self.materialized.read().unwrap_or_else(PoisonError::into_inner);
+        match &materialized.broken {
+            None => Ok(materialized),
             Some(error) => Err(error.clone()),
         }
     }
@@ -280,48 +280,48 @@ impl Follower {
     }
 
     /// The state as of the head, for a change that is not from the log (a timer that rang).
-    pub(crate) fn write(&self) -> Result<RwLockWriteGuard<'_, Shelf>, StoreError> {
+    pub(crate) fn write(&self) -> Result<RwLockWriteGuard<'_, MaterializedState>, StoreError> {
         self.write_if_sound().or_else(|_| {
             self.derive_again(&lock(&self.flushing))?;
             self.write_if_sound()
         })
     }
 
-    fn write_if_sound(&self) -> Result<RwLockWriteGuard<'_, Shelf>, StoreError> {
-        let mut shelf = self.shelf.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(error) = &shelf.broken {
+    fn write_if_sound(&self) -> Result<RwLockWriteGuard<'_, MaterializedState>, StoreError> {
+        let mut materialized = self.materialized.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(error) = &materialized.broken {
             return Err(error.clone());
         }
         let pending = {
             // Who loads finds a record there or here.
-            let mut streams = shelf.streams_mut();
+            let mut streams = materialized.streams_mut();
             let pending = std::mem::take(&mut *lock(&self.pending));
             pending.iter().for_each(|record| streams.apply(record));
             pending
         };
         for record in pending {
-            if let Err(error) = shelf.apply(&self.service, &record) {
+            if let Err(error) = materialized.apply(&self.service, &record) {
                 tracing::warn!(%error, "the views cannot follow the log; they are derived again");
-                shelf.broken = Some(error.clone());
+                materialized.broken = Some(error.clone());
                 return Err(error);
             }
-            self.applied.store(shelf.applied, Ordering::Release);
+            self.applied.store(materialized.applied, Ordering::Release);
         }
         if self.is_flushing_due() {
             self.flushing_due.notify_one();
         }
-        Ok(shelf)
+        Ok(materialized)
     }
 
     /// Forgets a state that cannot be trusted and derives it from the disk and the log; nothing is
     /// flushed meanwhile.
     fn derive_again(&self, _flushing: &MutexGuard<'_, ()>) -> Result<(), StoreError> {
-        let mut shelf = self.shelf.write().unwrap_or_else(PoisonError::into_inner);
-        if shelf.broken.is_none() {
+        let mut materialized = self.materialized.write().unwrap_or_else(PoisonError::into_inner);
+        if materialized.broken.is_none() {
             return Ok(());
         }
         let (flushed, head) = (self.disk.flushed()?, self.head());
-        let mut anew = Shelf::new(&self.service, &self.disk, self.limits, flushed);
+        let mut anew = MaterializedState::new(&self.service, &self.disk, self.limits, flushed);
         while anew.applied < head {
             let records = self.log.read_after(anew.applied, FLUSH_AFTER_EVENTS)?;
             if records.is_empty() {
@@ -335,9 +335,9 @@ impl Follower {
         }
         self.applied.store(anew.applied, Ordering::Release);
         self.flushed.store(flushed, Ordering::Release);
-        std::mem::swap(&mut *shelf.streams_mut(), &mut *anew.streams_mut());
+        std::mem::swap(&mut *materialized.streams_mut(), &mut *anew.streams_mut());
         anew.streams = Arc::clone(&self.streams);
-        *shelf = anew;
+        *materialized = anew;
         Ok(())
     }
 

@@ -3,41 +3,41 @@
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use super::{Follower, lock};
+use super::{Projector, lock};
 
 /// Flush when so many events have been applied since the last time.
 pub(crate) const FLUSH_AFTER_EVENTS: u64 = 32_768;
 /// More unflushed events than this and the writer goes slower.
-const UNFLUSHD_MANY: u64 = 2 * FLUSH_AFTER_EVENTS;
+const UNFLUSHED_MANY: u64 = 2 * FLUSH_AFTER_EVENTS;
 /// More unflushed events than this and the writer waits until they are flushed: memory ends, too.
 /// Where the disk is well, only commands of thousands of events each get here.
-const UNFLUSHD_MAX: u64 = 4 * FLUSH_AFTER_EVENTS;
+const UNFLUSHED_MAX: u64 = 4 * FLUSH_AFTER_EVENTS;
 /// So long it waits for the views after each group when it goes slower, and so many commands a
 /// group has then at most (but one job, however large): the more often it waits, the shorter each
 /// wait can be.
-const EASE: Duration = Duration::from_millis(2);
-const GROUP_COMMANDS_AT_EASE: usize = 1_024;
+const SLOW_WAIT: Duration = Duration::from_millis(2);
+const SLOW_GROUP_COMMANDS_MAX: usize = 1_024;
 
-/// The follower's thread is woken for so many events: readers apply fewer by themselves, and many
+/// The projector's thread is woken for so many events: readers apply fewer by themselves, and many
 /// are applied for less each than few.
 pub(super) const FOLLOW_AFTER_EVENTS: u64 = 512;
 
 /// How fast the writer may go, by how far behind it the views are flushed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pace {
-    Full,
+pub(crate) enum Backpressure {
+    None,
     /// A short wait after each group.
-    Ease,
+    Slow,
     /// Not before they are flushed.
     Stop,
 }
 
-impl Pace {
+impl Backpressure {
     fn of(unflushed: u64) -> Self {
-        if unflushed <= UNFLUSHD_MANY {
-            Self::Full
-        } else if unflushed <= UNFLUSHD_MAX {
-            Self::Ease
+        if unflushed <= UNFLUSHED_MANY {
+            Self::None
+        } else if unflushed <= UNFLUSHED_MAX {
+            Self::Slow
         } else {
             Self::Stop
         }
@@ -45,30 +45,30 @@ impl Pace {
 
     /// How many commands the next group may have, of `most`.
     pub(crate) fn group_commands(self, most: usize) -> usize {
-        if self == Self::Full { most } else { most.min(GROUP_COMMANDS_AT_EASE) }
+        if self == Self::None { most } else { most.min(SLOW_GROUP_COMMANDS_MAX) }
     }
 }
 
-impl Follower {
-    pub(crate) fn pace(&self) -> Pace {
-        Pace::of(self.unflushed())
+impl Projector {
+    pub(crate) fn backpressure(&self) -> Backpressure {
+        Backpressure::of(self.unflushed())
     }
 
-    /// Waits after a group as the pace demands.
-    pub(crate) fn keep_pace(&self, pace: Pace) {
-        match pace {
-            Pace::Full => {}
-            Pace::Ease => {
-                let waited = self.flush_ended.wait_timeout(lock(&self.pending), EASE);
+    /// Waits after a group as the backpressure demands.
+    pub(crate) fn apply_backpressure(&self, pressure: Backpressure) {
+        match pressure {
+            Backpressure::None => {}
+            Backpressure::Slow => {
+                let waited = self.flush_ended.wait_timeout(lock(&self.pending), SLOW_WAIT);
                 drop(waited.unwrap_or_else(PoisonError::into_inner));
             }
-            Pace::Stop => {
+            Backpressure::Stop => {
                 // Most often what is being flushed is enough.
                 drop(lock(&self.flushing));
-                while self.pace() == Pace::Stop {
+                while self.backpressure() == Backpressure::Stop {
                     if let Err(error) = self.flush() {
                         tracing::warn!(%error, "the views cannot keep up with the log");
-                        return self.keep_pace(Pace::Ease);
+                        return self.apply_backpressure(Backpressure::Slow);
                     }
                 }
             }
@@ -102,22 +102,31 @@ impl Follower {
 
 #[cfg(test)]
 mod tests {
-    use super::{GROUP_COMMANDS_AT_EASE, Pace, UNFLUSHD_MANY, UNFLUSHD_MAX};
+    use super::{Backpressure, SLOW_GROUP_COMMANDS_MAX, UNFLUSHED_MANY, UNFLUSHED_MAX};
 
     #[test]
     fn the_further_behind_the_views_the_slower_the_writer() {
-        let paces = [0, UNFLUSHD_MANY, UNFLUSHD_MANY + 1, UNFLUSHD_MAX, UNFLUSHD_MAX + 1];
-        let paces = paces.map(Pace::of);
-        assert_eq!(paces, [Pace::Full, Pace::Full, Pace::Ease, Pace::Ease, Pace::Stop]);
+        let paces = [0, UNFLUSHED_MANY, UNFLUSHED_MANY + 1, UNFLUSHED_MAX, UNFLUSHED_MAX + 1];
+        let paces = paces.map(Backpressure::of);
+        assert_eq!(
+            paces,
+            [
+                Backpressure::None,
+                Backpressure::None,
+                Backpressure::Slow,
+                Backpressure::Slow,
+                Backpressure::Stop
+            ]
+        );
     }
 
     #[test]
     fn groups_are_small_while_the_views_are_behind() {
         for (pace, most, commands) in [
-            (Pace::Full, 4_096, 4_096),
-            (Pace::Ease, 4_096, GROUP_COMMANDS_AT_EASE),
-            (Pace::Ease, 2, 2),
-            (Pace::Stop, 4_096, GROUP_COMMANDS_AT_EASE),
+            (Backpressure::None, 4_096, 4_096),
+            (Backpressure::Slow, 4_096, SLOW_GROUP_COMMANDS_MAX),
+            (Backpressure::Slow, 2, 2),
+            (Backpressure::Stop, 4_096, SLOW_GROUP_COMMANDS_MAX),
         ] {
             assert_eq!(pace.group_commands(most), commands);
         }

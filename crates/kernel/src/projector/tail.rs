@@ -3,11 +3,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLockReadGuard};
 
-use super::{FLUSH_AFTER_EVENTS, Follower, Shelf};
+use super::{FLUSH_AFTER_EVENTS, MaterializedState, Projector};
 use crate::envelope::Committed;
 use crate::log::StoreError;
 
-impl Follower {
+impl Projector {
     /// Takes over what other processes have committed to this log by now, if there can be any.
     pub(crate) fn follow(&self) -> Result<(), StoreError> {
         if !self.log.is_shared() {
@@ -27,7 +27,7 @@ impl Follower {
     }
 
     /// The state as of what is known here of the log.
-    pub(crate) fn read_known(&self) -> Result<RwLockReadGuard<'_, Shelf>, StoreError> {
+    pub(crate) fn read_known(&self) -> Result<RwLockReadGuard<'_, MaterializedState>, StoreError> {
         self.catch_up()?;
         self.as_applied()
     }

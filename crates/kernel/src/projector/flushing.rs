@@ -3,25 +3,25 @@
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
-use super::{Follower, Frozen, lock};
+use super::{Frozen, Projector, lock};
 use crate::end;
 use crate::log::StoreError;
 use crate::rows::{Changes, FlushBatch};
 
-impl Follower {
+impl Projector {
     /// Writes what changed since the last time to disk, in one sorted batch. Commits and reads go
     /// on meanwhile. Returns the number through which the disk is now up to date.
     pub(crate) fn flush(&self) -> Result<u64, StoreError> {
         let one_at_a_time = lock(&self.flushing);
         let (through_seq, digest, frozen, streams) = {
             self.derive_again(&one_at_a_time)?;
-            let mut shelf = self.write_if_sound()?;
-            if shelf.applied == shelf.flushed {
-                return Ok(shelf.flushed);
+            let mut materialized = self.write_if_sound()?;
+            if materialized.applied == materialized.flushed {
+                return Ok(materialized.flushed);
             }
-            let Frozen { through_seq, digest } = shelf.freeze();
-            let frozen: Vec<_> = shelf.tables().map(|it| (it.name(), it.frozen())).collect();
-            let streams = shelf.streams().frozen();
+            let Frozen { through_seq, digest } = materialized.freeze();
+            let frozen: Vec<_> = materialized.tables().map(|it| (it.name(), it.frozen())).collect();
+            let streams = materialized.streams().frozen();
             (through_seq, digest, frozen, streams)
         };
         let snapshots = streams.snapshots(through_seq, &self.copies)?;
@@ -39,8 +39,8 @@ impl Follower {
         // The batch is dropped after the lock: to free so many rows takes a while.
         let batch = FlushBatch { through_seq, tables };
         self.disk.flush(&batch)?;
-        let mut shelf = self.shelf.write().unwrap_or_else(PoisonError::into_inner);
-        shelf.mark_flushed(through_seq, &snapshots.versions);
+        let mut materialized = self.materialized.write().unwrap_or_else(PoisonError::into_inner);
+        materialized.mark_flushed(through_seq, &snapshots.versions);
         self.flushed.store(through_seq, Ordering::Release);
         self.flush_ended.notify_all();
         Ok(through_seq)
