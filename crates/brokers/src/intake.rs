@@ -249,7 +249,7 @@ impl Intake {
     }
 }
 
-/// A message, or what is parked in its place.
+/// A message, or what is parked in its position.
 type Read = Result<Message, Parked>;
 
 /// The fields of an object, as they stand there.

@@ -1,4 +1,4 @@
-//! The only broker clients: what carries public events out, and what brings messages in.
+//! The only broker clients: publishers take public events out, and what brings messages in.
 //!
 //! Nothing here knows the business: which event goes out in which words, and which message comes in
 //! by which channel, the binary says.

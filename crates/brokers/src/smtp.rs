@@ -2,14 +2,14 @@
 
 use std::time::{Duration, SystemTime};
 
-use earmark_kernel::{Carrier, Carrying, NotCarried, Place, PublicRecord, Source};
+use earmark_kernel::{Position, PublicRecord, PublishError, Publisher, Publishing, Source};
 use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
 use lettre::transport::smtp::Error;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use thiserror::Error as ThisError;
 
-/// Who does not answer by then is away.
+/// Who does not answer by then is unavailable.
 const ANSWER_MAX: Duration = Duration::from_secs(20);
 
 /// Settings of mail that cannot be used.
@@ -44,7 +44,7 @@ pub struct Mail {
     write: Write,
 }
 
-/// What the carrier of mail is called, also where none is configured.
+/// What the publisher of mail is called, also where none is configured.
 pub const NAME: &str = "mail";
 
 impl Mail {
@@ -69,11 +69,11 @@ impl Mail {
     ///
     /// # Errors
     /// Why it is not so.
-    pub async fn check(&self) -> Result<(), NotCarried> {
+    pub async fn check(&self) -> Result<(), PublishError> {
         match self.server.test_connection().await {
             Ok(true) => Ok(()),
-            Ok(false) => Err(NotCarried::Away("the mail server does not answer".into())),
-            Err(error) => Err(NotCarried::Away(told(&error))),
+            Ok(false) => Err(PublishError::Unavailable("the mail server does not answer".into())),
+            Err(error) => Err(PublishError::Unavailable(told(&error))),
         }
     }
 
@@ -96,14 +96,14 @@ impl Mail {
         message.map(Some).map_err(|error| error.to_string())
     }
 
-    async fn send(&self, events: &[PublicRecord]) -> Result<(), NotCarried> {
+    async fn send(&self, events: &[PublicRecord]) -> Result<(), PublishError> {
         for event in events {
-            let refused = |why| NotCarried::Refused { sequence: event.sequence, why };
+            let refused = |why| PublishError::Refused { sequence: event.sequence, why };
             let Some(letter) = self.letter(event).map_err(refused)? else { continue };
             match self.server.send(letter).await {
                 Ok(_) => {}
                 Err(error) if error.is_permanent() => return Err(refused(told(&error))),
-                Err(error) => return Err(NotCarried::Away(told(&error))),
+                Err(error) => return Err(PublishError::Unavailable(told(&error))),
             }
         }
         Ok(())
@@ -116,21 +116,21 @@ fn told(error: &Error) -> String {
     format!("mail: {error}{}{cause}", if cause.is_empty() { "" } else { ": " })
 }
 
-impl Carrier for Mail {
+impl Publisher for Mail {
     fn name(&self) -> &'static str {
         NAME
     }
 
-    fn carries(&self, event: &str) -> bool {
+    fn publishes(&self, event: &str) -> bool {
         event == self.event
     }
 
-    fn place<'a>(&'a self, _: &'a Source) -> Carrying<'a, Place> {
+    fn position<'a>(&'a self, _: &'a Source) -> Publishing<'a, Position> {
         // A mail server tells nothing, and is not asked before there is a letter.
-        Box::pin(async { Ok(Place::Untold) })
+        Box::pin(async { Ok(Position::Unknown) })
     }
 
-    fn publish<'a>(&'a self, _: &'a Source, events: &'a [PublicRecord]) -> Carrying<'a, ()> {
+    fn publish<'a>(&'a self, _: &'a Source, events: &'a [PublicRecord]) -> Publishing<'a, ()> {
         Box::pin(self.send(events))
     }
 }

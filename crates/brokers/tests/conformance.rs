@@ -1,12 +1,12 @@
-//! One suite for every carrier, with its real server. A new one is a file beside `redis.rs` that
+//! One suite for every publisher, with its real server. A new one is a file beside `redis.rs` that
 //! makes it a [`subjects::Subject`], and a row in [`subjects::all`].
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where by breaking off")]
 
-#[path = "conformance/carrying.rs"]
-mod carrying;
 #[path = "conformance/intake.rs"]
 mod intake;
+#[path = "conformance/publishing.rs"]
+mod publishing;
 #[path = "conformance/redis.rs"]
 mod redis;
 #[path = "conformance/subjects.rs"]

@@ -73,13 +73,14 @@ impl Metrics {
         }
         for it in bus.relays() {
             let labels = [
-                ("carrier", it.carrier.to_owned()),
+                ("publisher", it.publisher.to_owned()),
                 ("service", it.service.to_owned()),
                 ("partition", it.partition.to_string()),
             ];
             metrics::gauge!("earmark_relay_lag_events", &labels).set(figure(it.lag));
-            let is_away = matches!(it.phase, RelayPhase::Away | RelayPhase::Barred);
-            metrics::gauge!("earmark_relay_away", &labels).set(f64::from(u8::from(is_away)));
+            let is_unavailable = matches!(it.phase, RelayPhase::Unavailable | RelayPhase::Blocked);
+            metrics::gauge!("earmark_relay_unavailable", &labels)
+                .set(f64::from(u8::from(is_unavailable)));
         }
         self.0.run_upkeep();
         self.0.render()

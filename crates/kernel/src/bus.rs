@@ -11,7 +11,6 @@ use tokio::sync::watch;
 use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::board::Board;
 use crate::clock::{Clock, UnixMillis};
 use crate::feed::{Feed, PublicRecord};
 use crate::handler::{Handling, JsonReply};
@@ -22,6 +21,7 @@ use crate::partition::{Limits, Partition, Stores};
 use crate::problem::{Failure, NotDone};
 use crate::reading::Reading;
 use crate::registration::{Answer, Answerer};
+use crate::relay_registry::RelayRegistry;
 use crate::sending::{Sent, answers, submit};
 use crate::service::Service;
 use crate::task::Item;
@@ -43,7 +43,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
     /// How the relays of this process are doing.
-    relays: Board,
+    relays: RelayRegistry,
 }
 
 pub(crate) struct Running {
@@ -109,7 +109,7 @@ impl Bus {
             by_name: FxHashMap::default(),
             clock,
             ids,
-            relays: Board::default(),
+            relays: RelayRegistry::default(),
         };
         inner.draw_routes();
         Ok(Self { inner: Arc::new(inner) })
@@ -318,7 +318,7 @@ impl Bus {
         self.running(service)?.partitions.get(index).ok_or_else(missing)
     }
 
-    pub(crate) fn board(&self) -> &Board {
+    pub(crate) fn relay_registry(&self) -> &RelayRegistry {
         &self.inner.relays
     }
 

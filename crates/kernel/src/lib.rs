@@ -8,9 +8,7 @@
 //! outside [`clock`].
 
 mod aggregate;
-mod board;
 mod bus;
-mod carrier;
 pub mod clock;
 mod end;
 mod envelope;
@@ -32,11 +30,13 @@ mod partition;
 mod problem;
 mod procedure;
 mod projector;
+mod publisher;
 mod queue;
 mod reaction;
 mod reading;
 mod registration;
 mod relay;
+mod relay_registry;
 pub mod rows;
 pub mod runtime;
 pub mod sabotage;
@@ -56,9 +56,7 @@ mod writer;
 mod tests;
 
 pub use aggregate::{Aggregate, Recorder};
-pub use board::{RelayPhase, RelayStatus};
 pub use bus::{Bus, Opening};
-pub use carrier::{Carrier, Carrying, NotCarried, Place, Source};
 pub use clock::UnixMillis;
 pub use feed::PublicRecord;
 pub use flow::{Edge, Flow};
@@ -73,10 +71,12 @@ pub use message::{
 pub use partition::{Limits, Stores};
 pub use problem::{Failure, NotDone};
 pub use procedure::Caller;
+pub use publisher::{Position, PublishError, Publisher, Publishing, Source};
 pub use reaction::Hearing;
 pub use reading::{Happened, Past, Reading};
 pub use registration::DeferredAnswer;
 pub use relay::{Pace, Relay};
+pub use relay_registry::{RelayPhase, RelayStatus};
 pub use service::Service;
 pub use status::PartitionStatus;
 pub use table::Table;

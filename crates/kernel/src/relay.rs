@@ -1,4 +1,4 @@
-//! A relay: reads the public events of a partition, has them carried, and keeps its place.
+//! A relay: reads the public events of a partition, has them carried, and keeps its position.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,9 +6,7 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use tokio::sync::watch;
 
-use crate::board::{OnBoard, RelayPhase, RelayStatus, cursor};
 use crate::bus::Bus;
-use crate::carrier::{Carrier, NotCarried, Place, Source};
 use crate::clock::Stopwatch;
 use crate::feed::{Feed, PublicRecord, Reached};
 use crate::kernel_event::Parked;
@@ -16,16 +14,18 @@ use crate::lease::{KEPT_EVERY, Lease};
 use crate::message::{Idempotency, Meta};
 use crate::partition::Partition;
 use crate::problem::Failure;
+use crate::publisher::{Position, PublishError, Publisher, Source};
+use crate::relay_registry::{RelayEntry, RelayPhase, RelayStatus, cursor};
 
 /// Who does not have the lease looks this often whether it is free.
 const LEASE_ASKED_EVERY: Duration = Duration::from_secs(2);
 /// So many public events are read at a time.
 const READ_AT_ONCE: usize = 500;
-/// The first wait for a carrier that is away; then longer and longer.
+/// The first wait for a publisher that is unavailable; then longer and longer.
 const AGAIN_MIN: Duration = Duration::from_millis(50);
 /// The longest such wait.
 const AGAIN_MAX: Duration = Duration::from_secs(2);
-/// A carrier that takes nothing until somebody has looked is asked again after so long.
+/// A publisher that takes nothing until somebody has looked is asked again after so long.
 const BARRED_AGAIN: Duration = Duration::from_secs(10);
 /// A relay that is told to stop may still publish for so long what has happened by then.
 const LAST_EVENTS: Duration = Duration::from_secs(2);
@@ -58,23 +58,23 @@ pub(crate) enum Step {
     Elsewhere,
 }
 
-/// Publishes the public events of one partition to one carrier. It reads the log, so it never holds
-/// a writer up; where it is goes into the log as the place of any reader does.
+/// Publishes the public events of one partition to one publisher. It reads the log, so it never holds
+/// a writer up; where it is goes into the log as the position of any reader does.
 pub struct Relay {
     bus: Bus,
     partition: Arc<Partition>,
-    carrier: Arc<dyn Carrier>,
+    publisher: Arc<dyn Publisher>,
     source: Source,
     pace: Pace,
     lease: Lease,
-    /// Where it reads on; none: the carrier has to be asked first.
+    /// Where it reads on; none: the publisher has to be asked first.
     at: Option<Reached>,
-    /// The highest number that the carrier has confirmed in this process' life.
+    /// The highest number that the publisher has confirmed in this process' life.
     confirmed: u64,
     /// What the log says.
     kept: u64,
     kept_at: Stopwatch,
-    /// Something was published since the place was kept.
+    /// Something was published since the position was kept.
     is_ahead: bool,
 }
 
@@ -87,17 +87,17 @@ impl Relay {
         bus: &Bus,
         service: &str,
         partition: usize,
-        carrier: Arc<dyn Carrier>,
+        publisher: Arc<dyn Publisher>,
         pace: Pace,
     ) -> Result<Self, Failure> {
         let found = Arc::clone(bus.partition(service, partition)?);
         let source =
             Source { service: found.service.name, partition, log_id: found.log_id.clone() };
-        let work = cursor(carrier.name());
+        let work = cursor(publisher.name());
         let relay = Self {
             bus: bus.clone(),
             partition: found,
-            carrier,
+            publisher,
             source,
             pace,
             lease: bus.lease(service, partition, &work)?,
@@ -136,7 +136,7 @@ impl Relay {
                     continue;
                 }
                 Ok(Step::Elsewhere) => LEASE_ASKED_EVERY,
-                Err(NotCarried::Barred(_)) => BARRED_AGAIN,
+                Err(PublishError::Blocked(_)) => BARRED_AGAIN,
                 Err(_) => waits.next().unwrap_or(AGAIN_MAX),
             };
             if stopped.is_some() {
@@ -148,48 +148,54 @@ impl Relay {
         self.say(RelayPhase::Stopped, None);
     }
 
-    /// Takes one step: the lease, then the carrier's place, then the next events. What goes wrong
+    /// Takes one step: the lease, then the publisher's position, then the next events. What goes wrong
     /// is told once, and counted.
-    pub(crate) async fn step(&mut self) -> Result<Step, NotCarried> {
+    pub(crate) async fn step(&mut self) -> Result<Step, PublishError> {
         let stepped = self.try_step().await;
-        let named = [("carrier", self.carrier.name()), ("service", self.source.service)];
+        let named = [("publisher", self.publisher.name()), ("service", self.source.service)];
         match &stepped {
             Ok(Step::Elsewhere) => self.say(RelayPhase::Elsewhere, None),
             Ok(_) => {}
-            Err(NotCarried::Refused { sequence, why }) => {
+            Err(PublishError::Refused { sequence, why }) => {
                 // Parked: the relay goes on behind it.
-                tracing::warn!(carrier = self.carrier.name(), sequence, why, "an event is refused");
+                tracing::warn!(
+                    publisher = self.publisher.name(),
+                    sequence,
+                    why,
+                    "an event is refused"
+                );
             }
-            Err(NotCarried::Away(why)) => {
+            Err(PublishError::Unavailable(why)) => {
                 self.at = None;
                 metrics::counter!("earmark_relay_breaks_total", &named).increment(1);
-                self.say(RelayPhase::Away, Some(why));
+                self.say(RelayPhase::Unavailable, Some(why));
             }
-            Err(NotCarried::Barred(why)) => {
+            Err(PublishError::Blocked(why)) => {
                 self.at = None;
-                self.say(RelayPhase::Barred, Some(why));
+                self.say(RelayPhase::Blocked, Some(why));
             }
         }
         stepped
     }
 
-    async fn try_step(&mut self) -> Result<Step, NotCarried> {
-        if !self.lease.has().map_err(away)? {
+    async fn try_step(&mut self) -> Result<Step, PublishError> {
+        if !self.lease.has().map_err(unavailable)? {
             self.at = None;
             return Ok(Step::Elsewhere);
         }
         let Some(at) = self.at else {
-            let place = self.carrier.place(&self.source).await?;
-            self.at = Some(Reached { through: self.start(place)?, previous: None });
-            self.say(RelayPhase::Carrying, None);
+            let position = self.publisher.position(&self.source).await?;
+            self.at = Some(Reached { through: self.start(position)?, previous: None });
+            self.say(RelayPhase::Publishing, None);
             return Ok(Step::Further);
         };
         let head = self.partition.projector.head();
-        let (mut events, reached) = self.feed().read_on(at, head, READ_AT_ONCE).map_err(away)?;
-        events.retain(|event| self.carrier.carries(&event.name));
+        let (mut events, reached) =
+            self.feed().read_on(at, head, READ_AT_ONCE).map_err(unavailable)?;
+        events.retain(|event| self.publisher.publishes(&event.name));
         for events in events.chunks(self.pace.events.max(1)) {
-            // Who waits long for a carrier may have lost the work meanwhile.
-            if !self.lease.has().map_err(away)? {
+            // Who waits long for a publisher may have lost the work meanwhile.
+            if !self.lease.has().map_err(unavailable)? {
                 self.at = None;
                 return Ok(Step::Elsewhere);
             }
@@ -207,43 +213,43 @@ impl Relay {
     }
 
     /// Has some events carried; one that is refused for good is set aside.
-    async fn publish(&mut self, events: &[PublicRecord]) -> Result<(), NotCarried> {
+    async fn publish(&mut self, events: &[PublicRecord]) -> Result<(), PublishError> {
         let Some(last) = events.last().map(|it| it.sequence) else { return Ok(()) };
-        match self.carrier.publish(&self.source, events).await {
+        match self.publisher.publish(&self.source, events).await {
             Ok(()) => {}
-            Err(NotCarried::Refused { sequence, why }) => {
+            Err(PublishError::Refused { sequence, why }) => {
                 return self.set_aside(events, sequence, why).await;
             }
             Err(other) => return Err(other),
         }
-        let named = [("carrier", self.carrier.name()), ("service", self.source.service)];
+        let named = [("publisher", self.publisher.name()), ("service", self.source.service)];
         metrics::counter!("earmark_relay_published_total", &named).increment(events.len() as u64);
         self.go_to(Reached { through: last, previous: Some(last) }, true);
         Ok(())
     }
 
-    /// From where on to publish, now that the carrier's place is known.
-    fn start(&mut self, place: Place) -> Result<u64, NotCarried> {
-        let name = self.carrier.name();
-        let known = self.partition.projector.read().map_err(away)?;
-        self.kept = known.cursors.get(&cursor(name)).map_err(away)?.unwrap_or(0);
+    /// From where on to publish, now that the publisher's position is known.
+    fn start(&mut self, position: Position) -> Result<u64, PublishError> {
+        let name = self.publisher.name();
+        let known = self.partition.projector.read().map_err(unavailable)?;
+        self.kept = known.cursors.get(&cursor(name)).map_err(unavailable)?.unwrap_or(0);
         drop(known);
         let own = self.kept.max(self.confirmed);
-        let start = match place {
-            Place::Untold => own,
-            Place::Nothing { keeps } => own.saturating_sub(keeps),
-            Place::Through(through) => through,
+        let start = match position {
+            Position::Unknown => own,
+            Position::Empty { keeps } => own.saturating_sub(keeps),
+            Position::Through(through) => through,
         };
-        let head = self.partition.log.head().map_err(away)?;
+        let head = self.partition.log.head().map_err(unavailable)?;
         if start > head {
-            return Err(NotCarried::Barred(format!(
+            return Err(PublishError::Blocked(format!(
                 "it has events through {start}, but the log ends at {head}: was the log restored \
                  from an older copy?"
             )));
         }
         if start < own {
-            tracing::warn!(carrier = name, from = start, "the carrier lost events: sent again");
-            metrics::counter!("earmark_relay_rewinds_total", "carrier" => name).increment(1);
+            tracing::warn!(publisher = name, from = start, "the publisher lost events: sent again");
+            metrics::counter!("earmark_relay_rewinds_total", "publisher" => name).increment(1);
         }
         self.confirmed = start;
         Ok(start)
@@ -254,22 +260,22 @@ impl Relay {
         Feed { service, log: log.as_ref(), log_id, partition: *index }
     }
 
-    /// Sets an event aside that the carrier will never take, and goes on behind it.
+    /// Sets an event aside that the publisher will never take, and goes on behind it.
     async fn set_aside(
         &mut self,
         events: &[PublicRecord],
         sequence: u64,
         why: String,
-    ) -> Result<(), NotCarried> {
+    ) -> Result<(), PublishError> {
         let event = events.iter().find(|it| it.sequence == sequence);
-        let refused = NotCarried::Refused { sequence, why: why.clone() };
+        let refused = PublishError::Refused { sequence, why: why.clone() };
         let Some(event) = event else { return Err(refused) };
-        let key = format!("{}/{}", cursor(self.carrier.name()), event.id);
+        let key = format!("{}/{}", cursor(self.publisher.name()), event.id);
         let body = event.cloud_event();
         let idempotency = Some(Idempotency::of(&key, body.as_bytes()));
-        let reason = format!("{} refuses it: {why}", self.carrier.name());
+        let reason = format!("{} refuses it: {why}", self.publisher.name());
         let parked = Parked { message: event.name.clone(), body, reason, idempotency };
-        self.bus.park(self.source.service, parked).await.map_err(away)?;
+        self.bus.park(self.source.service, parked).await.map_err(unavailable)?;
         self.go_to(Reached { through: sequence, previous: Some(sequence) }, true);
         Err(refused)
     }
@@ -278,7 +284,7 @@ impl Relay {
         self.at = Some(reached);
         self.confirmed = reached.through;
         self.is_ahead |= has_published;
-        self.bus.board().go_to(&self.on_board(), reached.through);
+        self.bus.relay_registry().go_to(&self.entry(), reached.through);
     }
 
     fn is_keeping_due(&self) -> bool {
@@ -287,7 +293,7 @@ impl Relay {
         is_far || (self.is_ahead && is_time)
     }
 
-    /// Keeps the place in the log. Where that fails the place is an older one: more is sent again
+    /// Keeps the position in the log. Where that fails the position is an older one: more is sent again
     /// after a restart, and nothing is left out.
     pub(crate) async fn keep(&mut self) {
         let is_news = self.is_ahead || self.confirmed > self.kept + self.pace.keep_numbers;
@@ -297,14 +303,14 @@ impl Relay {
         self.kept_at = Stopwatch::start();
         let mut meta = Meta::default();
         self.bus.identify(&mut meta);
-        let cursor = cursor(self.carrier.name());
+        let cursor = cursor(self.publisher.name());
         match self.partition.keep_cursor(&cursor, self.confirmed, meta).await {
             Ok(()) => (self.kept, self.is_ahead) = (self.confirmed, false),
-            Err(failure) => tracing::debug!(%failure, "a relay's place was not kept"),
+            Err(failure) => tracing::debug!(%failure, "a relay's position was not kept"),
         }
     }
 
-    /// Waits until there is more, or the place or the lease has to be kept.
+    /// Waits until there is more, or the position or the lease has to be kept.
     async fn wait_for_more(&self, head: u64, stopping: &mut watch::Receiver<bool>) {
         let mut heads = self.partition.projector.watch();
         let more = async {
@@ -317,14 +323,14 @@ impl Relay {
         let _ = tokio::time::timeout(at_most.max(AGAIN_MIN), more).await;
     }
 
-    fn on_board(&self) -> OnBoard {
-        (self.carrier.name(), self.source.service, self.source.partition)
+    fn entry(&self) -> RelayEntry {
+        (self.publisher.name(), self.source.service, self.source.partition)
     }
 
     fn say(&self, phase: RelayPhase, why: Option<&str>) {
-        let (carrier, service, partition) = self.on_board();
-        self.bus.board().say(RelayStatus {
-            carrier,
+        let (publisher, service, partition) = self.entry();
+        self.bus.relay_registry().say(RelayStatus {
+            publisher,
             service,
             partition,
             phase,
@@ -340,6 +346,6 @@ fn waits() -> impl Iterator<Item = Duration> {
     waits.with_jitter().without_max_times().build()
 }
 
-fn away(error: impl std::fmt::Display) -> NotCarried {
-    NotCarried::Away(error.to_string())
+fn unavailable(error: impl std::fmt::Display) -> PublishError {
+    PublishError::Unavailable(error.to_string())
 }

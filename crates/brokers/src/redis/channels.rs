@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use earmark_kernel::{Carrier, Carrying, NotCarried, Place, PublicRecord, Source};
+use earmark_kernel::{Position, PublicRecord, PublishError, Publisher, Publishing, Source};
 use redis::RedisResult;
 use serde_json::value::RawValue;
 
@@ -34,7 +34,7 @@ impl Channels {
         Self { line: Line::to(redis), prefix: prefix.to_owned(), bare }
     }
 
-    async fn tell(&self, source: &Source, events: &[PublicRecord]) -> Result<(), NotCarried> {
+    async fn tell(&self, source: &Source, events: &[PublicRecord]) -> Result<(), PublishError> {
         let mut connection = self.line.connection().await?;
         let channel = format!("{}.{}.{}", self.prefix, source.service, source.partition);
         let mut all = redis::pipe();
@@ -63,19 +63,19 @@ fn fields(event: &PublicRecord, names: &[&str]) -> String {
     format!("{{{}}}", names.iter().map(field).collect::<Vec<_>>().join(", "))
 }
 
-impl Carrier for Channels {
+impl Publisher for Channels {
     fn name(&self) -> &'static str {
         "redis-channels"
     }
 
-    fn place<'a>(&'a self, _: &'a Source) -> Carrying<'a, Place> {
+    fn position<'a>(&'a self, _: &'a Source) -> Publishing<'a, Position> {
         Box::pin(async {
             self.line.reopen().await?;
-            Ok(Place::Untold)
+            Ok(Position::Unknown)
         })
     }
 
-    fn publish<'a>(&'a self, source: &'a Source, events: &'a [PublicRecord]) -> Carrying<'a, ()> {
+    fn publish<'a>(&'a self, source: &'a Source, events: &'a [PublicRecord]) -> Publishing<'a, ()> {
         Box::pin(self.tell(source, events))
     }
 }

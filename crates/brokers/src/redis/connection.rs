@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use earmark_kernel::NotCarried;
+use earmark_kernel::PublishError;
 use redis::aio::MultiplexedConnection;
 use redis::{
     AsyncConnectionConfig, Client, ErrorKind, RedisError, ServerErrorKind, TlsCertificates,
@@ -14,9 +14,9 @@ use rustls::pki_types::pem::PemObject;
 use thiserror::Error;
 use tokio::sync::Mutex;
 
-/// Who does not answer the door by then is away.
+/// Who does not answer the door by then is unavailable.
 const CONNECT_MAX: Duration = Duration::from_secs(3);
-/// Who does not answer by then is away.
+/// Who does not answer by then is unavailable.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
 
 /// An address that is none of a Redis server, or certificates that go with none.
@@ -86,29 +86,29 @@ impl Redis {
     ///
     /// # Errors
     /// Why it is not so.
-    pub async fn version(&self) -> Result<String, NotCarried> {
-        let mut connection = self.connect(None).await.map_err(|it| self.not_carried(&it))?;
+    pub async fn version(&self) -> Result<String, PublishError> {
+        let mut connection = self.connect(None).await.map_err(|it| self.publish_error(&it))?;
         let asked = redis::cmd("INFO").arg("server").query_async::<String>(&mut connection).await;
-        let told = asked.map_err(|it| self.not_carried(&it))?;
+        let told = asked.map_err(|it| self.publish_error(&it))?;
         let version = told.lines().find_map(|line| line.strip_prefix("redis_version:"));
         Ok(version.unwrap_or("of an unknown version").to_owned())
     }
 
     /// What an error means for who wanted something carried.
-    pub(crate) fn not_carried(&self, error: &RedisError) -> NotCarried {
+    pub(crate) fn publish_error(&self, error: &RedisError) -> PublishError {
         let mut said = format!("redis at {}: {error}", self.shown);
         if said.contains("invalid peer certificate") {
             said.push_str(advice(&said));
-            return NotCarried::Barred(said);
+            return PublishError::Blocked(said);
         }
         let code = error.code().unwrap_or_default();
         let is_closed = matches!(code, "NOAUTH" | "WRONGPASS" | "WRONGTYPE" | "NOPERM");
         match error.kind() {
             ErrorKind::AuthenticationFailed
             | ErrorKind::InvalidClientConfig
-            | ErrorKind::Server(ServerErrorKind::NoPerm) => NotCarried::Barred(said),
-            _ if is_closed => NotCarried::Barred(said),
-            _ => NotCarried::Away(said),
+            | ErrorKind::Server(ServerErrorKind::NoPerm) => PublishError::Blocked(said),
+            _ if is_closed => PublishError::Blocked(said),
+            _ => PublishError::Unavailable(said),
         }
     }
 }
@@ -142,8 +142,8 @@ impl fmt::Debug for Redis {
     }
 }
 
-/// The one connection of a carrier. Nothing mends it behind its back: whoever lost it asks the
-/// server for its place before anything else is said on a new one.
+/// The one connection of a publisher. Nothing mends it behind its back: whoever lost it asks the
+/// server for its position before anything else is said on a new one.
 pub(crate) struct Line {
     pub(crate) redis: Redis,
     open: Mutex<Option<MultiplexedConnection>>,
@@ -155,24 +155,24 @@ impl Line {
     }
 
     /// Opens it anew.
-    pub(crate) async fn reopen(&self) -> Result<MultiplexedConnection, NotCarried> {
+    pub(crate) async fn reopen(&self) -> Result<MultiplexedConnection, PublishError> {
         let mut open = self.open.lock().await;
         *open = None;
         let connection = self.redis.connect(None).await;
-        let connection = connection.map_err(|error| self.redis.not_carried(&error))?;
+        let connection = connection.map_err(|error| self.redis.publish_error(&error))?;
         *open = Some(connection.clone());
         Ok(connection)
     }
 
     /// As it is.
-    pub(crate) async fn connection(&self) -> Result<MultiplexedConnection, NotCarried> {
-        let away = || NotCarried::Away(format!("redis at {}: not connected", self.redis));
+    pub(crate) async fn connection(&self) -> Result<MultiplexedConnection, PublishError> {
+        let away = || PublishError::Unavailable(format!("redis at {}: not connected", self.redis));
         self.open.lock().await.clone().ok_or_else(away)
     }
 
     /// Gives it up, and says what the error means.
-    pub(crate) async fn broke(&self, error: &RedisError) -> NotCarried {
+    pub(crate) async fn broke(&self, error: &RedisError) -> PublishError {
         *self.open.lock().await = None;
-        self.redis.not_carried(error)
+        self.redis.publish_error(error)
     }
 }

@@ -51,7 +51,7 @@ impl Group {
             match ended {
                 Ok(()) => {}
                 Err(error) => {
-                    let why = self.redis.not_carried(&error);
+                    let why = self.redis.publish_error(&error);
                     tracing::warn!(%why, "the streams are not read now");
                     let wait = waits.next().unwrap_or(ANSWER_MAX);
                     let _ = tokio::time::timeout(wait, stopping.wait_for(|told| *told)).await;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use earmark_kernel::{Carrier, Carrying, NotCarried, Place, PublicRecord, Source};
+use earmark_kernel::{Position, PublicRecord, PublishError, Publisher, Publishing, Source};
 use redis::{FromRedisValue, RedisResult, Value};
 
 use super::connection::{Line, Redis};
@@ -31,7 +31,7 @@ impl Streams {
         format!("{}.{}.{}", self.prefix, source.service, source.partition)
     }
 
-    async fn find_place(&self, source: &Source) -> Result<Place, NotCarried> {
+    async fn find_position(&self, source: &Source) -> Result<Position, PublishError> {
         let mut connection = self.line.reopen().await?;
         let key = self.key(source);
         let asked: RedisResult<HashMap<String, Value>> =
@@ -47,7 +47,7 @@ impl Streams {
                 if let Err(error) = made {
                     return Err(self.line.broke(&error).await);
                 }
-                return Ok(Place::Nothing { keeps: self.room() });
+                return Ok(Position::Empty { keeps: self.room() });
             }
             Err(error) => return Err(self.line.broke(&error).await),
         };
@@ -59,11 +59,11 @@ impl Streams {
         source: &Source,
         key: &str,
         told: &HashMap<String, Value>,
-    ) -> Result<Place, NotCarried> {
+    ) -> Result<Position, PublishError> {
         let text = |value: &Value| String::from_redis_value_ref(value).ok();
         let last = told.get("last-generated-id").and_then(text).unwrap_or_default();
         let foreign = || {
-            NotCarried::Barred(format!(
+            PublishError::Blocked(format!(
                 "the stream {key} has entries that this log did not write: name another prefix, or \
                  delete the stream"
             ))
@@ -73,7 +73,7 @@ impl Streams {
             _ => return Err(foreign()),
         };
         if sequence == 0 {
-            return Ok(Place::Nothing { keeps: self.room() });
+            return Ok(Position::Empty { keeps: self.room() });
         }
         // Whose numbers they are only an entry can tell.
         if let Some(Value::Array(entry)) = told.get("last-entry") {
@@ -84,22 +84,22 @@ impl Streams {
                 return Err(foreign());
             }
         }
-        Ok(Place::Through(sequence))
+        Ok(Position::Through(sequence))
     }
 
     fn room(&self) -> u64 {
         if self.keeps == 0 { u64::MAX } else { self.keeps }
     }
 
-    async fn append(&self, source: &Source, events: &[PublicRecord]) -> Result<(), NotCarried> {
+    async fn append(&self, source: &Source, events: &[PublicRecord]) -> Result<(), PublishError> {
         let mut connection = self.line.connection().await?;
         let key = self.key(source);
-        // All or none: were one left out and the next one taken, its place would say it was there.
+        // All or none: were one left out and the next one taken, its position would say it was there.
         let mut all = redis::pipe();
         all.atomic();
         for event in events {
             let mut add = redis::cmd("XADD");
-            // A stream that is gone must not come back with a hole: the place is asked first.
+            // A stream that is gone must not come back with a hole: the position is asked first.
             add.arg(&key).arg("NOMKSTREAM");
             if self.keeps > 0 {
                 add.arg("MAXLEN").arg("~").arg(self.keeps);
@@ -110,22 +110,22 @@ impl Streams {
         let added: RedisResult<Vec<Option<String>>> = all.query_async(&mut connection).await;
         match added {
             Ok(ids) if ids.iter().all(Option::is_some) && ids.len() == events.len() => Ok(()),
-            Ok(_) => Err(NotCarried::Away(format!("the stream {key} is gone"))),
+            Ok(_) => Err(PublishError::Unavailable(format!("the stream {key} is gone"))),
             Err(error) => Err(self.line.broke(&error).await),
         }
     }
 }
 
-impl Carrier for Streams {
+impl Publisher for Streams {
     fn name(&self) -> &'static str {
         "redis-streams"
     }
 
-    fn place<'a>(&'a self, source: &'a Source) -> Carrying<'a, Place> {
-        Box::pin(self.find_place(source))
+    fn position<'a>(&'a self, source: &'a Source) -> Publishing<'a, Position> {
+        Box::pin(self.find_position(source))
     }
 
-    fn publish<'a>(&'a self, source: &'a Source, events: &'a [PublicRecord]) -> Carrying<'a, ()> {
+    fn publish<'a>(&'a self, source: &'a Source, events: &'a [PublicRecord]) -> Publishing<'a, ()> {
         Box::pin(self.append(source, events))
     }
 }

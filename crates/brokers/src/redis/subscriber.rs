@@ -13,7 +13,7 @@ use crate::intake::{Incoming, Intake, waits};
 const AT_ONCE: usize = 256;
 /// A connection on which nothing comes is looked after this often.
 const PING_EVERY: Duration = Duration::from_secs(10);
-/// Who does not answer a ping by then is away.
+/// Who does not answer a ping by then is unavailable.
 const PONG_MAX: Duration = Duration::from_secs(5);
 /// Who does not have the lease looks this often whether it is free.
 const LEASE_ASKED_EVERY: Duration = Duration::from_secs(2);
@@ -47,7 +47,7 @@ impl Subscriber {
                         continue;
                     }
                     Err(error) => {
-                        let why = self.redis.not_carried(&error);
+                        let why = self.redis.publish_error(&error);
                         tracing::warn!(%why, "the channels are not heard now");
                         waits.next().unwrap_or(PONG_MAX)
                     }

@@ -1,7 +1,7 @@
 //! Redis as the suite sees it: Streams, which keep, and Pub/Sub, which does not.
 
 use earmark_brokers::redis::{Bare, Channels, Redis, Streams};
-use earmark_kernel::Carrier;
+use earmark_kernel::Publisher;
 use earmark_servers::redis::{Heard, Redis as Server};
 
 use super::subjects::Subject;
@@ -20,7 +20,7 @@ impl Streaming {
 }
 
 impl Subject for Streaming {
-    fn carrier(&self) -> Box<dyn Carrier> {
+    fn publisher(&self) -> Box<dyn Publisher> {
         Box::new(Streams::of(Redis::at(&self.server.url()).unwrap(), "earmark", 1_000))
     }
 
@@ -61,7 +61,7 @@ impl Publishing {
 }
 
 impl Subject for Publishing {
-    fn carrier(&self) -> Box<dyn Carrier> {
+    fn publisher(&self) -> Box<dyn Publisher> {
         let bare =
             Bare { event: "tally.counted", channel: "counted".into(), fields: &["by", "name"] };
         Box::new(Channels::of(Redis::at(&self.server.url()).unwrap(), "earmark", vec![bare]))

@@ -1,12 +1,12 @@
-//! What the suite needs of a carrier, and the carriers there are.
+//! What the suite needs of a publisher, and the publishers there are.
 
-use earmark_kernel::{Carrier, PublicRecord, Source};
+use earmark_kernel::{PublicRecord, Publisher, Source};
 use serde_json::value::RawValue;
 
-/// A carrier with its server, as a consumer and as an operator see it.
+/// A publisher with its server, as a consumer and as an operator see it.
 pub trait Subject {
     /// A new connection to the same server, as another process has it.
-    fn carrier(&self) -> Box<dyn Carrier>;
+    fn publisher(&self) -> Box<dyn Publisher>;
     /// Everything that a consumer has been given by now, waiting for so many.
     fn seen(&mut self, at_least: usize) -> Vec<String>;
     /// Whether it can tell how far it has a source.
@@ -19,7 +19,7 @@ pub trait Subject {
     fn save(&mut self);
 }
 
-/// Every carrier: a row each.
+/// Every publisher: a row each.
 pub fn all() -> Vec<(&'static str, Box<dyn Subject>)> {
     vec![
         ("redis-streams", Box::new(super::redis::Streaming::start())),

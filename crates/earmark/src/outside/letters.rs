@@ -16,7 +16,7 @@ const FROM: &str = "earmark@localhost";
 const PAGE: usize = 1_000;
 
 /// What sends letters, if the settings name a mail server.
-pub fn carrier(settings: &Settings) -> Result<Option<Mail>, Problem> {
+pub fn publisher(settings: &Settings) -> Result<Option<Mail>, Problem> {
     let Some(server) = &settings.smtp else { return Ok(None) };
     let (from, to) = (settings.mail_from.as_deref().unwrap_or(FROM), recipient(settings));
     let mail = Mail::by(server.reveal(), from, to, OutOfStock::NAME, write);

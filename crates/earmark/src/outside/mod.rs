@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use earmark_brokers::smtp::Mail;
-use earmark_kernel::{Bus, Carrier, Pace, Relay};
+use earmark_kernel::{Bus, Pace, Publisher, Relay};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -36,7 +36,7 @@ impl Outside {
     pub fn begin(bus: &Bus, settings: &Settings) -> Result<Option<Self>, Problem> {
         let stop = watch::Sender::new(false);
         let mut works = redis::works(bus, settings, &stop)?;
-        if let Some(mail) = letters::carrier(settings)? {
+        if let Some(mail) = letters::publisher(settings)? {
             works.extend(mail_works(bus, mail, &stop)?);
         }
         if works.is_empty() {
@@ -77,7 +77,7 @@ pub fn look(settings: &Settings) -> Result<Vec<Look>, Problem> {
         let found = version.map(|version| format!("{version} at {redis}"));
         looks.push(Look { what: "Redis", found: found.map_err(|why| why.to_string()) });
     }
-    if let Some(mail) = letters::carrier(settings)? {
+    if let Some(mail) = letters::publisher(settings)? {
         let found = runtime.block_on(mail.check()).map(|()| "it takes letters".to_owned());
         looks.push(Look { what: "mail server", found: found.map_err(|why| why.to_string()) });
     }
@@ -87,13 +87,13 @@ pub fn look(settings: &Settings) -> Result<Vec<Look>, Problem> {
 /// A relay for every partition of every service.
 fn relays(
     bus: &Bus,
-    carrier: &Arc<dyn Carrier>,
+    publisher: &Arc<dyn Publisher>,
     pace: Pace,
     stop: &watch::Sender<bool>,
 ) -> Result<Vec<Work>, Problem> {
     let mut works: Vec<Work> = Vec::new();
     for it in bus.status() {
-        let relay = Relay::new(bus, it.service, it.partition, Arc::clone(carrier), pace)?;
+        let relay = Relay::new(bus, it.service, it.partition, Arc::clone(publisher), pace)?;
         works.push(bounded(relay.run(stop.subscribe()), stop));
     }
     Ok(works)
@@ -102,8 +102,8 @@ fn relays(
 /// One letter at a time, and each is put down before the next: after a kill at most one goes again.
 fn mail_works(bus: &Bus, mail: Mail, stop: &watch::Sender<bool>) -> Result<Vec<Work>, Problem> {
     let pace = Pace { events: 1, keep_every: Duration::ZERO, keep_numbers: 100_000 };
-    let carrier: Arc<dyn Carrier> = Arc::new(mail);
-    relays(bus, &carrier, pace, stop)
+    let publisher: Arc<dyn Publisher> = Arc::new(mail);
+    relays(bus, &publisher, pace, stop)
 }
 
 /// A work that is left where it is when it does not end.

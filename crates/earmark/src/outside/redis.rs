@@ -10,7 +10,7 @@ use earmark_contracts::allocation::{
     Allocate, AllocateLine, ChangeBatch, ChangeBatchQuantity, CloseBatch, CreateBatch, Deallocate,
     LineAllocated,
 };
-use earmark_kernel::{Bus, Carrier, Command, Message, Pace, PublicEvent};
+use earmark_kernel::{Bus, Command, Message, Pace, PublicEvent, Publisher};
 use tokio::sync::watch;
 
 use super::{Work, bounded, relays};
@@ -80,13 +80,13 @@ pub fn works(
         },
     ];
     let intake = Intake::new(bus, SERVICE, doors);
-    let carriers: [Arc<dyn Carrier>; 2] = [
+    let publishers: [Arc<dyn Publisher>; 2] = [
         Arc::new(Streams::of(redis.clone(), prefix, keeps)),
         Arc::new(Channels::of(redis.clone(), prefix, vec![line_allocated])),
     ];
     let mut works = Vec::new();
-    for carrier in &carriers {
-        works.extend(relays(bus, carrier, Pace::default(), stop)?);
+    for publisher in &publishers {
+        works.extend(relays(bus, publisher, Pace::default(), stop)?);
     }
     let group = Group::of(redis.clone(), intake.clone(), GROUP, claim);
     works.push(bounded(group.run(stop.subscribe()), stop));

@@ -22,12 +22,12 @@ fn served(data: &Path, redis: &Redis) -> Server {
     Server::of(command)
 }
 
-fn carrying(server: &Server) {
+fn publishing(server: &Server) {
     let hears = || {
         let (_, body) = server.get("/readyz");
         let told: Value = serde_json::from_str(&body).unwrap();
-        let carriers = told["carriers"].as_array().unwrap().clone();
-        carriers.len() == 2 && carriers.iter().all(|it| it["state"] == "carrying")
+        let publishers = told["publishers"].as_array().unwrap().clone();
+        publishers.len() == 2 && publishers.iter().all(|it| it["state"] == "publishing")
     };
     assert!(until(SOON, hears), "{}", server.get("/readyz").1);
 }
@@ -65,7 +65,7 @@ fn feed(server: &Server) -> Vec<String> {
 fn the_books_messages_come_in_and_its_event_goes_out() {
     let (folder, redis) = (tempfile::tempdir().unwrap(), Redis::start().unwrap());
     let server = served(folder.path(), &redis);
-    carrying(&server);
+    publishing(&server);
     let heard = redis.subscribe(&["line_allocated"]).unwrap();
     server.post("/add_batch", r#"{"ref":"old","sku":"CHAIR","qty":10,"eta":"2099-01-01"}"#);
     server.post("/add_batch", r#"{"ref":"newer","sku":"CHAIR","qty":10,"eta":"2099-01-02"}"#);
@@ -220,8 +220,14 @@ fn without_redis_all_goes_on_and_later_everything_is_published_in_order() {
     }
     let (status, body) = server.get("/readyz");
     let told: Value = serde_json::from_str(&body).unwrap();
-    assert_eq!((status, told["carriers"][0]["state"].as_str()), (200, Some("away")), "{told}");
-    assert!(server.get("/metrics").1.contains("earmark_relay_away{carrier=\"redis-streams\""));
+    assert_eq!(
+        (status, told["publishers"][0]["state"].as_str()),
+        (200, Some("unavailable")),
+        "{told}"
+    );
+    assert!(
+        server.get("/metrics").1.contains("earmark_relay_unavailable{publisher=\"redis-streams\"")
+    );
     redis.start_again().unwrap();
     assert!(until(SOON, || entries(&redis, STREAM).len() == feed(&server).len()));
     assert_eq!(entries(&redis, STREAM), feed(&server));

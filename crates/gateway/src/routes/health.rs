@@ -19,35 +19,35 @@ struct Alive {
     version: &'static str,
     /// The partitions of its services.
     services: Vec<PartitionAlive>,
-    /// What carries events out. A carrier that is away does not make the server less ready: events
+    /// What carries events out. A publisher that is unavailable does not make the server less ready: events
     /// wait for it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    carriers: Vec<CarrierAlive>,
+    publishers: Vec<PublisherHealth>,
 }
 
 /// What carries the events of a partition out.
 #[derive(JsonSchema, Serialize)]
-struct CarrierAlive {
-    /// The carrier.
-    carrier: &'static str,
+struct PublisherHealth {
+    /// The publisher.
+    publisher: &'static str,
     /// The service.
     service: &'static str,
     /// The partition, counted from 0.
     partition: usize,
-    /// `starting`, `carrying`, `away`, `barred`, `elsewhere` or `stopped`.
+    /// `starting`, `publishing`, `unavailable`, `blocked`, `elsewhere` or `stopped`.
     #[schemars(with = "String")]
     state: RelayPhase,
     /// Events of the log that it has not looked at.
     lag_events: u64,
-    /// Why it is away or barred.
+    /// Why it is unavailable or blocked.
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
 }
 
-impl From<RelayStatus> for CarrierAlive {
+impl From<RelayStatus> for PublisherHealth {
     fn from(status: RelayStatus) -> Self {
         Self {
-            carrier: status.carrier,
+            publisher: status.publisher,
             service: status.service,
             partition: status.partition,
             state: status.phase,
@@ -109,7 +109,7 @@ fn healthy(ask: &Ask) -> axum::response::Response {
         status: "ok",
         version: env!("CARGO_PKG_VERSION"),
         services: partitions.into_iter().map(PartitionAlive::from).collect(),
-        carriers: ask.app.bus.relays().into_iter().map(CarrierAlive::from).collect(),
+        publishers: ask.app.bus.relays().into_iter().map(PublisherHealth::from).collect(),
     };
     answer::json(200, &alive)
 }

@@ -1,4 +1,4 @@
-//! Relays to a toy carrier that breaks off, forgets and refuses: nothing is left out, and what
+//! Relays to a toy publisher that breaks off, forgets and refuses: nothing is left out, and what
 //! comes again is the same.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex};
 use super::World;
 use super::disk::Fate as DiskFate;
 use super::tally::{add, plain};
-use crate::board::RelayPhase;
-use crate::carrier::{Carrier, Carrying, NotCarried, Place, Source};
 use crate::feed::PublicRecord;
+use crate::publisher::{Position, PublishError, Publisher, Publishing, Source};
 use crate::relay::{Pace, Relay, Step};
+use crate::relay_registry::RelayPhase;
 use crate::runtime::drive;
 
 /// What becomes of a publication.
@@ -31,23 +31,23 @@ struct Toy {
     fates: Mutex<VecDeque<Fate>>,
 }
 
-impl Carrier for Toy {
+impl Publisher for Toy {
     fn name(&self) -> &'static str {
         "toy"
     }
 
-    fn place<'a>(&'a self, _: &'a Source) -> Carrying<'a, Place> {
+    fn position<'a>(&'a self, _: &'a Source) -> Publishing<'a, Position> {
         Box::pin(async {
             let last = self.has.lock().unwrap().last().map(|it| it.0);
             Ok(match last {
-                _ if !self.keeps => Place::Untold,
-                Some(last) => Place::Through(last),
-                None => Place::Nothing { keeps: u64::MAX },
+                _ if !self.keeps => Position::Unknown,
+                Some(last) => Position::Through(last),
+                None => Position::Empty { keeps: u64::MAX },
             })
         })
     }
 
-    fn publish<'a>(&'a self, _: &'a Source, events: &'a [PublicRecord]) -> Carrying<'a, ()> {
+    fn publish<'a>(&'a self, _: &'a Source, events: &'a [PublicRecord]) -> Publishing<'a, ()> {
         Box::pin(async move {
             let fate = self.fates.lock().unwrap().pop_front();
             let taken = match fate {
@@ -60,10 +60,10 @@ impl Carrier for Toy {
             self.has.lock().unwrap().extend(taken.clone());
             self.given.lock().unwrap().extend(taken);
             match fate {
-                Some(Fate::Breaks(_)) => Err(NotCarried::Away("it broke off".into())),
+                Some(Fate::Breaks(_)) => Err(PublishError::Unavailable("it broke off".into())),
                 Some(Fate::Refused) => {
                     let sequence = events[0].sequence;
-                    Err(NotCarried::Refused { sequence, why: "too long".into() })
+                    Err(PublishError::Refused { sequence, why: "too long".into() })
                 }
                 None => Ok(()),
             }
@@ -73,7 +73,7 @@ impl Carrier for Toy {
 
 fn relay(world: &World, toy: &Arc<Toy>) -> Relay {
     let pace = Pace { events: 3, ..Pace::default() };
-    Relay::new(&world.bus, "tally", 0, Arc::clone(toy) as Arc<dyn Carrier>, pace).unwrap()
+    Relay::new(&world.bus, "tally", 0, Arc::clone(toy) as Arc<dyn Publisher>, pace).unwrap()
 }
 
 /// Steps until there is nothing left; says how often it broke.
@@ -103,7 +103,7 @@ fn feed(world: &World) -> Vec<(u64, String)> {
 }
 
 #[test]
-fn everything_is_carried_in_order_and_the_place_is_kept_in_the_log() {
+fn everything_is_published_in_order_and_the_place_is_kept_in_the_log() {
     let world = added(1..11);
     let toy = Arc::new(Toy { keeps: true, ..Toy::default() });
     let mut first = relay(&world, &toy);
@@ -116,7 +116,7 @@ fn everything_is_carried_in_order_and_the_place_is_kept_in_the_log() {
     assert_eq!(to_the_head(&world, &mut first), 0);
     drive(&world.bus, first.keep());
     assert_eq!(world.bus.status()[0].head, 11);
-    assert_eq!(world.bus.relays()[0].phase, RelayPhase::Carrying);
+    assert_eq!(world.bus.relays()[0].phase, RelayPhase::Publishing);
     let world = world.restarted(vec![plain()]);
     assert_eq!(world.bus.relayed("toy", "tally", 0).unwrap(), 10);
     world.bus.verify("tally", |_, _| {}).unwrap();
@@ -147,7 +147,7 @@ fn wherever_it_breaks_nothing_is_left_out_and_repeats_have_the_same_bytes() {
                 let distinct = distinct.into_iter().map(|(number, it)| (number, it.clone()));
                 assert_eq!(distinct.collect::<Vec<_>>(), feed(&world), "{keeps} {after}");
                 if keeps {
-                    assert_eq!(given.len(), 10, "the carrier tells what it has");
+                    assert_eq!(given.len(), 10, "the publisher tells what it has");
                 }
             }
         }
@@ -155,7 +155,7 @@ fn wherever_it_breaks_nothing_is_left_out_and_repeats_have_the_same_bytes() {
 }
 
 #[test]
-fn a_carrier_that_lost_events_gets_them_again() {
+fn a_publisher_that_lost_events_gets_them_again() {
     for left in [0, 4] {
         let world = added(1..11);
         let toy = Arc::new(Toy { keeps: true, ..Toy::default() });
@@ -171,14 +171,14 @@ fn a_carrier_that_lost_events_gets_them_again() {
 }
 
 #[test]
-fn a_carrier_that_is_ahead_of_the_log_is_left_alone() {
+fn a_publisher_that_is_ahead_of_the_log_is_left_alone() {
     let world = added(1..3);
     let toy = Arc::new(Toy { keeps: true, ..Toy::default() });
     toy.has.lock().unwrap().push((9, "of a log that went on".into()));
     let barred = drive(&world.bus, relay(&world, &toy).step());
     let why = "it has events through 9, but the log ends at 2";
-    assert!(matches!(barred, Err(NotCarried::Barred(it)) if it.starts_with(why)));
-    assert_eq!(world.bus.relays()[0].phase, RelayPhase::Barred);
+    assert!(matches!(barred, Err(PublishError::Blocked(it)) if it.starts_with(why)));
+    assert_eq!(world.bus.relays()[0].phase, RelayPhase::Blocked);
 }
 
 #[test]
