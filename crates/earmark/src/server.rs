@@ -1,4 +1,4 @@
-//! The server at work: listens, does what is due, hears what happened, and ends cleanly.
+//! The server at work: listens, does what is due, polls what happened, and ends cleanly.
 
 use std::fs;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use earmark_gateway::{BindError, Bound, Gateway, InvalidSecret, Secret, Settings as Edge};
-use earmark_kernel::{Bus, Hearing};
+use earmark_kernel::{Bus, Subscription};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::descriptors;
@@ -18,7 +18,7 @@ use crate::problem::Problem;
 /// So often it is looked whether a timer rang.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// What could not be heard is tried again after so long.
-const HEAR_AGAIN: Duration = Duration::from_secs(1);
+const POLL_RETRY_WAIT: Duration = Duration::from_secs(1);
 /// When a writer has stopped by itself, so long is given to the answers in flight.
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
 /// More threads than this only get into each other's way: the writer decides alone.
@@ -163,33 +163,39 @@ async fn sweep(bus: &Bus) {
 
 /// Lets every service hear what it reacts to. Never ends.
 async fn hear_all(bus: &Bus) {
-    let hearings = bus.hearings();
-    let hears = hearings.iter().map(|hearing| Box::pin(hear(bus, hearing)));
-    let mut hears: Vec<Pin<Box<_>>> = hears.collect();
+    let subscriptions = bus.subscriptions();
+    let polls = subscriptions.iter().map(|subscription| Box::pin(follow(bus, subscription)));
+    let mut polls: Vec<Pin<Box<_>>> = polls.collect();
     std::future::poll_fn(|context| {
-        for hear in &mut hears {
-            let _: Poll<()> = hear.as_mut().poll(context);
+        for poll in &mut polls {
+            let _: Poll<()> = poll.as_mut().poll(context);
         }
         Poll::<()>::Pending
     })
     .await;
 }
 
-async fn hear(bus: &Bus, hearing: &Hearing) {
+async fn follow(bus: &Bus, subscription: &Subscription) {
     loop {
-        let head = bus.watch_head(hearing.source, hearing.partition).map(|head| *head.borrow());
-        let heard = bus.hear(hearing).await;
+        let head =
+            bus.watch_head(subscription.source, subscription.partition).map(|head| *head.borrow());
+        let heard = bus.poll(subscription).await;
         match (head, heard) {
             (Ok(head), Ok(0)) => {
-                let new = bus.wait_after(hearing.source, hearing.partition, head, HEAR_AGAIN);
+                let new = bus.wait_after(
+                    subscription.source,
+                    subscription.partition,
+                    head,
+                    POLL_RETRY_WAIT,
+                );
                 // There is such a partition: its head was just read.
                 let _ = new.await;
             }
             (Ok(_), Ok(_)) => {}
             (Err(failure), _) | (_, Err(failure)) => {
-                let (service, source) = (hearing.service, hearing.source);
+                let (service, source) = (subscription.service, subscription.source);
                 tracing::warn!(service, source, %failure, "not heard now, tried again");
-                rest(HEAR_AGAIN).await;
+                rest(POLL_RETRY_WAIT).await;
             }
         }
     }

@@ -4,9 +4,9 @@ mod breaking;
 mod disk;
 mod echo;
 mod groups;
-mod hearing;
 mod relaying;
 mod sending;
+mod subscribing;
 mod tally;
 
 use std::sync::Arc;

@@ -125,12 +125,12 @@ impl World {
     fn finish_errands(&mut self, bus: &Bus) -> Checked {
         self.clock.pass(1);
         self.until_none(bus, "timer", |bus| Box::pin(async move { bus.sweep().await }))?;
-        for hearing in bus.hearings() {
-            let hear = |bus: Bus| -> Errand {
-                let hearing = hearing.clone();
-                Box::pin(async move { bus.hear(&hearing).await })
+        for subscription in bus.subscriptions() {
+            let poll = |bus: Bus| -> Errand {
+                let subscription = subscription.clone();
+                Box::pin(async move { bus.poll(&subscription).await })
             };
-            self.until_none(bus, "event", hear)?;
+            self.until_none(bus, "event", poll)?;
         }
         self.until_none(bus, "parked message", |bus| Box::pin(serve_first_parked(bus)))
     }

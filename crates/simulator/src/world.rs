@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use earmark_kernel::ids::SeededIds;
-use earmark_kernel::{Bus, Failure, Hearing};
+use earmark_kernel::{Bus, Failure, Subscription};
 
 use crate::Plan;
 use crate::books::Books;
@@ -62,7 +62,7 @@ enum Step {
     Sync,
     Errand,
     Sweep,
-    Hear,
+    Poll,
     ServeParked,
     Subscribe,
     Look,
@@ -140,7 +140,7 @@ impl World {
             (3, Step::Sync),
             (on(!self.errands.is_empty(), 25), Step::Errand),
             (if slow { 1 } else { 5 }, Step::Sweep),
-            (5, Step::Hear),
+            (5, Step::Poll),
             (on(self.has(Family::BrokenHandlers), 1), Step::ServeParked),
             (6, Step::Subscribe),
             (if slow { 1 } else { 6 }, Step::Look),
@@ -163,7 +163,7 @@ impl World {
                 let bus = bus.clone();
                 Box::pin(async move { bus.sweep().await })
             }),
-            Step::Hear => self.hear(&bus),
+            Step::Poll => self.poll(&bus),
             Step::ServeParked => self.serve_parked(&bus),
             Step::Subscribe => self.subscribe(&bus),
             Step::Look => self.look(&bus),
@@ -235,12 +235,12 @@ impl World {
         Ok(())
     }
 
-    fn hear(&mut self, bus: &Bus) -> Checked {
-        let hearings = bus.hearings();
-        let hearing: Hearing = self.dice.pick(&hearings).clone();
+    fn poll(&mut self, bus: &Bus) -> Checked {
+        let subscriptions = bus.subscriptions();
+        let subscription: Subscription = self.dice.pick(&subscriptions).clone();
         let bus = bus.clone();
-        let name = if hearing.partition == 0 { "hear 0" } else { "hear 1" };
-        self.begin_errand(name, Box::pin(async move { bus.hear(&hearing).await }))
+        let name = if subscription.partition == 0 { "poll 0" } else { "poll 1" };
+        self.begin_errand(name, Box::pin(async move { bus.poll(&subscription).await }))
     }
 
     fn serve_parked(&mut self, bus: &Bus) -> Checked {

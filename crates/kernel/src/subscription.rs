@@ -5,11 +5,11 @@ use crate::message::{Idempotency, Key, Meta};
 use crate::problem::{Failure, NotDone};
 
 /// So many events are heard before the place is kept.
-const HEARD_AT_ONCE: usize = 256;
+const POLL_EVENTS_MAX: usize = 256;
 
 /// One partition of a source, as one service hears it.
 #[derive(Clone, Debug)]
-pub struct Hearing {
+pub struct Subscription {
     /// Who hears.
     pub service: &'static str,
     /// Whom.
@@ -22,25 +22,27 @@ impl Bus {
     /// Everything that is heard here: for each service with reactions, each partition of each
     /// service.
     #[must_use]
-    pub fn hearings(&self) -> Vec<Hearing> {
-        let hearing = self.services().iter().filter(|it| !it.service.reactions.is_empty());
-        let mut hearings = Vec::new();
-        for listener in hearing {
+    pub fn subscriptions(&self) -> Vec<Subscription> {
+        let subscription = self.services().iter().filter(|it| !it.service.reactions.is_empty());
+        let mut subscriptions = Vec::new();
+        for listener in subscription {
             for source in self.services() {
                 let wanted = |it: &crate::registration::Publication| {
                     listener.service.reactions.iter().any(|reaction| reaction.event == it.event)
                 };
                 if source.service.publications.iter().any(wanted) {
                     let (service, source_name) = (listener.service.name, source.service.name);
-                    hearings.extend((0..source.partitions.len()).map(|partition| Hearing {
-                        service,
-                        source: source_name,
-                        partition,
-                    }));
+                    subscriptions.extend(
+                        (0..source.partitions.len()).map(|partition| Subscription {
+                            service,
+                            source: source_name,
+                            partition,
+                        }),
+                    );
                 }
             }
         }
-        hearings
+        subscriptions
     }
 
     /// Hears the next public events of a source and does what they ask for; says how many.
@@ -50,12 +52,12 @@ impl Bus {
     ///
     /// # Errors
     /// When something could not be done now; hear again later.
-    pub async fn hear(&self, hearing: &Hearing) -> Result<usize, Failure> {
-        let Hearing { service, source, partition } = hearing;
+    pub async fn poll(&self, subscription: &Subscription) -> Result<usize, Failure> {
+        let Subscription { service, source, partition } = subscription;
         let keeper = self.partition(service, 0)?;
         let reader = Key::from(format!("{source}/{partition}"));
         let after = keeper.projector.read()?.cursors.get(&reader)?.unwrap_or(0);
-        let heard = self.feed(source, *partition, after, HEARD_AT_ONCE)?;
+        let heard = self.feed(source, *partition, after, POLL_EVENTS_MAX)?;
         let Some(last) = heard.last().map(|event| event.sequence) else {
             return Ok(0);
         };

@@ -14,11 +14,11 @@ fn services() -> Vec<Service> {
 }
 
 /// Hears everything there is; says whether it could.
-fn hear(world: &World) -> Result<usize, Failure> {
+fn poll(world: &World) -> Result<usize, Failure> {
     let mut heard = 0;
-    for hearing in world.bus.hearings() {
+    for subscription in world.bus.subscriptions() {
         loop {
-            match drive(&world.bus, world.bus.hear(&hearing))? {
+            match drive(&world.bus, world.bus.poll(&subscription))? {
                 0 => break,
                 more => heard += more,
             }
@@ -34,15 +34,15 @@ fn noted(world: &World) -> Vec<i64> {
 #[test]
 fn what_one_service_tells_another_does_something_about() {
     let world = World::new(services());
-    let hearings: Vec<_> =
-        world.bus.hearings().iter().map(|it| (it.service, it.source, it.partition)).collect();
-    assert_eq!(hearings, [("echo", "tally", 0)]);
-    assert_eq!(hear(&world), Ok(0));
+    let subscriptions: Vec<_> =
+        world.bus.subscriptions().iter().map(|it| (it.service, it.source, it.partition)).collect();
+    assert_eq!(subscriptions, [("echo", "tally", 0)]);
+    assert_eq!(poll(&world), Ok(0));
     world.send(add("a", 1)).unwrap();
     world.send(add("b", 2)).unwrap();
-    assert_eq!(hear(&world), Ok(2));
+    assert_eq!(poll(&world), Ok(2));
     assert_eq!(noted(&world), [1, 1, 2, 2]);
-    assert_eq!(hear(&world), Ok(0), "it is heard once");
+    assert_eq!(poll(&world), Ok(0), "it is heard once");
     world.bus.verify("echo", |_, _| {}).unwrap();
 }
 
@@ -52,7 +52,7 @@ fn what_is_refused_or_breaks_holds_nothing_back() {
     for by in [7, 8, 9] {
         world.send(add("a", by)).unwrap();
     }
-    assert_eq!(hear(&world), Ok(3));
+    assert_eq!(poll(&world), Ok(3));
     assert_eq!(noted(&world), [9, 9]);
     let parked = world.bus.parked("echo", None, 10).unwrap();
     assert_eq!(parked.len(), 2, "each command that broke");
@@ -70,7 +70,7 @@ fn the_effect_is_had_once_wherever_it_breaks() {
                     world.send(add("a", by)).unwrap();
                 }
                 world.disk(1).ordain(at, fate);
-                let broke = hear(&world).is_err();
+                let broke = poll(&world).is_err();
                 assert_eq!(broke, at < 7, "{fate:?} at {at}");
                 if world.halted() {
                     if flushed {
@@ -78,7 +78,7 @@ fn the_effect_is_had_once_wherever_it_breaks() {
                     }
                     world = world.restarted(services());
                 }
-                hear(&world).unwrap();
+                poll(&world).unwrap();
                 assert_eq!(noted(&world), [1, 1, 2, 2, 3, 3], "{fate:?} at {at}");
                 world.bus.verify("echo", |_, _| {}).unwrap();
             }
@@ -95,7 +95,7 @@ fn a_restart_at_any_point_hears_on_where_it_was() {
             world.send(add("a", by)).unwrap();
             expected.extend([by, by]);
             if by % 3 == 0 {
-                hear(&world).unwrap();
+                poll(&world).unwrap();
             }
             if by % 2 == 0 {
                 if flushed {
@@ -104,7 +104,7 @@ fn a_restart_at_any_point_hears_on_where_it_was() {
                 world = world.restarted(services());
             }
         }
-        hear(&world).unwrap();
+        poll(&world).unwrap();
         assert_eq!(noted(&world), expected);
     }
 }
@@ -115,7 +115,7 @@ fn more_than_one_page_is_heard_in_order() {
     for by in 100..400 {
         world.send(add("a", by)).unwrap();
     }
-    assert_eq!(hear(&world), Ok(300));
+    assert_eq!(poll(&world), Ok(300));
     let expected: Vec<i64> = (100..400).flat_map(|by| [by, by]).collect();
     assert_eq!(noted(&world), expected);
 }
