@@ -5,11 +5,11 @@ use crate::failure::{Failure, no_arguments};
 use crate::workspace;
 use std::process::Command;
 
-/// What a fault build is called in the environment; `earmark_kernel::sabotage` reads it.
-const VARIABLE: &str = "EARMARK_SABOTAGE";
+/// What a fault build is called in the environment; `earmark_kernel::failpoint` reads it.
+const VARIABLE: &str = "EARMARK_FAILPOINT";
 
 /// With this the tests are built, so that one build does for all of them.
-pub const BUILT_IN: [&str; 2] = ["--features", "earmark-kernel/sabotage"];
+pub const BUILT_IN: [&str; 2] = ["--features", "earmark-kernel/failpoint"];
 
 /// A fault, and the test that must fail with it and pass without.
 struct Fault {

@@ -15,9 +15,9 @@ use crate::clock::{hold, now};
 use crate::failure::Failure;
 
 /// A server that is not ready by then never will be.
-const READY: Duration = Duration::from_secs(30);
+const READY_TIMEOUT: Duration = Duration::from_secs(30);
 /// It is asked again after so long.
-const AGAIN: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A server that ends with this.
 pub struct Daemon {
@@ -49,10 +49,10 @@ impl Daemon {
             if let Some(status) = daemon.child.try_wait()? {
                 return Err(Failure::new(format!("{} ended: {status}", shown(&command))));
             }
-            if begun.elapsed() > READY {
+            if begun.elapsed() > READY_TIMEOUT {
                 return Err(Failure::new(format!("{} is not ready", shown(&command))));
             }
-            hold(AGAIN);
+            hold(POLL_INTERVAL);
         }
         Ok(daemon)
     }

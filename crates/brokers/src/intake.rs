@@ -17,9 +17,9 @@ const KEPT_OF_TOO_LARGE: usize = 1_024;
 /// A name, a source or an id in an envelope has at most so many bytes.
 const WORD_BYTES_MAX: usize = 256;
 /// What could not be done is tried again after this, then after more.
-const AGAIN_MIN: Duration = Duration::from_millis(20);
+const RETRY_DELAY_MIN: Duration = Duration::from_millis(20);
 /// The longest wait between two tries.
-const AGAIN_MAX: Duration = Duration::from_secs(2);
+const RETRY_DELAY_MAX: Duration = Duration::from_secs(2);
 
 /// A channel or stream by which messages come in.
 #[derive(Clone, Debug)]
@@ -298,12 +298,13 @@ fn lane(door: &Door, fields: &Fields) -> String {
 
 /// Waits a little, or until the process stops: then says so.
 async fn rest(waits: &mut impl Iterator<Item = Duration>, stop: &watch::Receiver<bool>) -> bool {
-    let wait = waits.next().unwrap_or(AGAIN_MAX);
+    let wait = waits.next().unwrap_or(RETRY_DELAY_MAX);
     let mut stop = stop.clone();
     tokio::time::timeout(wait, stop.wait_for(|told| *told)).await.is_ok()
 }
 
 pub(crate) fn waits() -> impl Iterator<Item = Duration> {
-    let waits = ExponentialBuilder::new().with_min_delay(AGAIN_MIN).with_max_delay(AGAIN_MAX);
+    let waits =
+        ExponentialBuilder::new().with_min_delay(RETRY_DELAY_MIN).with_max_delay(RETRY_DELAY_MAX);
     waits.with_jitter().without_max_times().build()
 }

@@ -10,7 +10,7 @@ use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use thiserror::Error as ThisError;
 
 /// Who does not answer by then is unavailable.
-const ANSWER_MAX: Duration = Duration::from_secs(20);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Settings of mail that cannot be used.
 #[derive(Clone, Debug, ThisError)]
@@ -60,7 +60,7 @@ impl Mail {
         write: Write,
     ) -> Result<Self, BadMail> {
         let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(server);
-        let server = builder.map_err(|_| BadMail::Server)?.timeout(Some(ANSWER_MAX)).build();
+        let server = builder.map_err(|_| BadMail::Server)?.timeout(Some(RESPONSE_TIMEOUT)).build();
         let address = |text: &str| text.parse().map_err(|_| BadMail::Address(text.to_owned()));
         Ok(Self { server, from: address(from)?, to: address(to)?, event, write })
     }

@@ -16,11 +16,11 @@ use crate::house::House;
 use crate::problem::Problem;
 
 /// So often it is looked whether a timer rang.
-const SWEEP_EVERY: Duration = Duration::from_secs(1);
+const TIMER_SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// What could not be heard is tried again after so long.
 const POLL_RETRY_WAIT: Duration = Duration::from_secs(1);
 /// When a writer has stopped by itself, so long is given to the answers in flight.
-const LAST_ANSWERS: Duration = Duration::from_millis(500);
+const DRAIN_DURATION: Duration = Duration::from_millis(500);
 /// More threads than this only get into each other's way: the writer decides alone.
 const WORKERS_MAX: usize = 4;
 /// What a shell reports of a program that a second Ctrl-C ended: 128 + SIGINT.
@@ -122,7 +122,7 @@ pub async fn serve(house: &House, bound: Bound, signals: Signals) -> Result<Ende
     // Who reads slowly must not keep a process alive whose disk has failed.
     let broken = async {
         house.runtime.halted().await;
-        rest(LAST_ANSWERS).await;
+        rest(DRAIN_DURATION).await;
     };
     let cut_off = async {
         one_of(&mut twice).await;
@@ -150,12 +150,12 @@ async fn one_of(signals: &mut [Signal; 2]) {
 async fn sweep(bus: &Bus) {
     loop {
         match bus.sweep().await {
-            Ok(0) => rest(SWEEP_EVERY).await,
+            Ok(0) => rest(TIMER_SWEEP_INTERVAL).await,
             // There may be more than one sweep looks at.
             Ok(_) => {}
             Err(failure) => {
                 tracing::warn!(%failure, "timers could not be looked at");
-                rest(SWEEP_EVERY).await;
+                rest(TIMER_SWEEP_INTERVAL).await;
             }
         }
     }

@@ -23,12 +23,12 @@ use crate::problem::{Problem, kinds};
 use crate::tasks::rest;
 
 /// A client gets so long to take the last answer and to stop sending.
-const LINGER: Duration = Duration::from_secs(2);
+const LINGER_DURATION: Duration = Duration::from_secs(2);
 /// And so many bytes of what it still sends are read, so that the answer is not lost.
 const LINGER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// When the server stops, so long is waited for what clients had sent before: it may still lie in
 /// the system's buffers.
-pub(crate) const LAST_CALL: Duration = Duration::from_millis(100);
+pub(crate) const LAST_RESPONSE_DURATION: Duration = Duration::from_millis(100);
 /// A request may have so many header fields if hyper is told nothing; with more, it refuses the
 /// request without saying why.
 const HEADERS_OF_HYPER: usize = 100;
@@ -57,7 +57,7 @@ pub(crate) async fn serve(edge: Arc<Edge>, socket: TcpStream) {
     let is_stopping = edge.app.stopping.subscribe();
     let mut last_call = pin!(async move {
         let _ = stop.wait_for(|stop| *stop).await;
-        rest(LAST_CALL).await;
+        rest(LAST_RESPONSE_DURATION).await;
     });
     let (mut is_over, mut is_last) = (false, false);
     let ended = poll_fn(|context| {
@@ -89,7 +89,7 @@ pub(crate) async fn serve(edge: Arc<Edge>, socket: TcpStream) {
         let late = late.at("header");
         let _ = stream.write_all(&late.as_http11()).await;
     }
-    let _ = tokio::time::timeout(LINGER, linger(&mut stream)).await;
+    let _ = tokio::time::timeout(LINGER_DURATION, linger(&mut stream)).await;
 }
 
 /// Says that nothing more will be written, and reads what was on its way: closing a socket with

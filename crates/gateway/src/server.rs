@@ -15,16 +15,16 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
 use crate::app::{App, Edge};
-use crate::connection::{self, LAST_CALL};
+use crate::connection::{self, LAST_RESPONSE_DURATION};
 use crate::measure::{Metrics, MetricsTaken, RouteMeter};
 use crate::routes;
 use crate::settings::Settings;
 use crate::tasks::{AllEnded, Tasks, rest};
 
 /// After the system gave no socket, so long is waited before it is asked again.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 /// So often measurements are put together when nobody asks for them.
-const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+const METRICS_UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The edge before it listens.
 pub struct Gateway {
@@ -133,7 +133,7 @@ impl Bound {
         let metrics = edge.app.metrics.clone();
         let upkeep = tasks.attend(async move {
             loop {
-                rest(UPKEEP_EVERY).await;
+                rest(METRICS_UPKEEP_INTERVAL).await;
                 metrics.upkeep();
             }
         });
@@ -143,7 +143,7 @@ impl Bound {
                 shutdown.await;
                 edge.app.stopping.send_replace(true);
                 // Who was let in by the system before is served, too.
-                rest(LAST_CALL).await;
+                rest(LAST_RESPONSE_DURATION).await;
             });
             std::future::poll_fn(|context| {
                 let _ = accept.as_mut().poll(context);
@@ -185,7 +185,7 @@ async fn accept(listener: &TcpListener) -> TcpStream {
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 tracing::warn!(%error, "no connection can be accepted now");
-                rest(ACCEPT_AGAIN).await;
+                rest(ACCEPT_RETRY_DELAY).await;
             }
         }
     }

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::clock::{Clock, UnixMillis};
+use crate::command_batch::Item;
 use crate::feed::{Feed, PublicRecord};
 use crate::handler::{Handling, JsonReply};
 use crate::ids::Ids;
@@ -24,7 +25,6 @@ use crate::registration::{Answer, Answerer};
 use crate::relay_registry::RelayRegistry;
 use crate::sending::{Sent, answers, submit};
 use crate::service::Service;
-use crate::task::Item;
 
 /// What an asynchronous function of a table returns.
 pub(crate) type BusFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;

@@ -9,7 +9,7 @@ use crate::log::{LogStore, StoreError};
 use crate::service::Service;
 
 /// So many events of the log are read at a time.
-const WINDOW: u64 = 1_000;
+const WINDOW_EVENTS: u64 = 1_000;
 
 /// A public event, as CloudEvents 1.0 (JSON format) has it, with three extension attributes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -123,7 +123,7 @@ impl Feed<'_> {
         let mut found = Vec::new();
         let mut seen = after;
         while seen < head && found.len() < limit {
-            let records = self.log.read_after(seen, WINDOW)?;
+            let records = self.log.read_after(seen, WINDOW_EVENTS)?;
             if records.is_empty() {
                 break;
             }

@@ -12,9 +12,9 @@ use crate::partition::Partition;
 use crate::problem::Failure;
 
 /// Who is not heard of for so long has ended: another process may do its work.
-const LASTS: Duration = Duration::from_secs(10);
+const LEASE_DURATION: Duration = Duration::from_secs(10);
 /// It is kept this often, so that it is never near its end while something is done.
-pub(crate) const KEPT_EVERY: Duration = Duration::from_secs(3);
+pub(crate) const LEASE_RENEW_INTERVAL: Duration = Duration::from_secs(3);
 
 /// A work that only one process may do at a time, on one partition of a service.
 pub struct Lease {
@@ -42,12 +42,12 @@ impl Lease {
     /// # Errors
     /// When the storage cannot be asked: then nobody may go on with the work.
     pub fn has(&mut self) -> Result<bool, StoreError> {
-        if self.held.as_ref().is_some_and(|it| it.seconds() < KEPT_EVERY.as_secs_f64()) {
+        if self.held.as_ref().is_some_and(|it| it.seconds() < LEASE_RENEW_INTERVAL.as_secs_f64()) {
             return Ok(true);
         }
         self.held = None;
         let asked = Stopwatch::start();
-        let is_given = self.partition.log.lease(&self.work, self.holder, LASTS)?;
+        let is_given = self.partition.log.lease(&self.work, self.holder, LEASE_DURATION)?;
         self.held = is_given.then_some(asked);
         Ok(is_given)
     }

@@ -114,7 +114,7 @@ impl Idempotency {
     /// The key for a request of these bytes.
     #[must_use]
     pub fn of(key: &str, request: &[u8]) -> Self {
-        let request = if crate::sabotage::is_on("key-without-body") { b"" } else { request };
+        let request = if crate::failpoint::is_on("key-without-body") { b"" } else { request };
         let fingerprint = CompactString::from(format!("{:032x}", xxh3_128(request)));
         Self { key: key.into(), fingerprint }
     }

@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{oneshot, watch};
 
 use crate::clock::Clock;
-use crate::end;
+use crate::command_batch::InternalJob;
 use crate::envelope::Committed;
 use crate::kernel_event::KernelEvent;
+use crate::lineage;
 use crate::log::{LogStore, StoreError};
 use crate::message::{Key, Meta};
 use crate::problem::Failure;
@@ -15,7 +16,6 @@ use crate::projector::{FLUSH_AFTER_EVENTS, Projector};
 use crate::queue::{NotTaken, Queue};
 use crate::rows::{Changes, FlushBatch, RowStore};
 use crate::service::Service;
-use crate::task::Errand;
 use crate::timer;
 use crate::writer::{GroupEnding, Job, Writer};
 
@@ -211,7 +211,7 @@ impl Partition {
         run: impl FnMut(&mut Writer) + Send + 'static,
     ) -> Result<GroupEnding, Failure> {
         let (reply, answer) = oneshot::channel();
-        self.submit(Box::new(Errand { run: Box::new(run), reply }))?;
+        self.submit(Box::new(InternalJob { run: Box::new(run), reply }))?;
         let ended = || GroupEnding::Unknown("the writer ended before it answered".into());
         Ok(answer.await.unwrap_or_else(|_| ended()))
     }
@@ -224,7 +224,7 @@ fn derive_anew_where_need_be(service: &Service, stores: &Stores) -> Result<(), S
     let parts: Vec<String> = views.chain(kinds).chain([stores.log.id()?]).collect();
     let shape = format!("\"{}\"", parts.join(" "));
     let known = stores.rows.row(SHAPE_TABLE, service.name)?;
-    if known.as_deref() == Some(&shape) && end::is_in_log(service.name, stores)? {
+    if known.as_deref() == Some(&shape) && lineage::is_in_log(service.name, stores)? {
         return Ok(());
     }
     stores.rows.clear()?;

@@ -28,11 +28,11 @@ impl Bus {
         if let Some(reply) = running.kept(&meta) {
             return reply;
         }
-        let track = Arc::new(Track::default());
-        let (bus, within) = (self.clone(), Arc::clone(&track));
-        let caller = Caller { bus, service, meta: meta.clone(), track: within };
-        let mut ending = run(caller, command).await;
-        if track.done.load(Ordering::SeqCst) && matches!(ending, Err(NotDone::Failed(_))) {
+        let progress = Arc::new(Progress::default());
+        let (bus, within) = (self.clone(), Arc::clone(&progress));
+        let context = ProcedureContext { bus, service, meta: meta.clone(), progress: within };
+        let mut ending = run(context, command).await;
+        if progress.done.load(Ordering::SeqCst) && matches!(ending, Err(NotDone::Failed(_))) {
             // Some of it is done, and the steps know it: asking again completes it.
             ending = ending.map_err(|failed| NotDone::Unknown(format!("half done: {failed}")));
         }
@@ -51,20 +51,20 @@ impl Bus {
                 Err(not_kept) => return Reply::fresh(Err(NotDone::Unknown(not_kept.to_string()))),
             }
         }
-        let events = std::mem::take(&mut *track.lock());
+        let events = std::mem::take(&mut *progress.lock());
         Reply { events, ..Reply::fresh(ending) }
     }
 }
 
 /// What the steps of a procedure leave behind.
 #[derive(Default)]
-struct Track {
+struct Progress {
     /// A step was done or may be, now or before, and was not only rehearsed.
     done: AtomicBool,
     events: Mutex<Vec<Box<RawValue>>>,
 }
 
-impl Track {
+impl Progress {
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Box<RawValue>>> {
         self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -72,14 +72,14 @@ impl Track {
 
 /// A procedure at work: sends its steps with what was said about the whole.
 #[derive(Clone)]
-pub struct Caller {
+pub struct ProcedureContext {
     bus: Bus,
     service: usize,
     meta: Meta,
-    track: Arc<Track>,
+    progress: Arc<Progress>,
 }
 
-impl Caller {
+impl ProcedureContext {
     /// Sends a step. Its name is unique in the procedure: it is part of the step's idempotency key.
     ///
     /// # Errors
@@ -99,8 +99,8 @@ impl Caller {
         };
         let reply = self.bus.send_as(command, meta).await;
         let may_be_done = matches!(reply.ending, Ok(_) | Err(NotDone::Unknown(_)));
-        self.track.done.fetch_or(may_be_done && !self.meta.dry_run, Ordering::SeqCst);
-        self.track.lock().extend(reply.events);
+        self.progress.done.fetch_or(may_be_done && !self.meta.dry_run, Ordering::SeqCst);
+        self.progress.lock().extend(reply.events);
         reply.ending
     }
 
@@ -109,7 +109,7 @@ impl Caller {
     ///
     /// # Errors
     /// When it could not be kept: nothing happened, or it may have.
-    pub async fn see<T: Wire, R: Wire>(
+    pub async fn pin<T: Wire, R: Wire>(
         &self,
         what: impl Display,
         seen: T,

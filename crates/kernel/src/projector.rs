@@ -26,7 +26,7 @@ use crate::stream::Streams;
 use crate::table::{AnyTable, Table};
 use crate::view::AnyView;
 use tail::Tail;
-use waiting::FOLLOW_AFTER_EVENTS;
+use waiting::PROJECT_AFTER_EVENTS;
 pub(crate) use waiting::{Backpressure, FLUSH_AFTER_EVENTS};
 
 /// Through where changes are set apart.
@@ -229,7 +229,7 @@ impl Projector {
         pending.push_back(committed);
         self.head.send_replace(last);
         drop(pending);
-        if last.saturating_sub(self.applied()) >= FOLLOW_AFTER_EVENTS {
+        if last.saturating_sub(self.applied()) >= PROJECT_AFTER_EVENTS {
             self.arrived.notify_one();
         }
     }

@@ -23,7 +23,7 @@ pub struct Reading<'a> {
 
 /// One event of an aggregate's history.
 #[derive(Clone, Debug)]
-pub struct Happened<E> {
+pub struct PastEvent<E> {
     /// Its sequence number in its partition.
     pub seq: u64,
     /// When it was decided.
@@ -85,10 +85,10 @@ impl Reading<'_> {
 
     /// What has happened to an aggregate until this moment, to be told without holding others up.
     #[must_use]
-    pub fn past<A: Aggregate>(&self, key: &str) -> Past<A> {
+    pub fn past<A: Aggregate>(&self, key: &str) -> History<A> {
         let kind = self.service.kinds.index_of::<A>();
         let stream = self.state_of(key).streams().stream(kind, &key.into());
-        Past { stream, key: key.into(), aggregate: PhantomData }
+        History { stream, key: key.into(), aggregate: PhantomData }
     }
 
     /// The materialized of the partition that a key of an aggregate belongs to.
@@ -111,23 +111,27 @@ impl Reading<'_> {
 }
 
 /// The past of one aggregate: read from the disk, however long it takes, while others go on.
-pub struct Past<A> {
+pub struct History<A> {
     stream: Stream,
     key: Key,
     aggregate: PhantomData<fn() -> A>,
 }
 
-impl<A: Aggregate> Past<A> {
+impl<A: Aggregate> History<A> {
     /// What happened after `after`, oldest first, at most `limit` events.
     ///
     /// # Errors
     /// When the storage cannot be read.
-    pub fn history(&self, after: u64, limit: usize) -> Result<Vec<Happened<A::Event>>, StoreError> {
+    pub fn history(
+        &self,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<PastEvent<A::Event>>, StoreError> {
         let happened = |it: crate::stream::StreamEvent| {
             let event = serde_json::from_str(&it.envelope).map_err(|e| {
                 StoreError(format!("an event of {:?} cannot be read: {e}", self.key))
             })?;
-            Ok(Happened { seq: it.seq, at: it.at, causation: causation(&it.envelope)?, event })
+            Ok(PastEvent { seq: it.seq, at: it.at, causation: causation(&it.envelope)?, event })
         };
         self.stream.events(after, limit)?.into_iter().map(happened).collect()
     }

@@ -11,7 +11,7 @@ use crate::kinds::KindIndex;
 use crate::log::StoreError;
 use crate::message::{Command, Meta, Query};
 use crate::problem::NotDone;
-use crate::procedure::Caller;
+use crate::procedure::ProcedureContext;
 use crate::reading::Reading;
 use crate::rows::RowStore;
 use crate::view::AnyView;
@@ -46,7 +46,7 @@ pub(crate) struct TranslationEntry {
 }
 
 /// How a procedure is run.
-pub(crate) type Procedure<C> = dyn Fn(Caller, C) -> BusFuture<Ended<C>> + Send + Sync;
+pub(crate) type Procedure<C> = dyn Fn(ProcedureContext, C) -> BusFuture<Ended<C>> + Send + Sync;
 
 /// How a procedure ends.
 type Ended<C> = Result<<C as Command>::Answer, NotDone<<C as Command>::Refusal>>;

@@ -10,7 +10,7 @@ use crate::bus::Bus;
 use crate::clock::Stopwatch;
 use crate::feed::{Feed, PublicRecord, Reached};
 use crate::kernel_event::Parked;
-use crate::lease::{KEPT_EVERY, Lease};
+use crate::lease::{LEASE_RENEW_INTERVAL, Lease};
 use crate::message::{Idempotency, Meta};
 use crate::partition::Partition;
 use crate::problem::Failure;
@@ -18,21 +18,21 @@ use crate::publisher::{Position, PublishError, Publisher, Source};
 use crate::relay_registry::{RelayEntry, RelayPhase, RelayStatus, cursor};
 
 /// Who does not have the lease looks this often whether it is free.
-const LEASE_ASKED_EVERY: Duration = Duration::from_secs(2);
+const LEASE_POLL_INTERVAL: Duration = Duration::from_secs(2);
 /// So many public events are read at a time.
-const READ_AT_ONCE: usize = 500;
+const READ_EVENTS_MAX: usize = 500;
 /// The first wait for a publisher that is unavailable; then longer and longer.
-const AGAIN_MIN: Duration = Duration::from_millis(50);
+const RETRY_DELAY_MIN: Duration = Duration::from_millis(50);
 /// The longest such wait.
-const AGAIN_MAX: Duration = Duration::from_secs(2);
+const RETRY_DELAY_MAX: Duration = Duration::from_secs(2);
 /// A publisher that takes nothing until somebody has looked is asked again after so long.
-const BARRED_AGAIN: Duration = Duration::from_secs(10);
+const BLOCKED_RETRY_INTERVAL: Duration = Duration::from_secs(10);
 /// A relay that is told to stop may still publish for so long what has happened by then.
-const LAST_EVENTS: Duration = Duration::from_secs(2);
+const SHUTDOWN_PUBLISH_DURATION_MAX: Duration = Duration::from_secs(2);
 
 /// How much a relay does at a time.
 #[derive(Clone, Copy, Debug)]
-pub struct Pace {
+pub struct RelayLimits {
     /// Events published together, at most.
     pub events: usize,
     /// The place is kept at most this often while events are published: zero keeps it each time.
@@ -41,7 +41,7 @@ pub struct Pace {
     pub keep_numbers: u64,
 }
 
-impl Default for Pace {
+impl Default for RelayLimits {
     fn default() -> Self {
         Self { events: 500, keep_every: Duration::from_secs(1), keep_numbers: 100_000 }
     }
@@ -65,7 +65,7 @@ pub struct Relay {
     partition: Arc<Partition>,
     publisher: Arc<dyn Publisher>,
     source: Source,
-    pace: Pace,
+    limits: RelayLimits,
     lease: Lease,
     /// Where it reads on; none: the publisher has to be asked first.
     at: Option<Reached>,
@@ -88,7 +88,7 @@ impl Relay {
         service: &str,
         partition: usize,
         publisher: Arc<dyn Publisher>,
-        pace: Pace,
+        limits: RelayLimits,
     ) -> Result<Self, Failure> {
         let found = Arc::clone(bus.partition(service, partition)?);
         let source =
@@ -99,7 +99,7 @@ impl Relay {
             partition: found,
             publisher,
             source,
-            pace,
+            limits,
             lease: bus.lease(service, partition, &work)?,
             at: None,
             confirmed: 0,
@@ -116,7 +116,7 @@ impl Relay {
         let mut waits = waits();
         let mut stopped: Option<Stopwatch> = None;
         let is_over = |it: &Option<Stopwatch>| {
-            it.as_ref().is_some_and(|it| it.seconds() > LAST_EVENTS.as_secs_f64())
+            it.as_ref().is_some_and(|it| it.seconds() > SHUTDOWN_PUBLISH_DURATION_MAX.as_secs_f64())
         };
         while !is_over(&stopped) {
             if *stopping.borrow() && stopped.is_none() {
@@ -135,9 +135,9 @@ impl Relay {
                     self.wait_for_more(head, &mut stopping).await;
                     continue;
                 }
-                Ok(Step::Elsewhere) => LEASE_ASKED_EVERY,
-                Err(PublishError::Blocked(_)) => BARRED_AGAIN,
-                Err(_) => waits.next().unwrap_or(AGAIN_MAX),
+                Ok(Step::Elsewhere) => LEASE_POLL_INTERVAL,
+                Err(PublishError::Blocked(_)) => BLOCKED_RETRY_INTERVAL,
+                Err(_) => waits.next().unwrap_or(RETRY_DELAY_MAX),
             };
             if stopped.is_some() {
                 break;
@@ -191,9 +191,9 @@ impl Relay {
         };
         let head = self.partition.projector.head();
         let (mut events, reached) =
-            self.feed().read_on(at, head, READ_AT_ONCE).map_err(unavailable)?;
+            self.feed().read_on(at, head, READ_EVENTS_MAX).map_err(unavailable)?;
         events.retain(|event| self.publisher.publishes(&event.name));
-        for events in events.chunks(self.pace.events.max(1)) {
+        for events in events.chunks(self.limits.events.max(1)) {
             // Who waits long for a publisher may have lost the work meanwhile.
             if !self.lease.has().map_err(unavailable)? {
                 self.at = None;
@@ -288,15 +288,15 @@ impl Relay {
     }
 
     fn is_keeping_due(&self) -> bool {
-        let is_far = self.confirmed.saturating_sub(self.kept) >= self.pace.keep_numbers;
-        let is_time = self.kept_at.seconds() >= self.pace.keep_every.as_secs_f64();
+        let is_far = self.confirmed.saturating_sub(self.kept) >= self.limits.keep_numbers;
+        let is_time = self.kept_at.seconds() >= self.limits.keep_every.as_secs_f64();
         is_far || (self.is_ahead && is_time)
     }
 
     /// Keeps the position in the log. Where that fails the position is an older one: more is sent again
     /// after a restart, and nothing is left out.
     pub(crate) async fn keep(&mut self) {
-        let is_news = self.is_ahead || self.confirmed > self.kept + self.pace.keep_numbers;
+        let is_news = self.is_ahead || self.confirmed > self.kept + self.limits.keep_numbers;
         if !is_news || !self.lease.is_held() {
             return;
         }
@@ -319,8 +319,8 @@ impl Relay {
                 _ = stopping.wait_for(|told| *told) => {}
             }
         };
-        let at_most = if self.is_ahead { self.pace.keep_every } else { KEPT_EVERY };
-        let _ = tokio::time::timeout(at_most.max(AGAIN_MIN), more).await;
+        let at_most = if self.is_ahead { self.limits.keep_every } else { LEASE_RENEW_INTERVAL };
+        let _ = tokio::time::timeout(at_most.max(RETRY_DELAY_MIN), more).await;
     }
 
     fn entry(&self) -> RelayEntry {
@@ -342,7 +342,8 @@ impl Relay {
 }
 
 fn waits() -> impl Iterator<Item = Duration> {
-    let waits = ExponentialBuilder::new().with_min_delay(AGAIN_MIN).with_max_delay(AGAIN_MAX);
+    let waits =
+        ExponentialBuilder::new().with_min_delay(RETRY_DELAY_MIN).with_max_delay(RETRY_DELAY_MAX);
     waits.with_jitter().without_max_times().build()
 }
 

@@ -12,14 +12,14 @@ use crate::clock::Stopwatch;
 use crate::partition::Partition;
 
 /// A writer looks up from an empty queue at least this often.
-const IDLE_WAIT: Duration = Duration::from_millis(500);
+const WRITER_IDLE_WAIT: Duration = Duration::from_millis(500);
 /// Views look up from a log in which nothing happens at least this often.
-const FOLLOW_EVERY: Duration = Duration::from_millis(250);
+const PROJECT_INTERVAL: Duration = Duration::from_millis(250);
 /// A log that others write to is asked at least so often what is new, for feeds, timers and
 /// reactions: who reads asks by itself.
-const ASK_EVERY: Duration = Duration::from_millis(50);
+const SHARED_LOG_POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// Views are flushed at least this often while anything changes.
-const FLUSH_EVERY: Duration = Duration::from_secs(5);
+const FLUSH_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The threads of a process. Dropping it without [`Runtime::stop`] leaves them to the process' end.
 pub struct Runtime {
@@ -90,7 +90,7 @@ impl Runtime {
 fn write(partition: &Partition) {
     let moved = catch_unwind(AssertUnwindSafe(|| {
         while partition.write() || !partition.queue.is_closed() {
-            partition.queue.wait(IDLE_WAIT);
+            partition.queue.wait(WRITER_IDLE_WAIT);
         }
     }));
     if moved.is_err() {
@@ -99,7 +99,7 @@ fn write(partition: &Partition) {
 }
 
 fn follow(partition: &Partition, stop: &watch::Receiver<bool>) {
-    let every = if partition.log.is_shared() { ASK_EVERY } else { FOLLOW_EVERY };
+    let every = if partition.log.is_shared() { SHARED_LOG_POLL_INTERVAL } else { PROJECT_INTERVAL };
     let mut asked = Stopwatch::start();
     while !*stop.borrow() {
         partition.projector.wait(every);
@@ -125,8 +125,8 @@ fn flush(partition: &Partition, stop: &watch::Receiver<bool>) {
     let mut well = true;
     while !*stop.borrow() {
         // What failed is tried again, but not with every commit.
-        let is_due = projector.wait_to_flush(FOLLOW_EVERY, well);
-        let long = tried.seconds() > FLUSH_EVERY.as_secs_f64() && projector.unflushed() > 0;
+        let is_due = projector.wait_to_flush(PROJECT_INTERVAL, well);
+        let long = tried.seconds() > FLUSH_INTERVAL.as_secs_f64() && projector.unflushed() > 0;
         if !long && !is_due {
             continue;
         }

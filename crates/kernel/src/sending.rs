@@ -5,11 +5,11 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use crate::bus::{Bus, BusFuture, Running, partition_of};
+use crate::command_batch::{CommandBatch, Item};
 use crate::handler::Handling;
 use crate::message::{Command, Key, Meta, Reply};
 use crate::partition::Partition;
 use crate::problem::{Failure, NotDone};
-use crate::task::{Item, Task};
 
 /// A command that was sent.
 pub(crate) enum Sent<C: Command> {
@@ -109,7 +109,7 @@ pub(crate) fn submit<C: Command>(
 ) -> Result<oneshot::Receiver<Vec<Reply<C>>>, Failure> {
     let (reply, answers) = oneshot::channel();
     let (handling, decided) = (Arc::clone(handling), Vec::with_capacity(items.len()));
-    partition.submit(Box::new(Task { handling, items, decided, reply }))?;
+    partition.submit(Box::new(CommandBatch { handling, items, decided, reply }))?;
     Ok(answers)
 }
 

@@ -11,7 +11,7 @@ use crate::kinds::Kinds;
 use crate::log::StoreError;
 use crate::message::{Command, Fact, Key, Message, PublicEvent, Query, Recorded};
 use crate::problem::NotDone;
-use crate::procedure::Caller;
+use crate::procedure::ProcedureContext;
 use crate::reading::Reading;
 use crate::registration::{
     Answer, Answerer, CommandEntry, DeferredAnswer, FlowEntry, Procedure, ProcedureEntry,
@@ -147,11 +147,11 @@ impl Service {
     pub fn orchestrates<C, F, Fut>(mut self, run: F) -> Self
     where
         C: Command,
-        F: Fn(Caller, C) -> Fut + Send + Sync + 'static,
+        F: Fn(ProcedureContext, C) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<C::Answer, NotDone<C::Refusal>>> + Send + 'static,
     {
         let procedure: Arc<Procedure<C>> =
-            Arc::new(move |caller, command| Box::pin(run(caller, command)));
+            Arc::new(move |context, command| Box::pin(run(context, command)));
         self.procedures.push(ProcedureEntry {
             command: C::NAME,
             procedure: function_name::<F>(),

@@ -20,7 +20,7 @@ use crate::service::Service;
 use crate::table::AnyTable;
 
 /// So many events are read at a time.
-const WINDOW: u64 = 10_000;
+const WINDOW_EVENTS: u64 = 10_000;
 /// So many rows are compared at a time.
 const PAGE: usize = 1_000;
 
@@ -137,7 +137,7 @@ impl<'a> Check<'a> {
     fn replay(&mut self, progress: &mut impl FnMut(u64, u64)) -> Result<(), NotVerified> {
         let (mut seen, mut at_ms) = (0, i64::MIN);
         while seen < self.head {
-            let records = self.partition.log.read_after(seen, WINDOW)?;
+            let records = self.partition.log.read_after(seen, WINDOW_EVENTS)?;
             if records.is_empty() {
                 return different(format!("the log ends at {seen}, its head is {}", self.head));
             }

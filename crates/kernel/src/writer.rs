@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use crate::aggregate::AnyRecorder;
 use crate::clock::{Clock, Stopwatch, UnixMillis};
 use crate::envelope::{Author, Committed, Group};
+use crate::failpoint;
 use crate::handler::Handling;
 use crate::kernel_event::{Answered, KERNEL, KernelEvent, Parked};
 use crate::kinds::KindIndex;
@@ -21,12 +22,11 @@ use crate::message::{Command, Event, Idempotency, Key, Meta, Reply};
 use crate::problem::{Failure, NotDone};
 use crate::projector::{Backpressure, Projector};
 use crate::queue::Queue;
-use crate::sabotage;
 use crate::service::Service;
 use cache::{Cache, Id};
 
 /// A handler that breaks is tried once more on a fresh aggregate; then its message is parked.
-const TRIES: usize = 2;
+const HANDLER_ATTEMPTS_MAX: usize = 2;
 /// Answers kept by the writer itself until the views surely have them.
 const RECENT_ANSWERS: usize = 20_000;
 
@@ -116,7 +116,7 @@ impl Writer {
             job.decide(self);
         }
         let commands: usize = jobs.iter().map(|job| job.commands()).sum();
-        if sabotage::is_on("answer-before-commit") {
+        if failpoint::is_on("answer-before-commit") {
             jobs.drain(..).for_each(|job| job.answer(&GroupEnding::Committed));
         }
         let has_recorded = !self.group.events.is_empty();
@@ -157,17 +157,17 @@ impl Writer {
         }
         let now = meta.at.unwrap_or(self.group.at);
         let id = (handling.kind, key.clone());
-        if meta.dry_run && !sabotage::is_on("dry-run-keeps") {
+        if meta.dry_run && !failpoint::is_on("dry-run-keeps") {
             return self.rehearse(handling, &id, command, now);
         }
         let mut reason = String::new();
-        for _ in 0..TRIES {
+        for _ in 0..HANDLER_ATTEMPTS_MAX {
             let recorder = self.cache.load(&id, &self.group)?;
             match catch(|| (handling.run)(recorder, command.clone(), now)) {
                 Ok(decided) => {
                     let author = Author { kind: id.0, of: handling.of, key: &id.1, meta, at: now };
                     drain(recorder, &mut self.group, &author);
-                    let is_kept = decided.is_ok() || !sabotage::is_on("refusal-not-kept");
+                    let is_kept = decided.is_ok() || !failpoint::is_on("refusal-not-kept");
                     if let Some(idempotency) = meta.idempotency.as_ref().filter(|_| is_kept) {
                         self.keep_answer::<C>(idempotency, &decided, meta);
                     }
@@ -280,7 +280,7 @@ impl Writer {
             return GroupEnding::Committed;
         }
         let committed = Arc::new(self.group.finish(self.next_seq));
-        if sabotage::is_on("views-ahead-of-log") {
+        if failpoint::is_on("views-ahead-of-log") {
             self.projector.publish(Arc::clone(&committed));
         }
         let watch = Stopwatch::start();
@@ -296,14 +296,14 @@ impl Writer {
                 self.next_seq = last_seq + 1;
                 let kept = answers.into_iter().map(|(key, it)| (key, (last_seq, it)));
                 self.recent.extend(kept);
-                if !sabotage::is_on("views-ahead-of-log") {
+                if !failpoint::is_on("views-ahead-of-log") {
                     self.projector.publish(committed);
                 }
                 GroupEnding::Committed
             }
             Err(AppendError::Failed(why)) => self.forget(&committed, Failure::Storage(why)),
             Err(AppendError::Full(why)) => self.forget(&committed, Failure::StorageFull(why)),
-            Err(AppendError::Unknown(why)) if sabotage::is_on("unknown-as-failed") => {
+            Err(AppendError::Unknown(why)) if failpoint::is_on("unknown-as-failed") => {
                 self.forget(&committed, Failure::Storage(why))
             }
             Err(AppendError::Unknown(why)) => {
@@ -351,7 +351,7 @@ fn drain(recorder: &mut dyn AnyRecorder, group: &mut Group, author: &Author<'_>)
 
 /// Runs what may panic; what the panic said is the error.
 fn catch<T>(run: impl FnOnce() -> T) -> Result<T, String> {
-    if sabotage::is_on("panic-takes-group") {
+    if failpoint::is_on("panic-takes-group") {
         return Ok(run());
     }
     catch_unwind(AssertUnwindSafe(run)).map_err(|payload: Box<dyn Any + Send>| {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// What is looked at again after so long.
-const AGAIN: Duration = Duration::from_millis(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Looks until it is so, at most so long; says whether it is.
 #[must_use]
@@ -13,7 +13,7 @@ pub fn until(at_most: Duration, mut is_so: impl FnMut() -> bool) -> bool {
         if begun.elapsed() > at_most {
             return false;
         }
-        hold(AGAIN);
+        hold(POLL_INTERVAL);
     }
     true
 }

@@ -22,7 +22,7 @@ const DEBIAN: &str = "/usr/lib/postgresql";
 const USER: &str = "postgres";
 
 /// A standby gets there sooner, or never.
-const LONG: Duration = Duration::from_secs(60);
+const WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// How a server is ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,7 +116,7 @@ impl Postgres {
     /// Waits until a question is answered so.
     fn says(&self, wanted: &str, sql: &str) -> Result<(), Failure> {
         let is_so = || self.sql("postgres", sql).is_ok_and(|said| said.trim() == wanted);
-        if until(LONG, is_so) {
+        if until(WAIT_MAX, is_so) {
             return Ok(());
         }
         Err(Failure::new(format!("{sql} is never {wanted}")))

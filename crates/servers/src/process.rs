@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::clock::until;
 
 /// A server that is not ready by then never will be.
-const READY: Duration = Duration::from_secs(60);
+const READY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A process that ends with this.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ impl Process {
         let quiet = command.stdin(Stdio::null()).stdout(Stdio::null());
         let mut process = Self { child: quiet.spawn()? };
         let mut ended = None;
-        let is_up = until(READY, || {
+        let is_up = until(READY_TIMEOUT, || {
             ended = process.child.try_wait().ok().flatten();
             ended.is_some() || is_ready()
         });

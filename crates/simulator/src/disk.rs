@@ -12,7 +12,7 @@ use earmark_stores::memory::{AppendFault, Faults, MemoryLog, MemoryRows};
 
 /// How a deliberately broken world lies. Its checks must notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sabotage {
+pub enum Failpoint {
     /// Commits are answered before they are synced.
     AnswersBeforeSync,
     /// A commit that was written is reported as failed.
@@ -39,13 +39,13 @@ struct Trouble {
     /// So many reads will fail.
     reads: Arc<AtomicU64>,
     calls: Arc<AtomicU64>,
-    sabotage: Option<Sabotage>,
+    failpoint: Option<Failpoint>,
 }
 
 impl Disk {
-    pub(crate) fn new(id: &str, sabotage: Option<Sabotage>) -> Self {
+    pub(crate) fn new(id: &str, failpoint: Option<Failpoint>) -> Self {
         let faults = Faults::new();
-        let trouble = Trouble { reads: Arc::default(), calls: Arc::default(), sabotage };
+        let trouble = Trouble { reads: Arc::default(), calls: Arc::default(), failpoint };
         let log = MemoryLog::with_faults(id, faults.clone());
         let rows = MemoryRows::forgetful(faults.clone());
         Self { log, rows, faults, trouble }
@@ -116,8 +116,8 @@ impl Trouble {
         Err(StoreError("the storage cannot be read: a fault was ordered".into()))
     }
 
-    fn lies(&self, how: Sabotage) -> bool {
-        let is_it = self.sabotage == Some(how);
+    fn lies(&self, how: Failpoint) -> bool {
+        let is_it = self.failpoint == Some(how);
         is_it && self.calls.fetch_add(1, Ordering::SeqCst) % LIE_EVERY == LIE_EVERY - 1
     }
 }
@@ -130,11 +130,11 @@ struct Log {
 
 impl LogStore for Log {
     fn append(&self, record: &Record) -> Result<(), AppendError> {
-        if self.trouble.lies(Sabotage::AnswersBeforeSync) {
+        if self.trouble.lies(Failpoint::AnswersBeforeSync) {
             self.faults.next_append(AppendFault::Unsynced);
         }
         self.inner.append(record)?;
-        if self.trouble.lies(Sabotage::FailsAfterWriting) {
+        if self.trouble.lies(Failpoint::FailsAfterWriting) {
             return Err(AppendError::Failed("a lie".into()));
         }
         Ok(())
@@ -164,8 +164,8 @@ impl RowStore for Rows {
         self.inner.flushed()
     }
     fn flush(&self, batch: &FlushBatch<'_>) -> Result<(), StoreError> {
-        let drops_row = self.trouble.lies(Sabotage::DropsFlushedRow);
-        let ahead = u64::from(self.trouble.lies(Sabotage::FlushesAhead));
+        let drops_row = self.trouble.lies(Failpoint::DropsFlushedRow);
+        let ahead = u64::from(self.trouble.lies(Failpoint::FlushesAhead));
         let mut tables = Vec::new();
         for (table, changes) in &batch.tables {
             let mut rows = Vec::new();

@@ -27,7 +27,7 @@ mod trace;
 mod wishes;
 mod world;
 
-pub use disk::Sabotage;
+pub use disk::Failpoint;
 pub use families::{ALL as ALL_FAMILIES, Families, Family};
 pub use run::{Outcome, Plan, Violation, quiet_expected_panics, run, shrink};
 pub use sightings::Sightings;

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::disk::Sabotage;
+use crate::disk::Failpoint;
 use crate::families::{Families, Family};
 use crate::mirror::FUSE_BLEW;
 use crate::sightings::Sightings;
@@ -24,7 +24,7 @@ pub struct Plan {
     /// So many steps before the world heals.
     pub steps: u32,
     /// How the disks lie, to prove that the checks can fail.
-    pub sabotage: Option<Sabotage>,
+    pub failpoint: Option<Failpoint>,
 }
 
 impl Plan {
@@ -38,7 +38,7 @@ impl Plan {
     #[must_use]
     pub fn with_families(seed: u64, families: Families) -> Self {
         let times = if families.has(Family::HotSku) { HOT_TIMES } else { 1 };
-        Self { seed, families, steps: STEPS * times, sabotage: None }
+        Self { seed, families, steps: STEPS * times, failpoint: None }
     }
 
     /// The arguments that repeat this run.

@@ -78,7 +78,7 @@ impl World {
         let has = |family| plan.families.has(family);
         let partitions = if dice.chance(20) { 2 } else { 1 };
         let id = |log: usize| format!("0190a0b0-0000-7000-8000-{log:012}");
-        let disks = (0..=partitions).map(|log| Disk::new(&id(log), plan.sabotage));
+        let disks = (0..=partitions).map(|log| Disk::new(&id(log), plan.failpoint));
         let mut limits = earmark_kernel::Limits::default();
         if has(Family::TinyQueue) {
             limits.queue_commands = 1 + dice.place(3);

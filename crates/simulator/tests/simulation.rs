@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use earmark_simulator::{
-    Families, Family, Plan, Sabotage, Trace, quiet_expected_panics, run, shrink,
+    Failpoint, Families, Family, Plan, Trace, quiet_expected_panics, run, shrink,
 };
 
 /// Twenty seeds: in every fourth everything may go wrong, in the others what they say themselves.
@@ -41,40 +41,40 @@ fn a_seed_gives_the_same_trace_in_two_processes() {
 }
 
 /// Some of the first seeds find a lie out, one of them in these words; an honest world holds.
-fn finds_out(sabotage: Sabotage, families: &[Family], words: &str) {
+fn finds_out(failpoint: Failpoint, families: &[Family], words: &str) {
     quiet_expected_panics();
     let on = families.iter().fold(Families::NONE, |on, family| on.with(*family));
     let mut found = Vec::new();
     for seed in 0..40 {
         let plan = Plan::with_families(seed, on);
         assert!(run(&plan, Trace::hashed()).is_ok(), "an honest world holds: {plan:?}");
-        let broken = Plan { sabotage: Some(sabotage), ..plan };
+        let broken = Plan { failpoint: Some(failpoint), ..plan };
         found.extend(run(&broken, Trace::hashed()).err().map(|violation| violation.what));
         if found.iter().any(|what| what.contains(words)) {
             return;
         }
     }
-    panic!("nobody noticed {sabotage:?} in the right way: {found:#?}");
+    panic!("nobody noticed {failpoint:?} in the right way: {found:#?}");
 }
 
 #[test]
 fn a_disk_that_answers_before_it_has_synced_is_found_out() {
-    finds_out(Sabotage::AnswersBeforeSync, &[Family::Crashes], "has lost or changed");
+    finds_out(Failpoint::AnswersBeforeSync, &[Family::Crashes], "has lost or changed");
 }
 
 #[test]
 fn a_commit_that_is_said_to_have_failed_and_did_not_is_found_out() {
-    finds_out(Sabotage::FailsAfterWriting, &[], "and did Effect");
+    finds_out(Failpoint::FailsAfterWriting, &[], "and did Effect");
 }
 
 #[test]
 fn a_row_that_was_not_flushed_is_found_out() {
-    finds_out(Sabotage::DropsFlushedRow, &[Family::Crashes], "the log says");
+    finds_out(Failpoint::DropsFlushedRow, &[Family::Crashes], "the log says");
 }
 
 #[test]
 fn views_that_flush_ahead_of_the_log_are_found_out() {
-    finds_out(Sabotage::FlushesAhead, &[Family::Crashes], "the log");
+    finds_out(Failpoint::FlushesAhead, &[Family::Crashes], "the log");
 }
 
 #[test]
@@ -85,8 +85,8 @@ fn a_failing_plan_shrinks_to_the_families_that_matter() {
         .with(Family::SlowViews)
         .with(Family::Disconnects)
         .with(Family::ClockJumps);
-    let sabotage = Some(Sabotage::AnswersBeforeSync);
-    let broken = |seed| Plan { seed, families, steps: 500, sabotage };
+    let failpoint = Some(Failpoint::AnswersBeforeSync);
+    let broken = |seed| Plan { seed, families, steps: 500, failpoint };
     let failing =
         (0..40).map(broken).find_map(|plan| Some((plan, run(&plan, Trace::hashed()).err()?)));
     let (plan, violation) = failing.unwrap();

@@ -23,9 +23,9 @@ const ERA: u64 = 4;
 /// So many connections are cut under one load.
 const CUTS_AT_ONCE: u64 = 10;
 /// A node that lives answers within this, whatever happened to the other.
-const ANSWER_MAX: Duration = Duration::from_secs(15);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(15);
 /// A cut that was ordered has come by then.
-const CUT_MAX: Duration = Duration::from_secs(30);
+const CUT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A node, and how it is reached.
 struct Node {
@@ -72,8 +72,8 @@ async fn answers(address: SocketAddr) -> Checked<Duration> {
         if client.get("/v1/stock?limit=1").await.is_ok_and(|it| it.status == 200) {
             return Ok(begun.passed());
         }
-        if begun.passed() > ANSWER_MAX {
-            return Err(format!("a node did not answer within {ANSWER_MAX:?}").into());
+        if begun.passed() > RESPONSE_TIMEOUT {
+            return Err(format!("a node did not answer within {RESPONSE_TIMEOUT:?}").into());
         }
         rest(Duration::from_millis(20)).await;
     }
@@ -154,7 +154,7 @@ pub(crate) async fn cuts(world: &mut World, cuts: u64) -> Checked<Figures> {
             proxy.cut(cut);
             let ordered = Moment::now();
             while proxy.cuts() <= done {
-                if ordered.passed() > CUT_MAX {
+                if ordered.passed() > CUT_TIMEOUT {
                     return Err("nothing went through the proxy".to_owned().into());
                 }
                 rest(Duration::from_millis(2)).await;

@@ -15,12 +15,12 @@ use crate::violation::Checked;
 use crate::world::World;
 
 /// An answer later than this is of no use.
-const USEFUL_WITHIN: Duration = Duration::from_secs(1);
+const USEFUL_LATENCY_MAX: Duration = Duration::from_secs(1);
 /// Who was sent away comes back ten times as soon as it was asked to.
-const COMES_BACK: Duration = Duration::from_millis(100);
+const RETRY_DELAY: Duration = Duration::from_millis(100);
 /// So many times what the server can do.
 const TIMES: usize = 5;
-const RECOVERS_WITHIN: Duration = Duration::from_secs(10);
+const RECOVERY_TIMEOUT: Duration = Duration::from_secs(10);
 const SKUS: u64 = 64;
 const PERCENT_MIN: u64 = 80;
 /// Beyond what it keeps at the peak, the server keeps at most so much for requests on their way...
@@ -46,7 +46,7 @@ impl Overload {
     #[must_use]
     pub fn promised(seconds: u64) -> Self {
         let (lasts, step) = (Duration::from_secs(seconds), Duration::from_secs(4));
-        Self { lasts, step, percent_min: PERCENT_MIN, recovers_within: RECOVERS_WITHIN }
+        Self { lasts, step, percent_min: PERCENT_MIN, recovers_within: RECOVERY_TIMEOUT }
     }
 }
 
@@ -208,12 +208,12 @@ async fn ask(
             if reply.status == 503 {
                 seen.busy += 1;
                 seen.busy_us.push(micros);
-                rest(COMES_BACK).await;
+                rest(RETRY_DELAY).await;
                 continue;
             }
             let body = String::from_utf8_lossy(&reply.body);
             let lines = body.matches("\"outcome\":\"placed\"").count() as u64;
-            if took <= USEFUL_WITHIN {
+            if took <= USEFUL_LATENCY_MAX {
                 seen.good += lines;
             } else {
                 seen.late += lines;

@@ -22,11 +22,11 @@ const ERA: u64 = 4;
 /// For each kill so many public events pass while the consumers are away: 10,000 for twenty.
 const AWAY_EVENTS: usize = 500;
 /// A consumer looks for more after so long.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 /// Everything is published by then, or never.
-const CAUGHT_UP_MAX: Duration = Duration::from_secs(120);
+const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(120);
 /// So long it is counted how much is answered, with Redis and without.
-const COUNTED: Duration = Duration::from_secs(4);
+const COUNT_DURATION: Duration = Duration::from_secs(4);
 
 /// The stream of events, and the channel of the same name.
 const NAME: &str = "earmark.allocation.0";
@@ -172,7 +172,7 @@ async fn stream(
                 consumer.hear(event, &mut feed).await?;
             }
         }
-        rest(LOOK_EVERY).await;
+        rest(POLL_INTERVAL).await;
     }
     Ok(consumer)
 }
@@ -207,7 +207,7 @@ async fn channel(
             // The last thing said may have been said to nobody.
             consumer.pull(&mut feed).await?;
         }
-        rest(LOOK_EVERY).await;
+        rest(POLL_INTERVAL).await;
     }
     Ok(consumer)
 }
@@ -223,7 +223,7 @@ impl Patience {
             return Ok(last > 0);
         }
         let since = *self.0.get_or_insert_with(Moment::now);
-        if since.passed() > CAUGHT_UP_MAX {
+        if since.passed() > CATCH_UP_TIMEOUT {
             return Err(format!("a consumer is at {at} and never heard {last}").into());
         }
         Ok(false)
@@ -234,6 +234,6 @@ impl Patience {
 async fn answered_meanwhile(world: &World) -> usize {
     let answered = || world.ledger.lock().answered().len();
     let before = answered();
-    rest(COUNTED).await;
+    rest(COUNT_DURATION).await;
     answered() - before
 }

@@ -15,7 +15,7 @@ use crate::violation::Checked;
 use crate::world::Ground;
 
 /// So long the program may take to be ready, on a machine that has other things to do.
-const READY_MAX: Duration = Duration::from_secs(120);
+const READY_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A server that was started.
 pub(crate) struct Server {
@@ -54,7 +54,7 @@ impl Server {
     /// Waits until it says where it listens; says how long it took.
     pub(crate) async fn ready(&mut self) -> Checked<(SocketAddr, Duration)> {
         let mut line = String::new();
-        let read = timeout(READY_MAX, self.out.read_line(&mut line)).await;
+        let read = timeout(READY_TIMEOUT, self.out.read_line(&mut line)).await;
         let address = line.trim().strip_prefix("listening on http://");
         match (read, address.and_then(|it| it.parse().ok())) {
             (Ok(Ok(_)), Some(address)) => Ok((address, self.started.passed())),

@@ -11,7 +11,7 @@ use crate::world::World;
 
 const CLIENTS: usize = 32;
 /// So long a server may take to end.
-const END_MAX: Duration = Duration::from_secs(15);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(15);
 const ERA: u64 = 4;
 
 pub(crate) async fn torture(world: &mut World, terms: u64) -> Checked<Figures> {
@@ -25,7 +25,7 @@ pub(crate) async fn torture(world: &mut World, terms: u64) -> Checked<Figures> {
         // Whatever a client handed to the system before this moment was in flight.
         let told = Moment::now();
         server.tell_to_stop()?;
-        server.ended(END_MAX).await?;
+        server.ended(SHUTDOWN_TIMEOUT).await?;
         longest = longest.max(told.passed());
         while asking.join_next().await.is_some() {}
         world.ledger.holds()?;

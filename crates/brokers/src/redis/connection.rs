@@ -15,9 +15,9 @@ use thiserror::Error;
 use tokio::sync::Mutex;
 
 /// Who does not answer the door by then is unavailable.
-const CONNECT_MAX: Duration = Duration::from_secs(3);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Who does not answer by then is unavailable.
-const ANSWER_MAX: Duration = Duration::from_secs(5);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// An address that is none of a Redis server, or certificates that go with none.
 #[derive(Clone, Debug, Error)]
@@ -71,14 +71,14 @@ impl Redis {
         answer_max: Option<Duration>,
     ) -> Result<MultiplexedConnection, RedisError> {
         let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT_MAX))
-            .set_response_timeout(Some(answer_max.unwrap_or(ANSWER_MAX)));
+            .set_connection_timeout(Some(CONNECT_TIMEOUT))
+            .set_response_timeout(Some(answer_max.unwrap_or(RESPONSE_TIMEOUT)));
         self.client.get_multiplexed_async_connection_with_config(&config).await
     }
 
     /// A connection that hears what is published.
     pub(crate) async fn hearing(&self) -> Result<redis::aio::PubSub, RedisError> {
-        let opened = tokio::time::timeout(CONNECT_MAX, self.client.get_async_pubsub()).await;
+        let opened = tokio::time::timeout(CONNECT_TIMEOUT, self.client.get_async_pubsub()).await;
         opened.unwrap_or_else(|_| Err((ErrorKind::Io, "it does not answer").into()))
     }
 

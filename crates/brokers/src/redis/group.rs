@@ -13,11 +13,11 @@ use super::connection::Redis;
 use crate::intake::{Incoming, Intake, Outcome, waits};
 
 /// So many entries are read, or taken over, at a time.
-const AT_ONCE: usize = 256;
+const READ_MESSAGES_MAX: usize = 256;
 /// A read waits so long for something new, in milliseconds; then it is looked round.
 const BLOCK_MS: u64 = 500;
 /// A command on the reading connection waits so long.
-const ANSWER_MAX: Duration = Duration::from_secs(6);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(6);
 /// An entry that was delivered so often, and never came to an end, is set aside.
 const DELIVERED_MAX: usize = 10;
 
@@ -53,7 +53,7 @@ impl Group {
                 Err(error) => {
                     let why = self.redis.publish_error(&error);
                     tracing::warn!(%why, "the streams are not read now");
-                    let wait = waits.next().unwrap_or(ANSWER_MAX);
+                    let wait = waits.next().unwrap_or(RESPONSE_TIMEOUT);
                     let _ = tokio::time::timeout(wait, stopping.wait_for(|told| *told)).await;
                 }
             }
@@ -61,7 +61,7 @@ impl Group {
     }
 
     async fn read(&self, stopping: &watch::Receiver<bool>, has_read: &mut bool) -> RedisResult<()> {
-        let mut connection = self.redis.connect(Some(ANSWER_MAX)).await?;
+        let mut connection = self.redis.connect(Some(RESPONSE_TIMEOUT)).await?;
         self.found(&mut connection).await?;
         // What was on its way to us when the last connection broke.
         self.read_on(&mut connection, "0", stopping).await?;
@@ -103,7 +103,7 @@ impl Group {
     ) -> RedisResult<usize> {
         let doors = self.intake.doors();
         let mut read = cmd("XREADGROUP");
-        read.arg("GROUP").arg(&self.name).arg(&self.consumer).arg("COUNT").arg(AT_ONCE);
+        read.arg("GROUP").arg(&self.name).arg(&self.consumer).arg("COUNT").arg(READ_MESSAGES_MAX);
         read.arg("BLOCK").arg(BLOCK_MS).arg("STREAMS");
         let channels: Vec<&str> = doors.iter().map(|it| it.channel.as_str()).collect();
         read.arg(&channels).arg(vec![from; channels.len()]);
@@ -130,7 +130,7 @@ impl Group {
             loop {
                 let mut claim = cmd("XAUTOCLAIM");
                 claim.arg(&it.channel).arg(&self.name).arg(&self.consumer).arg(idle_ms);
-                claim.arg(&from).arg("COUNT").arg(AT_ONCE);
+                claim.arg(&from).arg("COUNT").arg(READ_MESSAGES_MAX);
                 let claimed: StreamAutoClaimReply = claim.query_async(connection).await?;
                 let delivered = self.delivered(connection, &it.channel, &claimed.claimed).await?;
                 let entries = claimed.claimed.into_iter().zip(delivered);
@@ -156,7 +156,12 @@ impl Group {
             return Ok(Vec::new());
         };
         let mut pending = cmd("XPENDING");
-        pending.arg(channel).arg(&self.name).arg(&first.id).arg(&last.id).arg(2 * AT_ONCE);
+        pending
+            .arg(channel)
+            .arg(&self.name)
+            .arg(&first.id)
+            .arg(&last.id)
+            .arg(2 * READ_MESSAGES_MAX);
         pending.arg(&self.consumer);
         let pending: StreamPendingCountReply = pending.query_async(connection).await?;
         let times = |id: &str| pending.ids.iter().find(|it| it.id == id);

@@ -10,13 +10,13 @@ use super::connection::Redis;
 use crate::intake::{Incoming, Intake, waits};
 
 /// So many messages are done at a time.
-const AT_ONCE: usize = 256;
+const READ_MESSAGES_MAX: usize = 256;
 /// A connection on which nothing comes is looked after this often.
-const PING_EVERY: Duration = Duration::from_secs(10);
+const PING_INTERVAL: Duration = Duration::from_secs(10);
 /// Who does not answer a ping by then is unavailable.
-const PONG_MAX: Duration = Duration::from_secs(5);
+const PING_TIMEOUT: Duration = Duration::from_secs(5);
 /// Who does not have the lease looks this often whether it is free.
-const LEASE_ASKED_EVERY: Duration = Duration::from_secs(2);
+const LEASE_POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Hears the channels of a server.
 pub struct Subscriber {
@@ -49,11 +49,11 @@ impl Subscriber {
                     Err(error) => {
                         let why = self.redis.publish_error(&error);
                         tracing::warn!(%why, "the channels are not heard now");
-                        waits.next().unwrap_or(PONG_MAX)
+                        waits.next().unwrap_or(PING_TIMEOUT)
                     }
                 }
             } else {
-                LEASE_ASKED_EVERY
+                LEASE_POLL_INTERVAL
             };
             let _ = tokio::time::timeout(wait, stopping.wait_for(|told| *told)).await;
         }
@@ -69,8 +69,8 @@ impl Subscriber {
             self.intake.doors().iter().map(|it| it.channel.as_str()).collect();
         sink.subscribe(channels).await?;
         tracing::info!(redis = %self.redis, "channels are heard");
-        let mut heard = heard.ready_chunks(AT_ONCE);
-        let (stop, patience) = (stopping.clone(), PING_EVERY.min(LEASE_ASKED_EVERY));
+        let mut heard = heard.ready_chunks(READ_MESSAGES_MAX);
+        let (stop, patience) = (stopping.clone(), PING_INTERVAL.min(LEASE_POLL_INTERVAL));
         while lease.has().unwrap_or(false) {
             let next = tokio::select! {
                 next = tokio::time::timeout(patience, heard.next()) => next,
@@ -83,7 +83,8 @@ impl Subscriber {
                 }
                 Ok(None) => return Err(gone()),
                 Err(_) => {
-                    let pong = tokio::time::timeout(PONG_MAX, sink.ping::<redis::Value>()).await;
+                    let pong =
+                        tokio::time::timeout(PING_TIMEOUT, sink.ping::<redis::Value>()).await;
                     pong.map_err(|_| gone())??;
                 }
             }

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::tally::{BREAKS, MOST, added, bus};
 
-const SOON: Duration = Duration::from_secs(20);
+const WAIT_MAX: Duration = Duration::from_secs(20);
 
 fn intake(bus: &Bus) -> Intake {
     let door = Door { channel: "numbers".into(), message: "tally.add", also: &[], keys: &["name"] };
@@ -87,7 +87,7 @@ async fn a_group_goes_on_when_redis_comes_back_older_or_emptied() {
             server.ask(&["XADD", "numbers", &id, "event", &body]).unwrap();
         }
     };
-    let has = |count: usize| until(SOON, || added(&bus).len() == count);
+    let has = |count: usize| until(WAIT_MAX, || added(&bus).len() == count);
     send(&server, 1..=20);
     assert!(has(20));
     server.save().unwrap();

@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use earmark_brokers::smtp::Mail;
-use earmark_kernel::{Bus, Pace, Publisher, Relay};
+use earmark_kernel::{Bus, Publisher, Relay, RelayLimits};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -20,7 +20,7 @@ use crate::config::Settings;
 use crate::problem::Problem;
 
 /// Whoever has not come to an end by then is left where it is.
-const END_MAX: Duration = Duration::from_secs(8);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// Something that goes on until it is told to stop.
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -88,12 +88,12 @@ pub fn look(settings: &Settings) -> Result<Vec<Look>, Problem> {
 fn relays(
     bus: &Bus,
     publisher: &Arc<dyn Publisher>,
-    pace: Pace,
+    limits: RelayLimits,
     stop: &watch::Sender<bool>,
 ) -> Result<Vec<Work>, Problem> {
     let mut works: Vec<Work> = Vec::new();
     for it in bus.status() {
-        let relay = Relay::new(bus, it.service, it.partition, Arc::clone(publisher), pace)?;
+        let relay = Relay::new(bus, it.service, it.partition, Arc::clone(publisher), limits)?;
         works.push(bounded(relay.run(stop.subscribe()), stop));
     }
     Ok(works)
@@ -101,9 +101,9 @@ fn relays(
 
 /// One letter at a time, and each is put down before the next: after a kill at most one goes again.
 fn mail_works(bus: &Bus, mail: Mail, stop: &watch::Sender<bool>) -> Result<Vec<Work>, Problem> {
-    let pace = Pace { events: 1, keep_every: Duration::ZERO, keep_numbers: 100_000 };
+    let limits = RelayLimits { events: 1, keep_every: Duration::ZERO, keep_numbers: 100_000 };
     let publisher: Arc<dyn Publisher> = Arc::new(mail);
-    relays(bus, &publisher, pace, stop)
+    relays(bus, &publisher, limits, stop)
 }
 
 /// A work that is left where it is when it does not end.
@@ -112,7 +112,7 @@ fn bounded(work: impl Future<Output = ()> + Send + 'static, stop: &watch::Sender
     Box::pin(async move {
         let too_long = async {
             let _ = stopping.wait_for(|told| *told).await;
-            let _ = tokio::time::timeout(END_MAX, std::future::pending::<()>()).await;
+            let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, std::future::pending::<()>()).await;
         };
         tokio::select! {
             () = work => {}

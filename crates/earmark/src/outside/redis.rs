@@ -10,7 +10,7 @@ use earmark_contracts::allocation::{
     Allocate, AllocateLine, ChangeBatch, ChangeBatchQuantity, CloseBatch, CreateBatch, Deallocate,
     LineAllocated,
 };
-use earmark_kernel::{Bus, Command, Message, Pace, PublicEvent, Publisher};
+use earmark_kernel::{Bus, Command, Message, PublicEvent, Publisher, RelayLimits};
 use tokio::sync::watch;
 
 use super::{Work, bounded, relays};
@@ -86,7 +86,7 @@ pub fn works(
     ];
     let mut works = Vec::new();
     for publisher in &publishers {
-        works.extend(relays(bus, publisher, Pace::default(), stop)?);
+        works.extend(relays(bus, publisher, RelayLimits::default(), stop)?);
     }
     let group = Group::of(redis.clone(), intake.clone(), GROUP, claim);
     works.push(bounded(group.run(stop.subscribe()), stop));

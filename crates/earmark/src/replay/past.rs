@@ -16,7 +16,7 @@ use super::figures::Figures;
 use crate::problem::Problem;
 
 /// So many public events are read at a time.
-const EVENTS_AT_ONCE: usize = 20_000;
+const READ_EVENTS_MAX: usize = 20_000;
 
 /// The service that a replay speaks to.
 pub const SERVICE: &str = "allocation";
@@ -47,7 +47,7 @@ impl Past {
         let mut change = Change::default();
         let mut after = 0;
         loop {
-            let events = bus.feed(SERVICE, 0, after, EVENTS_AT_ONCE)?;
+            let events = bus.feed(SERVICE, 0, after, READ_EVENTS_MAX)?;
             let Some(last) = events.last() else { break };
             after = last.sequence;
             for event in &events {

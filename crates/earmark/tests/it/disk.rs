@@ -17,7 +17,7 @@ const FAILED_SYNCS: [u32; 5] = [1, 2, 7, 20, 33];
 /// So many lines are asked for at most: one sync each.
 const LINES: u32 = 60;
 /// So soon after the failed sync the process must have ended.
-const END_WITHIN: Duration = Duration::from_secs(1);
+const EXIT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A disk that can be told to fail, under a server of its own.
 struct Disk {
@@ -128,7 +128,7 @@ fn a_failed_sync_ends_the_server_at_once_and_the_next_one_clears_up() {
         }
         let failed = now();
         let said = ended(&mut server.child);
-        assert!(failed.elapsed() < END_WITHIN, "sync {n}: it ended after {:?}", failed.elapsed());
+        assert!(failed.elapsed() < EXIT_TIMEOUT, "sync {n}: it ended after {:?}", failed.elapsed());
         let (code, words) = said;
         assert_eq!(code, 1, "sync {n}: {words}");
         assert!(words.contains("the server stopped by itself"), "sync {n}: {words}");

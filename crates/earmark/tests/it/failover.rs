@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::program::{Server, done, text};
 
 /// A process that has lost its log ends sooner, or never.
-const LONG: Duration = Duration::from_secs(60);
+const WAIT_MAX: Duration = Duration::from_secs(60);
 
 fn start(folders: &TempDir, name: &str, store: &str) -> Server {
     let folder = folders.path().join(name);
@@ -60,7 +60,7 @@ fn a_node_notices_that_a_failover_lost_commits_and_starts_again_from_what_there_
         }
         proxy.lead_to(standby.port());
         let mut ended = None;
-        assert!(until(LONG, || {
+        assert!(until(WAIT_MAX, || {
             ended = node.child.try_wait().unwrap();
             ended.is_some()
         }));

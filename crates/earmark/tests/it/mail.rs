@@ -9,7 +9,7 @@ use insta::assert_snapshot;
 
 use crate::program::{Server, done, program, text};
 
-const SOON: Duration = Duration::from_secs(30);
+const WAIT_MAX: Duration = Duration::from_secs(30);
 
 fn served(data: &Path, smtp: Option<&Smtp>) -> Server {
     let mut command = program(&["serve", "--listen", "127.0.0.1:0", "--data", text(data)]);
@@ -43,14 +43,14 @@ fn letters_wait_in_the_outbox_and_are_sent_once() {
     let server = served(folder.path(), Some(&smtp));
     run_out(&server, "o2");
     smtp.start().unwrap();
-    assert!(until(SOON, || smtp.taken().unwrap().len() == 2));
+    assert!(until(WAIT_MAX, || smtp.taken().unwrap().len() == 2));
     run_out(&server, "o3");
-    assert!(until(SOON, || smtp.taken().unwrap().len() == 3));
+    assert!(until(WAIT_MAX, || smtp.taken().unwrap().len() == 3));
     assert_eq!(server.stop(), 0);
     assert_snapshot!(done(&outbox).out, @"no letter waits");
     let mut server = served(folder.path(), Some(&smtp));
     run_out(&server, "o4");
-    assert!(until(SOON, || smtp.taken().unwrap().len() == 4));
+    assert!(until(WAIT_MAX, || smtp.taken().unwrap().len() == 4));
     server.child.kill().unwrap();
     server.child.wait().unwrap();
     // Only a letter whose taking was not put down yet may come again, with the same Message-ID.
@@ -62,7 +62,7 @@ fn letters_wait_in_the_outbox_and_are_sent_once() {
         letters.dedup_by_key(|it| message_id(it));
         letters
     };
-    assert!(until(SOON, || letters().len() == 5), "{:#?}", letters());
+    assert!(until(WAIT_MAX, || letters().len() == 5), "{:#?}", letters());
     assert_eq!(server.stop(), 0);
     let letter = letters().into_iter().find(|it| it.contains("Order o1,")).unwrap();
     let lines = letter.lines().filter(|it| !it.starts_with("X-") && !it.starts_with("Date"));

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::program::{Server, done, program, run, text};
 
 /// What is awaited comes by then, or not at all.
-const SOON: Duration = Duration::from_secs(20);
+const WAIT_MAX: Duration = Duration::from_secs(20);
 const STREAM: &str = "earmark.allocation.0";
 
 /// A server that speaks with a Redis server, and does so by now.
@@ -29,13 +29,13 @@ fn publishing(server: &Server) {
         let publishers = told["publishers"].as_array().unwrap().clone();
         publishers.len() == 2 && publishers.iter().all(|it| it["state"] == "publishing")
     };
-    assert!(until(SOON, hears), "{}", server.get("/readyz").1);
+    assert!(until(WAIT_MAX, hears), "{}", server.get("/readyz").1);
 }
 
 /// Publishes until somebody has heard it.
 fn publish(redis: &Redis, channel: &str, message: &str) {
     let heard = || redis.ask(&["PUBLISH", channel, message]).is_ok_and(|heard| heard == "1");
-    assert!(until(SOON, heard), "nobody hears {channel}");
+    assert!(until(WAIT_MAX, heard), "nobody hears {channel}");
 }
 
 fn next(heard: &Heard) -> String {
@@ -75,7 +75,7 @@ fn the_books_messages_come_in_and_its_event_goes_out() {
     publish(&redis, "change_batch_quantity", r#"{"batchref": "old", "qty": 5}"#);
     assert_snapshot!(next(&heard),
         @r#"{"orderid": "o1", "sku": "CHAIR", "qty": 10, "batchref": "newer"}"#);
-    assert!(until(SOON, || entries(&redis, STREAM) == feed(&server)), "byte for byte");
+    assert!(until(WAIT_MAX, || entries(&redis, STREAM) == feed(&server)), "byte for byte");
     assert_eq!(server.stop(), 0);
     done(&["verify", "--data", text(folder.path())]);
 }
@@ -105,7 +105,7 @@ fn what_comes_by_streams_is_done_once_and_acknowledged_after_that() {
         left.starts_with('0') && read.ends_with("lag\n0")
     };
     let all = || acknowledged("allocate") && acknowledged("change_batch_quantity");
-    assert!(until(SOON, all), "{:?}", redis.ask(&["XINFO", "GROUPS", "allocate"]));
+    assert!(until(WAIT_MAX, all), "{:?}", redis.ask(&["XINFO", "GROUPS", "allocate"]));
     assert_snapshot!(server.get("/allocations/o2").1, @r#"[{"sku":"CHAIR","batchref":"b1"}]"#);
     let (_, stock) = server.get("/v1/stock/CHAIR");
     let stock: Value = serde_json::from_str(&stock).unwrap();
@@ -145,10 +145,10 @@ fn what_cannot_be_read_is_parked_with_the_reason_and_can_be_sent_again() {
     // What is right behind them goes on.
     let line = r#"{"orderid":"o2","sku":"CHAIR","qty":1}"#;
     redis.ask(&["XADD", "allocate", "*", "event", line]).unwrap();
-    assert!(until(SOON, || server.get("/allocations/o2").0 == 200));
+    assert!(until(WAIT_MAX, || server.get("/allocations/o2").0 == 200));
     publish(&redis, "change_batch_quantity", r#"{"batchref":"b1","qty":-1}"#);
     let acked = || redis.ask(&["XPENDING", "allocate", "earmark"]).unwrap().starts_with('0');
-    assert!(until(SOON, acked));
+    assert!(until(WAIT_MAX, acked));
     assert_eq!(server.stop(), 0);
     let parked = done(&["parked", "--json", "--data", text(folder.path())]).json();
     let parked = parked.as_array().unwrap();
@@ -189,7 +189,7 @@ fn what_an_operator_sends_again_is_decided_then_and_is_parked_no_more() {
     redis.ask(&["XADD", "allocate", "*", "event", later]).unwrap();
     let address = server.url();
     let is_parked = || done(&["parked", "--server", &address]).out.contains("/a/2");
-    assert!(until(SOON, is_parked));
+    assert!(until(WAIT_MAX, is_parked));
     // The server that is up is asked, and the folder of one that is down is opened.
     let of_server = ["parked", "--server", &address, "replay", "/a/2"];
     let rehearsed = done(&[&of_server[..], &["--dry-run"]].concat()).out;
@@ -229,11 +229,14 @@ fn without_redis_all_goes_on_and_later_everything_is_published_in_order() {
         server.get("/metrics").1.contains("earmark_relay_unavailable{publisher=\"redis-streams\"")
     );
     redis.start_again().unwrap();
-    assert!(until(SOON, || entries(&redis, STREAM).len() == feed(&server).len()));
+    assert!(until(WAIT_MAX, || entries(&redis, STREAM).len() == feed(&server).len()));
     assert_eq!(entries(&redis, STREAM), feed(&server));
     redis.ask(&["FLUSHALL"]).unwrap();
     server.post("/allocate", r#"{"orderid":"last","sku":"CHAIR","qty":1}"#);
-    assert!(until(SOON, || entries(&redis, STREAM) == feed(&server)), "emptied, and full again");
+    assert!(
+        until(WAIT_MAX, || entries(&redis, STREAM) == feed(&server)),
+        "emptied, and full again"
+    );
     assert_eq!(server.stop(), 0);
 }
 

@@ -7,7 +7,7 @@ use crate::program::{Server, done, root, text};
 use crate::replay::figures;
 
 /// A generous bound for what takes some tenths of a second.
-const READY_MAX: Duration = Duration::from_secs(2);
+const READY_TIMEOUT: Duration = Duration::from_secs(2);
 
 fn year() -> Option<PathBuf> {
     let named = std::env::var_os("EARMARK_DATA_SET").map(PathBuf::from);
@@ -67,7 +67,7 @@ fn the_year_is_replayed_to_its_known_counts_and_the_server_is_back_at_once() {
     let (status, _) = server.get("/readyz");
     let taken = begun.elapsed();
     assert_eq!(status, 200);
-    assert!(taken < READY_MAX, "ready after {taken:?}");
+    assert!(taken < READY_TIMEOUT, "ready after {taken:?}");
     assert_eq!(server.stop(), 0);
     done(&["verify", "--data", text(folder.path())]);
     std::fs::remove_file(folder.path().join("allocation-0.views.db")).unwrap();

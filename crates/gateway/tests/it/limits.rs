@@ -8,7 +8,7 @@ use insta::assert_snapshot;
 use crate::client::request;
 use crate::house::House;
 
-const SHORT: Duration = Duration::from_millis(250);
+const SHORT_TIMEOUT: Duration = Duration::from_millis(250);
 
 fn batch_of(bytes: usize) -> String {
     let batch = r#"{"reference":"b","sku":"A","quantity":1}"#;
@@ -64,7 +64,8 @@ async fn a_header_has_limits() {
 
 #[tokio::test]
 async fn a_header_that_comes_too_slowly_is_told_so() {
-    let house = House::with(Settings { header_timeout: SHORT, ..Settings::default() }).await;
+    let house =
+        House::with(Settings { header_timeout: SHORT_TIMEOUT, ..Settings::default() }).await;
     let mut client = house.client().await;
     assert_eq!(client.ask("GET /healthz", "").await.status, 200);
     client.send("GET /heal").await;
@@ -79,11 +80,12 @@ async fn a_header_that_comes_too_slowly_is_told_so() {
 
 #[tokio::test]
 async fn a_header_in_pieces_does_not_get_more_time() {
-    let house = House::with(Settings { header_timeout: SHORT, ..Settings::default() }).await;
+    let house =
+        House::with(Settings { header_timeout: SHORT_TIMEOUT, ..Settings::default() }).await;
     let mut client = house.client().await;
     client.send("GET /healthz HTTP/1.1\r\n").await;
     while client.try_send("X-A: b\r\n").await {
-        if let Ok(reply) = tokio::time::timeout(SHORT / 10, client.read()).await {
+        if let Ok(reply) = tokio::time::timeout(SHORT_TIMEOUT / 10, client.read()).await {
             assert_eq!(reply.unwrap().status, 408);
             return;
         }
@@ -93,7 +95,7 @@ async fn a_header_in_pieces_does_not_get_more_time() {
 
 #[tokio::test]
 async fn a_connection_that_says_nothing_is_ended_without_a_word() {
-    let house = House::with(Settings { idle_timeout: SHORT, ..Settings::default() }).await;
+    let house = House::with(Settings { idle_timeout: SHORT_TIMEOUT, ..Settings::default() }).await;
     let mut silent = house.client().await;
     assert!(silent.read().await.is_none());
     let mut used = house.client().await;
@@ -103,7 +105,7 @@ async fn a_connection_that_says_nothing_is_ended_without_a_word() {
 
 #[tokio::test]
 async fn a_body_that_comes_too_slowly_is_told_so() {
-    let slow = Settings { body_idle_timeout: SHORT, ..Settings::default() };
+    let slow = Settings { body_idle_timeout: SHORT_TIMEOUT, ..Settings::default() };
     let house = House::with(slow).await;
     let mut client = house.client().await;
     let whole = request("POST /v1/batches", &batch_of(200));
@@ -119,11 +121,11 @@ async fn a_body_that_comes_too_slowly_is_told_so() {
 
 #[tokio::test]
 async fn a_body_in_pieces_does_not_get_more_time() {
-    let house = House::with(Settings { body_timeout: SHORT, ..Settings::default() }).await;
+    let house = House::with(Settings { body_timeout: SHORT_TIMEOUT, ..Settings::default() }).await;
     let mut client = house.client().await;
     client.send(&request("POST /v1/batches", &batch_of(100_000))[..1_000]).await;
     while client.try_send(" ").await {
-        if let Ok(reply) = tokio::time::timeout(SHORT / 10, client.read()).await {
+        if let Ok(reply) = tokio::time::timeout(SHORT_TIMEOUT / 10, client.read()).await {
             assert_eq!(reply.unwrap().status, 408);
             return;
         }
@@ -138,7 +140,7 @@ async fn connections_beyond_the_limit_wait_for_their_turn() {
     assert_eq!(first.ask("GET /healthz", "").await.status, 200);
     let mut second = house.client().await;
     second.send(request("GET /healthz", "")).await;
-    assert!(tokio::time::timeout(SHORT, second.read()).await.is_err());
+    assert!(tokio::time::timeout(SHORT_TIMEOUT, second.read()).await.is_err());
     drop(first);
     assert_eq!(second.read().await.unwrap().status, 200);
 }

@@ -16,11 +16,11 @@ const SLOW: usize = 2_000;
 /// longer to bring all of them in, they come again and stay for the longer time.
 const PATIENCE: [Duration; 2] = [Duration::from_secs(12), Duration::from_secs(60)];
 /// One who is not slow is answered within this, while none of the slow ones has ended.
-const ANSWERED: Duration = Duration::from_secs(5);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// So often a slow one sends a byte more, which earns it no more time.
-const TRICKLE: Duration = Duration::from_secs(2);
+const TRICKLE_INTERVAL: Duration = Duration::from_secs(2);
 /// So long after that all of them are gone.
-const GONE: Duration = Duration::from_secs(30);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// More memory than this is not needed for them, both ends of 4,000 connections together.
 const GROWTH_KIB_MAX: u64 = 256 * 1024;
 
@@ -45,7 +45,7 @@ pub fn resident_kib() -> u64 {
 /// the end.
 async fn told(mut client: Client) -> Option<u16> {
     loop {
-        match timeout(TRICKLE, client.read()).await {
+        match timeout(TRICKLE_INTERVAL, client.read()).await {
             Ok(reply) => return reply.map(|reply| reply.status),
             Err(_) => _ = client.try_send(" ").await,
         }
@@ -91,7 +91,7 @@ async fn beside_slow_ones(patience: Duration) -> bool {
     let all_were_there = !slow.iter().any(JoinHandle::is_finished);
     assert!(growth < GROWTH_KIB_MAX, "{growth} KiB for {} slow clients", 2 * SLOW);
     println!("{growth} KiB for both ends of {} slow clients", slow.len());
-    let all = timeout(patience + GONE, async {
+    let all = timeout(patience + CLOSE_TIMEOUT, async {
         for client in slow {
             assert_eq!(client.await.expect("it is told"), Some(408), "each of them is told why");
         }
@@ -104,6 +104,6 @@ async fn beside_slow_ones(patience: Duration) -> bool {
 /// One who asks and is answered in time.
 async fn honest(house: &House, at: usize) {
     let line = format!(r#"{{"order_id":"o{at}","sku":"LAMP","quantity":1}}"#);
-    let reply = timeout(ANSWERED, house.post("/v1/allocations", &line)).await;
+    let reply = timeout(RESPONSE_TIMEOUT, house.post("/v1/allocations", &line)).await;
     assert_eq!(reply.expect("an answer in time").status, 201);
 }

@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use super::{Frozen, Projector, lock};
-use crate::end;
+use crate::lineage;
 use crate::log::StoreError;
 use crate::rows::{Changes, FlushBatch};
 
@@ -33,7 +33,7 @@ impl Projector {
             tables.push((table, Box::new(rows)));
         }
         tables.extend(frozen.into_iter().map(|(table, rows)| (table.to_owned(), rows)));
-        tables.extend(digest.map(|digest| end::row(self.service.name, &digest)));
+        tables.extend(digest.map(|digest| lineage::row(self.service.name, &digest)));
         tables.retain(|(_, changes)| changes.count() > 0);
         // When this fails, what was set apart stays so and is tried again with the next flushing.
         // The batch is dropped after the lock: to free so many rows takes a while.

@@ -20,7 +20,7 @@ const SLOW_GROUP_COMMANDS_MAX: usize = 1_024;
 
 /// The projector's thread is woken for so many events: readers apply fewer by themselves, and many
 /// are applied for less each than few.
-pub(super) const FOLLOW_AFTER_EVENTS: u64 = 512;
+pub(super) const PROJECT_AFTER_EVENTS: u64 = 512;
 
 /// How fast the writer may go, by how far behind it the views are flushed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +78,7 @@ impl Projector {
     /// Waits until so much was committed that it is to be applied, at most `at_most`.
     pub(crate) fn wait(&self, at_most: Duration) {
         let pending = lock(&self.pending);
-        if self.head().saturating_sub(self.applied()) < FOLLOW_AFTER_EVENTS {
+        if self.head().saturating_sub(self.applied()) < PROJECT_AFTER_EVENTS {
             let waited = self.arrived.wait_timeout(pending, at_most);
             drop(waited.unwrap_or_else(PoisonError::into_inner));
         }

@@ -9,7 +9,7 @@ use super::disk::Fate as DiskFate;
 use super::tally::{add, plain};
 use crate::feed::PublicRecord;
 use crate::publisher::{Position, PublishError, Publisher, Publishing, Source};
-use crate::relay::{Pace, Relay, Step};
+use crate::relay::{Relay, RelayLimits, Step};
 use crate::relay_registry::RelayPhase;
 use crate::runtime::drive;
 
@@ -72,8 +72,8 @@ impl Publisher for Toy {
 }
 
 fn relay(world: &World, toy: &Arc<Toy>) -> Relay {
-    let pace = Pace { events: 3, ..Pace::default() };
-    Relay::new(&world.bus, "tally", 0, Arc::clone(toy) as Arc<dyn Publisher>, pace).unwrap()
+    let limits = RelayLimits { events: 3, ..RelayLimits::default() };
+    Relay::new(&world.bus, "tally", 0, Arc::clone(toy) as Arc<dyn Publisher>, limits).unwrap()
 }
 
 /// Steps until there is nothing left; says how often it broke.

@@ -5,7 +5,7 @@ use earmark_contracts::allocation::{
     batch_etag,
 };
 use earmark_contracts::values::{BatchReference, Day, Level};
-use earmark_kernel::{Recorder, UnixMillis, sabotage};
+use earmark_kernel::{Recorder, UnixMillis, failpoint};
 use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -124,7 +124,7 @@ pub(super) fn close_batch(
 pub(super) fn lapse(stock: &mut Recorder<Stock>, now: UnixMillis) {
     loop {
         let hold = stock.next_hold_end().filter(|(until, _)| *until <= now);
-        let hold = hold.filter(|_| !sabotage::is_on("hold-after-expiry"));
+        let hold = hold.filter(|_| !failpoint::is_on("hold-after-expiry"));
         let expiry = stock.next_expiry().map(|(day, batch)| (day.begin(), batch));
         let expiry = expiry.filter(|(begin, _)| *begin <= now);
         match (hold, expiry) {

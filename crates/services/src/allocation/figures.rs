@@ -72,7 +72,7 @@ impl Figures {
 
     /// Changes the figures as an event says that concerns this batch.
     pub fn evolve(&mut self, event: &StockEvent) {
-        self.version += u32::from(!earmark_kernel::sabotage::is_on("version-not-bumped"));
+        self.version += u32::from(!earmark_kernel::failpoint::is_on("version-not-bumped"));
         match event {
             StockEvent::BatchQuantityChanged(it) => self.purchased = it.to,
             StockEvent::BatchEtaChanged(it) => {

@@ -5,7 +5,7 @@ use earmark_contracts::allocation::{
     LineState, Outcome, Placement, Return, Ship, WhenShort,
 };
 use earmark_contracts::values::{Day, LineId, OrderId, Priority, QUANTITY_MAX, Quantity, Sku};
-use earmark_kernel::{Recorder, UnixMillis, sabotage};
+use earmark_kernel::{Recorder, UnixMillis, failpoint};
 
 use super::events::{
     Allocated, HoldConfirmed, LineKey, OutOfStock, Queued, Released, Returned, Shipped, StockEvent,
@@ -75,7 +75,7 @@ fn accept(
     }
     let today = Day::of(now);
     let known = stock.line(&request.key).filter(|line| !line.ended());
-    if let Some(line) = known.filter(|_| !sabotage::is_on("no-once-check")) {
+    if let Some(line) = known.filter(|_| !failpoint::is_on("no-once-check")) {
         return match difference(line, request) {
             None => Ok(Placement { existed: true, outcome: outcome(stock, request, line, today) }),
             Some(differs) => {

@@ -7,7 +7,7 @@ use earmark_contracts::allocation::{
     StockLevel,
 };
 use earmark_contracts::values::{BatchReference, Day, LineId, OrderId, Sku};
-use earmark_kernel::{DeferredAnswer, Event, Key, Past, Reading, StoreError};
+use earmark_kernel::{DeferredAnswer, Event, History, Key, Reading, StoreError};
 use std::collections::BTreeMap;
 
 use super::events::LineKey;
@@ -225,7 +225,7 @@ pub(super) fn stock_history(
 }
 
 fn happenings(
-    past: &Past<Stock>,
+    past: &History<Stock>,
     query: &StockHistory,
 ) -> Result<Option<Vec<StockHappening>>, StoreError> {
     let stock = past.aggregate_at(query.after)?;
@@ -235,7 +235,7 @@ fn happenings(
     }
     let mut known: BTreeMap<BatchReference, Figures> =
         stock.all_figures().map(|it| (it.reference.clone(), it.clone())).collect();
-    let happening = |it: earmark_kernel::Happened<super::events::StockEvent>| {
+    let happening = |it: earmark_kernel::PastEvent<super::events::StockEvent>| {
         let batch =
             it.event.batch().map(|reference| before_after(&mut known, reference, &it.event));
         let line = it.event.line();

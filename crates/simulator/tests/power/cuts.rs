@@ -25,7 +25,7 @@ const IMAGES_QUICK: usize = 600;
 /// So many there are at least, with what [`CUTS`] says.
 const IMAGES_ALL: usize = 3_600;
 /// The views are flushed after so many groups.
-const FLUSH_EVERY: usize = 9;
+const FLUSH_AFTER_COMMANDS: usize = 9;
 /// On one image in so many the work is taken up where the cut ended it, and done to its end.
 const GO_ON_EVERY: u128 = 16;
 /// What is left of what was not synced, at every sync.
@@ -62,7 +62,7 @@ impl Run {
             said.extend(drive(&bus, all(sent)).into_iter().map(|(said, _)| said));
             records_when[end] = records(&bus).len();
             disk.note(end as u64);
-            if number % FLUSH_EVERY == 0 {
+            if number % FLUSH_AFTER_COMMANDS == 0 {
                 bus.flush().unwrap();
             }
         }

@@ -21,7 +21,7 @@ const PROCEDURES: [&str; 4] = [
 /// So often an order is tried while there is no room.
 const TRIES: usize = 3;
 /// The views are flushed after so many orders, where there is room.
-const FLUSH_EVERY: usize = 9;
+const FLUSH_AFTER_COMMANDS: usize = 9;
 
 #[test]
 fn a_full_disk_is_told_and_passes() {
@@ -65,7 +65,7 @@ fn fill(run: &Run, room: u64) -> Result<usize, String> {
         if said != run.said[index] {
             return Err(format!("{} ended {said:?}", order.json));
         }
-        if index % FLUSH_EVERY == 0 {
+        if index % FLUSH_AFTER_COMMANDS == 0 {
             let _ = bus.flush();
         }
     }

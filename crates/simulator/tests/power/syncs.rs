@@ -19,11 +19,11 @@ const SYNCS: u64 = 200;
 /// One in so many of them does when nothing is wished.
 const ONE_IN_QUICK: u64 = 4;
 /// So soon after a failed sync the process must be told to end.
-const END_WITHIN: Duration = Duration::from_secs(1);
+const EXIT_TIMEOUT: Duration = Duration::from_secs(1);
 /// A thread beside the writer and the flushing has so long to tell of its sync.
-const TOLD_WITHIN: Duration = Duration::from_millis(250);
+const NOTICE_TIMEOUT: Duration = Duration::from_millis(250);
 /// The views are flushed after so many orders.
-const FLUSH_EVERY: usize = 9;
+const FLUSH_AFTER_COMMANDS: usize = 9;
 /// So many more orders are sent after it.
 const MORE: usize = 3;
 /// They wait for time to pass more than for a processor.
@@ -111,7 +111,7 @@ fn first_life(bus: &Bus, disk: &Disk, orders: &[Order]) -> Result<Vec<Said>, Str
                 return Err(format!("{} was answered after the sync had failed", order.json));
             }
             said.push(ending);
-            if index % FLUSH_EVERY == 0 {
+            if index % FLUSH_AFTER_COMMANDS == 0 {
                 // The views may be what the disk fails; the process ends by itself.
                 is_told |= bus.flush().is_err();
             }
@@ -119,7 +119,7 @@ fn first_life(bus: &Bus, disk: &Disk, orders: &[Order]) -> Result<Vec<Said>, Str
                 let is_first = failed.is_none();
                 let (failed_at, _) = *failed.get_or_insert_with(|| (index, now()));
                 if is_first && !is_told {
-                    let _ = tokio::time::timeout(TOLD_WITHIN, runtime.halted()).await;
+                    let _ = tokio::time::timeout(NOTICE_TIMEOUT, runtime.halted()).await;
                 }
                 if index == failed_at + MORE {
                     break;
@@ -127,9 +127,9 @@ fn first_life(bus: &Bus, disk: &Disk, orders: &[Order]) -> Result<Vec<Said>, Str
             }
         }
         let (_, since) = failed.ok_or("it did not come to that sync")?;
-        let halted = tokio::time::timeout(END_WITHIN, runtime.halted()).await;
+        let halted = tokio::time::timeout(EXIT_TIMEOUT, runtime.halted()).await;
         let why = halted.map_err(|_| "the process is not told to end")?;
-        if since.elapsed() > END_WITHIN || why.is_empty() {
+        if since.elapsed() > EXIT_TIMEOUT || why.is_empty() {
             return Err(format!("it was told to end after {:?}: {why:?}", since.elapsed()));
         }
         Ok(said)

@@ -11,9 +11,9 @@ use tokio_postgres::config::{Host, SslMode};
 use super::error::OpenError;
 
 /// A server that does not answer by then is tried again.
-const CONNECT_MAX: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection over which nothing is confirmed for so long is dead.
-const UNCONFIRMED_MAX: Duration = Duration::from_secs(15);
+const TCP_USER_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How far a server's certificate is looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,13 +78,13 @@ impl FromStr for Address {
             config.application_name("earmark");
         }
         if config.get_connect_timeout().is_none() {
-            config.connect_timeout(CONNECT_MAX);
+            config.connect_timeout(CONNECT_TIMEOUT);
         }
         if config.get_tcp_user_timeout().is_none() {
-            config.tcp_user_timeout(UNCONFIRMED_MAX);
+            config.tcp_user_timeout(TCP_USER_TIMEOUT);
         }
-        if config.get_keepalives_idle() > UNCONFIRMED_MAX {
-            config.keepalives_idle(UNCONFIRMED_MAX);
+        if config.get_keepalives_idle() > TCP_USER_TIMEOUT {
+            config.keepalives_idle(TCP_USER_TIMEOUT);
         }
         Ok(Self { config, trust })
     }

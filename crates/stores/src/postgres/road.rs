@@ -22,11 +22,11 @@ use super::trouble::{Trouble, explain};
 /// Connections that the readers of one process share; each partition's writer has its own.
 const CONNECTIONS_MAX: usize = 16;
 /// What passes is tried so often ...
-const TRIES: usize = 40;
+const ATTEMPTS_MAX: usize = 40;
 /// ... after so long each: ten seconds in all, if the server refuses at once.
-const AGAIN: Duration = Duration::from_millis(250);
+const RETRY_DELAY: Duration = Duration::from_millis(250);
 /// An answer that takes longer never comes.
-const ANSWER_MAX: Duration = Duration::from_secs(30);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The connections of this process to a database.
 pub(super) struct Road {
@@ -98,9 +98,9 @@ impl Road {
             loop {
                 tries += 1;
                 match once(&pool, &question).await {
-                    Err(Trouble::Passing(why)) if tries < TRIES => {
+                    Err(Trouble::Passing(why)) if tries < ATTEMPTS_MAX => {
                         tracing::debug!(why, tries, "asked again");
-                        rest(AGAIN).await;
+                        rest(RETRY_DELAY).await;
                     }
                     ended => return ended,
                 }
@@ -183,7 +183,7 @@ pub(super) fn discard(object: Object) {
 
 /// None when there is no answer in time.
 pub(super) async fn within<T>(answer: impl Future<Output = T>) -> Option<T> {
-    tokio::time::timeout(ANSWER_MAX, answer).await.ok()
+    tokio::time::timeout(RESPONSE_TIMEOUT, answer).await.ok()
 }
 
 pub(super) async fn rest(time: Duration) {

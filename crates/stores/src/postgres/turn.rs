@@ -23,9 +23,9 @@ use super::trouble::{Trouble, explain};
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 /// A turn that was not given is asked for again so often ...
-const TRIES: usize = 20;
+const ATTEMPTS_MAX: usize = 20;
 /// ... after so long each.
-const AGAIN: Duration = Duration::from_millis(250);
+const RETRY_DELAY: Duration = Duration::from_millis(250);
 /// Whether a commit came about is asked so often: a minute, if the server refuses at once.
 const ASKED_MAX: usize = 240;
 
@@ -85,10 +85,10 @@ pub(super) fn begin(
                 Err(error) => Err(error.into()),
             };
             match begun {
-                Err(Trouble::Passing(why)) if tries < TRIES => {
+                Err(Trouble::Passing(why)) if tries < ATTEMPTS_MAX => {
                     tracing::debug!(why, tries, "a turn is asked for again");
                     if tries > 1 {
-                        rest(AGAIN).await;
+                        rest(RETRY_DELAY).await;
                     }
                 }
                 ended => return ended,
@@ -251,7 +251,7 @@ async fn find_out(
             Ok(false) => return Err(AppendError::Failed(why.to_owned())),
             Err(trouble) => {
                 tracing::debug!(why = trouble.text(), "the log is asked again about a commit");
-                rest(AGAIN).await;
+                rest(RETRY_DELAY).await;
             }
         }
     }

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use earmark_kernel::failpoint;
 use earmark_kernel::log::{AppendError, LogStore, Record, StoreError};
-use earmark_kernel::sabotage;
 use rusqlite::{CachedStatement, Connection, ErrorCode, OptionalExtension, Row};
 
 use super::checkpoint::{Checkpointer, LogFile};
@@ -258,8 +258,8 @@ pub(super) fn explain(error: &rusqlite::Error) -> String {
 /// FULL, unless a test is to find out that it is not.
 fn synchronous() -> i64 {
     match () {
-        () if sabotage::is_on("no-sync") => 0,
-        () if sabotage::is_on("synchronous-normal") => 1,
+        () if failpoint::is_on("no-sync") => 0,
+        () if failpoint::is_on("synchronous-normal") => 1,
         () => 2,
     }
 }

@@ -1,4 +1,4 @@
-//! Commands of one type on their way through a writer, and the kernel's own errands.
+//! Commands of one type on their way through a writer, and the kernel's own jobs.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::problem::NotDone;
 use crate::writer::{GroupEnding, Job, Writer};
 
 /// Some commands of one type for one partition, decided one after another, answered together.
-pub(crate) struct Task<C: Command> {
+pub(crate) struct CommandBatch<C: Command> {
     pub(crate) handling: Arc<Handling<C>>,
     pub(crate) items: Vec<Item<C>>,
     pub(crate) decided: Vec<Reply<C>>,
@@ -24,7 +24,7 @@ pub(crate) struct Item<C> {
     pub(crate) meta: Meta,
 }
 
-impl<C: Command> Job for Task<C> {
+impl<C: Command> Job for CommandBatch<C> {
     fn commands(&self) -> usize {
         self.items.len()
     }
@@ -52,12 +52,12 @@ impl<C: Command> Job for Task<C> {
 }
 
 /// Something the kernel itself has a writer do.
-pub(crate) struct Errand {
+pub(crate) struct InternalJob {
     pub(crate) run: Box<dyn FnMut(&mut Writer) + Send>,
     pub(crate) reply: oneshot::Sender<GroupEnding>,
 }
 
-impl Job for Errand {
+impl Job for InternalJob {
     fn commands(&self) -> usize {
         1
     }

@@ -1,12 +1,12 @@
-//! Faults built in on purpose, to see that the tests catch them: only with the feature `sabotage`,
-//! and then one at a time, named by the environment. `cargo xtask sabotage` has the list.
+//! Faults built in on purpose, to see that the tests catch them: only with the feature `failpoint`,
+//! and then one at a time, named by the environment. `cargo xtask failpoints` has the list.
 
 /// The variable that names the fault.
-#[cfg(feature = "sabotage")]
-const VARIABLE: &str = "EARMARK_SABOTAGE";
+#[cfg(feature = "failpoint")]
+const VARIABLE: &str = "EARMARK_FAILPOINT";
 
 /// Whether this fault is wanted.
-#[cfg(feature = "sabotage")]
+#[cfg(feature = "failpoint")]
 #[must_use]
 pub fn is_on(fault: &str) -> bool {
     use std::sync::OnceLock;
@@ -16,7 +16,7 @@ pub fn is_on(fault: &str) -> bool {
 }
 
 /// No fault is built in.
-#[cfg(not(feature = "sabotage"))]
+#[cfg(not(feature = "failpoint"))]
 #[must_use]
 #[inline(always)]
 pub const fn is_on(_: &str) -> bool {
