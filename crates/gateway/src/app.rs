@@ -6,7 +6,7 @@ use axum::Router;
 use earmark_kernel::Bus;
 use tokio::sync::{Semaphore, watch};
 
-use crate::measure::{Metrics, RouteMeter};
+use crate::metrics::{Metrics, RouteMeter};
 use crate::routes::Pages;
 use crate::settings::Settings;
 use crate::tasks::Tasks;

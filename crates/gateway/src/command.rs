@@ -8,11 +8,11 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::answer;
-use crate::ask::Ask;
+use crate::api_request::ApiRequest;
 use crate::problem::{Problem, REPLAYED};
 
 /// A command that was done.
-pub(crate) struct Done<A> {
+pub(crate) struct Completed<A> {
     pub(crate) answer: A,
     replayed: bool,
     /// For a dry run: what would have been recorded.
@@ -37,9 +37,9 @@ struct Rehearsed<'a, T> {
     dry_run: DryRun,
 }
 
-impl Ask {
+impl ApiRequest {
     /// Sends the command that this request is.
-    pub(crate) async fn send<C>(&self, command: C) -> Result<Done<C::Answer>, Problem>
+    pub(crate) async fn send<C>(&self, command: C) -> Result<Completed<C::Answer>, Problem>
     where
         C: Command,
         C::Refusal: Into<Problem>,
@@ -52,7 +52,7 @@ impl Ask {
         &self,
         command: C,
         refused: impl FnOnce(C::Refusal) -> Problem,
-    ) -> Result<Done<C::Answer>, Problem> {
+    ) -> Result<Completed<C::Answer>, Problem> {
         let meta = self.meta()?;
         let is_dry_run = meta.dry_run;
         let reply = self.app.bus.send_as(command, meta).await;
@@ -64,7 +64,7 @@ impl Ask {
         &self,
         commands: Vec<(C, Meta)>,
         refused: impl Fn(C::Refusal) -> Problem,
-    ) -> Vec<Result<Done<C::Answer>, Problem>> {
+    ) -> Vec<Result<Completed<C::Answer>, Problem>> {
         let is_dry_run = commands.first().is_some_and(|(_, meta)| meta.dry_run);
         let replies = self.app.bus.send_many(commands).await;
         let replies = replies.into_iter();
@@ -76,9 +76,9 @@ fn done<C: Command>(
     reply: Reply<C>,
     is_dry_run: bool,
     refused: impl FnOnce(C::Refusal) -> Problem,
-) -> Result<Done<C::Answer>, Problem> {
+) -> Result<Completed<C::Answer>, Problem> {
     match reply.ending {
-        Ok(answer) => Ok(Done {
+        Ok(answer) => Ok(Completed {
             answer,
             replayed: reply.replayed,
             events: is_dry_run.then_some(reply.events),
@@ -92,7 +92,7 @@ fn done<C: Command>(
     }
 }
 
-impl<A> Done<A> {
+impl<A> Completed<A> {
     /// The status of what was done; of a dry run it is always 200.
     pub(crate) fn status(&self, status: u16) -> u16 {
         if self.events.is_some() { 200 } else { status }

@@ -17,10 +17,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::app::Edge;
-use crate::guard::Passing;
-use crate::patience::{PatientStream, Phase, PhaseCell};
+use crate::middleware::Guarded;
 use crate::problem::{Problem, kinds};
 use crate::tasks::rest;
+use crate::timeouts::{PatientStream, Phase, PhaseCell};
 
 /// A client gets so long to take the last answer and to stop sending.
 const LINGER_DURATION: Duration = Duration::from_secs(2);
@@ -120,14 +120,14 @@ impl Service<Request<Incoming>> for OneByOne {
 
     fn call(&self, request: Request<Incoming>) -> Asked {
         self.phase.set(Phase::Busy);
-        let passing = Passing::begin(&self.edge, request.map(Body::new));
+        let passing = Guarded::begin(&self.edge, request.map(Body::new));
         Asked { passing, phase: self.phase.clone() }
     }
 }
 
 /// A request that is not answered yet.
 struct Asked {
-    passing: Passing,
+    passing: Guarded,
     phase: PhaseCell,
 }
 

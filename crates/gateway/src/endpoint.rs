@@ -18,10 +18,10 @@ use hyper::body::Body as _;
 use tower_service::Service;
 
 use crate::answer::Answered;
+use crate::api_request::{ApiRequest, X_CORRELATION_ID, correlation};
 use crate::app::App;
-use crate::ask::{Ask, X_CORRELATION_ID, correlation};
 use crate::body::{self, Form};
-use crate::measure::RouteMeter;
+use crate::metrics::RouteMeter;
 use crate::openapi::{BodyRule, Operation};
 use crate::problem::Problem;
 use crate::query;
@@ -41,7 +41,7 @@ struct Line<F> {
 /// What the router calls for an operation.
 pub(crate) fn endpoint<F, A>(app: &Arc<App>, operation: &Operation, run: F) -> MethodRouter
 where
-    F: Fn(Ask) -> A + Send + Sync + 'static,
+    F: Fn(ApiRequest) -> A + Send + Sync + 'static,
     A: Future<Output = Answered> + Send + 'static,
 {
     let line = Line {
@@ -67,7 +67,7 @@ impl<F> Clone for Endpoint<F> {
 
 impl<F, A> Service<Request> for Endpoint<F>
 where
-    F: Fn(Ask) -> A + Send + Sync + 'static,
+    F: Fn(ApiRequest) -> A + Send + Sync + 'static,
     A: Future<Output = Answered> + Send + 'static,
 {
     type Response = Response;
@@ -96,20 +96,20 @@ where
 
 impl<F, A> Line<F>
 where
-    F: Fn(Ask) -> A,
+    F: Fn(ApiRequest) -> A,
     A: Future<Output = Answered> + Send + 'static,
 {
-    async fn serve(&self, begun: Result<Box<Ask>, Problem>, content: Body) -> Answered {
-        let mut ask = begun?;
+    async fn serve(&self, begun: Result<Box<ApiRequest>, Problem>, content: Body) -> Answered {
+        let mut request = begun?;
         if self.body == BodyRule::None {
             // The connection learns now that nobody reads it.
             drop(content);
         } else {
-            self.read_body(content, &mut ask).await?;
+            self.read_body(content, &mut request).await?;
         }
-        ask.correlation = correlation(&ask.headers)?;
-        let correlation = ask.correlation.clone();
-        let work = Box::pin(self.begin_work(ask));
+        request.correlation = correlation(&request.headers)?;
+        let correlation = request.correlation.clone();
+        let work = Box::pin(self.begin_work(request));
         let ended = if self.is_command {
             // The client may go; what it has asked for is done whole.
             self.app.tasks.carry(work).await
@@ -128,12 +128,12 @@ where
     }
 
     /// Takes the whole box: what was asked stands in the work from now on.
-    fn begin_work(&self, ask: Box<Ask>) -> A {
-        (self.run)(*ask)
+    fn begin_work(&self, request: Box<ApiRequest>) -> A {
+        (self.run)(*request)
     }
 
     /// Reads what stands before the body: the path and the query, as the operation takes them.
-    fn begin(&self, mut parts: Parts) -> Result<Box<Ask>, Problem> {
+    fn begin(&self, mut parts: Parts) -> Result<Box<ApiRequest>, Problem> {
         let path = if self.has_path { path(&mut parts)? } else { Vec::new() };
         let query = query::parse(parts.uri.query().unwrap_or_default())?;
         if let Some((name, _)) =
@@ -142,7 +142,7 @@ where
             let detail = format!("there is no parameter {name:?} here");
             return Err(Problem::input(name.clone(), detail));
         }
-        Ok(Box::new(Ask {
+        Ok(Box::new(ApiRequest {
             app: Arc::clone(&self.app),
             method: parts.method,
             uri: parts.uri,
@@ -155,16 +155,16 @@ where
         }))
     }
 
-    async fn read_body(&self, content: Body, ask: &mut Ask) -> Result<(), Problem> {
+    async fn read_body(&self, content: Body, request: &mut ApiRequest) -> Result<(), Problem> {
         if self.body != BodyRule::OptionalObject || !content.is_end_stream() {
-            ask.form = body::form(&ask.headers, self.body == BodyRule::Bulk)?;
+            request.form = body::form(&request.headers, self.body == BodyRule::Bulk)?;
         }
         let settings = &self.app.settings;
         let max = match self.body {
             BodyRule::Bulk => settings.bulk_bytes_max,
             _ => settings.body_bytes_max,
         };
-        ask.body = body::read(content, max, settings, &self.app.bodies).await?;
+        request.body = body::read(content, max, settings, &self.app.bodies).await?;
         Ok(())
     }
 }
@@ -202,9 +202,9 @@ mod tests {
     use tokio::sync::watch;
     use tower_service::Service;
 
-    use super::{Arc, Ask, Operation, Request, endpoint};
+    use super::{ApiRequest, Arc, Operation, Request, endpoint};
     use crate::app::App;
-    use crate::measure::{Metrics, RouteMeter};
+    use crate::metrics::{Metrics, RouteMeter};
     use crate::settings::Settings;
     use crate::tasks::Tasks;
 
@@ -227,7 +227,7 @@ mod tests {
         let app = app();
         for operation in [Operation::get("/x", "x", "X"), Operation::post("/x", "x", "X")] {
             let method = operation.method.clone();
-            let broken = |_: Ask| async { panic!("on purpose") };
+            let broken = |_: ApiRequest| async { panic!("on purpose") };
             let mut router = Router::new().route("/x", endpoint(&app, &operation, broken));
             let request = Request::builder().method(method).uri("/x").body(Body::empty());
             let answer = router.call(request.unwrap()).await.unwrap();

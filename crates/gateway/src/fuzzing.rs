@@ -10,7 +10,7 @@ use earmark_contracts::values::{BatchReference, Day, LineId, OrderId, Sku};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::ask::{self, CORRELATION_CHARS_MAX, KEY_CHARS_MAX};
+use crate::api_request::{self, CORRELATION_CHARS_MAX, KEY_CHARS_MAX};
 use crate::body;
 use crate::json::{self, Object};
 use crate::problem::Problem;
@@ -73,7 +73,7 @@ pub fn headers(bytes: &[u8]) {
     {
         let field = HeaderName::from_static(name);
         headers.insert(&field, value.clone());
-        match ask::visible(&headers, &field, name, max) {
+        match api_request::visible(&headers, &field, name, max) {
             Ok(text) => assert!(text.is_some_and(|it| !it.is_empty() && it.len() <= max)),
             Err(problem) => is_told(&problem),
         }
@@ -83,7 +83,7 @@ pub fn headers(bytes: &[u8]) {
             is_told(&problem);
         }
     }
-    match ask::entity_tags(&value) {
+    match api_request::entity_tags(&value) {
         Ok(tags) => assert!(!tags.is_empty()),
         Err(problem) => is_told(&problem),
     }
@@ -97,7 +97,7 @@ fn again<T: DeserializeOwned + Serialize + PartialEq + Debug>(bytes: &[u8]) {
 }
 
 fn written<T: DeserializeOwned + Serialize + PartialEq + Debug>(text: &str) {
-    match ask::value::<T>("value", text) {
+    match api_request::value::<T>("value", text) {
         Ok(value) => same(&value),
         Err(problem) => is_told(&problem),
     }

@@ -8,27 +8,27 @@
 //! **Invariant:** nothing here decides; nothing of HTTP leaves this crate.
 
 mod answer;
+mod api_docs;
+mod api_request;
 mod app;
-mod ask;
 mod body;
 mod command;
 mod connection;
 mod endpoint;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
-mod guard;
 mod json;
-mod measure;
+mod metrics;
+mod middleware;
 mod openapi;
-mod patience;
 mod problem;
 mod query;
-mod reference;
 mod routes;
 mod server;
 mod settings;
 mod tasks;
+mod timeouts;
 
-pub use measure::{Metrics, MetricsTaken};
+pub use metrics::{Metrics, MetricsTaken};
 pub use server::{BindError, Bound, Gateway};
 pub use settings::{InvalidSecret, Secret, Security, Settings};

@@ -16,7 +16,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::app::{App, Edge};
 use crate::connection::{self, LAST_RESPONSE_DURATION};
-use crate::measure::{Metrics, MetricsTaken, RouteMeter};
+use crate::metrics::{Metrics, MetricsTaken, RouteMeter};
 use crate::routes;
 use crate::settings::Settings;
 use crate::tasks::{AllEnded, Tasks, rest};

@@ -9,7 +9,7 @@ use thiserror::Error;
 /// The limits of the edge. The default is what production runs with; tests lower them.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Who may ask.
+    /// Who may request.
     pub security: Security,
     /// Connections at a time; more wait in the system's queue.
     pub connections_max: usize,
@@ -63,7 +63,7 @@ impl Default for Settings {
     }
 }
 
-/// Who may ask. Without keys everybody may, and only the machine itself is listened to.
+/// Who may request. Without keys everybody may, and only the machine itself is listened to.
 #[derive(Clone, Debug, Default)]
 pub struct Security {
     /// Any of these as `Authorization: Bearer …` opens every route.

@@ -55,8 +55,8 @@ impl Tasks {
 
     /// Work that goes on to its end, whether somebody waits for it or not: a task is started for
     /// it only when nobody does any more.
-    pub(crate) fn carry<F: Work>(&self, work: Pin<Box<F>>) -> Carried<F> {
-        Carried { work: Some(work), tasks: self.clone() }
+    pub(crate) fn carry<F: Work>(&self, work: Pin<Box<F>>) -> DetachOnDrop<F> {
+        DetachOnDrop { work: Some(work), tasks: self.clone() }
     }
 
     /// Runs what may block on a thread that may.
@@ -108,13 +108,13 @@ pub(crate) trait Work: Future<Output: Send + 'static> + Send + 'static {}
 impl<F: Future<Output: Send + 'static> + Send + 'static> Work for F {}
 
 /// Work that is done by whoever waits for it, and by a task of its own when nobody does any more.
-pub(crate) struct Carried<F: Work> {
+pub(crate) struct DetachOnDrop<F: Work> {
     /// None: it has ended.
     work: Option<Pin<Box<F>>>,
     tasks: Tasks,
 }
 
-impl<F: Work> Future for Carried<F> {
+impl<F: Work> Future for DetachOnDrop<F> {
     type Output = Result<F::Output, Broke>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
@@ -127,7 +127,7 @@ impl<F: Work> Future for Carried<F> {
     }
 }
 
-impl<F: Work> Drop for Carried<F> {
+impl<F: Work> Drop for DetachOnDrop<F> {
     fn drop(&mut self) {
         // Without a runtime the process ends.
         if let (Some(work), Ok(_)) = (self.work.take(), Handle::try_current()) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use super::operation::{BodyRule, Operation, Parameter, Place, Told};
+use super::operation::{BodyRule, Operation, Parameter, Place, ResponseSpec};
 use crate::command::DryRun;
 use crate::problem::{Kind, PROBLEM_JSON, kinds};
 
@@ -150,7 +150,7 @@ impl Writer {
         })
     }
 
-    fn told(&mut self, told: &Told, is_command: bool) -> Value {
+    fn told(&mut self, told: &ResponseSpec, is_command: bool) -> Value {
         let mut schema = told.schema.map(|it| it(&mut self.output).to_value());
         // A dry run is answered with 200 and says what it would have recorded.
         if is_command && told.status == 200 {
@@ -202,7 +202,7 @@ impl Writer {
 }
 
 fn is_open(operation: &Operation) -> bool {
-    crate::guard::OPEN_ROUTES.contains(&operation.path)
+    crate::middleware::OPEN_ROUTES.contains(&operation.path)
 }
 
 fn problem_response(status: u16, kinds: &[&'static Kind]) -> Value {

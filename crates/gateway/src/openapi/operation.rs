@@ -4,7 +4,7 @@ use axum::http::Method;
 use schemars::generate::SchemaGenerator;
 use schemars::{JsonSchema, Schema, json_schema};
 
-use crate::ask::{CORRELATION_CHARS_MAX, KEY_CHARS_MAX};
+use crate::api_request::{CORRELATION_CHARS_MAX, KEY_CHARS_MAX};
 use crate::problem::{Kind, kinds};
 
 /// Writes the schema of a type.
@@ -39,7 +39,7 @@ pub(crate) enum BodyRule {
 }
 
 /// An answer that is no problem.
-pub(crate) struct Told {
+pub(crate) struct ResponseSpec {
     pub(crate) status: u16,
     pub(crate) about: &'static str,
     pub(crate) media_types: &'static [&'static str],
@@ -58,7 +58,7 @@ pub(crate) struct Operation {
     pub(crate) parameters: Vec<Parameter>,
     pub(crate) body: BodyRule,
     pub(crate) body_schema: Option<SchemaOf>,
-    pub(crate) answers: Vec<Told>,
+    pub(crate) answers: Vec<ResponseSpec>,
     pub(crate) problems: Vec<(u16, &'static Kind)>,
     /// It changes something: it goes on to its end, and takes an idempotency key.
     pub(crate) is_command: bool,
@@ -100,7 +100,7 @@ impl Operation {
 
     /// A change that is no message of its own: it takes no idempotency key.
     pub(crate) fn errand(path: &'static str, id: &'static str, summary: &'static str) -> Self {
-        Self::new(Method::POST, path, id, summary).rehearsable().fails(CHANGES)
+        Self::new(Method::POST, path, id, summary).rehearsable().problems(CHANGES)
     }
 
     fn new(method: Method, path: &'static str, id: &'static str, summary: &'static str) -> Self {
@@ -118,7 +118,7 @@ impl Operation {
             problems: Vec::new(),
             is_command: false,
         };
-        this.fails(&[&kinds::INVALID_INPUT, &kinds::HEADER_TOO_LARGE, &kinds::INTERNAL])
+        this.problems(&[&kinds::INVALID_INPUT, &kinds::HEADER_TOO_LARGE, &kinds::INTERNAL])
     }
 
     fn command(mut self) -> Self {
@@ -145,8 +145,8 @@ impl Operation {
                 correlation,
                 "What this belongs to; it is kept with every event and echoed.",
             )
-            .fails(&[&kinds::KEY_REUSED])
-            .fails(CHANGES)
+            .problems(&[&kinds::KEY_REUSED])
+            .problems(CHANGES)
     }
 
     fn rehearsable(self) -> Self {
@@ -156,7 +156,7 @@ impl Operation {
 
     /// It asks the views.
     pub(crate) fn asks_views(self) -> Self {
-        self.fails(&[&kinds::STORAGE, &kinds::NOT_SERVED])
+        self.problems(&[&kinds::STORAGE, &kinds::NOT_SERVED])
     }
 
     pub(crate) fn about(mut self, about: &'static str) -> Self {
@@ -187,10 +187,10 @@ impl Operation {
     }
 
     /// The body.
-    pub(crate) fn takes<T: JsonSchema>(mut self, rule: BodyRule) -> Self {
+    pub(crate) fn body<T: JsonSchema>(mut self, rule: BodyRule) -> Self {
         self.body = rule;
         self.body_schema = Some(SchemaGenerator::subschema_for::<T>);
-        self.fails(&[
+        self.problems(&[
             &kinds::MALFORMED_JSON,
             &kinds::REQUEST_TIMEOUT,
             &kinds::BODY_TOO_LARGE,
@@ -199,7 +199,7 @@ impl Operation {
     }
 
     /// An answer in JSON.
-    pub(crate) fn tells<T: JsonSchema>(self, status: u16, about: &'static str) -> Self {
+    pub(crate) fn responds<T: JsonSchema>(self, status: u16, about: &'static str) -> Self {
         self.tells_as(status, about, JSON, Some(SchemaGenerator::subschema_for::<T>))
     }
 
@@ -211,7 +211,7 @@ impl Operation {
         media_types: &'static [&'static str],
         schema: Option<SchemaOf>,
     ) -> Self {
-        self.answers.push(Told { status, about, media_types, schema, headers: Vec::new() });
+        self.answers.push(ResponseSpec { status, about, media_types, schema, headers: Vec::new() });
         self
     }
 
@@ -224,7 +224,7 @@ impl Operation {
     }
 
     /// Problems that it can end with.
-    pub(crate) fn fails(mut self, kinds: &[&'static Kind]) -> Self {
+    pub(crate) fn problems(mut self, kinds: &[&'static Kind]) -> Self {
         self.problems.extend(kinds.iter().map(|kind| (kind.status, *kind)));
         self
     }

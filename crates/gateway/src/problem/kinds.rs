@@ -113,7 +113,7 @@ pub(crate) static OUT_OF_STOCK: Kind = kind(
     "Out of stock",
     "No batch can take the whole line. `requested` is what was wanted, `available` the most that \
      one batch could give, `earliest` the first day on which some batch could give all, if any is \
-     known. Ask with `short: \"queue\"` to wait for stock.",
+     known. ApiRequest with `short: \"queue\"` to wait for stock.",
 );
 pub(crate) static WRONG_PHASE: Kind = kind(
     "wrong-phase",
@@ -183,7 +183,7 @@ pub(crate) static INTERNAL: Kind = kind(
     "internal",
     500,
     "The server broke",
-    "A defect of the server; it was logged. Ask again with the same `Idempotency-Key`.",
+    "A defect of the server; it was logged. ApiRequest again with the same `Idempotency-Key`.",
 );
 pub(crate) static HANDLER_BROKE: Kind = kind(
     "handler-broke",
@@ -225,7 +225,7 @@ pub(crate) static UNKNOWN_OUTCOME: Kind = kind(
     "unknown-outcome",
     503,
     "Outcome unknown",
-    "The commit may or may not have happened. Ask again with the same `Idempotency-Key`: it is \
+    "The commit may or may not have happened. ApiRequest again with the same `Idempotency-Key`: it is \
      done once at most.",
 );
 pub(crate) static NOT_READY: Kind = kind(

@@ -21,10 +21,10 @@ pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotent-repl
 
 /// A request that was not done, and why.
 #[derive(Debug)]
-pub(crate) struct Problem(Box<Told>);
+pub(crate) struct Problem(Box<Details>);
 
 #[derive(Debug)]
-struct Told {
+struct Details {
     kind: &'static Kind,
     status: u16,
     detail: String,
@@ -56,7 +56,7 @@ struct Written<'a> {
 
 impl Problem {
     pub(crate) fn new(kind: &'static Kind, detail: impl Into<String>) -> Self {
-        Self(Box::new(Told {
+        Self(Box::new(Details {
             kind,
             status: kind.status,
             detail: detail.into(),

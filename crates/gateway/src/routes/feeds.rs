@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, json_schema};
 
 use super::Routes;
 use crate::answer::{self, Answered};
-use crate::ask::Ask;
+use crate::api_request::ApiRequest;
 use crate::openapi::{Operation, Place};
 use crate::problem::{Problem, kinds};
 use crate::tasks::unless;
@@ -80,7 +80,7 @@ pub(crate) fn draw(routes: Routes) -> Routes {
             Some(schemars::SchemaGenerator::subschema_for::<Vec<CloudEvent>>),
         )
         .asks_views()
-        .fails(&[&kinds::UNKNOWN_FEED]);
+        .problems(&[&kinds::UNKNOWN_FEED]);
     routes.group("Feeds").line(feed, read_feed)
 }
 
@@ -101,19 +101,19 @@ struct Part {
     limit: usize,
 }
 
-async fn read_feed(ask: Ask) -> Answered {
+async fn read_feed(request: ApiRequest) -> Answered {
     let part = Part {
-        service: ask.path("service")?,
-        partition: partition(&ask.path::<String>("partition")?)?,
-        after: ask.number("after", 0, 0..=AFTER_MAX)?,
-        limit: usize::try_from(ask.number("limit", LIMIT, 1..=LIMIT_MAX)?).expect("a thousand"),
+        service: request.path("service")?,
+        partition: partition(&request.path::<String>("partition")?)?,
+        after: request.number("after", 0, 0..=AFTER_MAX)?,
+        limit: usize::try_from(request.number("limit", LIMIT, 1..=LIMIT_MAX)?).expect("a thousand"),
     };
-    let wait = Duration::from_secs(ask.number("wait_s", 0, 0..=WAIT_S_MAX)?);
+    let wait = Duration::from_secs(request.number("wait_s", 0, 0..=WAIT_S_MAX)?);
     let events = if wait.is_zero() {
-        read(&ask, part).await?
+        read(&request, part).await?
     } else {
-        let stopping = ask.app.stopping.subscribe();
-        let found = tokio::time::timeout(wait, unless(stopping, wait_and_read(&ask, part)));
+        let stopping = request.app.stopping.subscribe();
+        let found = tokio::time::timeout(wait, unless(stopping, wait_and_read(&request, part)));
         found.await.ok().flatten().transpose()?.unwrap_or_default()
     };
     let events: Vec<String> = events.iter().map(PublicRecord::cloud_event).collect();
@@ -122,13 +122,13 @@ async fn read_feed(ask: Ask) -> Answered {
 }
 
 /// Reads as soon as there is something to read.
-async fn wait_and_read(ask: &Ask, mut part: Part) -> Result<Vec<PublicRecord>, Problem> {
-    let bus = &ask.app.bus;
+async fn wait_and_read(request: &ApiRequest, mut part: Part) -> Result<Vec<PublicRecord>, Problem> {
+    let bus = &request.app.bus;
     let head = bus.watch_head(&part.service, part.partition);
     let mut head = head.map_err(unserved)?;
     loop {
         let seen = *head.borrow_and_update();
-        let events = read(ask, part.clone()).await?;
+        let events = read(request, part.clone()).await?;
         if !events.is_empty() {
             return Ok(events);
         }
@@ -141,9 +141,9 @@ async fn wait_and_read(ask: &Ask, mut part: Part) -> Result<Vec<PublicRecord>, P
 }
 
 /// Reads from the log, on a thread that may block.
-async fn read(ask: &Ask, part: Part) -> Result<Vec<PublicRecord>, Problem> {
-    let bus = ask.app.bus.clone();
-    let reading = ask
+async fn read(request: &ApiRequest, part: Part) -> Result<Vec<PublicRecord>, Problem> {
+    let bus = request.app.bus.clone();
+    let reading = request
         .app
         .tasks
         .block(move || bus.feed(&part.service, part.partition, part.after, part.limit));

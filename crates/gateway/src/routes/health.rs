@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Routes;
 use crate::answer::{self, Answered};
-use crate::ask::Ask;
+use crate::api_request::ApiRequest;
 use crate::openapi::Operation;
 use crate::problem::{Problem, kinds};
 
@@ -82,11 +82,11 @@ impl From<PartitionStatus> for PartitionAlive {
 }
 
 pub(crate) fn draw(routes: Routes) -> Routes {
-    let alive =
-        Operation::get("/healthz", "healthz", "Is the server alive?").tells::<Alive>(200, "It is.");
+    let alive = Operation::get("/healthz", "healthz", "Is the server alive?")
+        .responds::<Alive>(200, "It is.");
     let ready = Operation::get("/readyz", "readyz", "Is the server ready?")
-        .tells::<Alive>(200, "Its writers write, and its views are within reach.")
-        .fails(&[&kinds::NOT_READY]);
+        .responds::<Alive>(200, "Its writers write, and its views are within reach.")
+        .problems(&[&kinds::NOT_READY]);
     let metrics = Operation::get("/metrics", "metrics", "Figures for Prometheus").tells_as(
         200,
         "The text format of Prometheus.",
@@ -95,28 +95,28 @@ pub(crate) fn draw(routes: Routes) -> Routes {
     );
     routes
         .group("Server")
-        .line(alive, |ask| async move { Ok(healthy(&ask)) })
+        .line(alive, |request| async move { Ok(healthy(&request)) })
         .line(ready, is_ready)
-        .line(metrics, |ask: Ask| async move {
-            let figures = ask.app.metrics.render(&ask.app.bus);
+        .line(metrics, |request: ApiRequest| async move {
+            let figures = request.app.metrics.render(&request.app.bus);
             Ok(answer::bytes(200, "text/plain; version=0.0.4; charset=utf-8", figures))
         })
 }
 
-fn healthy(ask: &Ask) -> axum::response::Response {
-    let partitions = ask.app.bus.status();
+fn healthy(request: &ApiRequest) -> axum::response::Response {
+    let partitions = request.app.bus.status();
     let alive = Alive {
         status: "ok",
         version: env!("CARGO_PKG_VERSION"),
         services: partitions.into_iter().map(PartitionAlive::from).collect(),
-        publishers: ask.app.bus.relays().into_iter().map(PublisherHealth::from).collect(),
+        publishers: request.app.bus.relays().into_iter().map(PublisherHealth::from).collect(),
     };
     answer::json(200, &alive)
 }
 
-async fn is_ready(ask: Ask) -> Answered {
-    let lag_max = ask.app.settings.view_lag_max;
-    for it in ask.app.bus.status() {
+async fn is_ready(request: ApiRequest) -> Answered {
+    let lag_max = request.app.settings.view_lag_max;
+    for it in request.app.bus.status() {
         let (service, partition) = (it.service, it.partition);
         let lag = it.head.saturating_sub(it.applied);
         let why = match it.halted {
@@ -128,5 +128,5 @@ async fn is_ready(ask: Ask) -> Answered {
         };
         return Err(Problem::new(&kinds::NOT_READY, why));
     }
-    Ok(healthy(&ask))
+    Ok(healthy(&request))
 }

@@ -11,15 +11,15 @@ use std::sync::Arc;
 use axum::Router;
 
 use crate::answer::Answered;
+use crate::api_request::ApiRequest;
 use crate::app::App;
-use crate::ask::Ask;
 use crate::endpoint::{endpoint, no_such_method, nowhere};
 use crate::openapi::{Group, Operation, document};
 pub(crate) use pages::Pages;
 
 /// What the operations are grouped by, in the order of the document.
 const GROUPS: [Group; 9] = [
-    ("The book's routes", "The contract of the service that Earmark grows out of, unchanged."),
+    ("Compatibility", "The contract of the service that Earmark grows out of, unchanged."),
     ("Batches", "Stock: in the warehouse, or on its way."),
     ("Lines", "Stock promised to the lines of orders."),
     ("Holds", "Places for a while, for all lines of an order or none."),
@@ -49,7 +49,7 @@ impl Routes {
     /// A line of the table.
     fn line<F, A>(mut self, mut operation: Operation, run: F) -> Self
     where
-        F: Fn(Ask) -> A + Clone + Send + Sync + 'static,
+        F: Fn(ApiRequest) -> A + Clone + Send + Sync + 'static,
         A: Future<Output = Answered> + Send + 'static,
     {
         operation.group = self.group;

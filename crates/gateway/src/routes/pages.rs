@@ -5,10 +5,10 @@ use serde_json::Value;
 
 use super::Routes;
 use crate::answer::{self, Answered};
-use crate::ask::Ask;
+use crate::api_docs;
+use crate::api_request::ApiRequest;
 use crate::openapi::{Operation, Place};
 use crate::problem::{Problem, kinds};
-use crate::reference;
 
 const HTML: &str = "text/html; charset=utf-8";
 const HTML_ONLY: &[&str] = &["text/html"];
@@ -27,13 +27,13 @@ pub(crate) struct Pages {
 impl Pages {
     pub(crate) fn of(document: &Value) -> Self {
         let openapi = serde_json::to_vec(document).expect("a document is plain data");
-        Self { openapi, reference: reference::page(document) }
+        Self { openapi, reference: api_docs::page(document) }
     }
 }
 
 pub(crate) fn draw(routes: Routes) -> Routes {
     let openapi = Operation::get("/openapi.json", "openapi", "This description")
-        .tells::<AnyObject>(200, "OpenAPI 3.1.");
+        .responds::<AnyObject>(200, "OpenAPI 3.1.");
     let docs = Operation::get("/docs", "docs", "This description, to read")
         .tells_as(200, "A page.", HTML_ONLY, None);
     let problems = Operation::get("/problems", "problem_pages", "All kinds of problems")
@@ -45,29 +45,28 @@ pub(crate) fn draw(routes: Routes) -> Routes {
     let problem = Operation::get("/problems/{name}", "problem_page", "What a problem means")
         .with(Place::Path, "name", name, "The last part of a problem's `type`.")
         .tells_as(200, "A page.", HTML_ONLY, None)
-        .fails(&[&kinds::NOT_FOUND]);
+        .problems(&[&kinds::NOT_FOUND]);
     routes
-        .line(openapi, |ask| async move {
-            Ok(answer::bytes(200, "application/json", pages(&ask).openapi.clone()))
+        .line(openapi, |request| async move {
+            Ok(answer::bytes(200, "application/json", pages(&request).openapi.clone()))
         })
-        .line(
-            docs,
-            |ask| async move { Ok(answer::bytes(200, HTML, pages(&ask).reference.clone())) },
-        )
-        .line(problems, |_| async { Ok(answer::bytes(200, HTML, reference::problems())) })
+        .line(docs, |request| async move {
+            Ok(answer::bytes(200, HTML, pages(&request).reference.clone()))
+        })
+        .line(problems, |_| async { Ok(answer::bytes(200, HTML, api_docs::problems())) })
         .line(problem, problem_page)
 }
 
-fn pages(ask: &Ask) -> &Pages {
-    ask.app.pages.get().expect("made before anything is served")
+fn pages(request: &ApiRequest) -> &Pages {
+    request.app.pages.get().expect("made before anything is served")
 }
 
-async fn problem_page(ask: Ask) -> Answered {
-    let name: String = ask.path("name")?;
+async fn problem_page(request: ApiRequest) -> Answered {
+    let name: String = request.path("name")?;
     let kind = kinds::ALL.iter().find(|kind| kind.name == name);
     let kind = kind.ok_or_else(|| {
         let detail = format!("there is no kind of problem called {name:?}");
         Problem::new(&kinds::NOT_FOUND, detail).at("name")
     })?;
-    Ok(answer::bytes(200, HTML, reference::problem(kind)))
+    Ok(answer::bytes(200, HTML, api_docs::problem(kind)))
 }

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::Routes;
 use super::feeds::whole;
 use crate::answer::{self, Answered};
-use crate::ask::Ask;
+use crate::api_request::ApiRequest;
 use crate::openapi::{BodyRule, Operation, Place};
 use crate::problem::{Problem, kinds};
 
@@ -69,9 +69,9 @@ pub(crate) fn draw(routes: Routes) -> Routes {
         .path::<String>("service", "The service.")
         .query::<String>("after", "The `next` of the page before.")
         .with(Place::Query, "limit", |_| whole(1, LIMIT_MAX, LIMIT), "At most so many.")
-        .tells::<ParkedPage>(200, "A page, in order of the ids.")
+        .responds::<ParkedPage>(200, "A page, in order of the ids.")
         .asks_views()
-        .fails(&[&kinds::NOT_FOUND]);
+        .problems(&[&kinds::NOT_FOUND]);
     let about = "It has the effect that it would have had, once, however often it is sent: it \
         keeps its own key, and the request takes none. With `dry_run` it is tried, and stays parked.";
     let replay = Operation::errand(
@@ -81,18 +81,18 @@ pub(crate) fn draw(routes: Routes) -> Routes {
     )
     .about(about)
     .path::<String>("service", "The service.")
-    .takes::<SentAgain>(BodyRule::Object)
-    .tells::<Decided>(200, "It was decided.")
-    .fails(&[&kinds::NOT_FOUND, &kinds::UNKNOWN_PARKED, &kinds::STILL_PARKED]);
+    .body::<SentAgain>(BodyRule::Object)
+    .responds::<Decided>(200, "It was decided.")
+    .problems(&[&kinds::NOT_FOUND, &kinds::UNKNOWN_PARKED, &kinds::STILL_PARKED]);
     routes.group("Parked").line(list, list_parked).line(replay, replay_parked)
 }
 
-async fn list_parked(ask: Ask) -> Answered {
-    let service: String = ask.path("service")?;
-    let limit = ask.number("limit", LIMIT, 1..=LIMIT_MAX)?;
+async fn list_parked(request: ApiRequest) -> Answered {
+    let service: String = request.path("service")?;
+    let limit = request.number("limit", LIMIT, 1..=LIMIT_MAX)?;
     let limit = usize::try_from(limit).expect("at most a thousand");
-    let (bus, after) = (ask.app.bus.clone(), ask.query::<String>("after")?);
-    let read = ask.app.tasks.block(move || bus.parked(&service, after.as_deref(), limit + 1));
+    let (bus, after) = (request.app.bus.clone(), request.query::<String>("after")?);
+    let read = request.app.tasks.block(move || bus.parked(&service, after.as_deref(), limit + 1));
     let mut parked = read.await.map_err(|broken| Problem::broken(&broken))?.map_err(unserved)?;
     let is_more = parked.len() > limit;
     parked.truncate(limit);
@@ -105,18 +105,18 @@ async fn list_parked(ask: Ask) -> Answered {
     Ok(answer::json(200, &ParkedPage { items, next }))
 }
 
-async fn replay_parked(ask: Ask) -> Answered {
-    let service: String = ask.path("service")?;
-    let SentAgain { id } = ask.object()?;
-    let is_dry_run = ask.flag("dry_run")?;
-    let bus = ask.app.bus.clone();
+async fn replay_parked(request: ApiRequest) -> Answered {
+    let service: String = request.path("service")?;
+    let SentAgain { id } = request.object()?;
+    let is_dry_run = request.flag("dry_run")?;
+    let bus = request.app.bus.clone();
     if !bus.status().iter().any(|it| it.service == service) {
         return Err(no_such_service());
     }
     // The client may go; what was begun is done whole.
     let replaying =
         async move { bus.replay_parked(&service, &id, is_dry_run).await.map_err(parked_still) };
-    let replayed = ask.app.tasks.carry(Box::pin(replaying)).await;
+    let replayed = request.app.tasks.carry(Box::pin(replaying)).await;
     let replayed = replayed.map_err(|broken| Problem::broken(&broken))??;
     let reply = replayed.ok_or_else(|| {
         Problem::new(&kinds::UNKNOWN_PARKED, "nothing is parked under this id").at("id")

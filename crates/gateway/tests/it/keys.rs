@@ -1,4 +1,4 @@
-//! Who may ask.
+//! Who may request.
 
 use earmark_gateway::{BindError, Gateway, Secret, Security, Settings};
 use insta::assert_snapshot;

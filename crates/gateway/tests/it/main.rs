@@ -2,10 +2,10 @@
 
 mod batches;
 mod bombs;
-mod book;
 mod bulk;
 #[cfg(test)]
 mod client;
+mod compat;
 mod connections;
 mod feeds;
 mod holds;

@@ -11,8 +11,8 @@ use schemars::{JsonSchema, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::answer::{self, Answered};
-use crate::ask::Ask;
-use crate::command::Done;
+use crate::api_request::ApiRequest;
+use crate::command::Completed;
 use crate::openapi::{BodyRule, Operation, Place};
 use crate::problem::kinds;
 use crate::routes::Routes;
@@ -57,13 +57,13 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<D
 pub(crate) fn draw(routes: Routes) -> Routes {
     let create = Operation::post("/v1/batches", "create_batch", "Create a batch")
         .about("The same batch again changes nothing; another under its reference is refused.")
-        .takes::<CreateBatch>(BodyRule::Object)
-        .tells::<BatchAdded>(201, "It is there.")
+        .body::<CreateBatch>(BodyRule::Object)
+        .responds::<BatchAdded>(201, "It is there.")
         .header("Location", "Where it can be looked at.")
         .header("ETag", "Its entity tag.")
-        .tells::<BatchAdded>(200, "It was there before.")
+        .responds::<BatchAdded>(200, "It was there before.")
         .header("ETag", "Its entity tag.")
-        .fails(&[&kinds::BATCH_EXISTS]);
+        .problems(&[&kinds::BATCH_EXISTS]);
     let get = of_batch(Operation::get("/v1/batches/{reference}", "get_batch", "Look at a batch"))
         .with(
             Place::Header,
@@ -71,7 +71,7 @@ pub(crate) fn draw(routes: Routes) -> Routes {
             |_| json_schema!({ "type": "string" }),
             "Entity tags that are known: 304 if one of them is still right.",
         )
-        .tells::<BatchState>(200, "The batch.")
+        .responds::<BatchState>(200, "The batch.")
         .header("ETag", "Its entity tag.")
         .tells_as(304, "It is as the tag says.", &[], None)
         .header("ETag", "Its entity tag.")
@@ -81,17 +81,17 @@ pub(crate) fn draw(routes: Routes) -> Routes {
     let change = Operation::patch("/v1/batches/{reference}", "change_batch", "Change a batch");
     let change = if_match(of_batch(change))
         .about(about)
-        .takes::<BatchChange>(BodyRule::Object)
-        .tells::<BatchChanged>(200, "The batch as it is now, and the lines that moved.")
+        .body::<BatchChange>(BodyRule::Object)
+        .responds::<BatchChanged>(200, "The batch as it is now, and the lines that moved.")
         .header("ETag", "Its entity tag.")
-        .fails(&[&kinds::BATCH_CLOSED]);
+        .problems(&[&kinds::BATCH_CLOSED]);
     let close = Operation::post("/v1/batches/{reference}/close", "close_batch", "Close a batch");
     let close = if_match(of_batch(close))
         .about("It is taken out; its lines move.")
-        .takes::<BatchClosing>(BodyRule::OptionalObject)
-        .tells::<BatchChanged>(200, "The batch as it is now, and the lines that moved.")
+        .body::<BatchClosing>(BodyRule::OptionalObject)
+        .responds::<BatchChanged>(200, "The batch as it is now, and the lines that moved.")
         .header("ETag", "Its entity tag.")
-        .fails(&[&kinds::BATCH_CLOSED]);
+        .problems(&[&kinds::BATCH_CLOSED]);
     routes
         .line(create, create_batch)
         .line(get, get_batch)
@@ -102,7 +102,7 @@ pub(crate) fn draw(routes: Routes) -> Routes {
 fn of_batch(operation: Operation) -> Operation {
     operation
         .path::<BatchReference>("reference", "The batch's reference.")
-        .fails(&[&kinds::UNKNOWN_BATCH])
+        .problems(&[&kinds::UNKNOWN_BATCH])
 }
 
 fn if_match(operation: Operation) -> Operation {
@@ -119,11 +119,11 @@ fn if_match(operation: Operation) -> Operation {
             tags,
             "Do it only if the batch has one of these entity tags, or the stock is as this plan says.",
         )
-        .fails(&[&kinds::CHANGED])
+        .problems(&[&kinds::CHANGED])
 }
 
-async fn create_batch(ask: Ask) -> Answered {
-    let done = ask.send(ask.object::<CreateBatch>()?).await?;
+async fn create_batch(request: ApiRequest) -> Answered {
+    let done = request.send(request.object::<CreateBatch>()?).await?;
     let status = if done.answer.existed { 200 } else { 201 };
     let location = answer::address("/v1/batches", &[&done.answer.batch.reference.0]);
     let is_created = done.status(status) == 201;
@@ -135,12 +135,12 @@ async fn create_batch(ask: Ask) -> Answered {
     })
 }
 
-async fn get_batch(ask: Ask) -> Answered {
-    let reference: BatchReference = ask.path("reference")?;
-    let batch = ask.app.bus.ask(GetBatch { reference: reference.clone() })?;
+async fn get_batch(request: ApiRequest) -> Answered {
+    let reference: BatchReference = request.path("reference")?;
+    let batch = request.app.bus.ask(GetBatch { reference: reference.clone() })?;
     let batch = batch.ok_or(BatchRefused::UnknownBatch { reference })?;
     let tag = batch_etag(&batch);
-    let answer = if ask.has_already(&tag) {
+    let answer = if request.has_already(&tag) {
         axum::http::StatusCode::NOT_MODIFIED.into_response()
     } else {
         answer::json(200, &batch)
@@ -149,38 +149,38 @@ async fn get_batch(ask: Ask) -> Answered {
     Ok(answer::with_header(answer, header::ETAG, &format!("\"{tag}\"")))
 }
 
-async fn change_batch(ask: Ask) -> Answered {
-    let change: BatchChange = ask.object()?;
+async fn change_batch(request: ApiRequest) -> Answered {
+    let change: BatchChange = request.object()?;
     let command = ChangeBatch {
-        reference: ask.path("reference")?,
+        reference: request.path("reference")?,
         quantity: change.quantity,
         eta: change.eta,
         reason: change.reason,
-        if_match: ask.if_match()?,
+        if_match: request.if_match()?,
     };
-    let done = ask.send(command).await?;
+    let done = request.send(command).await?;
     Ok(changed(done))
 }
 
-async fn close_batch(ask: Ask) -> Answered {
-    let closing: BatchClosing = ask.object_or_nothing()?;
+async fn close_batch(request: ApiRequest) -> Answered {
+    let closing: BatchClosing = request.object_or_nothing()?;
     let command = CloseBatch {
-        reference: ask.path("reference")?,
+        reference: request.path("reference")?,
         reason: closing.reason,
-        if_match: ask.if_match()?,
+        if_match: request.if_match()?,
     };
-    let done = ask.send(command).await?;
+    let done = request.send(command).await?;
     Ok(changed(done))
 }
 
-fn changed(done: Done<BatchChanged>) -> Response {
+fn changed(done: Completed<BatchChanged>) -> Response {
     let tag = batch_etag(&done.answer.batch);
     tagged(done, 200, &tag, |changed| changed)
 }
 
 /// An answer with the entity tag of the batch; one that is only rehearsed has none.
 fn tagged<A, B: Serialize>(
-    done: Done<A>,
+    done: Completed<A>,
     status: u16,
     tag: &str,
     told: impl FnOnce(A) -> B,

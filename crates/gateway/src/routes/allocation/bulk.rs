@@ -9,9 +9,9 @@ use serde_json::value::RawValue;
 
 use super::lines::out_of_stock;
 use crate::answer::{self, Answered};
-use crate::ask::Ask;
+use crate::api_request::ApiRequest;
 use crate::body::Form;
-use crate::command::{Done, mark};
+use crate::command::{Completed, mark};
 use crate::json::{self, Object};
 use crate::openapi::{BodyRule, Operation};
 use crate::problem::{Problem, kinds};
@@ -78,7 +78,7 @@ pub(crate) fn draw(routes: Routes) -> Routes {
     let bulk =
         Operation::post("/v1/allocations/bulk", "allocate_bulk", "Promise stock to many lines")
             .about(about)
-            .takes::<BulkLines>(BodyRule::Bulk)
+            .body::<BulkLines>(BodyRule::Bulk)
             .tells_as(
                 200,
                 "One result a line.",
@@ -88,12 +88,12 @@ pub(crate) fn draw(routes: Routes) -> Routes {
     routes.line(bulk, allocate_bulk)
 }
 
-async fn allocate_bulk(ask: Ask) -> Answered {
-    let lines = match ask.form {
-        Form::Json => array(&ask)?,
-        Form::Ndjson => one_each(&ask)?,
+async fn allocate_bulk(request: ApiRequest) -> Answered {
+    let lines = match request.form {
+        Form::Json => array(&request)?,
+        Form::Ndjson => one_each(&request)?,
     };
-    let meta = ask.meta()?;
+    let meta = request.meta()?;
     let mut commands = lines.into_iter().enumerate().map(|(at, line)| (line, part(&meta, at)));
     // The first line carries the key itself: a key that was used for something else ends it there.
     let is_keyed = meta.idempotency.is_some();
@@ -104,7 +104,7 @@ async fn allocate_bulk(ask: Ask) -> Answered {
         if chunk.is_empty() {
             break;
         }
-        let mut ended = ask.send_many(chunk, Problem::from).await;
+        let mut ended = request.send_many(chunk, Problem::from).await;
         if results.is_empty() && ended.iter().all(ends_it) {
             return Err(ended.swap_remove(0).err().expect("it was looked at just now"));
         }
@@ -116,16 +116,16 @@ async fn allocate_bulk(ask: Ask) -> Answered {
         Err(problem) => problem.is_replayed(),
     });
     let results: Vec<BulkResult> = results.into_iter().map(told).collect();
-    Ok(mark(written(ask.form, &results), is_replayed))
+    Ok(mark(written(request.form, &results), is_replayed))
 }
 
 /// Whether nothing was begun of a line, and there is no use in beginning with others.
-fn ends_it(ended: &Result<Done<Placement>, Problem>) -> bool {
+fn ends_it(ended: &Result<Completed<Placement>, Problem>) -> bool {
     let problem = ended.as_ref().err();
     problem.is_some_and(|it| it.is_of(&kinds::KEY_REUSED) || it.is_of(&kinds::BUSY))
 }
 
-fn told(ended: Result<Done<Placement>, Problem>) -> BulkResult {
+fn told(ended: Result<Completed<Placement>, Problem>) -> BulkResult {
     let done = match ended {
         Ok(done) => done,
         Err(problem) => return BulkResult::Problem(problem.to_json()),
@@ -160,15 +160,15 @@ fn part(meta: &Meta, at: usize) -> Meta {
     Meta { idempotency: meta.idempotency.as_ref().map(key), ..meta.clone() }
 }
 
-fn array(ask: &Ask) -> Result<Vec<Allocate>, Problem> {
-    let lines: Vec<Object<Allocate>> = json::read(&ask.body, "")?;
-    counted(lines.len(), ask)?;
+fn array(request: &ApiRequest) -> Result<Vec<Allocate>, Problem> {
+    let lines: Vec<Object<Allocate>> = json::read(&request.body, "")?;
+    counted(lines.len(), request)?;
     Ok(lines.into_iter().map(|line| line.0).collect())
 }
 
-fn one_each(ask: &Ask) -> Result<Vec<Allocate>, Problem> {
-    let lines = read_lines(&ask.body)?;
-    counted(lines.len(), ask)?;
+fn one_each(request: &ApiRequest) -> Result<Vec<Allocate>, Problem> {
+    let lines = read_lines(&request.body)?;
+    counted(lines.len(), request)?;
     Ok(lines)
 }
 
@@ -183,8 +183,8 @@ pub(crate) fn read_lines(body: &[u8]) -> Result<Vec<Allocate>, Problem> {
     read.collect()
 }
 
-fn counted(lines: usize, ask: &Ask) -> Result<(), Problem> {
-    let max = ask.app.settings.bulk_lines_max;
+fn counted(lines: usize, request: &ApiRequest) -> Result<(), Problem> {
+    let max = request.app.settings.bulk_lines_max;
     match lines {
         0 => Err(Problem::input("body", "there must be at least one line")),
         more if more > max => {

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::answer::Answered;
-use crate::ask::Ask;
+use crate::api_request::ApiRequest;
 use crate::json::Object;
 use crate::openapi::{BodyRule, Operation};
 use crate::problem::{Problem, kinds};
@@ -34,39 +34,39 @@ struct NothingMore {}
 pub(crate) fn draw(routes: Routes) -> Routes {
     let hold = Operation::post("/v1/holds", "hold", "Hold stock for an order")
         .about("All lines or none: if one cannot be held, those that were are released.")
-        .takes::<Hold>(BodyRule::Object)
-        .tells::<Held>(201, "Each line with its batch.")
-        .tells::<Held>(200, "What a dry run would do.")
-        .fails(&[&kinds::UNKNOWN_SKU, &kinds::OUT_OF_STOCK, &kinds::LINE_EXISTS]);
+        .body::<Hold>(BodyRule::Object)
+        .responds::<Held>(201, "Each line with its batch.")
+        .responds::<Held>(200, "What a dry run would do.")
+        .problems(&[&kinds::UNKNOWN_SKU, &kinds::OUT_OF_STOCK, &kinds::LINE_EXISTS]);
     let confirm = Operation::post("/v1/holds/{order_id}/confirm", "confirm_hold", "Confirm a hold");
     let confirm = of_hold(confirm)
         .about("The lines become ordinary ones, each where it is.")
-        .takes::<NothingMore>(BodyRule::OptionalObject)
-        .fails(&[&kinds::HOLD_EXPIRED]);
+        .body::<NothingMore>(BodyRule::OptionalObject)
+        .problems(&[&kinds::HOLD_EXPIRED]);
     let release = Operation::delete("/v1/holds/{order_id}", "release_hold", "Release a hold");
     let release = of_hold(release).about("The lines give their places back.");
     routes
         .line(hold, make)
-        .line(confirm, |ask| async move {
-            ask.object_or_nothing::<NothingMore>()?;
-            let order_id = ask.path("order_id")?;
-            held(ask, ConfirmHold { order_id }, 200).await
+        .line(confirm, |request| async move {
+            request.object_or_nothing::<NothingMore>()?;
+            let order_id = request.path("order_id")?;
+            held(request, ConfirmHold { order_id }, 200).await
         })
-        .line(release, |ask| async move {
-            let order_id = ask.path("order_id")?;
-            held(ask, ReleaseHold { order_id }, 200).await
+        .line(release, |request| async move {
+            let order_id = request.path("order_id")?;
+            held(request, ReleaseHold { order_id }, 200).await
         })
 }
 
 fn of_hold(operation: Operation) -> Operation {
     operation
         .path::<OrderId>("order_id", "The order.")
-        .tells::<Held>(200, "The lines as they are now.")
-        .fails(&[&kinds::UNKNOWN_HOLD, &kinds::HOLD_EXPIRED])
+        .responds::<Held>(200, "The lines as they are now.")
+        .problems(&[&kinds::UNKNOWN_HOLD, &kinds::HOLD_EXPIRED])
 }
 
-async fn make(ask: Ask) -> Answered {
-    let asked: HoldAsked = ask.object()?;
+async fn make(request: ApiRequest) -> Answered {
+    let asked: HoldAsked = request.object()?;
     if !(1..=HOLD_LINES_MAX).contains(&asked.lines.len()) {
         let detail = format!("lines must be 1 to {HOLD_LINES_MAX}");
         return Err(Problem::input("lines", detail));
@@ -86,13 +86,13 @@ async fn make(ask: Ask) -> Answered {
         }
     }
     let hold = Hold { order_id: asked.order_id, lines, ttl_s };
-    held(ask, hold, 201).await
+    held(request, hold, 201).await
 }
 
-async fn held<C>(ask: Ask, command: C, status: u16) -> Answered
+async fn held<C>(request: ApiRequest, command: C, status: u16) -> Answered
 where
     C: Command<Answer = Held, Refusal = HoldRefused>,
 {
-    let done = ask.send(command).await?;
+    let done = request.send(command).await?;
     Ok(done.json(status, |held| held))
 }

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::answer::{self, Answered};
-use crate::ask::Ask;
+use crate::api_request::ApiRequest;
 use crate::openapi::{BodyRule, Operation};
 use crate::problem::{Problem, kinds};
 use crate::routes::Routes;
@@ -27,28 +27,28 @@ struct OrderLines {
 pub(crate) fn draw(routes: Routes) -> Routes {
     let allocate = Operation::post("/v1/allocations", "allocate", "Promise stock to a line")
         .about("The whole line goes to one batch: the warehouse first, then the earliest ETA.")
-        .takes::<Allocate>(BodyRule::Object)
-        .tells::<Outcome>(201, "It has a place.")
+        .body::<Allocate>(BodyRule::Object)
+        .responds::<Outcome>(201, "It has a place.")
         .header("Location", "Where the line can be looked at.")
-        .tells::<Outcome>(200, "It was accepted before; nothing changed.")
-        .tells::<Outcome>(202, "It waits for stock (`short: \"queue\"`).")
-        .fails(&[&kinds::UNKNOWN_SKU, &kinds::OUT_OF_STOCK, &kinds::LINE_EXISTS]);
+        .responds::<Outcome>(200, "It was accepted before; nothing changed.")
+        .responds::<Outcome>(202, "It waits for stock (`short: \"queue\"`).")
+        .problems(&[&kinds::UNKNOWN_SKU, &kinds::OUT_OF_STOCK, &kinds::LINE_EXISTS]);
     const LINE: &str = "/v1/allocations/{order_id}/{line_id}";
     let get = of_line(Operation::get(LINE, "get_line", "Look at a line"))
-        .tells::<LineState>(200, "The line.")
+        .responds::<LineState>(200, "The line.")
         .asks_views();
     let release = of_line(Operation::delete(LINE, "release_line", "Release a line"))
         .query::<Option<String>>("reason", "Why, for the history; at most 200 characters are kept.")
         .about("Its place goes to lines that wait.")
-        .tells::<LineReleased>(200, "It has no place any more.")
-        .fails(&[&kinds::WRONG_PHASE]);
+        .responds::<LineReleased>(200, "It has no place any more.")
+        .problems(&[&kinds::WRONG_PHASE]);
     let explain = Operation::get(
         "/v1/allocations/{order_id}/{line_id}/explain",
         "explain_line",
         "Why a line is where it is",
     );
     let explain = of_line(explain)
-        .tells::<ExplainedLine>(200, "The batches considered, and why each lost or won.")
+        .responds::<ExplainedLine>(200, "The batches considered, and why each lost or won.")
         .asks_views();
     let order = Operation::get(
         "/v1/orders/{order_id}/allocations",
@@ -56,9 +56,9 @@ pub(crate) fn draw(routes: Routes) -> Routes {
         "All lines of an order",
     )
     .path::<OrderId>("order_id", "The order.")
-    .tells::<OrderLines>(200, "Its lines, placed and short.")
+    .responds::<OrderLines>(200, "Its lines, placed and short.")
     .asks_views()
-    .fails(&[&kinds::UNKNOWN_ORDER]);
+    .problems(&[&kinds::UNKNOWN_ORDER]);
     routes
         .line(allocate, place)
         .line(get, get_line)
@@ -72,11 +72,11 @@ fn of_line(operation: Operation) -> Operation {
         .path::<OrderId>("order_id", "The order.")
         .path::<LineId>("line_id", "The line; where its order named none, the SKU.")
         .query::<Sku>("sku", "Needed only where the order has the line id for several SKUs.")
-        .fails(&[&kinds::UNKNOWN_LINE, &kinds::AMBIGUOUS_LINE])
+        .problems(&[&kinds::UNKNOWN_LINE, &kinds::AMBIGUOUS_LINE])
 }
 
-async fn place(ask: Ask) -> Answered {
-    let done = ask.send(ask.object::<Allocate>()?).await?;
+async fn place(request: ApiRequest) -> Answered {
+    let done = request.send(request.object::<Allocate>()?).await?;
     let (status, line) = match &done.answer.outcome {
         Outcome::OutOfStock { .. } => {
             let problem = out_of_stock(&done.answer.outcome);
@@ -110,11 +110,14 @@ pub(super) fn out_of_stock(outcome: &Outcome) -> Problem {
         .with("earliest", earliest)
 }
 
-async fn get_line(ask: Ask) -> Answered {
-    let (order_id, line_id): (OrderId, LineId) = (ask.path("order_id")?, ask.path("line_id")?);
-    let sku: Option<Sku> = ask.query("sku")?;
-    let mut lines =
-        ask.app.bus.ask(GetLines { order_id: order_id.clone(), line_id: Some(line_id.clone()) })?;
+async fn get_line(request: ApiRequest) -> Answered {
+    let (order_id, line_id): (OrderId, LineId) =
+        (request.path("order_id")?, request.path("line_id")?);
+    let sku: Option<Sku> = request.query("sku")?;
+    let mut lines = request
+        .app
+        .bus
+        .ask(GetLines { order_id: order_id.clone(), line_id: Some(line_id.clone()) })?;
     lines.retain(|line| sku.as_ref().is_none_or(|sku| line.sku == *sku));
     match lines.as_slice() {
         [line] => Ok(answer::json(200, line)),
@@ -123,30 +126,30 @@ async fn get_line(ask: Ask) -> Answered {
     }
 }
 
-async fn release_line(ask: Ask) -> Answered {
+async fn release_line(request: ApiRequest) -> Answered {
     let command = Deallocate {
-        order_id: ask.path("order_id")?,
-        line_id: ask.path("line_id")?,
-        sku: ask.query("sku")?,
-        reason: ask.raw("reason").unwrap_or_default().to_owned(),
+        order_id: request.path("order_id")?,
+        line_id: request.path("line_id")?,
+        sku: request.query("sku")?,
+        reason: request.raw("reason").unwrap_or_default().to_owned(),
     };
-    let done = ask.send(command).await?;
+    let done = request.send(command).await?;
     Ok(done.json(200, |released| released))
 }
 
-async fn explain_line(ask: Ask) -> Answered {
+async fn explain_line(request: ApiRequest) -> Answered {
     let question = ExplainLine {
-        order_id: ask.path("order_id")?,
-        line_id: ask.path("line_id")?,
-        sku: ask.query("sku")?,
+        order_id: request.path("order_id")?,
+        line_id: request.path("line_id")?,
+        sku: request.query("sku")?,
     };
-    let explained = ask.recount(question).await??;
+    let explained = request.recount(question).await??;
     Ok(answer::json(200, &explained))
 }
 
-async fn order_lines(ask: Ask) -> Answered {
-    let order_id: OrderId = ask.path("order_id")?;
-    let lines = ask.app.bus.ask(GetLines { order_id: order_id.clone(), line_id: None })?;
+async fn order_lines(request: ApiRequest) -> Answered {
+    let order_id: OrderId = request.path("order_id")?;
+    let lines = request.app.bus.ask(GetLines { order_id: order_id.clone(), line_id: None })?;
     if lines.is_empty() {
         let detail = format!("order {} has no lines", order_id.0);
         return Err(Problem::new(&kinds::UNKNOWN_ORDER, detail).at("order_id"));

@@ -1,8 +1,8 @@
 //! The routes of allocation: the book's, and those that go beyond it.
 
 mod batches;
-mod book;
 pub(crate) mod bulk;
+mod compat;
 mod goods;
 mod holds;
 mod lines;
@@ -11,7 +11,7 @@ mod stock;
 use super::Routes;
 
 pub(crate) fn draw(routes: Routes) -> Routes {
-    let routes = book::draw(routes.group("The book's routes"));
+    let routes = compat::draw(routes.group("Compatibility"));
     let routes = batches::draw(routes.group("Batches"));
     let routes = lines::draw(routes.group("Lines"));
     let routes = bulk::draw(routes);
@@ -25,8 +25,8 @@ pub(crate) fn draw(routes: Routes) -> Routes {
 pub(crate) fn read_all(bytes: &[u8]) -> Vec<crate::problem::Problem> {
     use crate::json::{Object, read};
     let ended = [
-        read::<Object<book::AddBatch>>(bytes, "").err(),
-        read::<Object<book::AllocateLine>>(bytes, "").err(),
+        read::<Object<compat::AddBatch>>(bytes, "").err(),
+        read::<Object<compat::AllocateLine>>(bytes, "").err(),
         read::<Object<batches::BatchChange>>(bytes, "").err(),
     ];
     ended.into_iter().flatten().collect()

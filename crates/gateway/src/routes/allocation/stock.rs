@@ -8,7 +8,7 @@ use schemars::{JsonSchema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
 use crate::answer::{self, Answered};
-use crate::ask::Ask;
+use crate::api_request::ApiRequest;
 use crate::openapi::{Operation, Place, SchemaOf};
 use crate::problem::{Problem, kinds};
 use crate::routes::Routes;
@@ -38,20 +38,20 @@ struct HistoryPage {
 pub(crate) fn draw(routes: Routes) -> Routes {
     let list = Operation::get("/v1/stock", "list_stock", "The stock of all SKUs");
     let list = paged(list, SchemaGenerator::subschema_for::<Sku>)
-        .tells::<StockPage>(200, "A page, in order of SKU.");
+        .responds::<StockPage>(200, "A page, in order of SKU.");
     let get = of_sku(Operation::get("/v1/stock/{sku}", "get_stock", "The stock of a SKU"))
-        .tells::<StockDetail>(200, "Its sums, its batches and the lines that wait.")
+        .responds::<StockDetail>(200, "Its sums, its batches and the lines that wait.")
         .asks_views();
     let history = Operation::get("/v1/stock/{sku}/history", "get_stock_history", "What happened");
     let after = |_: &mut _| json_schema!({ "type": "integer", "minimum": 0, "maximum": AFTER_MAX });
     let history = paged(of_sku(history), after)
         .about("Oldest first, each with the batch before and after, and its cause.")
-        .tells::<HistoryPage>(200, "A page, oldest first.");
+        .responds::<HistoryPage>(200, "A page, oldest first.");
     routes.line(list, list_stock).line(get, get_stock).line(history, stock_history)
 }
 
 fn of_sku(operation: Operation) -> Operation {
-    operation.path::<Sku>("sku", "The SKU.").fails(&[&kinds::UNKNOWN_SKU])
+    operation.path::<Sku>("sku", "The SKU.").problems(&[&kinds::UNKNOWN_SKU])
 }
 
 fn paged(operation: Operation, after: SchemaOf) -> Operation {
@@ -62,34 +62,34 @@ fn paged(operation: Operation, after: SchemaOf) -> Operation {
         .asks_views()
 }
 
-fn limit(ask: &Ask) -> Result<usize, Problem> {
-    let limit = ask.number("limit", LIMIT, 1..=LIMIT_MAX)?;
+fn limit(request: &ApiRequest) -> Result<usize, Problem> {
+    let limit = request.number("limit", LIMIT, 1..=LIMIT_MAX)?;
     Ok(usize::try_from(limit).expect("at most a thousand"))
 }
 
-async fn list_stock(ask: Ask) -> Answered {
-    let limit = limit(&ask)?;
-    let after: Option<Sku> = ask.query("after")?;
-    let mut items = ask.app.bus.ask(ListStock { after, limit: limit + 1 })?;
+async fn list_stock(request: ApiRequest) -> Answered {
+    let limit = limit(&request)?;
+    let after: Option<Sku> = request.query("after")?;
+    let mut items = request.app.bus.ask(ListStock { after, limit: limit + 1 })?;
     let is_more = items.len() > limit;
     items.truncate(limit);
     let next = items.last().filter(|_| is_more).map(|last| last.sku.0.to_string());
     Ok(answer::json(200, &StockPage { items, next }))
 }
 
-async fn get_stock(ask: Ask) -> Answered {
-    let sku: Sku = ask.path("sku")?;
-    let stock = ask.app.bus.ask(GetStock { sku: sku.clone() })?;
+async fn get_stock(request: ApiRequest) -> Answered {
+    let sku: Sku = request.path("sku")?;
+    let stock = request.app.bus.ask(GetStock { sku: sku.clone() })?;
     let stock = stock.ok_or_else(|| unknown(sku))?;
     Ok(answer::json(200, &stock))
 }
 
-async fn stock_history(ask: Ask) -> Answered {
-    let sku: Sku = ask.path("sku")?;
-    let limit = limit(&ask)?;
-    let after = ask.number("after", 0, 0..=AFTER_MAX)?;
+async fn stock_history(request: ApiRequest) -> Answered {
+    let sku: Sku = request.path("sku")?;
+    let limit = limit(&request)?;
+    let after = request.number("after", 0, 0..=AFTER_MAX)?;
     let question = StockHistory { sku: sku.clone(), after, limit: limit + 1 };
-    let happened = ask.recount(question).await?;
+    let happened = request.recount(question).await?;
     let mut items = happened.ok_or_else(|| unknown(sku))?;
     let is_more = items.len() > limit;
     items.truncate(limit);

@@ -24,7 +24,7 @@ pub(crate) const KEY_CHARS_MAX: usize = 255;
 pub(crate) const CORRELATION_CHARS_MAX: usize = 64;
 
 /// A request, read.
-pub(crate) struct Ask {
+pub(crate) struct ApiRequest {
     pub(crate) app: Arc<App>,
     pub(crate) method: Method,
     pub(crate) uri: Uri,
@@ -37,7 +37,7 @@ pub(crate) struct Ask {
     pub(crate) body: Bytes,
 }
 
-impl Ask {
+impl ApiRequest {
     /// Asks what may take long to tell, on a thread that may block.
     pub(crate) async fn recount<Q: Query>(&self, query: Q) -> Result<Q::Answer, Problem> {
         let bus = self.app.bus.clone();

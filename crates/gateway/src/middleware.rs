@@ -19,7 +19,7 @@ use crate::tasks::{caught, poll_caught};
 pub(crate) const OPEN_ROUTES: [&str; 2] = ["/healthz", "/readyz"];
 
 /// The answer to a request, whatever happens.
-pub(crate) struct Passing {
+pub(crate) struct Guarded {
     step: Step,
     is_bare: bool,
 }
@@ -30,7 +30,7 @@ enum Step {
     Answered(Option<Response>),
 }
 
-impl Passing {
+impl Guarded {
     pub(crate) fn begin(edge: &Edge, request: Request) -> Self {
         let is_bare = edge.is_bare;
         let checked = if is_bare { Ok(()) } else { check(&edge.app, &request) };
@@ -51,7 +51,7 @@ impl Passing {
     }
 }
 
-impl Future for Passing {
+impl Future for Guarded {
     type Output = Response;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Response> {

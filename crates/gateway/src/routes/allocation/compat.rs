@@ -8,7 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::answer::{self, Answered};
-use crate::ask::Ask;
+use crate::api_request::ApiRequest;
 use crate::command::mark;
 use crate::openapi::{BodyRule, Operation};
 use crate::problem::{Problem, kinds};
@@ -66,31 +66,31 @@ fn day_or_moment(_: &mut SchemaGenerator) -> Schema {
 
 pub(crate) fn draw(routes: Routes) -> Routes {
     let add_batch = Operation::post("/add_batch", "book_add_batch", "Add a batch")
-        .takes::<AddBatch>(BodyRule::Object)
+        .body::<AddBatch>(BodyRule::Object)
         .tells_as(201, "It is there: `OK`.", &["text/html"], None)
-        .tells::<serde_json::Map<String, serde_json::Value>>(200, "What a dry run would record.")
-        .fails(&[&kinds::BATCH_EXISTS]);
+        .responds::<serde_json::Map<String, serde_json::Value>>(200, "What a dry run would record.")
+        .problems(&[&kinds::BATCH_EXISTS]);
     let allocate = Operation::post("/allocate", "book_allocate", "Allocate a line")
         .about("The line's id is its SKU. The same line again gives the same answer.")
-        .takes::<AllocateLine>(BodyRule::Object)
-        .tells::<Allocated>(201, "The batch that it went to; null: there is no stock.")
-        .tells::<Allocated>(200, "What a dry run would do.")
+        .body::<AllocateLine>(BodyRule::Object)
+        .responds::<Allocated>(201, "The batch that it went to; null: there is no stock.")
+        .responds::<Allocated>(200, "What a dry run would do.")
         .fails_as(400, &kinds::UNKNOWN_SKU)
-        .fails(&[&kinds::LINE_EXISTS]);
+        .problems(&[&kinds::LINE_EXISTS]);
     let allocations = Operation::get(
         "/allocations/{order_id}",
         "book_allocations",
         "The allocations of an order",
     )
     .path::<OrderId>("order_id", "The order.")
-    .tells::<Vec<BookAllocation>>(200, "Its lines that have a batch.")
+    .responds::<Vec<BookAllocation>>(200, "Its lines that have a batch.")
     .asks_views()
-    .fails(&[&kinds::UNKNOWN_ORDER]);
+    .problems(&[&kinds::UNKNOWN_ORDER]);
     routes.line(add_batch, add).line(allocate, place).line(allocations, list)
 }
 
-async fn add(ask: Ask) -> Answered {
-    let batch: AddBatch = ask.object()?;
+async fn add(request: ApiRequest) -> Answered {
+    let batch: AddBatch = request.object()?;
     let command = CreateBatch {
         reference: batch.reference,
         sku: batch.sku,
@@ -98,7 +98,7 @@ async fn add(ask: Ask) -> Answered {
         eta: batch.eta,
         expires: None,
     };
-    let done = ask.send_or(command, batch_refused).await?;
+    let done = request.send_or(command, batch_refused).await?;
     if done.is_dry_run() {
         return Ok(done.json(200, |_| Nothing {}));
     }
@@ -106,8 +106,8 @@ async fn add(ask: Ask) -> Answered {
     Ok(mark(answer, done.is_replayed()))
 }
 
-async fn place(ask: Ask) -> Answered {
-    let line: AllocateLine = ask.object()?;
+async fn place(request: ApiRequest) -> Answered {
+    let line: AllocateLine = request.object()?;
     let command = Allocate {
         order_id: line.orderid,
         line_id: None,
@@ -117,7 +117,7 @@ async fn place(ask: Ask) -> Answered {
         priority: Priority::default(),
         short: WhenShort::Reject,
     };
-    let done = ask.send_or(command, allocate_refused).await?;
+    let done = request.send_or(command, allocate_refused).await?;
     let batchref = match &done.answer.outcome {
         Outcome::Placed { line, .. } => line.batch.clone(),
         Outcome::Short { .. } | Outcome::OutOfStock { .. } => None,
@@ -125,10 +125,10 @@ async fn place(ask: Ask) -> Answered {
     Ok(done.json(201, |_| Allocated { batchref }))
 }
 
-async fn list(ask: Ask) -> Answered {
-    let order_id: OrderId = ask.path("order_id")?;
+async fn list(request: ApiRequest) -> Answered {
+    let order_id: OrderId = request.path("order_id")?;
     let detail = format!("there are no allocations for order {}", order_id.0);
-    let lines = ask.app.bus.ask(GetLines { order_id, line_id: None })?;
+    let lines = request.app.bus.ask(GetLines { order_id, line_id: None })?;
     let lines = lines.into_iter().filter(|line| line.state != LinePhase::Held);
     let allocated = lines.filter_map(|line| {
         let batchref = line.batch?;

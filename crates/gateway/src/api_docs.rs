@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::problem::{Kind, kinds};
 
-const STYLE: &str = include_str!("reference.css");
+const STYLE: &str = include_str!("api_docs.css");
 const METHODS: [&str; 4] = ["get", "post", "patch", "delete"];
 
 /// The whole document as a page.
