@@ -10,7 +10,7 @@ use crate::commands::{
     replay, serve, stock, verify,
 };
 use crate::config::Settings;
-use crate::problem::Problem;
+use crate::error::CliError;
 
 /// Promises stock to order lines: from the warehouse and from deliveries on their way.
 #[derive(Debug, Parser)]
@@ -76,7 +76,7 @@ pub struct Source {
 
 impl Source {
     /// The server that was named, if one was.
-    pub fn client(&self, settings: &Settings) -> Result<Option<Client>, Problem> {
+    pub fn client(&self, settings: &Settings) -> Result<Option<Client>, CliError> {
         let key_file = settings.api_key_file(self.api_key_file.as_ref());
         let server = self.server.as_ref();
         server.map(|address| Client::of(address, key_file.as_deref())).transpose()

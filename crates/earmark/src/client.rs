@@ -8,7 +8,7 @@ use reqwest::{RequestBuilder, StatusCode, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::problem::Problem;
+use crate::error::CliError;
 
 /// Longer than the server lets any question wait.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -22,15 +22,15 @@ pub struct Client {
 
 impl Client {
     /// The server at an address; the key is the first line of the file.
-    pub fn of(address: &str, key_file: Option<&Path>) -> Result<Self, Problem> {
+    pub fn of(address: &str, key_file: Option<&Path>) -> Result<Self, CliError> {
         let base = Url::parse(address).ok().filter(|url| url.scheme() == "http");
         let base = base.ok_or_else(|| {
-            Problem::usage(format!("{address:?} is not the address of a server"))
+            CliError::usage(format!("{address:?} is not the address of a server"))
                 .advise("Say it like http://127.0.0.1:5005.")
         })?;
         let key = key_file.map(first_line).transpose()?;
         let http = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build();
-        Ok(Self { http: http.map_err(Problem::new)?, base, key })
+        Ok(Self { http: http.map_err(CliError::new)?, base, key })
     }
 
     /// Asks.
@@ -38,7 +38,7 @@ impl Client {
         &self,
         path: &[&str],
         query: &[(&str, String)],
-    ) -> Result<T, Problem> {
+    ) -> Result<T, CliError> {
         self.ask(self.http.get(self.url(path)).query(query)).await
     }
 
@@ -48,7 +48,7 @@ impl Client {
         path: &[&str],
         query: &[(&str, &str)],
         body: &impl Serialize,
-    ) -> Result<T, Problem> {
+    ) -> Result<T, CliError> {
         self.ask(self.http.post(self.url(path)).query(query).json(body)).await
     }
 
@@ -60,13 +60,13 @@ impl Client {
         url
     }
 
-    async fn ask<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Problem> {
+    async fn ask<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, CliError> {
         let request = match &self.key {
             Some(key) => request.bearer_auth(key),
             None => request,
         };
         let unheard = |error: reqwest::Error| {
-            Problem::new(format!("no answer from {}: {}", self.base, innermost(&error)))
+            CliError::new(format!("no answer from {}: {}", self.base, innermost(&error)))
                 .advise("Is the server up? `earmark serve` starts one.")
         };
         let answer = request.send().await.map_err(unheard)?;
@@ -74,7 +74,7 @@ impl Client {
         let body = answer.bytes().await.map_err(unheard)?;
         if status.is_success() {
             return serde_json::from_slice(&body).map_err(|error| {
-                Problem::new(format!("the answer of {} is not understood: {error}", self.base))
+                CliError::new(format!("the answer of {} is not understood: {error}", self.base))
                     .advise("Are the program and the server of the same version?")
             });
         }
@@ -82,12 +82,12 @@ impl Client {
     }
 }
 
-fn refused(status: StatusCode, body: &[u8]) -> Problem {
+fn refused(status: StatusCode, body: &[u8]) -> CliError {
     let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
     let text = body["detail"].as_str().or_else(|| body["title"].as_str());
     let problem = match text {
-        Some(text) => Problem::new(text),
-        None => Problem::new(format!("the server answered {status}")),
+        Some(text) => CliError::new(text),
+        None => CliError::new(format!("the server answered {status}")),
     };
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
@@ -98,9 +98,9 @@ fn refused(status: StatusCode, body: &[u8]) -> Problem {
     }
 }
 
-fn first_line(path: &Path) -> Result<String, Problem> {
+fn first_line(path: &Path) -> Result<String, CliError> {
     let text = fs::read_to_string(path)
-        .map_err(|error| Problem::new(format!("cannot read {}: {error}", path.display())))?;
+        .map_err(|error| CliError::new(format!("cannot read {}: {error}", path.display())))?;
     Ok(text.lines().next().unwrap_or_default().trim().to_owned())
 }
 

@@ -8,8 +8,8 @@ use config::{Config, ConfigError, Environment, File, FileFormat};
 use serde::Deserialize;
 
 use crate::cli::Global;
-use crate::problem::Problem;
-use crate::site::Site;
+use crate::error::CliError;
+use crate::storage_config::StorageConfig;
 
 /// Read where no file is named and this one is there.
 const FILE: &str = "earmark.toml";
@@ -108,7 +108,7 @@ impl fmt::Debug for Address {
 
 impl Settings {
     /// Reads the file and the environment.
-    pub fn read(global: &Global) -> Result<Self, Problem> {
+    pub fn read(global: &Global) -> Result<Self, CliError> {
         let named = std::env::var_os("EARMARK_CONFIG").filter(|it| !it.is_empty());
         let named = global.config.clone().or(named.map(PathBuf::from));
         let path = named.clone().unwrap_or_else(|| PathBuf::from(FILE));
@@ -128,7 +128,7 @@ impl Settings {
         Config::builder().add_source(file).build()?.try_deserialize()
     }
 
-    fn of_environment() -> Result<Self, Problem> {
+    fn of_environment() -> Result<Self, CliError> {
         // The environment may hold more that begins with EARMARK_, so each name is asked for.
         let set = |name: &str| std::env::var(format!("EARMARK_{}", name.to_uppercase())).ok();
         let found = NAMES.iter().filter_map(|name| Some((format!("EARMARK_{name}"), set(name)?)));
@@ -138,7 +138,7 @@ impl Settings {
             .source(Some(found.collect()));
         let read = Config::builder().add_source(environment).build();
         read.and_then(Config::try_deserialize)
-            .map_err(|error| Problem::usage(format!("the environment is not understood: {error}")))
+            .map_err(|error| CliError::usage(format!("the environment is not understood: {error}")))
     }
 
     fn or(self, other: Self) -> Self {
@@ -174,11 +174,12 @@ impl Settings {
 
     /// Where the data are: in the flag's folder, or the settings', or the usual one, and in the
     /// database of the settings, if they name one.
-    pub fn site(&self, flag: Option<&PathBuf>) -> Result<Site, Problem> {
+    pub fn storage(&self, flag: Option<&PathBuf>) -> Result<StorageConfig, CliError> {
         let store = self.store.as_deref().map(str::parse).transpose().map_err(|error| {
-            Problem::usage(error).advise("Say it like postgres://user:password@host:5432/database.")
+            CliError::usage(error)
+                .advise("Say it like postgres://user:password@host:5432/database.")
         })?;
-        Ok(Site { folder: self.data(flag), store, partitions: self.partitions })
+        Ok(StorageConfig { folder: self.data(flag), store, partitions: self.partitions })
     }
 
     /// Where to listen: the flag's address, or the settings', or the usual one.
@@ -193,8 +194,8 @@ impl Settings {
     }
 }
 
-fn unreadable(path: &Path, error: &dyn std::error::Error) -> Problem {
-    Problem::usage(format!("cannot read the settings in {}: {error}", path.display()))
+fn unreadable(path: &Path, error: &dyn std::error::Error) -> CliError {
+    CliError::usage(format!("cannot read the settings in {}: {error}", path.display()))
         .advise(format!("A settings file is TOML with any of: {}.", NAMES.join(", ")))
 }
 

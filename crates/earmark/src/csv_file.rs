@@ -8,7 +8,7 @@ use csv::{ByteRecord, Reader, ReaderBuilder};
 use flate2::bufread::MultiGzDecoder;
 use serde::Serialize;
 
-use crate::problem::Problem;
+use crate::error::CliError;
 
 /// The first two bytes of a gzip file (RFC 1952, section 2.3.1).
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
@@ -32,17 +32,17 @@ pub struct CsvFile {
 
 impl CsvFile {
     /// Opens a file by its path.
-    pub fn open(path: &Path) -> Result<Self, Problem> {
+    pub fn open(path: &Path) -> Result<Self, CliError> {
         let name = path.display().to_string();
         let file = File::open(path).map_err(|error| {
-            Problem::new(format!("cannot open {name}: {error}"))
+            CliError::new(format!("cannot open {name}: {error}"))
                 .advise("Name a CSV file with a heading, plain or gzipped.")
         })?;
         Self::read(Box::new(file), name)
     }
 
     /// Reads a file that is already open.
-    pub fn read(file: Box<dyn Read>, name: String) -> Result<Self, Problem> {
+    pub fn read(file: Box<dyn Read>, name: String) -> Result<Self, CliError> {
         let mut file = BufReader::with_capacity(BUFFER_BYTES, file);
         let is_gzip = file.fill_buf()?.starts_with(&GZIP_MAGIC);
         let plain: Box<dyn Read> =
@@ -57,10 +57,10 @@ impl CsvFile {
     }
 
     /// The place of a column that must be there.
-    pub fn column(&self, wanted: &str, flag: &str) -> Result<usize, Problem> {
+    pub fn column(&self, wanted: &str, flag: &str) -> Result<usize, CliError> {
         self.column_if_there(wanted).ok_or_else(|| {
             let columns = self.heading.join(", ");
-            Problem::usage(format!("{} has no column {wanted:?}", self.name))
+            CliError::usage(format!("{} has no column {wanted:?}", self.name))
                 .advise(format!("Its columns are: {columns}. Name the right one with {flag}."))
         })
     }
@@ -76,7 +76,7 @@ impl CsvFile {
         named: Option<&str>,
         usual: &str,
         flag: &str,
-    ) -> Result<Option<usize>, Problem> {
+    ) -> Result<Option<usize>, CliError> {
         named.map_or_else(
             || Ok(self.column_if_there(usual)),
             |named| self.column(named, flag).map(Some),
@@ -84,7 +84,7 @@ impl CsvFile {
     }
 
     /// Reads the next row into `row`; false at the end.
-    pub fn next(&mut self, row: &mut ByteRecord) -> Result<bool, Problem> {
+    pub fn next(&mut self, row: &mut ByteRecord) -> Result<bool, CliError> {
         self.reader.read_byte_record(row).map_err(|error| broken(&self.name, &error))
     }
 }
@@ -100,8 +100,8 @@ pub fn line_of(row: &ByteRecord) -> u64 {
     row.position().map_or(0, csv::Position::line)
 }
 
-fn broken(name: &str, error: &csv::Error) -> Problem {
-    Problem::new(format!("cannot read {name}: {error}"))
+fn broken(name: &str, error: &csv::Error) -> CliError {
+    CliError::new(format!("cannot read {name}: {error}"))
         .advise("Is it a whole CSV file, plain or gzipped?")
 }
 

@@ -2,25 +2,25 @@
 //! subcommand in `commands`. It is a library so that fuzz targets reach what reads outside bytes.
 
 mod bench;
-mod catalogue;
 mod cli;
 mod client;
 mod commands;
 mod config;
 mod csv_file;
-mod descriptors;
+mod error;
+mod fd_limit;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
-mod house;
 mod import;
-mod outside;
-mod problem;
+mod integrations;
+mod message_schemas;
+mod node;
+mod output;
 mod progress;
 mod replay;
-mod screen;
 mod server;
 mod side_by_side;
-mod site;
+mod storage_config;
 mod telemetry;
 mod wiring;
 

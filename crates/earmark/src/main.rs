@@ -1,4 +1,4 @@
-//! The program: how it allocates memory, and the rest of the house.
+//! The program: how it allocates memory, and the rest of the node.
 
 use std::process::ExitCode;
 

@@ -11,9 +11,9 @@ use earmark_gateway::{BindError, Bound, Gateway, InvalidSecret, Secret, Settings
 use earmark_kernel::{Bus, Subscription};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::descriptors;
-use crate::house::House;
-use crate::problem::Problem;
+use crate::error::CliError;
+use crate::fd_limit;
+use crate::node::Node;
 
 /// So often it is looked whether a timer rang.
 const TIMER_SWEEP_INTERVAL: Duration = Duration::from_secs(1);
@@ -35,7 +35,7 @@ pub enum Ended {
 }
 
 /// The threads of a server.
-pub fn runtime() -> Result<tokio::runtime::Runtime, Problem> {
+pub fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder.thread_name("connections");
@@ -43,28 +43,28 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, Problem> {
 }
 
 /// The one address behind a name like `localhost:5005`.
-pub fn address(listen: &str) -> Result<SocketAddr, Problem> {
+pub fn address(listen: &str) -> Result<SocketAddr, CliError> {
     let found = listen.to_socket_addrs().ok().and_then(|mut found| found.next());
     found.ok_or_else(|| {
-        Problem::usage(format!("{listen:?} is no address to listen on"))
+        CliError::usage(format!("{listen:?} is no address to listen on"))
             .advise("Say it like 127.0.0.1:5005; port 0 gives any free one.")
     })
 }
 
 /// The limits of the edge, as far as the system has room for them, with the keys of a file: one a
 /// line, `#` begins a comment.
-pub fn edge(api_key_file: Option<&Path>) -> Result<Edge, Problem> {
+pub fn edge(api_key_file: Option<&Path>) -> Result<Edge, CliError> {
     let mut edge = Edge::default();
-    descriptors::fit(&mut edge);
+    fd_limit::fit(&mut edge);
     let Some(path) = api_key_file else {
         return Ok(edge);
     };
     let name = path.display();
     let text = fs::read_to_string(path)
-        .map_err(|error| Problem::new(format!("cannot read the keys in {name}: {error}")))?;
-    edge.security.keys = keys(&text).map_err(|why| Problem::new(format!("in {name}: {why}")))?;
+        .map_err(|error| CliError::new(format!("cannot read the keys in {name}: {error}")))?;
+    edge.security.keys = keys(&text).map_err(|why| CliError::new(format!("in {name}: {why}")))?;
     if edge.security.keys.is_empty() {
-        let problem = Problem::new(format!("{name} holds no key"));
+        let problem = CliError::new(format!("{name} holds no key"));
         return Err(problem.advise("Write one a line, say what `openssl rand -hex 24` prints."));
     }
     Ok(edge)
@@ -77,17 +77,17 @@ pub fn keys(text: &str) -> Result<Vec<Secret>, InvalidSecret> {
 }
 
 /// Begins to listen.
-pub async fn bind(bus: &Bus, edge: Edge, listen: &str) -> Result<Bound, Problem> {
+pub async fn bind(bus: &Bus, edge: Edge, listen: &str) -> Result<Bound, CliError> {
     let bound = Gateway::builder(bus.clone(), edge).bind(address(listen)?).await;
     bound.map_err(|error| match &error {
-        BindError::Address { .. } => Problem::new(&error).advise(
+        BindError::Address { .. } => CliError::new(&error).advise(
             "If another program listens there, stop it or name another address with --listen, say \
              --listen 127.0.0.1:0 for any free port.",
         ),
         BindError::NoKeys(_) => {
-            Problem::new(&error).advise("Name a file of keys with --api-key-file.")
+            CliError::new(&error).advise("Name a file of keys with --api-key-file.")
         }
-        BindError::Metrics(_) => Problem::new(&error),
+        BindError::Metrics(_) => CliError::new(&error),
     })
 }
 
@@ -99,7 +99,7 @@ pub struct Signals {
 
 impl Signals {
     /// Begins to hear them; until then they end the process without a word.
-    pub fn heard() -> Result<Self, Problem> {
+    pub fn heard() -> Result<Self, CliError> {
         Ok(Self { told: both()?, twice: both()? })
     }
 }
@@ -109,19 +109,19 @@ fn both() -> std::io::Result<[Signal; 2]> {
 }
 
 /// Serves until it is told to stop or a writer halts. A second signal ends the process at once.
-pub async fn serve(house: &House, bound: Bound, signals: Signals) -> Result<Ended, Problem> {
+pub async fn serve(node: &Node, bound: Bound, signals: Signals) -> Result<Ended, CliError> {
     let Signals { mut told, mut twice } = signals;
     let mut ended = Ended::Told;
     let stop = async {
         tokio::select! {
             () = one_of(&mut told) => {}
-            why = house.runtime.halted() => ended = Ended::Halted(why),
+            why = node.runtime.halted() => ended = Ended::Halted(why),
         }
         tracing::info!("stopping: answers in flight are given first");
     };
     // Who reads slowly must not keep a process alive whose disk has failed.
     let broken = async {
-        house.runtime.halted().await;
+        node.runtime.halted().await;
         rest(DRAIN_DURATION).await;
     };
     let cut_off = async {
@@ -130,8 +130,8 @@ pub async fn serve(house: &House, bound: Bound, signals: Signals) -> Result<Ende
     };
     tokio::select! {
         _ = bound.serve(stop) => {}
-        () = sweep(&house.bus) => {}
-        () = hear_all(&house.bus) => {}
+        () = sweep(&node.bus) => {}
+        () = hear_all(&node.bus) => {}
         () = broken => {}
         () = cut_off => std::process::exit(CUT_OFF),
     }

@@ -9,20 +9,24 @@ use earmark_kernel::{Bus, Limits, Opening, Service, Stores};
 use earmark_stores::postgres::{self, Address, Postgres};
 use earmark_stores::sqlite::{DataFolder, SqliteStore};
 
-use crate::problem::Problem;
-use crate::site::Site;
+use crate::error::CliError;
+use crate::storage_config::StorageConfig;
 
 /// Every service of the program: a new one is one line here.
 pub fn services() -> Vec<Service> {
     vec![earmark_services::allocation::service()]
 }
 
-/// Opens every service over the stores of a site.
-pub fn open(folder: &DataFolder, site: &Site, clock: Arc<dyn Clock>) -> Result<Bus, Problem> {
-    let shared = site.store.as_ref().map(|address| shared(address, site)).transpose()?;
+/// Opens every service over the stores of a storage.
+pub fn open(
+    folder: &DataFolder,
+    storage: &StorageConfig,
+    clock: Arc<dyn Clock>,
+) -> Result<Bus, CliError> {
+    let shared = storage.store.as_ref().map(|address| shared(address, storage)).transpose()?;
     let partitions = match &shared {
         Some(postgres) => postgres.partitions(),
-        None => folder.partitions(site.partitions).map_err(Problem::new)?,
+        None => folder.partitions(storage.partitions).map_err(CliError::new)?,
     };
     let mut openings = Vec::new();
     for service in services() {
@@ -36,17 +40,17 @@ pub fn open(folder: &DataFolder, site: &Site, clock: Arc<dyn Clock>) -> Result<B
     }
     let opened = Bus::open(openings, clock, Arc::new(RandomIds), Limits::default());
     opened.map_err(|error| {
-        Problem::new(error).advise(
+        CliError::new(error).advise(
             "If it is a file of views (*.views.db), delete it: it is made anew from the log. If it \
              is the log, restore the data folder from a backup.",
         )
     })
 }
 
-fn in_folder(folder: &DataFolder, service: &str, partition: u16) -> Result<Stores, Problem> {
+fn in_folder(folder: &DataFolder, service: &str, partition: u16) -> Result<Stores, CliError> {
     let new_log_id = RandomIds.next().to_string();
     let opened = SqliteStore::open(folder, service, partition, &new_log_id);
-    let (log, rows) = opened.map_err(Problem::new)?;
+    let (log, rows) = opened.map_err(CliError::new)?;
     Ok(Stores { log: Arc::new(log), rows: Arc::new(rows) })
 }
 
@@ -56,22 +60,22 @@ fn in_database(
     folder: &DataFolder,
     service: &str,
     partition: u16,
-) -> Result<Stores, Problem> {
+) -> Result<Stores, CliError> {
     let new_log_id = RandomIds.next().to_string();
     let log = postgres.log(service, partition, &new_log_id).map_err(|error| refused(&error))?;
     let read = log.id().and_then(|id| Ok((id, log.head()?)));
-    let (id, head) = read.map_err(Problem::new)?;
+    let (id, head) = read.map_err(CliError::new)?;
     let rows = SqliteStore::open_rows(folder, service, partition, (&id, head));
-    Ok(Stores { log: Arc::new(log), rows: Arc::new(rows.map_err(Problem::new)?) })
+    Ok(Stores { log: Arc::new(log), rows: Arc::new(rows.map_err(CliError::new)?) })
 }
 
-fn shared(address: &Address, site: &Site) -> Result<Postgres, Problem> {
-    Postgres::open(address, site.partitions).map_err(|error| refused(&error))
+fn shared(address: &Address, storage: &StorageConfig) -> Result<Postgres, CliError> {
+    Postgres::open(address, storage.partitions).map_err(|error| refused(&error))
 }
 
 /// Why a database was not opened, with what to do.
-pub fn refused(error: &postgres::OpenError) -> Problem {
-    let problem = Problem::new(error);
+pub fn refused(error: &postgres::OpenError) -> CliError {
+    let problem = CliError::new(error);
     match error {
         postgres::OpenError::Unreachable { .. } => problem.advise(
             "Is the server up, and does it let this machine, user and database in? `earmark doctor \

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::connection::Connection;
 use super::requests::get;
 use super::target::Target;
-use crate::problem::Problem;
+use crate::error::CliError;
 
 /// The writer waited for views that are behind, or to load an aggregate while they are flushed.
 const HISTOGRAMS: [&str; 2] = ["earmark_wait_for_views_seconds", "earmark_load_seconds"];
@@ -23,7 +23,7 @@ pub struct HoldUps {
 
 impl HoldUps {
     /// Asks the server.
-    pub async fn ask(target: &Target) -> Result<Self, Problem> {
+    pub async fn ask(target: &Target) -> Result<Self, CliError> {
         let mut connection = Connection::open(target.address).await?;
         let answer = connection.ask(&get(&target.host, "/metrics")).await?;
         Ok(Self::of(&String::from_utf8_lossy(answer.body)))

@@ -10,7 +10,7 @@ use super::connection::Connection;
 use super::moment::{now, rest_until};
 use super::requests::get;
 use super::target::Target;
-use crate::problem::Problem;
+use crate::error::CliError;
 
 /// So often the server is asked.
 const EVERY: Duration = Duration::from_millis(200);
@@ -22,7 +22,7 @@ pub struct LagWatch {
 }
 
 impl LagWatch {
-    pub async fn begin(target: &Target) -> Result<Self, Problem> {
+    pub async fn begin(target: &Target) -> Result<Self, CliError> {
         let mut connection = Connection::open(target.address).await?;
         let request = get(&target.host, "/healthz");
         let max = Arc::new(AtomicU64::new(0));

@@ -16,8 +16,8 @@ use super::requests::Rendered;
 use super::skus::Skus;
 use super::tally::{Counted, Tally};
 use super::target::{Plan, Target, Workload};
-use crate::house::now_ms;
-use crate::problem::Problem;
+use crate::error::CliError;
+use crate::node::now_ms;
 
 /// Requests that came in time are sent at most so late.
 const GRACE: Duration = Duration::from_secs(60);
@@ -33,7 +33,7 @@ pub struct Taken {
 }
 
 /// Runs the load; when this returns, everything that was sent is answered.
-pub async fn run(target: &Target, plan: &Plan) -> Result<Taken, Problem> {
+pub async fn run(target: &Target, plan: &Plan) -> Result<Taken, CliError> {
     let connections = connect(target, plan.connections).await?;
     let begin = now();
     let from = begin + plan.warmup;
@@ -76,12 +76,12 @@ pub async fn run(target: &Target, plan: &Plan) -> Result<Taken, Problem> {
     Ok(Taken { tally, server_cpu, own_cpu, server_threads })
 }
 
-async fn connect(target: &Target, count: usize) -> Result<Vec<Connection>, Problem> {
+async fn connect(target: &Target, count: usize) -> Result<Vec<Connection>, CliError> {
     let mut connections = Vec::with_capacity(count);
     for _ in 0..count {
         let opened = Connection::open(target.address).await;
         connections.push(opened.map_err(|error| {
-            Problem::new(format!("cannot connect to {}: {error}", target.address))
+            CliError::new(format!("cannot connect to {}: {error}", target.address))
         })?);
     }
     Ok(connections)

@@ -23,10 +23,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::commands::verify::verify;
-use crate::house::House;
-use crate::problem::Problem;
+use crate::error::CliError;
+use crate::node::Node;
 use crate::server;
-use crate::site::Site;
+use crate::storage_config::StorageConfig;
 use expected::Expected;
 use hold_ups::HoldUps;
 use lag::LagWatch;
@@ -48,7 +48,7 @@ pub struct Foreign {
 }
 
 /// Measures a server that is up.
-pub async fn measure(server: &Foreign, plan: &Plan) -> Result<Report, Problem> {
+pub async fn measure(server: &Foreign, plan: &Plan) -> Result<Report, CliError> {
     let target = Target {
         expected: Expected { is_constant: server.is_constant },
         process: server.process_id.map(|id| Process { id }),
@@ -60,7 +60,7 @@ pub async fn measure(server: &Foreign, plan: &Plan) -> Result<Report, Problem> {
 
 /// Measures a server that is started for it on a new folder; in the end it is stopped, and what
 /// it promised is verified.
-pub async fn measure_own(data: &Path, plan: &Plan) -> Result<Report, Problem> {
+pub async fn measure_own(data: &Path, plan: &Plan) -> Result<Report, CliError> {
     let mut server = OwnServer::start(data)?;
     let mut target = own_target(&server)?;
     prepare(&target, plan).await?;
@@ -74,21 +74,21 @@ pub async fn measure_own(data: &Path, plan: &Plan) -> Result<Report, Problem> {
     let mut report = under_load(&target, plan).await?;
     report.start_ms = is_cold.then_some(server.start_time.as_secs_f64() * 1_000.0);
     server.stop()?;
-    let house = House::open_existing(&Site::folder(data))?;
-    let verified = verify(&house.bus);
-    house.close();
+    let node = Node::open_existing(&StorageConfig::folder(data))?;
+    let verified = verify(&node.bus);
+    node.close();
     report.verified = Some(verified?);
     Ok(report)
 }
 
-async fn prepare(target: &Target, plan: &Plan) -> Result<(), Problem> {
+async fn prepare(target: &Target, plan: &Plan) -> Result<(), CliError> {
     match plan.workload {
         Workload::Shortage => Ok(()),
         workload => prepare::batches(target, workload.skus(plan.skus).count()).await,
     }
 }
 
-async fn under_load(target: &Target, plan: &Plan) -> Result<Report, Problem> {
+async fn under_load(target: &Target, plan: &Plan) -> Result<Report, CliError> {
     let lag = match target.expected.is_constant {
         true => None,
         false => Some(LagWatch::begin(target).await?),
@@ -111,23 +111,23 @@ async fn under_load(target: &Target, plan: &Plan) -> Result<Report, Problem> {
 }
 
 /// A log as long as bulk requests make it in the time of the plan.
-async fn fill(target: &Target, plan: &Plan) -> Result<(), Problem> {
+async fn fill(target: &Target, plan: &Plan) -> Result<(), CliError> {
     let filling = Plan { workload: Workload::Bulk, rate: None, ..*plan };
     let filled = load::run(target, &filling).await?;
     match filled.tally.unexpected.first_key_value() {
         None => Ok(()),
-        Some((told, _)) => Err(Problem::new(format!("the log could not be filled: {told}"))),
+        Some((told, _)) => Err(CliError::new(format!("the log could not be filled: {told}"))),
     }
 }
 
-fn own_target(server: &OwnServer) -> Result<Target, Problem> {
+fn own_target(server: &OwnServer) -> Result<Target, CliError> {
     Ok(Target { process: Some(server.process()), ..target(&server.url)? })
 }
 
-fn target(url: &str) -> Result<Target, Problem> {
+fn target(url: &str) -> Result<Target, CliError> {
     let host = url.strip_prefix("http://").map(|it| it.trim_end_matches('/'));
     let host = host.ok_or_else(|| {
-        Problem::usage(format!("{url:?} is not the address of a server"))
+        CliError::usage(format!("{url:?} is not the address of a server"))
             .advise("Say it like http://127.0.0.1:5005.")
     })?;
     let address: SocketAddr = server::address(host)?;

@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::moment::now;
 use super::process::Process;
-use crate::problem::Problem;
+use crate::error::CliError;
 
 /// A server that ends with this.
 pub struct OwnServer {
@@ -23,7 +23,7 @@ pub struct OwnServer {
 
 impl OwnServer {
     /// Starts it, and waits until it listens.
-    pub fn start(data: &Path) -> Result<Self, Problem> {
+    pub fn start(data: &Path) -> Result<Self, CliError> {
         let begun = now();
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
@@ -42,7 +42,7 @@ impl OwnServer {
         while server.url.is_empty() {
             let mut line = String::new();
             if server.out.read_line(&mut line)? == 0 {
-                return Err(Problem::new("the server ended before it listened"));
+                return Err(CliError::new("the server ended before it listened"));
             }
             line.trim().strip_prefix("listening on ").unwrap_or("").clone_into(&mut server.url);
         }
@@ -55,11 +55,11 @@ impl OwnServer {
     }
 
     /// Tells it to stop, and waits until it has.
-    pub fn stop(mut self) -> Result<(), Problem> {
-        kill_process(Pid::from_child(&self.child), Signal::TERM).map_err(Problem::new)?;
+    pub fn stop(mut self) -> Result<(), CliError> {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).map_err(CliError::new)?;
         match self.child.wait()? {
             status if status.success() => Ok(()),
-            status => Err(Problem::new(format!("the server ended with {status}"))),
+            status => Err(CliError::new(format!("the server ended with {status}"))),
         }
     }
 }

@@ -5,7 +5,7 @@ use tokio::task::JoinSet;
 use super::connection::Connection;
 use super::requests::{post, sku_name};
 use super::target::Target;
-use crate::problem::Problem;
+use crate::error::CliError;
 
 /// So many batches share a commit.
 const CONNECTIONS: usize = 256;
@@ -13,7 +13,7 @@ const CONNECTIONS: usize = 256;
 const UNITS: u32 = 1_000_000_000;
 
 /// Makes a batch for each of the first `skus` SKUs; those that are there stay as they are.
-pub async fn batches(target: &Target, skus: u32) -> Result<(), Problem> {
+pub async fn batches(target: &Target, skus: u32) -> Result<(), CliError> {
     let lanes = CONNECTIONS.min(skus as usize);
     let mut makers = JoinSet::new();
     for lane in 0..lanes {
@@ -37,9 +37,9 @@ pub async fn make(
     sku: &str,
     reference: &str,
     units: u32,
-) -> Result<(), Problem> {
+) -> Result<(), CliError> {
     let body = format!(r#"{{"reference":"{reference}","sku":"{sku}","quantity":{units}}}"#);
     let answer = connection.ask(&post(&target.host, "/v1/batches", &body)).await?;
     let made = target.expected.created(answer);
-    made.map(drop).map_err(|told| Problem::new(format!("a batch was not made: {told}")))
+    made.map(drop).map_err(|told| CliError::new(format!("a batch was not made: {told}")))
 }

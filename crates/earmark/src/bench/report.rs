@@ -12,7 +12,7 @@ use super::process::Process;
 use super::tally::Latency;
 use super::target::{Plan, Target};
 use crate::commands::verify::Checked;
-use crate::screen::{number, table};
+use crate::output::{number, table};
 
 /// A thread that takes less for a request is not shown.
 const SHOWN_FROM_US: f64 = 0.05;

@@ -12,8 +12,8 @@ use super::process::Process;
 use super::requests::{Rendered, patch, sku_name};
 use super::tally::{Counted, Tally};
 use super::target::{Plan, Target};
-use crate::house::now_ms;
-use crate::problem::Problem;
+use crate::error::CliError;
+use crate::node::now_ms;
 
 /// Lines that the batch carries, a unit each.
 const LINES: u32 = 10_000;
@@ -23,7 +23,7 @@ const FILLED_AT_ONCE: usize = 1_000;
 const FIRST_SKU: u32 = 10_000_000;
 
 /// Storms one after another, until they have taken the time of the plan, filling not counted.
-pub async fn run(target: &Target, plan: &Plan) -> Result<Taken, Problem> {
+pub async fn run(target: &Target, plan: &Plan) -> Result<Taken, CliError> {
     let mut connection = Connection::open(target.address).await?;
     let begin_ms = u64::try_from(now_ms()).unwrap_or_default();
     let mut orders = Orders::of(plan.order_ids, begin_ms, 0, 1);
@@ -71,7 +71,7 @@ async fn fill(
     target: &Target,
     sku: u32,
     orders: &mut Orders,
-) -> Result<(), Problem> {
+) -> Result<(), CliError> {
     let mut request = Rendered::bulk(&target.host, FILLED_AT_ONCE);
     for _ in 0..LINES as usize / FILLED_AT_ONCE {
         let mut last = OrderId::default();
@@ -82,7 +82,7 @@ async fn fill(
         }
         let answer = connection.ask(request.bytes()).await?;
         let filled = target.expected.all_placed(answer, request.lines(), &last);
-        filled.map_err(|told| Problem::new(format!("a batch could not be filled: {told}")))?;
+        filled.map_err(|told| CliError::new(format!("a batch could not be filled: {told}")))?;
     }
     Ok(())
 }

@@ -11,9 +11,9 @@ use super::{block_on, stock::sku};
 use crate::cli::Source;
 use crate::client::Client;
 use crate::config::Settings;
-use crate::house::House;
-use crate::problem::Problem;
-use crate::screen;
+use crate::error::CliError;
+use crate::node::Node;
+use crate::output;
 
 /// Promises stock to a line of an order. The same line again changes nothing. Ends with 1 if there
 /// is no stock for it and it does not wait.
@@ -51,29 +51,29 @@ pub struct Allocate {
 }
 
 impl Allocate {
-    pub fn run(self, settings: &Settings) -> Result<ExitCode, Problem> {
+    pub fn run(self, settings: &Settings) -> Result<ExitCode, CliError> {
         let command = self.command()?;
         let outcome: Outcome = match self.source.client(settings)? {
             Some(client) => block_on(send(&client, &command))?,
             None => {
-                let house =
-                    House::open_existing(&settings.site(self.source.folder.data.as_ref())?)?;
+                let node =
+                    Node::open_existing(&settings.storage(self.source.folder.data.as_ref())?)?;
                 let meta = Meta { dry_run: self.dry_run, ..Meta::default() };
-                let reply = block_on(async { Ok(house.bus.send_as(command, meta).await) });
-                house.close();
+                let reply = block_on(async { Ok(node.bus.send_as(command, meta).await) });
+                node.close();
                 reply?.ending.map_err(not_done)?.outcome
             }
         };
         if self.json {
-            screen::json(&outcome)?;
+            output::json(&outcome)?;
         } else {
-            screen::say(sentence(&outcome))?;
+            output::say(sentence(&outcome))?;
         }
         let is_lost = matches!(outcome, Outcome::OutOfStock { .. });
         Ok(ExitCode::from(u8::from(is_lost)))
     }
 
-    fn command(&self) -> Result<Command, Problem> {
+    fn command(&self) -> Result<Command, CliError> {
         let text = |what: &str, text: &str| Text::parse(text).map_err(|why| bad(what, text, &why));
         let need_by = self.need_by.as_ref();
         let need_by = need_by.map(|it| Day::parse(it).map_err(|why| bad("--need-by", it, &why)));
@@ -92,20 +92,20 @@ impl Allocate {
     }
 }
 
-async fn send(client: &Client, command: &Command) -> Result<Outcome, Problem> {
+async fn send(client: &Client, command: &Command) -> Result<Outcome, CliError> {
     client.post(&["v1", "allocations"], &[], command).await
 }
 
-fn bad(flag: &str, value: &str, why: &InvalidValue) -> Problem {
-    Problem::usage(format!("{flag} {value:?} {why}"))
+fn bad(flag: &str, value: &str, why: &InvalidValue) -> CliError {
+    CliError::usage(format!("{flag} {value:?} {why}"))
 }
 
-fn not_done<R: std::fmt::Display>(not_done: NotDone<R>) -> Problem {
+fn not_done<R: std::fmt::Display>(not_done: NotDone<R>) -> CliError {
     match not_done {
-        NotDone::Refused(refusal) => Problem::new(refusal),
+        NotDone::Refused(refusal) => CliError::new(refusal),
         NotDone::Failed(failure) => failure.into(),
         NotDone::Unknown(why) => {
-            Problem::new(why).advise("Ask again: the same line is placed once.")
+            CliError::new(why).advise("Ask again: the same line is placed once.")
         }
     }
 }

@@ -10,8 +10,8 @@ use super::block_on;
 use super::verify::sentence;
 use crate::bench::{Foreign, OrderIds, Plan, Workload, measure, measure_own};
 use crate::config::Settings;
-use crate::problem::{FAILED, Problem};
-use crate::screen;
+use crate::error::{CliError, FAILED};
+use crate::output;
 
 /// Puts load on a server and checks every answer. Without --url it starts a server of its own on a
 /// temporary folder, and in the end stops it and verifies its log. Ends with 1 if any answer was
@@ -67,10 +67,10 @@ pub struct Bench {
 }
 
 impl Bench {
-    pub fn run(self, _: &Settings) -> Result<ExitCode, Problem> {
+    pub fn run(self, _: &Settings) -> Result<ExitCode, CliError> {
         let plan = self.plan();
         if plan.workload == Workload::ColdStart && self.url.is_some() {
-            let problem = Problem::usage("a server that is up does not start");
+            let problem = CliError::usage("a server that is up does not start");
             return Err(problem.advise("Leave out --url: a server is started for it."));
         }
         let report = match &self.url {
@@ -90,11 +90,11 @@ impl Bench {
             }
         };
         if self.json {
-            screen::json(&report)?;
+            output::json(&report)?;
         } else {
-            screen::say(report.table())?;
+            output::say(report.table())?;
             for checked in report.verified.iter().flatten() {
-                screen::say(sentence(checked))?;
+                output::say(sentence(checked))?;
             }
         }
         Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })

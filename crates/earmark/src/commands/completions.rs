@@ -6,8 +6,8 @@ use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
 use crate::cli::Cli;
-use crate::problem::Problem;
-use crate::screen;
+use crate::error::CliError;
+use crate::output;
 
 /// Prints completions, say for `earmark completions bash >
 /// ~/.local/share/bash-completion/completions/earmark`.
@@ -18,10 +18,10 @@ pub struct Completions {
 }
 
 impl Completions {
-    pub fn run(self) -> Result<ExitCode, Problem> {
+    pub fn run(self) -> Result<ExitCode, CliError> {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut Cli::command(), "earmark", &mut script);
-        screen::print(&String::from_utf8(script).map_err(Problem::new)?)?;
+        output::print(&String::from_utf8(script).map_err(CliError::new)?)?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -8,8 +8,8 @@ use earmark_stores::sqlite::backup;
 
 use crate::cli::Folder;
 use crate::config::Settings;
-use crate::problem::Problem;
-use crate::screen;
+use crate::error::CliError;
+use crate::output;
 
 /// Works on the log as files.
 #[derive(Args, Debug)]
@@ -31,18 +31,18 @@ enum What {
 }
 
 impl Db {
-    pub fn run(self, settings: &Settings) -> Result<ExitCode, Problem> {
+    pub fn run(self, settings: &Settings) -> Result<ExitCode, CliError> {
         let What::Backup { to, folder } = self.what;
-        let site = settings.site(folder.data.as_ref())?;
-        if let Some(store) = site.store {
+        let storage = settings.storage(folder.data.as_ref())?;
+        if let Some(store) = storage.store {
             let what = format!("{store} is backed up with PostgreSQL's own tools");
-            return Err(Problem::new(what).advise(
+            return Err(CliError::new(what).advise(
                 "`pg_dump --format=custom --schema=earmark --file=FILE DATABASE` copies it while it \
                  is written to; point-in-time recovery loses less. docs/OPERATIONS.md has both.",
             ));
         }
-        for path in backup(&site.folder, &to).map_err(Problem::new)? {
-            screen::say(format!("copied {}", path.display()))?;
+        for path in backup(&storage.folder, &to).map_err(CliError::new)? {
+            output::say(format!("copied {}", path.display()))?;
         }
         Ok(ExitCode::SUCCESS)
     }

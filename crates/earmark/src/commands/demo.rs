@@ -10,12 +10,12 @@ use super::verify::{sentence, verify};
 use super::{block_on, serve};
 use crate::config::Settings;
 use crate::csv_file::CsvFile;
-use crate::house::House;
-use crate::problem::Problem;
+use crate::error::CliError;
+use crate::node::Node;
 use crate::replay::orders::{Columns, Orders};
 use crate::replay::{Asked, replay};
-use crate::site::Site;
-use crate::{screen, server};
+use crate::storage_config::StorageConfig;
+use crate::{output, server};
 
 /// Orders from France in one year; demo/README.md says where they come from.
 const SLICE: &[u8] = include_bytes!("../../../../demo/online-retail-slice.csv.gz");
@@ -36,7 +36,7 @@ pub struct Demo {
 }
 
 impl Demo {
-    pub fn run(self, settings: &Settings) -> Result<ExitCode, Problem> {
+    pub fn run(self, settings: &Settings) -> Result<ExitCode, CliError> {
         let listen = settings.listen(self.listen.as_ref());
         if !self.exit {
             is_free(&listen)?;
@@ -45,38 +45,38 @@ impl Demo {
         let data = self.data.clone().unwrap_or_else(|| temporary.path().to_owned());
         let slice = CsvFile::read(Box::new(Cursor::new(SLICE)), "the demo's slice".into())?;
         let orders = Orders::read(slice, &Columns::default(), u64::MAX)?;
-        screen::say("Orders from France, December 2010 to December 2011, replayed:")?;
+        output::say("Orders from France, December 2010 to December 2011, replayed:")?;
         let asked = Asked { data: &data, seed: SEED, resume: true, acks: None };
-        let (report, house) = block_on(replay(&orders, asked))?;
-        let checked = verify(&house.bus);
-        house.close();
-        screen::say(report.table())?;
+        let (report, node) = block_on(replay(&orders, asked))?;
+        let checked = verify(&node.bus);
+        node.close();
+        output::say(report.table())?;
         for it in checked? {
-            screen::say(format!("verified {}", sentence(&it)))?;
+            output::say(format!("verified {}", sentence(&it)))?;
         }
         if self.exit || report.oversold > 0 {
             return Ok(report.exit_code());
         }
-        let house = House::open(&Site::folder(&data))?;
-        serve::serve(house, server::edge(None)?, &listen, |url| what_next(url, &data))
+        let node = Node::open(&StorageConfig::folder(&data))?;
+        serve::serve(node, server::edge(None)?, &listen, |url| what_next(url, &data))
     }
 }
 
 /// Looks before the work is done whether the port can be had after it.
-fn is_free(listen: &str) -> Result<(), Problem> {
+fn is_free(listen: &str) -> Result<(), CliError> {
     let address = server::address(listen)?;
     let bound = std::net::TcpListener::bind(address);
     bound.map(drop).map_err(|error| {
-        Problem::new(format!("cannot listen on {address}: {error}")).advise(
+        CliError::new(format!("cannot listen on {address}: {error}")).advise(
             "If another program listens there, stop it or name another address with --listen, say \
              --listen 127.0.0.1:0 for any free port. Or end without serving: --exit.",
         )
     })
 }
 
-fn what_next(url: &str, data: &Path) -> Result<(), Problem> {
+fn what_next(url: &str, data: &Path) -> Result<(), CliError> {
     let data = data.display();
-    screen::say(format!(
+    output::say(format!(
         "
 Try, from another terminal:
 

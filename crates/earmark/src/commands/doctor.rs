@@ -11,11 +11,11 @@ use serde::Serialize;
 
 use crate::cli::Folder;
 use crate::config::Settings;
-use crate::house::{House, announced, holds_a_log, now_ms};
-use crate::outside;
-use crate::problem::Problem;
-use crate::screen::{self, number};
-use crate::site::Site;
+use crate::error::CliError;
+use crate::integrations;
+use crate::node::{Node, announced, holds_a_log, now_ms};
+use crate::output::{self, number};
+use crate::storage_config::StorageConfig;
 use crate::wiring::refused;
 
 /// Less free space than this is worth a word, bytes.
@@ -69,17 +69,17 @@ impl Finding {
 }
 
 impl Doctor {
-    pub fn run(self, settings: &Settings) -> Result<ExitCode, Problem> {
-        let site = settings.site(self.folder.data.as_ref())?;
-        let mut findings = vec![sqlite(), clock(), space(&site.folder)];
-        match &site.store {
-            None => findings.extend(folder(&site)),
-            Some(address) => findings.extend(store(address, &site)),
+    pub fn run(self, settings: &Settings) -> Result<ExitCode, CliError> {
+        let storage = settings.storage(self.folder.data.as_ref())?;
+        let mut findings = vec![sqlite(), clock(), space(&storage.folder)];
+        match &storage.store {
+            None => findings.extend(folder(&storage)),
+            Some(address) => findings.extend(store(address, &storage)),
         }
         findings.push(port(&settings.listen(self.listen.as_ref())));
-        findings.extend(outside::look(settings)?.into_iter().map(Finding::from));
+        findings.extend(integrations::probe(settings)?.into_iter().map(Finding::from));
         if self.json {
-            screen::json(&findings)?;
+            output::json(&findings)?;
         } else {
             for it in &findings {
                 let verdict = match it.verdict {
@@ -87,9 +87,9 @@ impl Doctor {
                     Verdict::Warn => "warn",
                     Verdict::Fail => "FAIL",
                 };
-                screen::say(format!("{verdict} {}: {}", it.what, it.found))?;
+                output::say(format!("{verdict} {}: {}", it.what, it.found))?;
                 if let Some(advice) = &it.advice {
-                    screen::say(format!("     {advice}"))?;
+                    output::say(format!("     {advice}"))?;
                 }
             }
         }
@@ -98,11 +98,11 @@ impl Doctor {
     }
 }
 
-impl From<outside::Look> for Finding {
-    fn from(look: outside::Look) -> Self {
-        match look.found {
-            Ok(found) => Self::of(look.what, Verdict::Ok, found),
-            Err(why) => Self::of(look.what, Verdict::Fail, why)
+impl From<integrations::Probe> for Finding {
+    fn from(probe: integrations::Probe) -> Self {
+        match probe.found {
+            Ok(found) => Self::of(probe.what, Verdict::Ok, found),
+            Err(why) => Self::of(probe.what, Verdict::Fail, why)
                 .advise("Commands go on without it; what is to go out waits until it is there."),
         }
     }
@@ -142,8 +142,8 @@ fn space(data: &Path) -> Finding {
 }
 
 /// A database, and what is in it.
-fn store(address: &Address, site: &Site) -> Vec<Finding> {
-    let seen = match Postgres::look(address) {
+fn store(address: &Address, storage: &StorageConfig) -> Vec<Finding> {
+    let seen = match Postgres::probe(address) {
         Ok(seen) => seen,
         Err(error) => {
             let problem = refused(&error);
@@ -160,29 +160,32 @@ fn store(address: &Address, site: &Site) -> Vec<Finding> {
         if seen.is_encrypted { "encrypted" } else { "not encrypted" }
     );
     let mut findings = vec![Finding::of("store", Verdict::Ok, found)];
-    findings.extend(house(House::visit(site), "the store opened with every setting as it must be"));
+    findings.extend(node(
+        Node::open_readonly(storage),
+        "the store opened with every setting as it must be",
+    ));
     findings
 }
 
-fn folder(site: &Site) -> Vec<Finding> {
-    let data = site.folder.as_path();
+fn folder(storage: &StorageConfig) -> Vec<Finding> {
+    let data = storage.folder.as_path();
     let name = data.display();
     if !holds_a_log(data) {
         let found = format!("{name} holds no data yet");
         let finding = Finding::of("data folder", Verdict::Warn, found);
         return vec![finding.advise("`earmark serve` and `earmark import` make it.")];
     }
-    if let Some(url) = announced(data).filter(|_| House::is_taken(data)) {
+    if let Some(url) = announced(data).filter(|_| Node::is_taken(data)) {
         let found = format!("a server has {name}: it is reached at {url}");
         return vec![Finding::of("data folder", Verdict::Ok, found)];
     }
     let sound = format!("{name} is free; its stores opened with every setting as it must be");
-    house(House::open(site), &sound)
+    node(Node::open(storage), &sound)
 }
 
-fn house(opened: Result<House, Problem>, sound: &str) -> Vec<Finding> {
-    let house = match opened {
-        Ok(house) => house,
+fn node(opened: Result<Node, CliError>, sound: &str) -> Vec<Finding> {
+    let node = match opened {
+        Ok(node) => node,
         Err(problem) => {
             let finding = Finding::of("data folder", Verdict::Fail, problem.to_string());
             return vec![match problem.advice() {
@@ -192,7 +195,7 @@ fn house(opened: Result<House, Problem>, sound: &str) -> Vec<Finding> {
         }
     };
     let mut findings = vec![Finding::of("data folder", Verdict::Ok, sound)];
-    for it in house.bus.status() {
+    for it in node.bus.status() {
         let (service, head) = (it.service, number(it.head));
         let found = format!("the log of {service} holds {head} events");
         findings.push(Finding::of("log", Verdict::Ok, found));
@@ -206,14 +209,14 @@ fn house(opened: Result<House, Problem>, sound: &str) -> Vec<Finding> {
             findings.push(Finding::of("writer", Verdict::Fail, why));
         }
     }
-    findings.push(parked(&house));
-    house.close();
+    findings.push(parked(&node));
+    node.close();
     findings
 }
 
-fn parked(house: &House) -> Finding {
+fn parked(node: &Node) -> Finding {
     let services = crate::wiring::services();
-    let parked = services.iter().map(|it| house.bus.parked(it.flow().service, None, 1_000));
+    let parked = services.iter().map(|it| node.bus.parked(it.flow().service, None, 1_000));
     match parked.collect::<Result<Vec<_>, _>>() {
         Err(failure) => Finding::of("parked messages", Verdict::Fail, failure.to_string()),
         Ok(parked) if parked.iter().all(Vec::is_empty) => {

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use earmark_kernel::Flow as Map;
 
-use crate::problem::Problem;
-use crate::screen;
+use crate::error::CliError;
+use crate::output;
 use crate::wiring;
 
 /// Draws every edge of every service: which command is handled where and records what, what follows
@@ -28,13 +28,13 @@ enum Format {
 }
 
 impl Flow {
-    pub fn run(self) -> Result<ExitCode, Problem> {
+    pub fn run(self) -> Result<ExitCode, CliError> {
         let maps: Vec<Map> = wiring::services().iter().map(earmark_kernel::Service::flow).collect();
         match self.format {
-            Format::Json => screen::json(&maps)?,
-            Format::Text => screen::print(&joined(&maps, Map::text))?,
-            Format::Mermaid => screen::print(&joined(&maps, Map::mermaid))?,
-            Format::Markdown => screen::print(&page(&maps))?,
+            Format::Json => output::json(&maps)?,
+            Format::Text => output::print(&joined(&maps, Map::text))?,
+            Format::Mermaid => output::print(&joined(&maps, Map::mermaid))?,
+            Format::Markdown => output::print(&page(&maps))?,
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -11,10 +11,10 @@ use super::block_on;
 use crate::cli::Folder;
 use crate::config::Settings;
 use crate::csv_file::CsvFile;
-use crate::house::House;
+use crate::error::CliError;
 use crate::import::{Asked, Read, Way, batches, bring, lines};
-use crate::problem::Problem;
-use crate::screen;
+use crate::node::Node;
+use crate::output;
 
 /// Brings in batches or order lines from a CSV file, plain or gzipped. A row that is there already
 /// changes nothing, so a file may come in again. Rows that cannot be used are named with their
@@ -72,7 +72,7 @@ enum Short {
 }
 
 impl Import {
-    pub fn run(self, settings: &Settings) -> Result<ExitCode, Problem> {
+    pub fn run(self, settings: &Settings) -> Result<ExitCode, CliError> {
         match self.what {
             What::Batches { columns, how } => {
                 let read = columns.read(CsvFile::open(&how.file)?)?;
@@ -96,26 +96,27 @@ impl How {
         read: Read<C>,
         way: Way<C>,
         settings: &Settings,
-    ) -> Result<ExitCode, Problem> {
-        let mut site = settings.site(self.folder.data.as_ref())?;
+    ) -> Result<ExitCode, CliError> {
+        let mut storage = settings.storage(self.folder.data.as_ref())?;
         // A rehearsal leaves nothing behind, not even a folder.
-        let nowhere =
-            (self.dry_run && !House::is_there(&site.folder)).then(tempfile::tempdir).transpose()?;
+        let nowhere = (self.dry_run && !Node::is_there(&storage.folder))
+            .then(tempfile::tempdir)
+            .transpose()?;
         if let Some(nowhere) = &nowhere {
-            nowhere.path().clone_into(&mut site.folder);
+            nowhere.path().clone_into(&mut storage.folder);
         }
-        let house = House::visit(&site)?;
+        let node = Node::open_readonly(&storage)?;
         let asked = Asked { dry_run: self.dry_run, strict: self.strict };
-        let report = block_on(bring(&house.bus, read, way, asked));
-        house.close();
+        let report = block_on(bring(&node.bus, read, way, asked));
+        node.close();
         let report = report?;
         if self.json {
-            screen::json(&report)?;
+            output::json(&report)?;
         } else {
             for row in &report.bad {
                 eprintln!("line {}: {}", row.line, row.reason);
             }
-            screen::say(report.sentence())?;
+            output::say(report.sentence())?;
         }
         Ok(ExitCode::from(u8::from(report.refused)))
     }

@@ -12,9 +12,9 @@ use super::block_on;
 use crate::cli::Source;
 use crate::client::Client;
 use crate::config::Settings;
-use crate::house::House;
-use crate::problem::Problem;
-use crate::screen;
+use crate::error::CliError;
+use crate::node::Node;
+use crate::output;
 
 /// So many events are read at a time.
 const PAGE: u64 = 1_000;
@@ -88,26 +88,28 @@ struct Public {
 }
 
 impl Log {
-    pub fn run(self, settings: &Settings) -> Result<ExitCode, Problem> {
+    pub fn run(self, settings: &Settings) -> Result<ExitCode, CliError> {
         if let Some(client) = self.source.client(settings)? {
             block_on(self.of_server(&client))?;
             return Ok(ExitCode::SUCCESS);
         }
         if self.follow {
-            return Err(Problem::usage("--follow needs a server: a folder has one user at a time")
-                .advise("Say which with --server, as http://127.0.0.1:5005."));
+            return Err(CliError::usage(
+                "--follow needs a server: a folder has one user at a time",
+            )
+            .advise("Say which with --server, as http://127.0.0.1:5005."));
         }
-        let house = House::open_existing(&settings.site(self.source.folder.data.as_ref())?)?;
-        let shown = self.of_folder(&house.bus);
-        house.close();
+        let node = Node::open_existing(&settings.storage(self.source.folder.data.as_ref())?)?;
+        let shown = self.of_folder(&node.bus);
+        node.close();
         shown.map(|()| ExitCode::SUCCESS)
     }
 
-    fn of_folder(&self, bus: &Bus) -> Result<(), Problem> {
+    fn of_folder(&self, bus: &Bus) -> Result<(), CliError> {
         let partitions = bus.status().into_iter().filter(|it| it.service == self.service).count();
         if self.partition >= partitions.max(1) {
             let what = format!("{} has {partitions} partitions, from 0", self.service);
-            return Err(Problem::usage(what));
+            return Err(CliError::usage(what));
         }
         let (mut after, mut left) = (self.after, self.limit.unwrap_or(u64::MAX));
         while left > 0 {
@@ -117,7 +119,7 @@ impl Log {
             }
             for record in records {
                 let unreadable = |error: serde_json::Error| {
-                    Problem::new(format!("record {} cannot be read: {error}", record.first_seq))
+                    CliError::new(format!("record {} cannot be read: {error}", record.first_seq))
                 };
                 let events: Vec<Stored> =
                     serde_json::from_str(&record.events).map_err(unreadable)?;
@@ -133,19 +135,19 @@ impl Log {
         Ok(())
     }
 
-    fn show(&self, sequence: u64, at_ms: i64, event: Stored) -> Result<(), Problem> {
+    fn show(&self, sequence: u64, at_ms: i64, event: Stored) -> Result<(), CliError> {
         let at_ms = event.at.unwrap_or(at_ms);
         let Stored { name, data, of, key, causation, correlation, .. } = event;
         if self.json {
             let shown = Shown { sequence, at_ms, name, of, key, causation, correlation, data };
-            return screen::json_line(&shown);
+            return output::json_line(&shown);
         }
         let time = Timestamp::from_millisecond(at_ms).unwrap_or(Timestamp::UNIX_EPOCH);
         let data = data.map_or("", RawValue::get);
-        screen::say(format!("{sequence:>8} {time} {name} {key} {data}"))
+        output::say(format!("{sequence:>8} {time} {name} {key} {data}"))
     }
 
-    async fn of_server(&self, client: &Client) -> Result<(), Problem> {
+    async fn of_server(&self, client: &Client) -> Result<(), CliError> {
         let (mut after, mut left) = (self.after, self.limit.unwrap_or(u64::MAX));
         while left > 0 {
             let mut query =
@@ -167,14 +169,14 @@ impl Log {
         Ok(())
     }
 
-    fn show_public(&self, event: &RawValue) -> Result<u64, Problem> {
-        let public: Public = serde_json::from_str(event.get()).map_err(Problem::new)?;
+    fn show_public(&self, event: &RawValue) -> Result<u64, CliError> {
+        let public: Public = serde_json::from_str(event.get()).map_err(CliError::new)?;
         if self.json {
-            screen::say(event.get())?;
+            output::say(event.get())?;
         } else {
             let Public { name, time, sequence, partitionkey, data } = &public;
-            screen::say(format!("{sequence:>8} {time} {name} {partitionkey} {data}"))?;
+            output::say(format!("{sequence:>8} {time} {name} {partitionkey} {data}"))?;
         }
-        public.sequence.parse().map_err(Problem::new)
+        public.sequence.parse().map_err(CliError::new)
     }
 }

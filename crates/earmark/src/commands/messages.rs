@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Map, Value};
 
-use crate::catalogue::{Kind, Message, messages};
-use crate::problem::Problem;
-use crate::screen;
+use crate::error::CliError;
+use crate::message_schemas::{Kind, Message, messages};
+use crate::output;
 
 /// Prints every command, question and public event, with its fields, their types and bounds, and
 /// what it can be refused for.
@@ -20,11 +20,11 @@ pub struct Messages {
 }
 
 impl Messages {
-    pub fn run(self) -> Result<ExitCode, Problem> {
+    pub fn run(self) -> Result<ExitCode, CliError> {
         if self.json {
-            screen::json(&messages())?;
+            output::json(&messages())?;
         } else {
-            screen::print(&page(&messages()))?;
+            output::print(&page(&messages()))?;
         }
         Ok(ExitCode::SUCCESS)
     }

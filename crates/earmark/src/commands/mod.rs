@@ -21,11 +21,11 @@ use std::process::ExitCode;
 
 use crate::cli::{Cli, Command};
 use crate::config::Settings;
-use crate::problem::Problem;
+use crate::error::CliError;
 use crate::telemetry;
 
 /// Does what was asked.
-pub fn run(cli: Cli) -> Result<ExitCode, Problem> {
+pub fn run(cli: Cli) -> Result<ExitCode, CliError> {
     let settings = Settings::read(&cli.global)?;
     let filter = cli.global.log.as_deref().or(settings.log.as_deref());
     let as_json = cli.global.log_json || settings.log_json.unwrap_or_default();
@@ -33,7 +33,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Problem> {
     if let Command::Demo(_) | Command::Replay(_) | Command::Bench(_) = &cli.command
         && cli.global.store.is_some()
     {
-        return Err(Problem::usage("that works on a folder of its own, not on a --store").advise(
+        return Err(CliError::usage("that works on a folder of its own, not on a --store").advise(
             "`earmark import` and `earmark bench --target` bring a store something to do.",
         ));
     }
@@ -58,7 +58,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Problem> {
 }
 
 /// A runtime of one thread: for commands that wait for answers and do nothing beside.
-fn block_on<T>(work: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime?.block_on(work)
 }

@@ -12,9 +12,9 @@ use super::block_on;
 use crate::cli::Source;
 use crate::client::Client;
 use crate::config::Settings;
-use crate::house::House;
-use crate::problem::Problem;
-use crate::screen::{self, table};
+use crate::error::CliError;
+use crate::node::Node;
+use crate::output::{self, table};
 use crate::wiring;
 
 /// So many messages are asked for at a time.
@@ -82,49 +82,49 @@ struct Decided {
 
 /// Where the messages are.
 enum Place {
-    House(House),
+    Node(Node),
     Server(Client),
 }
 
 impl Parked {
-    pub fn run(self, settings: &Settings) -> Result<ExitCode, Problem> {
+    pub fn run(self, settings: &Settings) -> Result<ExitCode, CliError> {
         let place = match self.source.client(settings)? {
             Some(client) => Place::Server(client),
-            None => Place::House(House::open_existing(
-                &settings.site(self.source.folder.data.as_ref())?,
+            None => Place::Node(Node::open_existing(
+                &settings.storage(self.source.folder.data.as_ref())?,
             )?),
         };
         let done = match &self.what {
             None | Some(What::List) => self.list(&place),
             Some(What::Replay { id, dry_run }) => replay(&place, id, *dry_run),
         };
-        if let Place::House(house) = place {
-            house.close();
+        if let Place::Node(node) = place {
+            node.close();
         }
         done.map(|()| ExitCode::SUCCESS)
     }
 
-    fn list(&self, place: &Place) -> Result<(), Problem> {
+    fn list(&self, place: &Place) -> Result<(), CliError> {
         let shown = parked(place)?;
         if self.json {
-            screen::json(&shown)
+            output::json(&shown)
         } else if shown.is_empty() {
-            screen::say("nothing is parked")
+            output::say("nothing is parked")
         } else {
             let rows = shown.into_iter().map(|it| {
                 let Message { id, message, reason, body } = it.message;
                 vec![id, message, reason, body]
             });
-            screen::say(table(&["id", "message", "reason", "body"], &[], rows))
+            output::say(table(&["id", "message", "reason", "body"], &[], rows))
         }
     }
 }
 
-fn replay(place: &Place, id: &str, dry_run: bool) -> Result<(), Problem> {
+fn replay(place: &Place, id: &str, dry_run: bool) -> Result<(), CliError> {
     let found = parked(place)?.into_iter().find(|it| it.message.id == id);
     let service = found.map(|it| it.service).ok_or_else(|| unknown(id))?;
     let decided = match place {
-        Place::House(house) => in_house(house, service, id, dry_run)?,
+        Place::Node(node) => in_node(node, service, id, dry_run)?,
         Place::Server(client) => {
             let path = ["v1", "parked", service, "replay"];
             let dry_run = [("dry_run", if dry_run { "true" } else { "false" })];
@@ -132,30 +132,30 @@ fn replay(place: &Place, id: &str, dry_run: bool) -> Result<(), Problem> {
         }
     };
     for event in decided.events {
-        screen::say(format!("would record {event}"))?;
+        output::say(format!("would record {event}"))?;
     }
     if decided.outcome == "done" {
-        return screen::say(decided.answer.map_or_else(|| "done".to_owned(), |it| it.to_string()));
+        return output::say(decided.answer.map_or_else(|| "done".to_owned(), |it| it.to_string()));
     }
     let why = decided.detail.unwrap_or_default();
-    Err(Problem::new(format!("it was refused: {why}")))
+    Err(CliError::new(format!("it was refused: {why}")))
 }
 
-fn in_house(house: &House, service: &str, id: &str, dry_run: bool) -> Result<Decided, Problem> {
-    let reply = block_on(async { Ok(house.bus.replay_parked(service, id, dry_run).await) })?;
+fn in_node(node: &Node, service: &str, id: &str, dry_run: bool) -> Result<Decided, CliError> {
+    let reply = block_on(async { Ok(node.bus.replay_parked(service, id, dry_run).await) })?;
     let reply = reply.map_err(failed)?.ok_or_else(|| unknown(id))?;
     let (outcome, answer, detail) = match reply.ending {
         Ok(answer) => ("done", Some(answer), None),
         Err(NotDone::Refused(refused)) => ("refused", None, Some(refused.text)),
         Err(NotDone::Failed(failure)) => return Err(failed(failure)),
         Err(NotDone::Unknown(why)) => {
-            return Err(Problem::new(why).advise("Look at `earmark log`, then try again."));
+            return Err(CliError::new(why).advise("Look at `earmark log`, then try again."));
         }
     };
     Ok(Decided { outcome: outcome.to_owned(), answer, detail, events: reply.events })
 }
 
-fn parked(place: &Place) -> Result<Vec<Shown>, Problem> {
+fn parked(place: &Place) -> Result<Vec<Shown>, CliError> {
     let mut shown = Vec::new();
     for service in wiring::services().iter().map(|it| it.flow().service) {
         let mut after = None;
@@ -171,16 +171,16 @@ fn parked(place: &Place) -> Result<Vec<Shown>, Problem> {
     Ok(shown)
 }
 
-fn page(place: &Place, service: &str, after: Option<&str>) -> Result<Page, Problem> {
-    let house = match place {
-        Place::House(house) => house,
+fn page(place: &Place, service: &str, after: Option<&str>) -> Result<Page, CliError> {
+    let node = match place {
+        Place::Node(node) => node,
         Place::Server(client) => {
             let mut query = vec![("limit", PAGE.to_string())];
             query.extend(after.map(|after| ("after", after.to_owned())));
             return block_on(client.get(&["v1", "parked", service], &query));
         }
     };
-    let parked = house.bus.parked(service, after, PAGE)?;
+    let parked = node.bus.parked(service, after, PAGE)?;
     let next = parked.last().filter(|_| parked.len() == PAGE).map(|(id, _)| id.to_string());
     let message = |(id, it): (Key, earmark_kernel::Parked)| {
         let earmark_kernel::Parked { message, reason, body, .. } = it;
@@ -189,11 +189,11 @@ fn page(place: &Place, service: &str, after: Option<&str>) -> Result<Page, Probl
     Ok(Page { items: parked.into_iter().map(message).collect(), next })
 }
 
-fn unknown(id: &str) -> Problem {
-    Problem::new(format!("nothing is parked under {id:?}"))
+fn unknown(id: &str) -> CliError {
+    CliError::new(format!("nothing is parked under {id:?}"))
         .advise("`earmark parked list` shows what is.")
 }
 
-fn failed(failure: Failure) -> Problem {
-    Problem::new(format!("it failed again and stays parked: {failure}"))
+fn failed(failure: Failure) -> CliError {
+    CliError::new(format!("it failed again and stays parked: {failure}"))
 }

@@ -10,10 +10,10 @@ use clap::Args;
 use super::block_on;
 use crate::cli::Folder;
 use crate::config::Settings;
-use crate::problem::Problem;
+use crate::error::CliError;
+use crate::output;
 use crate::replay::orders::{Columns, Orders};
 use crate::replay::{Asked, replay};
-use crate::screen;
 
 /// Sends order lines from a CSV file (plain or gzipped) through the bus in order of time. For every
 /// SKU an opening batch and weekly deliveries are derived from the seed; some come short, late,
@@ -47,7 +47,7 @@ pub struct Replay {
 }
 
 impl Replay {
-    pub fn run(self, settings: &Settings) -> Result<ExitCode, Problem> {
+    pub fn run(self, settings: &Settings) -> Result<ExitCode, CliError> {
         let orders = Orders::open(&self.file, &self.columns, self.limit_rows.unwrap_or(u64::MAX))?;
         for row in &orders.named {
             tracing::warn!(line = row.line, reason = row.reason, "a row was left out");
@@ -63,21 +63,21 @@ impl Replay {
             resume: self.resume,
             acks: acks.map(|it| Box::new(it) as Box<dyn Write>),
         };
-        let (report, house) = block_on(replay(&orders, asked))?;
-        house.close();
+        let (report, node) = block_on(replay(&orders, asked))?;
+        node.close();
         if self.json {
-            screen::json(&report)?;
+            output::json(&report)?;
         } else {
-            screen::say(report.table())?;
+            output::say(report.table())?;
         }
         Ok(report.exit_code())
     }
 }
 
-fn open_acks(path: &PathBuf) -> Result<BufWriter<File>, Problem> {
+fn open_acks(path: &PathBuf) -> Result<BufWriter<File>, CliError> {
     let opened = OpenOptions::new().create(true).append(true).open(path);
     let opened = opened.map_err(|error| {
-        Problem::new(format!("cannot write {}: {error}", path.display()))
+        CliError::new(format!("cannot write {}: {error}", path.display()))
             .advise("Name a file for --acks in a folder that is there.")
     })?;
     Ok(BufWriter::new(opened))

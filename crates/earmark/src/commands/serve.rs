@@ -7,9 +7,9 @@ use clap::Args;
 
 use crate::cli::Folder;
 use crate::config::{Address, Settings};
-use crate::house::House;
-use crate::problem::Problem;
-use crate::screen;
+use crate::error::CliError;
+use crate::node::Node;
+use crate::output;
 use crate::server::{self, Ended, Signals};
 
 /// Serves over HTTP until SIGTERM or Ctrl-C; what was begun is answered first. A second signal ends
@@ -31,42 +31,42 @@ pub struct Serve {
 }
 
 impl Serve {
-    pub fn run(self, settings: &Settings) -> Result<ExitCode, Problem> {
+    pub fn run(self, settings: &Settings) -> Result<ExitCode, CliError> {
         let edge = server::edge(settings.api_key_file(self.api_key_file.as_ref()).as_deref())?;
         let listen = settings.listen(self.listen.as_ref());
         server::address(&listen)?;
         let mut settings = settings.clone();
         settings.redis = self.redis.as_deref().map(Address::from).or(settings.redis);
-        let mut house = House::open(&settings.site(self.folder.data.as_ref())?)?;
-        if let Err(problem) = house.reach_out(&settings) {
-            house.close();
+        let mut node = Node::open(&settings.storage(self.folder.data.as_ref())?)?;
+        if let Err(problem) = node.start_integrations(&settings) {
+            node.close();
             return Err(problem);
         }
-        serve(house, edge, &listen, |_| Ok(()))
+        serve(node, edge, &listen, |_| Ok(()))
     }
 }
 
-/// Serves from a house until it is told to stop; `ready` is told where.
+/// Serves from a node until it is told to stop; `ready` is told where.
 pub fn serve(
-    house: House,
+    node: Node,
     edge: earmark_gateway::Settings,
     listen: &str,
-    ready: impl FnOnce(&str) -> Result<(), Problem>,
-) -> Result<ExitCode, Problem> {
+    ready: impl FnOnce(&str) -> Result<(), CliError>,
+) -> Result<ExitCode, CliError> {
     let ended = server::runtime()?.block_on(async {
         let signals = Signals::heard()?;
-        let bound = server::bind(&house.bus, edge, listen).await?;
+        let bound = server::bind(&node.bus, edge, listen).await?;
         let url = format!("http://{}", bound.local_addr);
-        house.announce(&url);
-        screen::say(format!("listening on {url}"))?;
+        node.announce(&url);
+        output::say(format!("listening on {url}"))?;
         ready(&url)?;
-        server::serve(&house, bound, signals).await
+        server::serve(&node, bound, signals).await
     });
-    house.close();
+    node.close();
     match ended? {
         Ended::Told => Ok(ExitCode::SUCCESS),
         Ended::Halted(why) => {
-            let problem = Problem::new(format!("the server stopped by itself: {why}"));
+            let problem = CliError::new(format!("the server stopped by itself: {why}"));
             Err(problem.advise(
                 "Look at the disk or the store (`earmark doctor`), then start it \
                  again: it begins from what the log says.",

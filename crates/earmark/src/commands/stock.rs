@@ -11,9 +11,9 @@ use super::block_on;
 use crate::cli::Source;
 use crate::client::Client;
 use crate::config::Settings;
-use crate::house::House;
-use crate::problem::Problem;
-use crate::screen::{self, number, table};
+use crate::error::CliError;
+use crate::node::Node;
+use crate::output::{self, number, table};
 
 /// So many SKUs are asked for at a time.
 const PAGE: usize = 1_000;
@@ -38,40 +38,40 @@ struct Page {
 }
 
 impl Stock {
-    pub fn run(self, settings: &Settings) -> Result<ExitCode, Problem> {
+    pub fn run(self, settings: &Settings) -> Result<ExitCode, CliError> {
         match self.sku.as_deref().map(sku).transpose()? {
             Some(sku) => self.one(&sku, settings),
             None => self.all(settings),
         }
     }
 
-    fn one(&self, sku: &Sku, settings: &Settings) -> Result<ExitCode, Problem> {
+    fn one(&self, sku: &Sku, settings: &Settings) -> Result<ExitCode, CliError> {
         let detail = match self.source.client(settings)? {
             Some(client) => block_on(client.get(&["v1", "stock", &sku.0], &[]))?,
-            None => self.in_house(settings, |house| {
-                let asked = house.bus.ask(GetStock { sku: sku.clone() })?;
+            None => self.in_node(settings, |node| {
+                let asked = node.bus.ask(GetStock { sku: sku.clone() })?;
                 asked.ok_or_else(|| {
-                    Problem::new(format!("Invalid sku {}", sku.0))
+                    CliError::new(format!("Invalid sku {}", sku.0))
                         .advise("`earmark stock` lists the SKUs that there are.")
                 })
             })?,
         };
         if self.json {
-            screen::json(&detail)?;
+            output::json(&detail)?;
         } else {
             show(&detail)?;
         }
         Ok(ExitCode::SUCCESS)
     }
 
-    fn all(&self, settings: &Settings) -> Result<ExitCode, Problem> {
+    fn all(&self, settings: &Settings) -> Result<ExitCode, CliError> {
         let levels = match self.source.client(settings)? {
             Some(client) => block_on(all_of(&client))?,
-            None => self.in_house(settings, |house| {
+            None => self.in_node(settings, |node| {
                 let mut levels: Vec<StockLevel> = Vec::new();
                 loop {
                     let after = levels.last().map(|it| it.sku.clone());
-                    let page = house.bus.ask(ListStock { after, limit: PAGE })?;
+                    let page = node.bus.ask(ListStock { after, limit: PAGE })?;
                     let is_last = page.len() < PAGE;
                     levels.extend(page);
                     if is_last {
@@ -81,31 +81,31 @@ impl Stock {
             })?,
         };
         if self.json {
-            screen::json(&levels)?;
+            output::json(&levels)?;
         } else {
-            screen::say(levels_table(&levels))?;
+            output::say(levels_table(&levels))?;
         }
         Ok(ExitCode::SUCCESS)
     }
 
-    fn in_house<T>(
+    fn in_node<T>(
         &self,
         settings: &Settings,
-        ask: impl FnOnce(&House) -> Result<T, Problem>,
-    ) -> Result<T, Problem> {
-        let house = House::open_existing(&settings.site(self.source.folder.data.as_ref())?)?;
-        let answer = ask(&house);
-        house.close();
+        ask: impl FnOnce(&Node) -> Result<T, CliError>,
+    ) -> Result<T, CliError> {
+        let node = Node::open_existing(&settings.storage(self.source.folder.data.as_ref())?)?;
+        let answer = ask(&node);
+        node.close();
         answer
     }
 }
 
 /// Reads a SKU from the command line.
-pub fn sku(text: &str) -> Result<Sku, Problem> {
-    Text::parse(text).map(Sku).map_err(|why| Problem::usage(format!("the SKU {text:?} {why}")))
+pub fn sku(text: &str) -> Result<Sku, CliError> {
+    Text::parse(text).map(Sku).map_err(|why| CliError::usage(format!("the SKU {text:?} {why}")))
 }
 
-async fn all_of(client: &Client) -> Result<Vec<StockLevel>, Problem> {
+async fn all_of(client: &Client) -> Result<Vec<StockLevel>, CliError> {
     let (mut levels, mut after) = (Vec::new(), None);
     loop {
         let mut query = vec![("limit", PAGE.to_string())];
@@ -119,8 +119,8 @@ async fn all_of(client: &Client) -> Result<Vec<StockLevel>, Problem> {
     }
 }
 
-fn show(detail: &StockDetail) -> Result<(), Problem> {
-    screen::say(levels_table(std::slice::from_ref(&detail.level)))?;
+fn show(detail: &StockDetail) -> Result<(), CliError> {
+    output::say(levels_table(std::slice::from_ref(&detail.level)))?;
     let heading = ["batch", "state", "eta", "purchased", "allocated", "held", "available"];
     let batches = detail.batches.iter().map(|it| {
         let state = match it.state {
@@ -140,7 +140,7 @@ fn show(detail: &StockDetail) -> Result<(), Problem> {
             units(it.available_quantity),
         ]
     });
-    screen::say(table(&heading, &[3, 4, 5, 6], batches))?;
+    output::say(table(&heading, &[3, 4, 5, 6], batches))?;
     if detail.short_lines.is_empty() {
         return Ok(());
     }
@@ -154,7 +154,7 @@ fn show(detail: &StockDetail) -> Result<(), Problem> {
             it.priority.level().to_string(),
         ]
     });
-    screen::say(table(&heading, &[2, 4], lines))
+    output::say(table(&heading, &[2, 4], lines))
 }
 
 fn levels_table(levels: &[StockLevel]) -> comfy_table::Table {

@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use crate::cli::Folder;
 use crate::config::Settings;
-use crate::house::House;
-use crate::problem::Problem;
-use crate::screen::{self, number};
+use crate::error::CliError;
+use crate::node::Node;
+use crate::output::{self, number};
 use crate::{progress, wiring};
 
 /// Reads the whole log again, checks what must always hold after every command, and compares the
@@ -37,16 +37,16 @@ pub struct Checked {
 }
 
 impl Verify {
-    pub fn run(self, settings: &Settings) -> Result<ExitCode, Problem> {
-        let house = House::open_existing(&settings.site(self.folder.data.as_ref())?)?;
-        let checked = verify(&house.bus);
-        house.close();
+    pub fn run(self, settings: &Settings) -> Result<ExitCode, CliError> {
+        let node = Node::open_existing(&settings.storage(self.folder.data.as_ref())?)?;
+        let checked = verify(&node.bus);
+        node.close();
         let checked = checked?;
         if self.json {
-            screen::json(&checked)?;
+            output::json(&checked)?;
         } else {
             for it in &checked {
-                screen::say(sentence(it))?;
+                output::say(sentence(it))?;
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -54,7 +54,7 @@ impl Verify {
 }
 
 /// Verifies every service.
-pub fn verify(bus: &Bus) -> Result<Vec<Checked>, Problem> {
+pub fn verify(bus: &Bus) -> Result<Vec<Checked>, CliError> {
     let names = wiring::services().into_iter().map(|it| it.flow().service);
     let checked = names.map(|service| {
         let bar = progress::bar("verifying events", 0);
@@ -88,8 +88,8 @@ pub fn sentence(it: &Checked) -> String {
     )
 }
 
-fn different(service: &str, error: &NotVerified) -> Problem {
-    let problem = Problem::new(format!("{service}: {error}"));
+fn different(service: &str, error: &NotVerified) -> CliError {
+    let problem = CliError::new(format!("{service}: {error}"));
     match error {
         NotVerified::Difference(_) => problem.advise(
             "If a view or a snapshot differs, delete the *.views.db files in the data folder: they \

@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 
 use super::{Read, Report, Row, Sends, Way, day, quantity, text};
 use crate::csv_file::{BadRow, CsvFile, field, line_of};
-use crate::problem::Problem;
+use crate::error::CliError;
 
 /// What the columns are called.
 #[derive(Args, Clone, Debug)]
@@ -41,7 +41,7 @@ struct Places {
 
 impl Columns {
     /// Reads a file that is open.
-    pub fn read(&self, mut file: CsvFile) -> Result<Read<CreateBatch>, Problem> {
+    pub fn read(&self, mut file: CsvFile) -> Result<Read<CreateBatch>, CliError> {
         let places = Places {
             reference: file.column(&self.reference, "--reference")?,
             sku: file.column(&self.sku, "--sku")?,

@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 
 use super::{Read, Report, Row, Sends, Way, day, quantity, text};
 use crate::csv_file::{BadRow, CsvFile, field, line_of};
-use crate::problem::Problem;
+use crate::error::CliError;
 
 /// What the columns are called.
 #[derive(Args, Clone, Debug)]
@@ -48,7 +48,7 @@ struct Places {
 
 impl Columns {
     /// Reads a file that is open.
-    pub fn read(&self, mut file: CsvFile, short: WhenShort) -> Result<Read<Allocate>, Problem> {
+    pub fn read(&self, mut file: CsvFile, short: WhenShort) -> Result<Read<Allocate>, CliError> {
         let mut places = Places {
             order_id: file.column(&self.order_id, "--order-id")?,
             line_id: file.optional(self.line_id.as_deref(), "line_id", "--line-id")?,

@@ -8,7 +8,7 @@ use earmark_kernel::{Bus, Command, Meta, NotDone, Reply};
 use serde::Serialize;
 
 use crate::csv_file::BadRow;
-use crate::problem::Problem;
+use crate::error::CliError;
 use crate::{progress, side_by_side};
 
 /// So many commands are sent at once.
@@ -97,7 +97,7 @@ pub async fn bring<C: Command>(
     read: Read<C>,
     way: Way<C>,
     asked: Asked,
-) -> Result<Report, Problem> {
+) -> Result<Report, CliError> {
     let Read { good, bad } = read;
     let rows = (good.len() + bad.len()) as u64;
     let mut report = Report { rows, bad, dry_run: asked.dry_run, ..Report::default() };
@@ -123,7 +123,7 @@ async fn send_all<C: Command>(
     way: &Way<C>,
     dry_run: bool,
     report: &mut Report,
-) -> Result<(), Problem> {
+) -> Result<(), CliError> {
     let bar = progress::bar("bringing in rows", rows.len() as u64);
     let mut ranked: Vec<(u32, Row<C>)> = (way.rank)(&rows).into_iter().zip(rows).collect();
     ranked.sort_by_key(|(rank, _)| *rank);
@@ -157,8 +157,8 @@ async fn send_all<C: Command>(
     Ok(())
 }
 
-fn stopped(line: u64, why: &dyn std::fmt::Display) -> Problem {
-    Problem::new(format!("stopped at line {line}: {why}")).advise(
+fn stopped(line: u64, why: &dyn std::fmt::Display) -> CliError {
+    CliError::new(format!("stopped at line {line}: {why}")).advise(
         "What was brought in is kept. Bring the file in again: what is there changes nothing.",
     )
 }

@@ -17,10 +17,10 @@ use std::sync::Arc;
 use earmark_kernel::clock::VirtualClock;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::house::{House, now_ms};
-use crate::problem::Problem;
+use crate::error::CliError;
+use crate::node::{Node, now_ms};
 use crate::progress;
-use crate::site::Site;
+use crate::storage_config::StorageConfig;
 use chunks::Script;
 use orders::Orders;
 use past::{Past, SERVICE};
@@ -39,46 +39,46 @@ pub struct Asked<'a> {
     pub acks: Option<Box<dyn Write>>,
 }
 
-/// Replays the lines; the house is left open.
-pub async fn replay(orders: &Orders, asked: Asked<'_>) -> Result<(Report, House), Problem> {
+/// Replays the lines; the node is left open.
+pub async fn replay(orders: &Orders, asked: Asked<'_>) -> Result<(Report, Node), CliError> {
     if orders.lines.is_empty() {
-        return Err(Problem::new("the file holds no line that asks for anything"));
+        return Err(CliError::new("the file holds no line that asks for anything"));
     }
     let plan = Plan::derive(orders, asked.seed);
     let name = xxh3_64_with_seed(&orders.fingerprint.to_le_bytes(), asked.seed);
     let clock = Arc::new(VirtualClock::default());
-    let house = House::open_at(&Site::folder(asked.data), clock.clone())?;
-    let past = past(&house, name, &asked)?;
+    let node = Node::open_at(&StorageConfig::folder(asked.data), clock.clone())?;
+    let past = past(&node, name, &asked)?;
     let bar = progress::bar("replaying lines", orders.lines.len() as u64);
     let begun = now_ms();
     let script = Script { orders, plan: &plan, name, done_through: past.through };
-    let stage = Stage { bus: &house.bus, clock: &clock, script, bar: &bar, acks: asked.acks };
+    let stage = Stage { bus: &node.bus, clock: &clock, script, bar: &bar, acks: asked.acks };
     let figures = Run::after(past.figures, stage).all().await?;
     let sending_ms = now_ms() - begun;
     bar.finish_and_clear();
-    let stock = Stocktaking::of(&house.bus, &orders.skus)?;
+    let stock = Stocktaking::of(&node.bus, &orders.skus)?;
     let resumed = past.figures.lines_offered;
     let report = Report::new(orders, &plan, asked.seed, figures, &stock)?;
-    Ok((report.timed(resumed, sending_ms), house))
+    Ok((report.timed(resumed, sending_ms), node))
 }
 
 /// What the folder holds of this replay. A folder that holds anything else is not touched.
-fn past(house: &House, name: u64, asked: &Asked<'_>) -> Result<Past, Problem> {
-    let head = *house.bus.watch_head(SERVICE, 0)?.borrow();
+fn past(node: &Node, name: u64, asked: &Asked<'_>) -> Result<Past, CliError> {
+    let head = *node.bus.watch_head(SERVICE, 0)?.borrow();
     if head == 0 {
         return Ok(Past::default());
     }
     let data = asked.data.display();
     if !asked.resume {
         let what = format!("{data} already holds a log of {head} events");
-        return Err(Problem::new(what).advise(
+        return Err(CliError::new(what).advise(
             "If it is of this replay, go on with --resume; else name another folder with --data.",
         ));
     }
-    let past = Past::read(&house.bus, name)?;
+    let past = Past::read(&node.bus, name)?;
     if past.through == 0 {
         let what = format!("{data} holds something else than a part of this replay");
-        return Err(Problem::new(what).advise(
+        return Err(CliError::new(what).advise(
             "To go on, name the same file, seed and limit; else name another folder with --data.",
         ));
     }

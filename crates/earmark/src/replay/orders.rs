@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::csv_file::{BadRow, CsvFile, field, line_of};
-use crate::problem::Problem;
+use crate::error::CliError;
 
 /// Rows that cannot be used are named up to so many; all are counted.
 const NAMED_MAX: usize = 20;
@@ -78,12 +78,12 @@ pub struct Orders {
 
 impl Orders {
     /// Reads a file, at most `rows_max` rows of it.
-    pub fn open(path: &Path, columns: &Columns, rows_max: u64) -> Result<Self, Problem> {
+    pub fn open(path: &Path, columns: &Columns, rows_max: u64) -> Result<Self, CliError> {
         Self::read(CsvFile::open(path)?, columns, rows_max)
     }
 
     /// Reads a file that is already open.
-    pub fn read(file: CsvFile, columns: &Columns, rows_max: u64) -> Result<Self, Problem> {
+    pub fn read(file: CsvFile, columns: &Columns, rows_max: u64) -> Result<Self, CliError> {
         let mut reading = Reading {
             order_id: file.column(&columns.order_id, "--order-id")?,
             sku: file.column(&columns.sku, "--sku")?,
@@ -138,7 +138,7 @@ struct Reading {
 }
 
 impl Reading {
-    fn all(&mut self, mut file: CsvFile, rows_max: u64) -> Result<(), Problem> {
+    fn all(&mut self, mut file: CsvFile, rows_max: u64) -> Result<(), CliError> {
         let mut row = ByteRecord::new();
         while self.orders.rows < rows_max && file.next(&mut row)? {
             self.orders.rows += 1;

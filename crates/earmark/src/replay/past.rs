@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::figures::Figures;
-use crate::problem::Problem;
+use crate::error::CliError;
 
 /// So many public events are read at a time.
 const READ_EVENTS_MAX: usize = 20_000;
@@ -42,7 +42,7 @@ pub struct Past {
 
 impl Past {
     /// Reads what the replay `name` has left in the log.
-    pub fn read(bus: &Bus, name: u64) -> Result<Self, Problem> {
+    pub fn read(bus: &Bus, name: u64) -> Result<Self, CliError> {
         let mut past = Self { through: last_number(bus, name)?, ..Self::default() };
         let mut change = Change::default();
         let mut after = 0;
@@ -63,8 +63,8 @@ impl Past {
         change: &mut Change,
         name: u64,
         event: &PublicRecord,
-    ) -> Result<(), Problem> {
-        let id: Uuid = event.causationid.parse().map_err(Problem::new)?;
+    ) -> Result<(), CliError> {
+        let id: Uuid = event.causationid.parse().map_err(CliError::new)?;
         let Some((number, is_line)) = read_id(name, id) else {
             return Ok(());
         };
@@ -114,9 +114,9 @@ impl Change {
     }
 }
 
-fn data<T: DeserializeOwned>(event: &PublicRecord) -> Result<T, Problem> {
+fn data<T: DeserializeOwned>(event: &PublicRecord) -> Result<T, CliError> {
     serde_json::from_str(event.data.get()).map_err(|error| {
-        Problem::new(format!("the event {} of the log cannot be read: {error}", event.sequence))
+        CliError::new(format!("the event {} of the log cannot be read: {error}", event.sequence))
     })
 }
 
@@ -127,7 +127,7 @@ struct Envelope {
 }
 
 /// The highest number of a command of the replay `name` in the log; 0: none.
-fn last_number(bus: &Bus, name: u64) -> Result<u64, Problem> {
+fn last_number(bus: &Bus, name: u64) -> Result<u64, CliError> {
     let head = *bus.watch_head(SERVICE, 0)?.borrow();
     let (mut below, mut window) = (head, 1_000);
     while below > 0 {
@@ -138,7 +138,7 @@ fn last_number(bus: &Bus, name: u64) -> Result<u64, Problem> {
             for record in &records {
                 let events: Vec<Envelope> =
                     serde_json::from_str(&record.events).map_err(|error| {
-                        Problem::new(format!("the log record at {seen} cannot be read: {error}"))
+                        CliError::new(format!("the log record at {seen} cannot be read: {error}"))
                     })?;
                 let numbers = events.iter().filter_map(|it| read_id(name, it.causation));
                 last = numbers.map(|(number, _)| number).fold(last, u64::max);

@@ -9,8 +9,8 @@ use super::figures::Figures;
 use super::orders::Orders;
 use super::stocktaking::Stocktaking;
 use super::supply::Plan;
-use crate::problem::Problem;
-use crate::screen::{number, table};
+use crate::error::CliError;
+use crate::output::{number, table};
 
 /// What a replay tells in the end. All but the times is the same for the same file and seed.
 #[derive(Clone, Debug, Serialize)]
@@ -54,7 +54,7 @@ impl Report {
         seed: u64,
         figures: Figures,
         stock: &Stocktaking,
-    ) -> Result<Self, Problem> {
+    ) -> Result<Self, CliError> {
         let lines = orders.lines.len() as u64;
         if figures.lines_offered != lines || figures.placed + figures.short != lines {
             let answered = figures.placed + figures.short;
@@ -134,8 +134,8 @@ impl Report {
     }
 }
 
-fn disagree(what: &str) -> Problem {
-    Problem::new(format!("the accounts disagree: {what}")).advise(
+fn disagree(what: &str) -> CliError {
+    CliError::new(format!("the accounts disagree: {what}")).advise(
         "This is a defect of the program. `earmark verify` on the same folder may show more.",
     )
 }

@@ -12,7 +12,7 @@ use indicatif::ProgressBar;
 use super::chunks::{Chunk, Commands, Script, line_id};
 use super::figures::Figures;
 use super::pipeline::{Answers, Pipeline};
-use crate::problem::Problem;
+use crate::error::CliError;
 
 /// What a replay works on.
 pub struct Stage<'a> {
@@ -42,7 +42,7 @@ impl<'a> Run<'a> {
     }
 
     /// Sends everything; the figures count what was done before, too.
-    pub async fn all(mut self) -> Result<Figures, Problem> {
+    pub async fn all(mut self) -> Result<Figures, CliError> {
         let mut chunks = self.stage.script.chunks();
         let mut next = chunks.next();
         while let Some(chunk) = next {
@@ -58,7 +58,7 @@ impl<'a> Run<'a> {
         Ok(self.figures)
     }
 
-    async fn chunk(&mut self, Chunk { at, commands }: Chunk) -> Result<(), Problem> {
+    async fn chunk(&mut self, Chunk { at, commands }: Chunk) -> Result<(), CliError> {
         match commands {
             Commands::Lines(commands, lines) => {
                 self.offered.push_back(lines);
@@ -79,7 +79,7 @@ impl<'a> Run<'a> {
         commands: Vec<(C, Meta)>,
         at: UnixMillis,
         answers: fn(Vec<Reply<C>>) -> Answers,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), CliError> {
         while !self.pipeline.has_room_for(commands.len()) {
             self.answer_one().await?;
         }
@@ -88,21 +88,21 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    async fn answer_one(&mut self) -> Result<(), Problem> {
+    async fn answer_one(&mut self) -> Result<(), CliError> {
         match self.pipeline.next().await {
             Some(answers) => self.count(answers),
             None => Ok(()),
         }
     }
 
-    async fn answer_all(&mut self) -> Result<(), Problem> {
+    async fn answer_all(&mut self) -> Result<(), CliError> {
         while let Some(answers) = self.pipeline.next().await {
             self.count(answers)?;
         }
         Ok(())
     }
 
-    fn count(&mut self, answers: Answers) -> Result<(), Problem> {
+    fn count(&mut self, answers: Answers) -> Result<(), CliError> {
         match answers {
             Answers::Lines(replies) => self.count_lines(replies),
             Answers::Changed(replies) => self.count_moved(replies, |it| &it.moved),
@@ -111,7 +111,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn count_lines(&mut self, replies: Vec<Reply<Allocate>>) -> Result<(), Problem> {
+    fn count_lines(&mut self, replies: Vec<Reply<Allocate>>) -> Result<(), CliError> {
         let lines = self.offered.pop_front().unwrap_or_default();
         for (line, reply) in lines.clone().zip(replies) {
             let line = self.stage.script.orders.lines[line];
@@ -124,7 +124,7 @@ impl<'a> Run<'a> {
     }
 
     /// Writes down which lines were answered, a row for the whole chunk.
-    fn acknowledge(&mut self, lines: Range<usize>) -> Result<(), Problem> {
+    fn acknowledge(&mut self, lines: Range<usize>) -> Result<(), CliError> {
         let orders = self.stage.script.orders;
         let Some(acks) = &mut self.stage.acks else {
             return Ok(());
@@ -133,7 +133,7 @@ impl<'a> Run<'a> {
             .iter()
             .map(|line| (&orders.ids[line.order as usize], line_id(line.place)));
         let named: Vec<_> = named.collect();
-        let row = serde_json::to_string(&named).map_err(Problem::new)?;
+        let row = serde_json::to_string(&named).map_err(CliError::new)?;
         writeln!(acks, "{row}")?;
         Ok(acks.flush()?)
     }
@@ -142,7 +142,7 @@ impl<'a> Run<'a> {
         &mut self,
         replies: Vec<Reply<C>>,
         moved: fn(&C::Answer) -> &[MovedLine],
-    ) -> Result<(), Problem> {
+    ) -> Result<(), CliError> {
         for reply in replies {
             let answer = reply.ending.map_err(|error| stopped(&error))?;
             for line in moved(&answer) {
@@ -153,8 +153,8 @@ impl<'a> Run<'a> {
     }
 }
 
-fn stopped(error: &dyn std::fmt::Display) -> Problem {
-    Problem::new(format!("the replay stopped: {error}")).advise(
+fn stopped(error: &dyn std::fmt::Display) -> CliError {
+    CliError::new(format!("the replay stopped: {error}")).advise(
         "What was answered is kept. Run the same command again with --data and --resume to go on.",
     )
 }

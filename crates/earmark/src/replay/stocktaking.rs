@@ -4,7 +4,7 @@ use earmark_contracts::allocation::{GetStock, SHORT_LINES_MAX};
 use earmark_contracts::values::Sku;
 use earmark_kernel::Bus;
 
-use crate::problem::Problem;
+use crate::error::CliError;
 
 /// Sums over the stock of some SKUs.
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,7 +20,7 @@ pub struct Stocktaking {
 
 impl Stocktaking {
     /// Takes the stock of the SKUs.
-    pub fn of(bus: &Bus, skus: &[Sku]) -> Result<Self, Problem> {
+    pub fn of(bus: &Bus, skus: &[Sku]) -> Result<Self, CliError> {
         let mut all = Self { short_lines: Some(0), ..Self::default() };
         for sku in skus {
             let Some(stock) = bus.ask(GetStock { sku: sku.clone() })? else {

@@ -5,10 +5,10 @@
 mod bench;
 mod book;
 mod commands;
-mod descriptors;
 mod disk;
 mod encryption;
 mod failover;
+mod fd_limit;
 mod folders;
 mod import;
 mod mail;

@@ -2,39 +2,39 @@
 
 use insta::assert_snapshot;
 
-use crate::house::House;
+use crate::node::Node;
 
 const LAMPS: &str = r#"{"reference":"b1","sku":"LAMP","quantity":10}"#;
 
 #[tokio::test]
 async fn a_batch_is_created_once_and_looked_at() {
-    let house = House::open().await;
-    assert_snapshot!(house.post("/v1/batches", LAMPS).await, @r#"
+    let node = Node::open().await;
+    assert_snapshot!(node.post("/v1/batches", LAMPS).await, @r#"
     201 Created
     content-type: application/json
     etag: "b1"
     location: /v1/batches/b1
     {"batch":{"reference":"b1","sku":"LAMP","purchased_quantity":10,"allocated_quantity":0,"held_quantity":0,"available_quantity":10,"eta":null,"expires":null,"state":"in_warehouse","version":1},"moved":[]}
     "#);
-    assert_snapshot!(house.post("/v1/batches", LAMPS).await, @r#"
+    assert_snapshot!(node.post("/v1/batches", LAMPS).await, @r#"
     200 OK
     content-type: application/json
     etag: "b1"
     {"batch":{"reference":"b1","sku":"LAMP","purchased_quantity":10,"allocated_quantity":0,"held_quantity":0,"available_quantity":10,"eta":null,"expires":null,"state":"in_warehouse","version":1},"moved":[]}
     "#);
     let other = r#"{"reference":"b1","sku":"LAMP","quantity":11}"#;
-    assert_snapshot!(house.post("/v1/batches", other).await, @r#"
+    assert_snapshot!(node.post("/v1/batches", other).await, @r#"
     409 Conflict
     content-type: application/problem+json
     {"type":"/problems/batch-exists","title":"Batch exists","status":409,"detail":"another batch has the reference b1: quantity differs","message":"another batch has the reference b1: quantity differs","outcome":"none","field":"quantity","reference":"b1"}
     "#);
-    assert_snapshot!(house.get("/v1/batches/b1").await, @r#"
+    assert_snapshot!(node.get("/v1/batches/b1").await, @r#"
     200 OK
     content-type: application/json
     etag: "b1"
     {"reference":"b1","sku":"LAMP","purchased_quantity":10,"allocated_quantity":0,"held_quantity":0,"available_quantity":10,"eta":null,"expires":null,"state":"in_warehouse","version":1}
     "#);
-    assert_snapshot!(house.get("/v1/batches/nope").await, @r#"
+    assert_snapshot!(node.get("/v1/batches/nope").await, @r#"
     404 Not Found
     content-type: application/problem+json
     {"type":"/problems/unknown-batch","title":"Unknown batch","status":404,"detail":"no batch has the reference nope","message":"no batch has the reference nope","outcome":"none","field":"reference","reference":"nope"}
@@ -43,36 +43,36 @@ async fn a_batch_is_created_once_and_looked_at() {
 
 #[tokio::test]
 async fn a_reference_may_hold_what_a_path_must_escape() {
-    let house = House::open().await;
+    let node = Node::open().await;
     let batch = r#"{"reference":"20 % / été?","sku":"A/B","quantity":1}"#;
-    let created = house.post("/v1/batches", batch).await;
+    let created = node.post("/v1/batches", batch).await;
     let location = created.header("location").unwrap();
     assert_eq!(location, "/v1/batches/20%20%25%20%2F%20%C3%A9t%C3%A9%3F");
-    assert_eq!(house.get(location).await.json()["reference"], "20 % / été?");
-    assert_eq!(house.get("/v1/stock/A%2FB").await.json()["available"], 1);
+    assert_eq!(node.get(location).await.json()["reference"], "20 % / été?");
+    assert_eq!(node.get("/v1/stock/A%2FB").await.json()["available"], 1);
 }
 
 #[tokio::test]
 async fn a_batch_that_is_known_is_not_sent_again() {
-    let house = House::open().await;
-    house.batch("b1", "LAMP", 10).await;
-    let known = house.get("/v1/batches/b1\nIf-None-Match: \"b0\", W/\"b1\"").await;
+    let node = Node::open().await;
+    node.batch("b1", "LAMP", 10).await;
+    let known = node.get("/v1/batches/b1\nIf-None-Match: \"b0\", W/\"b1\"").await;
     assert_snapshot!(known, @r#"
     304 Not Modified
     etag: "b1"
     "#);
-    let unknown = house.get("/v1/batches/b1\nIf-None-Match: \"b2\"").await;
+    let unknown = node.get("/v1/batches/b1\nIf-None-Match: \"b2\"").await;
     assert_eq!((unknown.status, unknown.header("cache-control")), (200, Some("no-cache")));
 }
 
 #[tokio::test]
 async fn a_smaller_batch_moves_its_lines_as_the_dry_run_said() {
-    let house = House::open().await;
-    house.batch("b1", "LAMP", 10).await;
-    house.batch("b2", "LAMP", 5).await;
-    house.post("/v1/allocations", r#"{"order_id":"o1","sku":"LAMP","quantity":4}"#).await;
+    let node = Node::open().await;
+    node.batch("b1", "LAMP", 10).await;
+    node.batch("b2", "LAMP", 5).await;
+    node.post("/v1/allocations", r#"{"order_id":"o1","sku":"LAMP","quantity":4}"#).await;
     let change = r#"{"quantity":2,"reason":"water damage"}"#;
-    let rehearsed = house.ask("PATCH /v1/batches/b1?dry_run=true", change).await;
+    let rehearsed = node.ask("PATCH /v1/batches/b1?dry_run=true", change).await;
     assert_snapshot!(rehearsed, @r#"
     200 OK
     content-type: application/json
@@ -80,16 +80,16 @@ async fn a_smaller_batch_moves_its_lines_as_the_dry_run_said() {
     "#);
     let plan = rehearsed.json()["plan"].as_str().unwrap().to_owned();
     let other = r#"{"quantity":3,"reason":"water damage"}"#;
-    let other = house.ask(&format!("PATCH /v1/batches/b1\nIf-Match: \"{plan}\""), other).await;
+    let other = node.ask(&format!("PATCH /v1/batches/b1\nIf-Match: \"{plan}\""), other).await;
     assert_eq!(other.status, 412, "the plan was made for another quantity");
-    let changed = house.ask(&format!("PATCH /v1/batches/b1\nIf-Match: \"{plan}\""), change).await;
+    let changed = node.ask(&format!("PATCH /v1/batches/b1\nIf-Match: \"{plan}\""), change).await;
     assert_snapshot!(changed, @r#"
     200 OK
     content-type: application/json
     etag: "b4"
     {"batch":{"reference":"b1","sku":"LAMP","purchased_quantity":2,"allocated_quantity":0,"held_quantity":0,"available_quantity":2,"eta":null,"expires":null,"state":"in_warehouse","version":4},"moved":[{"order_id":"o1","line_id":"LAMP","from":"b1","to":"b2"}],"plan":"plan-2ce7e3e69f24b5db"}
     "#);
-    let again = house.ask(&format!("PATCH /v1/batches/b1\nIf-Match: \"{plan}\""), change).await;
+    let again = node.ask(&format!("PATCH /v1/batches/b1\nIf-Match: \"{plan}\""), change).await;
     assert_snapshot!(again, @r#"
     412 Precondition Failed
     content-type: application/problem+json
@@ -99,22 +99,22 @@ async fn a_smaller_batch_moves_its_lines_as_the_dry_run_said() {
 
 #[tokio::test]
 async fn if_match_is_a_list_of_tags_or_a_star() {
-    let house = House::open().await;
-    house.batch("b1", "LAMP", 10).await;
+    let node = Node::open().await;
+    node.batch("b1", "LAMP", 10).await;
     let change = r#"{"quantity":12,"reason":"recount"}"#;
-    let stale = house.ask("PATCH /v1/batches/b1\nIf-Match: \"b7\"", change).await;
+    let stale = node.ask("PATCH /v1/batches/b1\nIf-Match: \"b7\"", change).await;
     assert_snapshot!(stale, @r#"
     412 Precondition Failed
     content-type: application/problem+json
     {"type":"/problems/changed","title":"Changed meanwhile","status":412,"detail":"the batch b1 has changed meanwhile","message":"the batch b1 has changed meanwhile","outcome":"none","field":"If-Match","etag":"\"b1\"","reference":"b1"}
     "#);
-    let listed = house.ask("PATCH /v1/batches/b1\nIf-Match: \"b7\", \"b1\"", change).await;
+    let listed = node.ask("PATCH /v1/batches/b1\nIf-Match: \"b7\", \"b1\"", change).await;
     assert_eq!((listed.status, listed.header("etag")), (200, Some("\"b2\"")));
-    let starred = house.ask("PATCH /v1/batches/b1\nIf-Match: *", change).await;
+    let starred = node.ask("PATCH /v1/batches/b1\nIf-Match: *", change).await;
     assert_eq!(starred.status, 200);
-    let weak = house.ask("PATCH /v1/batches/b1\nIf-Match: W/\"b2\",\"a,b\"", change).await;
+    let weak = node.ask("PATCH /v1/batches/b1\nIf-Match: W/\"b2\",\"a,b\"", change).await;
     assert_eq!(weak.status, 412);
-    let bad = house.ask("PATCH /v1/batches/b1\nIf-Match: b1", change).await;
+    let bad = node.ask("PATCH /v1/batches/b1\nIf-Match: b1", change).await;
     assert_snapshot!(bad, @r#"
     400 Bad Request
     content-type: application/problem+json
@@ -124,33 +124,33 @@ async fn if_match_is_a_list_of_tags_or_a_star() {
 
 #[tokio::test]
 async fn a_date_given_as_null_means_that_the_batch_has_arrived() {
-    let house = House::open().await;
+    let node = Node::open().await;
     let incoming = r#"{"reference":"b1","sku":"LAMP","quantity":10,"eta":"2026-02-01"}"#;
-    house.post("/v1/batches", incoming).await;
-    let later = house.ask("PATCH /v1/batches/b1", r#"{"eta":"2026-03-01","reason":"slipped"}"#);
+    node.post("/v1/batches", incoming).await;
+    let later = node.ask("PATCH /v1/batches/b1", r#"{"eta":"2026-03-01","reason":"slipped"}"#);
     assert_eq!(later.await.json()["batch"]["eta"], "2026-03-01");
-    let kept = house.ask("PATCH /v1/batches/b1", r#"{"quantity":9,"reason":"recount"}"#).await;
+    let kept = node.ask("PATCH /v1/batches/b1", r#"{"quantity":9,"reason":"recount"}"#).await;
     assert_eq!(kept.json()["batch"]["eta"], "2026-03-01");
-    let arrived = house.ask("PATCH /v1/batches/b1", r#"{"eta":null,"reason":"here"}"#).await;
+    let arrived = node.ask("PATCH /v1/batches/b1", r#"{"eta":null,"reason":"here"}"#).await;
     assert_eq!(arrived.json()["batch"]["state"], "in_warehouse");
 }
 
 #[tokio::test]
 async fn a_closed_batch_does_not_change_any_more() {
-    let house = House::open().await;
-    house.batch("b1", "LAMP", 10).await;
-    assert_snapshot!(house.post("/v1/batches/b1/close", "").await, @r#"
+    let node = Node::open().await;
+    node.batch("b1", "LAMP", 10).await;
+    assert_snapshot!(node.post("/v1/batches/b1/close", "").await, @r#"
     200 OK
     content-type: application/json
     etag: "b2"
     {"batch":{"reference":"b1","sku":"LAMP","purchased_quantity":10,"allocated_quantity":0,"held_quantity":0,"available_quantity":0,"eta":null,"expires":null,"state":"closed","version":2},"moved":[],"plan":"plan-632d4c4d5bfaf39b"}
     "#);
     let change = r#"{"quantity":12,"reason":"recount"}"#;
-    assert_snapshot!(house.ask("PATCH /v1/batches/b1", change).await, @r#"
+    assert_snapshot!(node.ask("PATCH /v1/batches/b1", change).await, @r#"
     409 Conflict
     content-type: application/problem+json
     {"type":"/problems/batch-closed","title":"Batch closed","status":409,"detail":"the batch b1 is closed","message":"the batch b1 is closed","outcome":"none","field":"reference","reference":"b1"}
     "#);
     let reason = r#"{"reason":"sold"}"#;
-    assert_eq!(house.post("/v1/batches/nope/close", reason).await.status, 404);
+    assert_eq!(node.post("/v1/batches/nope/close", reason).await.status, 404);
 }

@@ -30,7 +30,7 @@ fn bomb(body: &str) -> Vec<u8> {
 
 #[tokio::test]
 async fn bombs_are_not_opened() {
-    let house = guarded().await;
+    let node = guarded().await;
     let batch = bomb(r#"{"reference":"b","sku":"BOMB","quantity":7}"#);
     let line = bomb(r#"{"order_id":"o","sku":"SAFE","quantity":1}"#);
     let before = resident_kib();
@@ -41,7 +41,7 @@ async fn bombs_are_not_opened() {
     ];
     for (route, bomb) in routes {
         for encoding in encodings {
-            let mut client = house.client().await;
+            let mut client = node.client().await;
             let head = format!("{route}\nContent-Encoding: {encoding}");
             client.try_send(posted(&head, bomb)).await;
             let reply = client.read().await.unwrap();
@@ -50,13 +50,13 @@ async fn bombs_are_not_opened() {
         }
     }
     // Said twice, and the first time with nothing behind it.
-    let mut client = house.client().await;
+    let mut client = node.client().await;
     let head = "POST /v1/batches\nContent-Encoding: identity\nContent-Encoding: gzip";
     client.try_send(posted(head, &batch)).await;
     assert_eq!(client.read().await.unwrap().status, 415);
     // Without a word of it, it is bytes that are no JSON.
-    refused(&house, "POST /v1/batches", &batch, "body").await;
-    let mut client = house.client().await;
+    refused(&node, "POST /v1/batches", &batch, "body").await;
+    let mut client = node.client().await;
     let head = "POST /v1/batches HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n\
         Transfer-Encoding: gzip, chunked\r\n\r\n";
     client.try_send(format!("{head}{:x}\r\n", batch.len())).await;
@@ -64,7 +64,7 @@ async fn bombs_are_not_opened() {
     assert_eq!(client.read().await.unwrap().status, 400);
     let growth = resident_kib().saturating_sub(before);
     assert!(growth < GROWTH_KIB_MAX, "{growth} KiB");
-    assert_eq!(house.get("/v1/batches/b").await.status, 404);
-    assert_eq!(house.get("/v1/stock/BOMB").await.status, 404);
-    is_well(&house).await;
+    assert_eq!(node.get("/v1/batches/b").await.status, 404);
+    assert_eq!(node.get("/v1/stock/BOMB").await.status, 404);
+    is_well(&node).await;
 }

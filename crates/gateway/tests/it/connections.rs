@@ -1,18 +1,18 @@
 //! What HTTP/1.1 itself demands of a server, and what an attacker tries with it.
 
 use crate::client::request;
-use crate::house::House;
+use crate::node::Node;
 
-async fn status(house: &House, bytes: &str) -> Option<u16> {
-    let mut client = house.client().await;
+async fn status(node: &Node, bytes: &str) -> Option<u16> {
+    let mut client = node.client().await;
     client.try_send(bytes).await;
     client.read().await.map(|reply| reply.status)
 }
 
 #[tokio::test]
 async fn requests_follow_each_other_on_one_connection() {
-    let house = House::open().await;
-    let mut client = house.client().await;
+    let node = Node::open().await;
+    let mut client = node.client().await;
     let two = request("GET /healthz", "") + &request("GET /v1/stock/A", "");
     client.send(two).await;
     assert_eq!(client.read().await.unwrap().status, 200);
@@ -24,16 +24,16 @@ async fn requests_follow_each_other_on_one_connection() {
 
 #[tokio::test]
 async fn a_request_names_its_host_once() {
-    let house = House::open().await;
-    assert_eq!(status(&house, "GET /healthz HTTP/1.1\r\n\r\n").await, Some(400));
+    let node = Node::open().await;
+    assert_eq!(status(&node, "GET /healthz HTTP/1.1\r\n\r\n").await, Some(400));
     let two = "GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n";
-    assert_eq!(status(&house, two).await, Some(400));
-    assert_eq!(status(&house, "GET /healthz HTTP/1.0\r\n\r\n").await, Some(200));
+    assert_eq!(status(&node, two).await, Some(400));
+    assert_eq!(status(&node, "GET /healthz HTTP/1.0\r\n\r\n").await, Some(200));
 }
 
 #[tokio::test]
 async fn requests_that_two_servers_could_read_differently_are_refused() {
-    let house = House::open().await;
+    let node = Node::open().await;
     let forms = [
         "Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
         "Content-Length: 5, 6\r\n\r\nhello!",
@@ -56,19 +56,19 @@ async fn requests_that_two_servers_could_read_differently_are_refused() {
         let whole = format!(
             "POST /v1/batches HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n{form}"
         );
-        let status = status(&house, &whole).await;
+        let status = status(&node, &whole).await;
         assert!(status.is_none_or(|it| (400..500).contains(&it)), "{form:?}: {status:?}");
     }
 }
 
 #[tokio::test]
 async fn beside_chunks_a_length_does_not_count() {
-    let house = House::open().await;
+    let node = Node::open().await;
     for lengths in [
         "Content-Length: 3\r\nTransfer-Encoding: chunked",
         "Transfer-Encoding: chunked\r\nContent-Length: 3",
     ] {
-        let mut client = house.client().await;
+        let mut client = node.client().await;
         let smuggled = "0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
         let head = "POST /v1/batches HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n";
         client.send(format!("{head}{lengths}\r\n\r\n{smuggled}")).await;
@@ -78,7 +78,7 @@ async fn beside_chunks_a_length_does_not_count() {
 
 #[tokio::test]
 async fn what_is_no_http_is_refused() {
-    let house = House::open().await;
+    let node = Node::open().await;
     let forms = [
         "hello\r\n\r\n",
         "GET\r\n\r\n",
@@ -87,7 +87,7 @@ async fn what_is_no_http_is_refused() {
         "\u{16}\u{3}\u{1}\u{2}\0\u{1}\0\u{1}\u{fc}\u{3}\u{3}",
     ];
     for form in forms {
-        let mut client = house.client().await;
+        let mut client = node.client().await;
         client.try_send(form).await;
         client.finish().await;
         let status = client.read().await.map(|reply| reply.status);
@@ -97,8 +97,8 @@ async fn what_is_no_http_is_refused() {
 
 #[tokio::test]
 async fn a_client_that_has_said_all_still_gets_its_answer() {
-    let house = House::open().await;
-    let mut client = house.client().await;
+    let node = Node::open().await;
+    let mut client = node.client().await;
     client.send(request("GET /v1/stock/A", "")).await;
     client.finish().await;
     assert_eq!(client.read().await.unwrap().status, 404);
@@ -106,8 +106,8 @@ async fn a_client_that_has_said_all_still_gets_its_answer() {
 
 #[tokio::test]
 async fn a_client_may_ask_before_it_sends() {
-    let house = House::open().await;
-    let mut client = house.client().await;
+    let node = Node::open().await;
+    let mut client = node.client().await;
     let batch = r#"{"reference":"b","sku":"A","quantity":1}"#;
     let whole = request("POST /v1/batches\nExpect: 100-continue", batch);
     let (head, body) = whole.split_at(whole.len() - batch.len());

@@ -2,25 +2,25 @@
 
 use insta::assert_snapshot;
 
-use crate::house::{House, start};
+use crate::node::{Node, start};
 
 const FEED: &str = "/v1/feeds/allocation/0";
 
-async fn place(house: &House, order: &str) {
+async fn place(node: &Node, order: &str) {
     let line = format!(r#"{{"order_id":"{order}","sku":"LAMP","quantity":1}}"#);
-    assert_eq!(house.post("/v1/allocations", &line).await.status, 201);
+    assert_eq!(node.post("/v1/allocations", &line).await.status, 201);
 }
 
 #[tokio::test]
 async fn public_events_are_read_from_any_number_on() {
-    let house = House::open().await;
-    house.batch("b1", "LAMP", 10).await;
-    place(&house, "o1").await;
+    let node = Node::open().await;
+    node.batch("b1", "LAMP", 10).await;
+    place(&node, "o1").await;
     // Under a key an answer is kept too, so that the numbers of public events are not in a row.
     let head = "POST /v1/allocations\nIdempotency-Key: k1";
-    house.ask(head, r#"{"order_id":"o2","sku":"LAMP","quantity":1}"#).await;
-    place(&house, "o3").await;
-    let all = house.get(FEED).await;
+    node.ask(head, r#"{"order_id":"o2","sku":"LAMP","quantity":1}"#).await;
+    place(&node, "o3").await;
+    let all = node.get(FEED).await;
     let all = all.json();
     let events = all.as_array().unwrap();
     assert_eq!(events.len(), 3);
@@ -31,12 +31,12 @@ async fn public_events_are_read_from_any_number_on() {
     }
     let gap = |at: usize| events[at]["sequence"].as_str().unwrap().parse::<u64>().unwrap();
     assert!(gap(2) > gap(1) + 1);
-    assert_snapshot!(house.get(&format!("{FEED}?after={}&limit=1", gap(0))).await, @r#"
+    assert_snapshot!(node.get(&format!("{FEED}?after={}&limit=1", gap(0))).await, @r#"
     200 OK
     content-type: application/cloudevents-batch+json
     [{"specversion":"1.0","id":"0198c0de-0000-7000-8000-000000000001-0-4","source":"/allocation/0","type":"allocation.line_allocated","time":"2026-01-01T00:00:00Z","datacontenttype":"application/json","partitionkey":"LAMP","sequence":"4","previous":"3","causationid":"00000000-0000-0001-0000-000000000003","correlationid":"00000000-0000-0001-0000-000000000003","data":{"orderid":"o2","sku":"LAMP","qty":1,"batchref":"b1","line_id":"LAMP","promised":"2026-01-01","held_until_ms":null}}]
     "#);
-    assert_snapshot!(house.get(&format!("{FEED}?after={}", gap(2))).await, @"
+    assert_snapshot!(node.get(&format!("{FEED}?after={}", gap(2))).await, @"
     200 OK
     content-type: application/cloudevents-batch+json
     []
@@ -45,47 +45,47 @@ async fn public_events_are_read_from_any_number_on() {
 
 #[tokio::test]
 async fn a_reader_waits_for_what_comes() {
-    let house = House::open().await;
-    house.batch("b1", "LAMP", 10).await;
-    let mut waiting = house.client().await;
+    let node = Node::open().await;
+    node.batch("b1", "LAMP", 10).await;
+    let mut waiting = node.client().await;
     let reading = start(async move { waiting.ask(&format!("GET {FEED}?wait_s=30"), "").await });
     // Something that is not public does not end the waiting.
-    house.batch("b2", "LAMP", 10).await;
-    place(&house, "o1").await;
+    node.batch("b2", "LAMP", 10).await;
+    place(&node, "o1").await;
     let reply = reading.await.unwrap();
     assert_eq!(reply.json()[0]["data"]["orderid"], "o1");
 }
 
 #[tokio::test]
 async fn a_reader_who_waits_does_not_keep_the_server_from_stopping() {
-    let mut house = House::open().await;
-    let mut waiting = house.client().await;
+    let mut node = Node::open().await;
+    let mut waiting = node.client().await;
     waiting.send(crate::client::request(&format!("GET {FEED}?wait_s=30"), "")).await;
     // Answered on another connection: the server has had time to begin with the first.
-    assert_eq!(house.get("/healthz").await.status, 200);
-    house.stop();
+    assert_eq!(node.get("/healthz").await.status, 200);
+    node.stop();
     assert_eq!(waiting.read().await.map_or(200, |reply| reply.status), 200);
-    assert!(house.stopped().await);
+    assert!(node.stopped().await);
 }
 
 #[tokio::test]
 async fn a_feed_that_is_not_there_is_named() {
-    let house = House::open().await;
-    assert_snapshot!(house.get("/v1/feeds/nope/0").await, @r#"
+    let node = Node::open().await;
+    assert_snapshot!(node.get("/v1/feeds/nope/0").await, @r#"
     404 Not Found
     content-type: application/problem+json
     {"type":"/problems/unknown-feed","title":"Unknown feed","status":404,"detail":"there is no such service, or no such partition of it","message":"there is no such service, or no such partition of it","outcome":"none","field":"service"}
     "#);
-    assert_snapshot!(house.get("/v1/feeds/allocation/7?wait_s=1").await, @r#"
+    assert_snapshot!(node.get("/v1/feeds/allocation/7?wait_s=1").await, @r#"
     404 Not Found
     content-type: application/problem+json
     {"type":"/problems/unknown-feed","title":"Unknown feed","status":404,"detail":"there is no such service, or no such partition of it","message":"there is no such service, or no such partition of it","outcome":"none","field":"service"}
     "#);
-    assert_snapshot!(house.get("/v1/feeds/allocation/x").await, @r#"
+    assert_snapshot!(node.get("/v1/feeds/allocation/x").await, @r#"
     400 Bad Request
     content-type: application/problem+json
     {"type":"/problems/invalid-input","title":"Invalid input","status":400,"detail":"partition must be a whole number from 0","message":"partition must be a whole number from 0","outcome":"none","field":"partition"}
     "#);
-    assert_eq!(house.get(&format!("{FEED}?wait_s=31")).await.json()["field"], "wait_s");
-    assert_eq!(house.get(&format!("{FEED}?after=-1")).await.json()["field"], "after");
+    assert_eq!(node.get(&format!("{FEED}?wait_s=31")).await.json()["field"], "wait_s");
+    assert_eq!(node.get(&format!("{FEED}?after=-1")).await.json()["field"], "after");
 }

@@ -2,47 +2,47 @@
 
 use insta::assert_snapshot;
 
-use crate::house::House;
+use crate::node::Node;
 
 const BOTH: &str = r#"{"order_id":"o1","lines":[{"sku":"LAMP","quantity":2},{"line_id":"2","sku":"CHAIR","quantity":1}],"ttl_s":60}"#;
 
-async fn house() -> House {
-    let house = House::open().await;
-    house.batch("b1", "LAMP", 10).await;
-    house.batch("b2", "CHAIR", 1).await;
-    house
+async fn node() -> Node {
+    let node = Node::open().await;
+    node.batch("b1", "LAMP", 10).await;
+    node.batch("b2", "CHAIR", 1).await;
+    node
 }
 
 #[tokio::test]
 async fn a_hold_is_made_and_confirmed() {
-    let house = house().await;
-    assert_snapshot!(house.post("/v1/holds", BOTH).await, @r#"
+    let node = node().await;
+    assert_snapshot!(node.post("/v1/holds", BOTH).await, @r#"
     201 Created
     content-type: application/json
     {"order_id":"o1","lines":[{"order_id":"o1","line_id":"LAMP","sku":"LAMP","quantity":2,"state":"held","batch":"b1","promised":"2026-01-01","need_by":null,"priority":5,"shipped_quantity":0,"returned_quantity":0,"held_until_ms":1767225660000},{"order_id":"o1","line_id":"2","sku":"CHAIR","quantity":1,"state":"held","batch":"b2","promised":"2026-01-01","need_by":null,"priority":5,"shipped_quantity":0,"returned_quantity":0,"held_until_ms":1767225660000}]}
     "#);
-    assert_eq!(house.get("/allocations/o1").await.status, 404);
-    assert_snapshot!(house.post("/v1/holds/o1/confirm", "").await, @r#"
+    assert_eq!(node.get("/allocations/o1").await.status, 404);
+    assert_snapshot!(node.post("/v1/holds/o1/confirm", "").await, @r#"
     200 OK
     content-type: application/json
     {"order_id":"o1","lines":[{"order_id":"o1","line_id":"2","sku":"CHAIR","quantity":1,"state":"placed","batch":"b2","promised":"2026-01-01","need_by":null,"priority":5,"shipped_quantity":0,"returned_quantity":0,"held_until_ms":null},{"order_id":"o1","line_id":"LAMP","sku":"LAMP","quantity":2,"state":"placed","batch":"b1","promised":"2026-01-01","need_by":null,"priority":5,"shipped_quantity":0,"returned_quantity":0,"held_until_ms":null}]}
     "#);
-    house.pass_s(61);
-    assert_eq!(house.get("/v1/allocations/o1/LAMP").await.json()["state"], "placed");
+    node.pass_s(61);
+    assert_eq!(node.get("/v1/allocations/o1/LAMP").await.json()["state"], "placed");
 }
 
 #[tokio::test]
 async fn a_hold_is_released() {
-    let house = house().await;
-    house.post("/v1/holds", BOTH).await;
-    let released = house.ask("DELETE /v1/holds/o1", "").await;
+    let node = node().await;
+    node.post("/v1/holds", BOTH).await;
+    let released = node.ask("DELETE /v1/holds/o1", "").await;
     assert_eq!(released.status, 200);
-    assert_snapshot!(house.ask("DELETE /v1/holds/o1", "").await, @r#"
+    assert_snapshot!(node.ask("DELETE /v1/holds/o1", "").await, @r#"
     404 Not Found
     content-type: application/problem+json
     {"type":"/problems/unknown-hold","title":"Unknown hold","status":404,"detail":"order o1 has no held lines","message":"order o1 has no held lines","outcome":"none","field":"order_id","order_id":"o1"}
     "#);
-    assert_snapshot!(house.post("/v1/holds/o9/confirm", "{}").await, @r#"
+    assert_snapshot!(node.post("/v1/holds/o9/confirm", "{}").await, @r#"
     404 Not Found
     content-type: application/problem+json
     {"type":"/problems/unknown-hold","title":"Unknown hold","status":404,"detail":"order o9 has no held lines","message":"order o9 has no held lines","outcome":"none","field":"order_id","order_id":"o9"}
@@ -51,10 +51,10 @@ async fn a_hold_is_released() {
 
 #[tokio::test]
 async fn a_hold_that_has_ended_is_not_confirmed() {
-    let house = house().await;
-    house.post("/v1/holds", BOTH).await;
-    house.pass_s(61);
-    assert_snapshot!(house.post("/v1/holds/o1/confirm", "").await, @r#"
+    let node = node().await;
+    node.post("/v1/holds", BOTH).await;
+    node.pass_s(61);
+    assert_snapshot!(node.post("/v1/holds/o1/confirm", "").await, @r#"
     409 Conflict
     content-type: application/problem+json
     {"type":"/problems/hold-expired","title":"Hold expired","status":409,"detail":"the hold of order o1 has expired","message":"the hold of order o1 has expired","outcome":"none","field":"order_id","confirmed":[],"expired":["2","LAMP"],"order_id":"o1"}
@@ -63,16 +63,16 @@ async fn a_hold_that_has_ended_is_not_confirmed() {
 
 #[tokio::test]
 async fn all_lines_are_held_or_none() {
-    let house = house().await;
+    let node = node().await;
     let too_many = r#"{"order_id":"o1","lines":[{"sku":"LAMP","quantity":2},{"sku":"CHAIR","quantity":2}],"ttl_s":60}"#;
-    assert_snapshot!(house.post("/v1/holds", too_many).await, @r#"
+    assert_snapshot!(node.post("/v1/holds", too_many).await, @r#"
     409 Conflict
     content-type: application/problem+json
     {"type":"/problems/out-of-stock","title":"Out of stock","status":409,"detail":"2 units of CHAIR cannot be held: at most 1 are available","message":"2 units of CHAIR cannot be held: at most 1 are available","outcome":"none","field":"quantity","available":1,"earliest":null,"line_id":"CHAIR","requested":2,"sku":"CHAIR"}
     "#);
-    assert_eq!(house.get("/v1/stock/LAMP").await.json()["held"], 0);
+    assert_eq!(node.get("/v1/stock/LAMP").await.json()["held"], 0);
     let unknown = r#"{"order_id":"o1","lines":[{"sku":"TABLE","quantity":2}],"ttl_s":60}"#;
-    assert_snapshot!(house.post("/v1/holds", unknown).await, @r#"
+    assert_snapshot!(node.post("/v1/holds", unknown).await, @r#"
     404 Not Found
     content-type: application/problem+json
     {"type":"/problems/unknown-sku","title":"Unknown SKU","status":404,"detail":"Invalid sku TABLE","message":"Invalid sku TABLE","outcome":"none","field":"sku","sku":"TABLE"}
@@ -81,13 +81,13 @@ async fn all_lines_are_held_or_none() {
 
 #[tokio::test]
 async fn what_a_hold_asks_for_is_within_bounds() {
-    let house = house().await;
+    let node = node().await;
     let line = r#"{"sku":"LAMP","quantity":1}"#;
     let hold = |lines: &str, ttl_s: &str| {
         format!(r#"{{"order_id":"o1","lines":[{lines}],"ttl_s":{ttl_s}}}"#)
     };
     let field = async |body: String| {
-        let reply = house.post("/v1/holds", &body).await;
+        let reply = node.post("/v1/holds", &body).await;
         assert_eq!(reply.status, 400, "{reply}");
         reply.json()["field"].as_str().unwrap().to_owned()
     };

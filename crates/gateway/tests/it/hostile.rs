@@ -1,6 +1,6 @@
 //! What somebody sends who wants harm: every command is asked, nothing breaks, the fault is named.
 
-use crate::house::House;
+use crate::node::Node;
 
 /// Every route that takes a body, with a body that it takes and one field of each kind in it.
 const TAKERS: [(&str, &str, &str, &str); 9] = [
@@ -25,8 +25,8 @@ const TAKERS: [(&str, &str, &str, &str); 9] = [
     ),
 ];
 
-pub async fn refused(house: &House, head: &str, body: &[u8], field: &str) {
-    let mut client = house.client().await;
+pub async fn refused(node: &Node, head: &str, body: &[u8], field: &str) {
+    let mut client = node.client().await;
     client.send(posted(head, body)).await;
     let reply = client.read().await.unwrap_or_else(|| panic!("{head}: no answer"));
     let shown: String = String::from_utf8_lossy(body).chars().take(120).collect();
@@ -48,34 +48,34 @@ pub fn posted(head: &str, body: &[u8]) -> Vec<u8> {
 }
 
 /// Nobody was harmed: the server answers, and the one batch is as it was.
-pub async fn is_well(house: &House) {
-    assert_eq!(house.get("/readyz").await.status, 200);
-    let stock = house.get("/v1/stock/SAFE").await.json();
+pub async fn is_well(node: &Node) {
+    assert_eq!(node.get("/readyz").await.status, 200);
+    let stock = node.get("/v1/stock/SAFE").await.json();
     assert_eq!((&stock["allocated"], &stock["available"]), (&0.into(), &5.into()), "{stock}");
 }
 
-pub async fn guarded() -> House {
-    let house = House::open().await;
-    house.batch("safe", "SAFE", 5).await;
-    house
+pub async fn guarded() -> Node {
+    let node = Node::open().await;
+    node.batch("safe", "SAFE", 5).await;
+    node
 }
 
 #[tokio::test]
 async fn every_command_names_the_number_that_is_none() {
-    let house = guarded().await;
+    let node = guarded().await;
     let numbers = ["1e400", "-1e400", "9007199254740993", "9223372036854775808", "-1", "1.5", "[]"];
     for (head, body, _, field) in TAKERS {
         for number in numbers {
             // A number that is too large for JSON's own is no JSON to a reader of 64 bits.
-            refused(&house, head, body.replace('7', number).as_bytes(), field).await;
+            refused(&node, head, body.replace('7', number).as_bytes(), field).await;
         }
     }
-    is_well(&house).await;
+    is_well(&node).await;
 }
 
 #[tokio::test]
 async fn every_command_names_the_text_that_is_none() {
-    let house = guarded().await;
+    let node = guarded().await;
     let long = "é".repeat(65);
     let texts = ["A\\u0000", "\\ud800", "\\udc00\\ud800", "", " ", "A\\u0085", "\\u3000A", &long];
     for (head, body, field, _) in TAKERS {
@@ -83,7 +83,7 @@ async fn every_command_names_the_text_that_is_none() {
             continue;
         }
         for text in texts {
-            refused(&house, head, body.replace('S', text).as_bytes(), field).await;
+            refused(&node, head, body.replace('S', text).as_bytes(), field).await;
         }
         // Raw NUL, broken UTF-8: overlong, a surrogate, beyond the last, cut off, Latin-1.
         let broken: [&[u8]; 6] =
@@ -91,35 +91,34 @@ async fn every_command_names_the_text_that_is_none() {
         for bytes in broken {
             let (before, after) = body.split_once('S').unwrap();
             let body = [before.as_bytes(), bytes, after.as_bytes()].concat();
-            refused(&house, head, &body, field).await;
+            refused(&node, head, &body, field).await;
         }
     }
-    is_well(&house).await;
+    is_well(&node).await;
 }
 
 #[tokio::test]
 async fn ten_thousand_levels_are_not_climbed() {
-    let house = guarded().await;
+    let node = guarded().await;
     let (open, close) = ("[".repeat(10_000), "]".repeat(10_000));
     let objects = "{\"a\":".repeat(10_000);
     for (head, body, text, number) in TAKERS {
-        let mut client = house.client().await;
+        let mut client = node.client().await;
         for deep in [format!("{open}{close}"), objects.clone(), format!("{{\"x\":{open}")] {
             let reply = client.ask(head, &deep).await;
             assert_eq!(reply.status, 400, "{head}: {reply}");
             assert!(reply.json()["field"].is_string(), "{head}: {reply}");
         }
-        refused(&house, head, body.replace('7', &format!("{open}{close}")).as_bytes(), number)
-            .await;
+        refused(&node, head, body.replace('7', &format!("{open}{close}")).as_bytes(), number).await;
         let within = body.replace("\"S\"", &format!("{open}{close}"));
-        refused(&house, head, within.as_bytes(), text).await;
+        refused(&node, head, within.as_bytes(), text).await;
     }
-    is_well(&house).await;
+    is_well(&node).await;
 }
 
 #[tokio::test]
 async fn every_command_names_what_stands_there_twice_or_does_not_belong() {
-    let house = guarded().await;
+    let node = guarded().await;
     for (head, body, text, number) in TAKERS {
         let short = number.rsplit('.').next().unwrap();
         let parent = number.strip_suffix(short).unwrap().trim_end_matches('.');
@@ -130,24 +129,24 @@ async fn every_command_names_what_stands_there_twice_or_does_not_belong() {
         let one = format!("\"{short}\":7");
         let twice = body.replace(&one, &format!("{one},{one}"));
         assert_ne!(twice, body);
-        refused(&house, head, twice.as_bytes(), number).await;
+        refused(&node, head, twice.as_bytes(), number).await;
         let more = body.replace(&one, &format!("{one},\"__proto__\":1"));
-        refused(&house, head, more.as_bytes(), &within("__proto__")).await;
+        refused(&node, head, more.as_bytes(), &within("__proto__")).await;
         assert!(text.starts_with(parent), "{text}");
     }
-    is_well(&house).await;
+    is_well(&node).await;
 }
 
 #[tokio::test]
 async fn chunks_have_the_limits_of_bodies() {
-    let house = guarded().await;
+    let node = guarded().await;
     let limit = 256 * 1024;
     let head = "POST /v1/batches HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n\
         Transfer-Encoding: chunked\r\n\r\n";
     for (bytes, status) in [(limit, 201), (limit + 1, 413)] {
         let batch = format!(r#"{{"reference":"b{bytes}","sku":"A","quantity":1}}"#);
         let body = format!("{batch}{}", " ".repeat(bytes - batch.len()));
-        let mut client = house.client().await;
+        let mut client = node.client().await;
         client.try_send(head).await;
         for piece in body.as_bytes().chunks(50_000) {
             let piece = std::str::from_utf8(piece).unwrap();
@@ -158,7 +157,7 @@ async fn chunks_have_the_limits_of_bodies() {
     }
     // Extensions and trailers without an end are not buffered without an end.
     for (start, more) in [("1;", "a=b;"), ("0\r\n", "X-A: b\r\n")] {
-        let mut client = house.client().await;
+        let mut client = node.client().await;
         client.try_send(format!("{head}{start}")).await;
         let more = more.repeat(4_096);
         let mut sent = 0;
@@ -168,18 +167,18 @@ async fn chunks_have_the_limits_of_bodies() {
         let status = client.read().await.map(|reply| reply.status);
         assert!(status.is_none_or(|it| (400..500).contains(&it)), "{start:?}: {status:?}");
     }
-    is_well(&house).await;
+    is_well(&node).await;
 }
 
 #[tokio::test]
 async fn names_in_addresses_are_held_to_what_names_are() {
-    let house = guarded().await;
+    let node = guarded().await;
     let addresses =
         ["/v1/stock/", "/v1/batches/", "/v1/orders/", "/allocations/", "/v1/allocations/o/"];
     let nfd = "e%CC%81";
     for address in addresses {
         let rest = if address == "/v1/orders/" { "/allocations" } else { "" };
-        let asked = async |name: &str| house.get(&format!("{address}{name}{rest}")).await.status;
+        let asked = async |name: &str| node.get(&format!("{address}{name}{rest}")).await.status;
         for known in [&nfd.repeat(64), "A%E2%80%AEB", "A%E2%80%8BB", "%F0%9F%92%A1", "A%2FB"] {
             assert!([200, 404].contains(&asked(known).await), "{address}{known}");
         }
@@ -188,5 +187,5 @@ async fn names_in_addresses_are_held_to_what_names_are() {
             assert_eq!(asked(bad).await, 400, "{address}{bad}");
         }
     }
-    is_well(&house).await;
+    is_well(&node).await;
 }

@@ -3,10 +3,10 @@
 use insta::assert_snapshot;
 
 use crate::client::{Reply, request};
-use crate::house::House;
+use crate::node::Node;
 
-async fn field(house: &House, body: &str) -> (u16, String) {
-    let reply = house.post("/v1/batches", body).await;
+async fn field(node: &Node, body: &str) -> (u16, String) {
+    let reply = node.post("/v1/batches", body).await;
     named(&reply)
 }
 
@@ -20,42 +20,42 @@ fn named(reply: &Reply) -> (u16, String) {
 
 #[tokio::test]
 async fn each_fault_of_a_body_is_named() {
-    let house = House::open().await;
-    assert_snapshot!(house.post("/v1/batches", r#"{"reference":"b","sku":"A"}"#).await, @r#"
+    let node = Node::open().await;
+    assert_snapshot!(node.post("/v1/batches", r#"{"reference":"b","sku":"A"}"#).await, @r#"
     400 Bad Request
     content-type: application/problem+json
     {"type":"/problems/invalid-input","title":"Invalid input","status":400,"detail":"missing field `quantity`","message":"missing field `quantity`","outcome":"none","field":"quantity"}
     "#);
     let unknown = r#"{"reference":"b","sku":"A","quantity":1,"colour":"red"}"#;
-    assert_snapshot!(house.post("/v1/batches", unknown).await, @r#"
+    assert_snapshot!(node.post("/v1/batches", unknown).await, @r#"
     400 Bad Request
     content-type: application/problem+json
     {"type":"/problems/invalid-input","title":"Invalid input","status":400,"detail":"unknown field `colour`, expected one of `reference`, `sku`, `quantity`, `eta`, `expires`","message":"unknown field `colour`, expected one of `reference`, `sku`, `quantity`, `eta`, `expires`","outcome":"none","field":"colour"}
     "#);
     let twice = r#"{"reference":"b","sku":"A","sku":"A","quantity":1}"#;
-    assert_snapshot!(house.post("/v1/batches", twice).await, @r#"
+    assert_snapshot!(node.post("/v1/batches", twice).await, @r#"
     400 Bad Request
     content-type: application/problem+json
     {"type":"/problems/invalid-input","title":"Invalid input","status":400,"detail":"duplicate field `sku`","message":"duplicate field `sku`","outcome":"none","field":"sku"}
     "#);
     let zero = r#"{"reference":"b","sku":"A","quantity":0}"#;
-    assert_snapshot!(house.post("/v1/batches", zero).await, @r#"
+    assert_snapshot!(node.post("/v1/batches", zero).await, @r#"
     400 Bad Request
     content-type: application/problem+json
     {"type":"/problems/invalid-input","title":"Invalid input","status":400,"detail":"quantity: must be a whole number from 1 to 1000000000","message":"quantity: must be a whole number from 1 to 1000000000","outcome":"none","field":"quantity"}
     "#);
-    assert_snapshot!(house.post("/v1/batches", r#"{"reference":"b","#).await, @r#"
+    assert_snapshot!(node.post("/v1/batches", r#"{"reference":"b","#).await, @r#"
     400 Bad Request
     content-type: application/problem+json
     {"type":"/problems/malformed-json","title":"Malformed JSON","status":400,"detail":"EOF while parsing a value (line 1 column 17)","message":"EOF while parsing a value (line 1 column 17)","outcome":"none","field":"body"}
     "#);
-    assert_snapshot!(house.post("/v1/batches", r#"["b","A",1]"#).await, @r#"
+    assert_snapshot!(node.post("/v1/batches", r#"["b","A",1]"#).await, @r#"
     400 Bad Request
     content-type: application/problem+json
     {"type":"/problems/invalid-input","title":"Invalid input","status":400,"detail":"body: invalid type: sequence, expected an object","message":"body: invalid type: sequence, expected an object","outcome":"none","field":"body"}
     "#);
     let deep = format!(r#"{{"reference":{}"#, "[".repeat(10_000));
-    assert_snapshot!(house.post("/v1/batches", &deep).await, @r#"
+    assert_snapshot!(node.post("/v1/batches", &deep).await, @r#"
     400 Bad Request
     content-type: application/problem+json
     {"type":"/problems/invalid-input","title":"Invalid input","status":400,"detail":"reference: invalid type: sequence, expected a string","message":"reference: invalid type: sequence, expected a string","outcome":"none","field":"reference"}
@@ -64,7 +64,7 @@ async fn each_fault_of_a_body_is_named() {
 
 #[tokio::test]
 async fn numbers_are_whole_and_within_bounds() {
-    let house = House::open().await;
+    let node = Node::open().await;
     let bad = [
         "1e400",
         "-0",
@@ -83,21 +83,21 @@ async fn numbers_are_whole_and_within_bounds() {
     ];
     for quantity in bad {
         let body = format!(r#"{{"reference":"b","sku":"A","quantity":{quantity}}}"#);
-        assert_eq!(field(&house, &body).await, (400, "quantity".into()), "{quantity}");
+        assert_eq!(field(&node, &body).await, (400, "quantity".into()), "{quantity}");
     }
     for quantity in ["01", "+1", "1.", "0x1", "NaN", "1_000"] {
         let body = format!(r#"{{"reference":"b","sku":"A","quantity":{quantity}}}"#);
-        assert_eq!(field(&house, &body).await.0, 400, "{quantity}");
+        assert_eq!(field(&node, &body).await.0, 400, "{quantity}");
     }
     let float = r#"{"reference":"f","sku":"A","quantity":1.2e1}"#;
-    assert_eq!(house.post("/v1/batches", float).await.json()["batch"]["purchased_quantity"], 12);
+    assert_eq!(node.post("/v1/batches", float).await.json()["batch"]["purchased_quantity"], 12);
     let most = r#"{"reference":"b","sku":"A","quantity":1000000000}"#;
-    assert_eq!(house.post("/v1/batches", most).await.status, 201);
+    assert_eq!(node.post("/v1/batches", most).await.status, 201);
 }
 
 #[tokio::test]
 async fn texts_are_whole_and_within_bounds() {
-    let house = House::open().await;
+    let node = Node::open().await;
     let long = "é".repeat(65);
     let bad = [
         "",
@@ -116,55 +116,55 @@ async fn texts_are_whole_and_within_bounds() {
     ];
     for sku in bad {
         let body = format!(r#"{{"reference":"b","sku":"{sku}","quantity":1}}"#);
-        assert_eq!(field(&house, &body).await, (400, "sku".into()), "{sku}");
+        assert_eq!(field(&node, &body).await, (400, "sku".into()), "{sku}");
     }
     let mut raw = request("POST /v1/batches", r#"{"reference":"b","sku":"A?","quantity":1}"#);
     raw = raw.replace('?', "\u{1}");
     let mut raw = raw.into_bytes();
     let at = raw.iter().position(|byte| *byte == 1).unwrap();
     raw[at] = 0xff;
-    let mut client = house.client().await;
+    let mut client = node.client().await;
     client.send(&raw).await;
     assert_eq!(client.read().await.unwrap().status, 400);
 }
 
 #[tokio::test]
 async fn a_text_is_the_same_however_its_accents_are_written() {
-    let house = House::open().await;
+    let node = Node::open().await;
     let nfd = "e\u{301}".repeat(64);
     let nfc = "é".repeat(64);
     let body = format!(r#"{{"reference":"b","sku":"{nfd}","quantity":1}}"#);
-    assert_eq!(house.post("/v1/batches", &body).await.json()["batch"]["sku"], nfc.as_str());
+    assert_eq!(node.post("/v1/batches", &body).await.json()["batch"]["sku"], nfc.as_str());
     let target = format!("/v1/stock/{}", "e%CC%81".repeat(64));
-    assert_eq!(house.get(&target).await.json()["sku"], nfc.as_str());
+    assert_eq!(node.get(&target).await.json()["sku"], nfc.as_str());
     for odd in ["A\u{202e}B", "A\u{200b}B", "BANK CHARGES", "A/B", "%41", "..", "💡"] {
         let body = format!(r#"{{"reference":"r {odd}","sku":"{odd}","quantity":1}}"#);
-        assert_eq!(house.post("/v1/batches", &body).await.status, 201, "{odd}");
+        assert_eq!(node.post("/v1/batches", &body).await.status, 201, "{odd}");
     }
 }
 
 #[tokio::test]
 async fn days_are_days() {
-    let house = House::open().await;
+    let node = Node::open().await;
     for bad in ["\"2026-02-30\"", "\"tomorrow\"", "20260101", "\"\"", "\"2026-1-1\""] {
         let body = format!(r#"{{"reference":"b","sku":"A","quantity":1,"eta":{bad}}}"#);
-        assert_eq!(field(&house, &body).await, (400, "eta".into()), "{bad}");
+        assert_eq!(field(&node, &body).await, (400, "eta".into()), "{bad}");
     }
     let forms = ["2026-02-01", "2026-02-01T23:59:59", "2026-02-01T23:59:59Z", "2026-02-01 10:00"];
     for (at, good) in forms.into_iter().enumerate() {
         let body = format!(r#"{{"ref":"b{at}","sku":"A","qty":1,"eta":"{good}"}}"#);
-        assert_eq!(house.post("/add_batch", &body).await.status, 201, "{good}");
+        assert_eq!(node.post("/add_batch", &body).await.status, 201, "{good}");
     }
 }
 
 #[tokio::test]
 async fn parameters_are_read_strictly() {
-    let house = House::open().await;
+    let node = Node::open().await;
     let target = |target: &'static str| async {
-        let reply = house.get(target).await;
+        let reply = node.get(target).await;
         named(&reply)
     };
-    assert_snapshot!(house.get("/v1/stock?colour=red").await, @r#"
+    assert_snapshot!(node.get("/v1/stock?colour=red").await, @r#"
     400 Bad Request
     content-type: application/problem+json
     {"type":"/problems/invalid-input","title":"Invalid input","status":400,"detail":"there is no parameter \"colour\" here","message":"there is no parameter \"colour\" here","outcome":"none","field":"colour"}
@@ -183,50 +183,50 @@ async fn parameters_are_read_strictly() {
 
 #[tokio::test]
 async fn only_json_is_read() {
-    let house = House::open().await;
+    let node = Node::open().await;
     let batch = r#"{"reference":"b","sku":"A","quantity":1}"#;
     let post = |header: &'static str| format!("POST /v1/batches\n{header}");
-    assert_snapshot!(house.ask(&post("Content-Type: text/plain"), batch).await, @r#"
+    assert_snapshot!(node.ask(&post("Content-Type: text/plain"), batch).await, @r#"
     415 Unsupported Media Type
     content-type: application/problem+json
     connection: close
     {"type":"/problems/unsupported-media-type","title":"Unsupported media type","status":415,"detail":"the body must be application/json","message":"the body must be application/json","outcome":"none","field":"Content-Type"}
     "#);
-    let other = house.ask(&post("Content-Type: application/json; charset=latin1"), batch).await;
+    let other = node.ask(&post("Content-Type: application/json; charset=latin1"), batch).await;
     assert_eq!(named(&other), (415, "Content-Type".into()));
-    let lines = house.ask(&post("Content-Type: application/x-ndjson"), batch).await;
+    let lines = node.ask(&post("Content-Type: application/x-ndjson"), batch).await;
     assert_eq!(named(&lines), (415, "Content-Type".into()));
     let zipped = "Content-Type: application/json\nContent-Encoding: gzip";
-    let zipped = house.ask(&post(zipped), batch).await;
+    let zipped = node.ask(&post(zipped), batch).await;
     assert_eq!(named(&zipped), (415, "Content-Encoding".into()));
-    let empty = house.post("/v1/batches", "").await;
+    let empty = node.post("/v1/batches", "").await;
     assert_eq!(named(&empty), (415, "Content-Type".into()));
-    let empty = house.ask(&post("Content-Type: application/json"), "").await;
+    let empty = node.ask(&post("Content-Type: application/json"), "").await;
     assert_eq!(named(&empty), (400, "body".into()));
     let utf8 = post("Content-Type: Application/JSON; charset=\"UTF-8\"");
-    assert_eq!(house.ask(&utf8, batch).await.status, 201);
+    assert_eq!(node.ask(&utf8, batch).await.status, 201);
 }
 
 #[tokio::test]
 async fn addresses_and_methods_that_are_not_there_are_named() {
-    let house = House::open().await;
-    assert_snapshot!(house.get("/v2/nothing").await, @r#"
+    let node = Node::open().await;
+    assert_snapshot!(node.get("/v2/nothing").await, @r#"
     404 Not Found
     content-type: application/problem+json
     {"type":"/problems/not-found","title":"Not found","status":404,"detail":"there is nothing at /v2/nothing","message":"there is nothing at /v2/nothing","outcome":"none","field":"path"}
     "#);
-    assert_snapshot!(house.ask("PUT /v1/batches/b1", "").await, @r#"
+    assert_snapshot!(node.ask("PUT /v1/batches/b1", "").await, @r#"
     405 Method Not Allowed
     content-type: application/problem+json
     allow: GET,HEAD,PATCH
     {"type":"/problems/method-not-allowed","title":"Method not allowed","status":405,"detail":"PUT is not allowed here","message":"PUT is not allowed here","outcome":"none","field":"method"}
     "#);
-    assert_snapshot!(house.ask("DELETE /add_batch", "").await, @r#"
+    assert_snapshot!(node.ask("DELETE /add_batch", "").await, @r#"
     405 Method Not Allowed
     content-type: application/problem+json
     allow: POST
     {"type":"/problems/method-not-allowed","title":"Method not allowed","status":405,"detail":"DELETE is not allowed here","message":"DELETE is not allowed here","outcome":"none","field":"method"}
     "#);
-    assert_eq!(house.get("/v1/stock/").await.status, 404);
-    assert_eq!(house.ask("BREW /v1/stock", "").await.status, 405);
+    assert_eq!(node.get("/v1/stock/").await.status, 404);
+    assert_eq!(node.ask("BREW /v1/stock", "").await.status, 405);
 }

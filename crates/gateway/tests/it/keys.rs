@@ -3,7 +3,7 @@
 use earmark_gateway::{BindError, Gateway, Secret, Security, Settings};
 use insta::assert_snapshot;
 
-use crate::house::House;
+use crate::node::Node;
 
 fn locked() -> Settings {
     let keys = vec![Secret::new("old-key").unwrap(), Secret::new("new-key").unwrap()];
@@ -12,8 +12,8 @@ fn locked() -> Settings {
 
 #[tokio::test]
 async fn without_a_key_only_the_probes_answer() {
-    let house = House::with(locked()).await;
-    assert_snapshot!(house.get("/v1/stock").await, @r#"
+    let node = Node::with(locked()).await;
+    assert_snapshot!(node.get("/v1/stock").await, @r#"
     401 Unauthorized
     content-type: application/problem+json
     www-authenticate: Bearer
@@ -22,24 +22,24 @@ async fn without_a_key_only_the_probes_answer() {
     for target in
         ["/openapi.json", "/docs", "/metrics", "/problems/busy", "/nothing", "/allocations/o1"]
     {
-        assert_eq!(house.get(target).await.status, 401, "{target}");
+        assert_eq!(node.get(target).await.status, 401, "{target}");
     }
     for wrong in ["Bearer other", "Bearer", "Basic old-key", "old-key", "Bearer old-key2", "é"] {
-        let reply = house.get(&format!("/v1/stock\nAuthorization: {wrong}")).await;
+        let reply = node.get(&format!("/v1/stock\nAuthorization: {wrong}")).await;
         assert_eq!(reply.status, 401, "{wrong}");
     }
-    assert_eq!(house.get("/healthz").await.status, 200);
-    assert_eq!(house.get("/readyz").await.status, 200);
+    assert_eq!(node.get("/healthz").await.status, 200);
+    assert_eq!(node.get("/readyz").await.status, 200);
 }
 
 #[tokio::test]
 async fn any_of_the_keys_opens() {
-    let house = House::with(locked()).await;
+    let node = Node::with(locked()).await;
     for right in ["Bearer old-key", "bearer new-key"] {
-        let reply = house.get(&format!("/v1/stock\nAuthorization: {right}")).await;
+        let reply = node.get(&format!("/v1/stock\nAuthorization: {right}")).await;
         assert_eq!(reply.status, 200, "{right}");
     }
-    let document = house.get("/openapi.json\nAuthorization: Bearer old-key").await.json();
+    let document = node.get("/openapi.json\nAuthorization: Bearer old-key").await.json();
     assert_eq!(document["components"]["securitySchemes"]["key"]["scheme"], "bearer");
     assert!(document["paths"]["/v1/stock"]["get"]["responses"]["401"].is_object());
     assert!(document["paths"]["/healthz"]["get"]["responses"]["401"].is_null());
@@ -47,13 +47,13 @@ async fn any_of_the_keys_opens() {
 
 #[tokio::test]
 async fn other_machines_are_not_let_in_without_keys() {
-    let house = House::open().await;
+    let node = Node::open().await;
     let open = "0.0.0.0:0".parse().unwrap();
-    let bound = Gateway::builder(house.bus.clone(), Settings::default()).bind(open).await;
+    let bound = Gateway::builder(node.bus.clone(), Settings::default()).bind(open).await;
     let Err(error @ BindError::NoKeys(_)) = bound else {
         panic!("it listens");
     };
     assert_snapshot!(error, @"0.0.0.0:0 can be reached from other machines: set keys, or listen on 127.0.0.1 or [::1]");
-    let bound = Gateway::builder(house.bus.clone(), locked()).bind(open).await;
+    let bound = Gateway::builder(node.bus.clone(), locked()).bind(open).await;
     assert!(bound.is_ok());
 }

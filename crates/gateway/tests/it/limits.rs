@@ -6,7 +6,7 @@ use earmark_gateway::Settings;
 use insta::assert_snapshot;
 
 use crate::client::request;
-use crate::house::House;
+use crate::node::Node;
 
 const SHORT_TIMEOUT: Duration = Duration::from_millis(250);
 
@@ -17,9 +17,9 @@ fn batch_of(bytes: usize) -> String {
 
 #[tokio::test]
 async fn a_body_may_be_as_large_as_the_limit_and_no_larger() {
-    let house = House::open().await;
-    assert_eq!(house.post("/v1/batches", &batch_of(256 * 1024)).await.status, 201);
-    assert_snapshot!(house.post("/v1/batches", &batch_of(256 * 1024 + 1)).await, @r#"
+    let node = Node::open().await;
+    assert_eq!(node.post("/v1/batches", &batch_of(256 * 1024)).await.status, 201);
+    assert_snapshot!(node.post("/v1/batches", &batch_of(256 * 1024 + 1)).await, @r#"
     413 Payload Too Large
     content-type: application/problem+json
     connection: close
@@ -29,8 +29,8 @@ async fn a_body_may_be_as_large_as_the_limit_and_no_larger() {
 
 #[tokio::test]
 async fn a_chunked_body_without_an_end_is_cut_off() {
-    let house = House::open().await;
-    let mut client = house.client().await;
+    let node = Node::open().await;
+    let mut client = node.client().await;
     let head = "POST /v1/batches HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n\
         Transfer-Encoding: chunked\r\n\r\n";
     client.send(head).await;
@@ -46,27 +46,26 @@ async fn a_chunked_body_without_an_end_is_cut_off() {
 
 #[tokio::test]
 async fn a_header_has_limits() {
-    let house = House::open().await;
+    let node = Node::open().await;
     let fields = "X-A: b\n".repeat(65);
-    assert_snapshot!(house.ask(&format!("GET /healthz\n{fields}"), "").await, @r#"
+    assert_snapshot!(node.ask(&format!("GET /healthz\n{fields}"), "").await, @r#"
     431 Request Header Fields Too Large
     content-type: application/problem+json
     connection: close
     {"type":"/problems/header-too-large","title":"Header too large","status":431,"detail":"a header may have at most 64 fields and 16384 bytes","message":"a header may have at most 64 fields and 16384 bytes","outcome":"none","field":"header"}
     "#);
     let long = "a".repeat(16 * 1024);
-    assert_eq!(house.ask(&format!("GET /healthz\nX-A: {long}"), "").await.status, 431);
-    assert_eq!(house.get(&format!("/v1/stock/{long}")).await.status, 431);
-    let mut client = house.client().await;
+    assert_eq!(node.ask(&format!("GET /healthz\nX-A: {long}"), "").await.status, 431);
+    assert_eq!(node.get(&format!("/v1/stock/{long}")).await.status, 431);
+    let mut client = node.client().await;
     client.try_send(format!("GET /healthz HTTP/1.1\r\nX-A: {}", "a".repeat(300_000))).await;
     assert_eq!(client.read().await.map(|reply| reply.status), Some(431));
 }
 
 #[tokio::test]
 async fn a_header_that_comes_too_slowly_is_told_so() {
-    let house =
-        House::with(Settings { header_timeout: SHORT_TIMEOUT, ..Settings::default() }).await;
-    let mut client = house.client().await;
+    let node = Node::with(Settings { header_timeout: SHORT_TIMEOUT, ..Settings::default() }).await;
+    let mut client = node.client().await;
     assert_eq!(client.ask("GET /healthz", "").await.status, 200);
     client.send("GET /heal").await;
     assert_snapshot!(client.read().await.unwrap(), @r#"
@@ -80,9 +79,8 @@ async fn a_header_that_comes_too_slowly_is_told_so() {
 
 #[tokio::test]
 async fn a_header_in_pieces_does_not_get_more_time() {
-    let house =
-        House::with(Settings { header_timeout: SHORT_TIMEOUT, ..Settings::default() }).await;
-    let mut client = house.client().await;
+    let node = Node::with(Settings { header_timeout: SHORT_TIMEOUT, ..Settings::default() }).await;
+    let mut client = node.client().await;
     client.send("GET /healthz HTTP/1.1\r\n").await;
     while client.try_send("X-A: b\r\n").await {
         if let Ok(reply) = tokio::time::timeout(SHORT_TIMEOUT / 10, client.read()).await {
@@ -95,10 +93,10 @@ async fn a_header_in_pieces_does_not_get_more_time() {
 
 #[tokio::test]
 async fn a_connection_that_says_nothing_is_ended_without_a_word() {
-    let house = House::with(Settings { idle_timeout: SHORT_TIMEOUT, ..Settings::default() }).await;
-    let mut silent = house.client().await;
+    let node = Node::with(Settings { idle_timeout: SHORT_TIMEOUT, ..Settings::default() }).await;
+    let mut silent = node.client().await;
     assert!(silent.read().await.is_none());
-    let mut used = house.client().await;
+    let mut used = node.client().await;
     assert_eq!(used.ask("GET /healthz", "").await.status, 200);
     assert!(used.read().await.is_none());
 }
@@ -106,8 +104,8 @@ async fn a_connection_that_says_nothing_is_ended_without_a_word() {
 #[tokio::test]
 async fn a_body_that_comes_too_slowly_is_told_so() {
     let slow = Settings { body_idle_timeout: SHORT_TIMEOUT, ..Settings::default() };
-    let house = House::with(slow).await;
-    let mut client = house.client().await;
+    let node = Node::with(slow).await;
+    let mut client = node.client().await;
     let whole = request("POST /v1/batches", &batch_of(200));
     client.send(&whole[..whole.len() - 10]).await;
     assert_snapshot!(client.read().await.unwrap(), @r#"
@@ -121,8 +119,8 @@ async fn a_body_that_comes_too_slowly_is_told_so() {
 
 #[tokio::test]
 async fn a_body_in_pieces_does_not_get_more_time() {
-    let house = House::with(Settings { body_timeout: SHORT_TIMEOUT, ..Settings::default() }).await;
-    let mut client = house.client().await;
+    let node = Node::with(Settings { body_timeout: SHORT_TIMEOUT, ..Settings::default() }).await;
+    let mut client = node.client().await;
     client.send(&request("POST /v1/batches", &batch_of(100_000))[..1_000]).await;
     while client.try_send(" ").await {
         if let Ok(reply) = tokio::time::timeout(SHORT_TIMEOUT / 10, client.read()).await {
@@ -135,10 +133,10 @@ async fn a_body_in_pieces_does_not_get_more_time() {
 
 #[tokio::test]
 async fn connections_beyond_the_limit_wait_for_their_turn() {
-    let house = House::with(Settings { connections_max: 1, ..Settings::default() }).await;
-    let mut first = house.client().await;
+    let node = Node::with(Settings { connections_max: 1, ..Settings::default() }).await;
+    let mut first = node.client().await;
     assert_eq!(first.ask("GET /healthz", "").await.status, 200);
-    let mut second = house.client().await;
+    let mut second = node.client().await;
     second.send(request("GET /healthz", "")).await;
     assert!(tokio::time::timeout(SHORT_TIMEOUT, second.read()).await.is_err());
     drop(first);
@@ -147,14 +145,14 @@ async fn connections_beyond_the_limit_wait_for_their_turn() {
 
 #[tokio::test]
 async fn slow_clients_do_not_hold_up_others() {
-    let house = House::open().await;
+    let node = Node::open().await;
     let mut slow = Vec::new();
     for at in 0..200 {
-        let mut client = house.client().await;
+        let mut client = node.client().await;
         let whole = request("POST /v1/batches", &batch_of(100));
         client.send(&whole[..if at % 2 == 0 { 10 } else { whole.len() - 10 }]).await;
         slow.push(client);
     }
-    house.batch("b1", "LAMP", 10).await;
-    assert_eq!(house.get("/v1/stock/LAMP").await.status, 200);
+    node.batch("b1", "LAMP", 10).await;
+    assert_eq!(node.get("/v1/stock/LAMP").await.status, 200);
 }

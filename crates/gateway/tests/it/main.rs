@@ -10,14 +10,14 @@ mod connections;
 mod feeds;
 mod holds;
 mod hostile;
-#[cfg(test)]
-mod house;
 mod idempotency;
 mod input;
 #[cfg(test)]
 mod keys;
 mod limits;
 mod lines;
+#[cfg(test)]
+mod node;
 mod openapi;
 mod overload;
 mod parked;

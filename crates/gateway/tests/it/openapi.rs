@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::house::House;
+use crate::node::Node;
 
 /// The routes that there must be.
 const ROUTES: [&str; 31] = [
@@ -42,7 +42,7 @@ const ROUTES: [&str; 31] = [
 ];
 
 async fn document() -> Value {
-    House::open().await.get("/openapi.json").await.json()
+    Node::open().await.get("/openapi.json").await.json()
 }
 
 #[tokio::test]
@@ -121,10 +121,10 @@ async fn inputs_are_closed_and_bounded() {
 
 #[tokio::test]
 async fn the_reference_page_shows_every_route() {
-    let house = House::open().await;
-    let page = house.get("/docs").await;
+    let node = Node::open().await;
+    let page = node.get("/docs").await;
     assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
-    let document = house.get("/openapi.json").await.json();
+    let document = node.get("/openapi.json").await.json();
     for (path, item) in document["paths"].as_object().unwrap() {
         for operation in item.as_object().unwrap().values() {
             let id = operation["operationId"].as_str().unwrap();

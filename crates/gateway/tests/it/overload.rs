@@ -6,141 +6,141 @@ use earmark_stores::memory::AppendFault;
 use insta::assert_snapshot;
 
 use crate::client::request;
-use crate::house::House;
+use crate::node::Node;
 
 const LINE: &str = r#"{"order_id":"o1","sku":"LAMP","quantity":4}"#;
 
 #[tokio::test]
 async fn a_full_queue_sends_back_before_any_work() {
     let limits = Limits { queue_commands: 1, ..Limits::default() };
-    let mut house = House::asleep(Settings::default(), limits).await;
-    let mut first = house.client().await;
+    let mut node = Node::asleep(Settings::default(), limits).await;
+    let mut first = node.client().await;
     first.send(request("POST /v1/allocations", LINE)).await;
-    house.queued(1).await;
-    assert_snapshot!(house.post("/v1/allocations", LINE).await, @r#"
+    node.queued(1).await;
+    assert_snapshot!(node.post("/v1/allocations", LINE).await, @r#"
     503 Service Unavailable
     content-type: application/problem+json
     retry-after: 1
     {"type":"/problems/busy","title":"Busy","status":503,"detail":"too many commands are waiting; try again in 1 s","message":"too many commands are waiting; try again in 1 s","outcome":"none"}
     "#);
     let many = "POST /v1/allocations/bulk";
-    assert_eq!(house.ask(many, &format!("[{LINE}]")).await.status, 503);
-    house.wake();
+    assert_eq!(node.ask(many, &format!("[{LINE}]")).await.status, 503);
+    node.wake();
     assert_eq!(first.read().await.unwrap().status, 404);
 }
 
 #[tokio::test]
 async fn a_command_goes_on_when_its_client_has_hung_up() {
-    let mut house = House::asleep(Settings::default(), Limits::default()).await;
-    let mut client = house.client().await;
+    let mut node = Node::asleep(Settings::default(), Limits::default()).await;
+    let mut client = node.client().await;
     client.send(request("POST /v1/allocations", LINE)).await;
-    house.queued(1).await;
+    node.queued(1).await;
     drop(client);
-    let mut again = house.client().await;
+    let mut again = node.client().await;
     again.send(request("POST /v1/allocations", LINE)).await;
-    house.queued(2).await;
-    house.wake();
+    node.queued(2).await;
+    node.wake();
     assert_eq!(again.read().await.unwrap().status, 404);
 }
 
 #[tokio::test]
 async fn a_body_that_nobody_takes_ends_the_connection_with_the_answer() {
-    let mut house = House::asleep(Settings::default(), Limits::default()).await;
-    let mut client = house.client().await;
+    let mut node = Node::asleep(Settings::default(), Limits::default()).await;
+    let mut client = node.client().await;
     let begun = "DELETE /v1/allocations/o1/l1?sku=LAMP HTTP/1.1\r\nHost: x\r\n\
         Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n";
     client.send(begun).await;
-    house.queued(1).await;
-    house.wake();
+    node.queued(1).await;
+    node.wake();
     let answer = client.read().await.unwrap();
     assert_eq!((answer.status, answer.header("connection")), (404, Some("close")));
 }
 
 #[tokio::test]
 async fn half_a_request_does_nothing() {
-    let house = House::open().await;
-    house.batch("b1", "LAMP", 4).await;
+    let node = Node::open().await;
+    node.batch("b1", "LAMP", 4).await;
     let whole = request("POST /v1/allocations", LINE);
     for end in [1, 20, whole.len() / 2, whole.len() - 1] {
-        let mut client = house.client().await;
+        let mut client = node.client().await;
         client.send(&whole[..end]).await;
     }
-    assert_eq!(house.get("/v1/stock/LAMP").await.json()["allocated"], 0);
+    assert_eq!(node.get("/v1/stock/LAMP").await.json()["allocated"], 0);
 }
 
 #[tokio::test]
 async fn what_the_storage_does_is_told() {
-    let house = House::open().await;
-    house.batch("b1", "LAMP", 100).await;
-    let faults = house.log.faults();
+    let node = Node::open().await;
+    node.batch("b1", "LAMP", 100).await;
+    let faults = node.log.faults();
     faults.next_append(AppendFault::Full);
-    assert_snapshot!(house.post("/v1/allocations", LINE).await, @r#"
+    assert_snapshot!(node.post("/v1/allocations", LINE).await, @r#"
     503 Service Unavailable
     content-type: application/problem+json
     retry-after: 10
     {"type":"/problems/storage-full","title":"Storage full","status":503,"detail":"the storage is full: a fault was ordered","message":"the storage is full: a fault was ordered","outcome":"none"}
     "#);
     faults.next_append(AppendFault::Failed);
-    assert_snapshot!(house.post("/v1/allocations", LINE).await, @r#"
+    assert_snapshot!(node.post("/v1/allocations", LINE).await, @r#"
     503 Service Unavailable
     content-type: application/problem+json
     retry-after: 1
     {"type":"/problems/storage-failed","title":"Storage failed","status":503,"detail":"the storage could not be read or written","message":"the storage could not be read or written","outcome":"none"}
     "#);
-    assert_eq!(house.get("/readyz").await.status, 200);
+    assert_eq!(node.get("/readyz").await.status, 200);
     faults.next_append(AppendFault::UnknownWritten);
-    assert_snapshot!(house.post("/v1/allocations", LINE).await, @r#"
+    assert_snapshot!(node.post("/v1/allocations", LINE).await, @r#"
     503 Service Unavailable
     content-type: application/problem+json
     retry-after: 1
     {"type":"/problems/unknown-outcome","title":"Outcome unknown","status":503,"detail":"it is not known whether this was done; ask again with the same key","message":"it is not known whether this was done; ask again with the same key","outcome":"unknown"}
     "#);
-    assert_snapshot!(house.post("/v1/allocations", LINE).await, @r#"
+    assert_snapshot!(node.post("/v1/allocations", LINE).await, @r#"
     503 Service Unavailable
     content-type: application/problem+json
     retry-after: 5
     {"type":"/problems/stopping","title":"Stopping","status":503,"detail":"the service is stopping","message":"the service is stopping","outcome":"none"}
     "#);
-    assert_snapshot!(house.get("/readyz").await, @r#"
+    assert_snapshot!(node.get("/readyz").await, @r#"
     503 Service Unavailable
     content-type: application/problem+json
     {"type":"/problems/not-ready","title":"Not ready","status":503,"detail":"allocation/0 writes nothing more: a fault was ordered","message":"allocation/0 writes nothing more: a fault was ordered","outcome":"none"}
     "#);
-    assert_eq!(house.get("/healthz").await.status, 200);
+    assert_eq!(node.get("/healthz").await.status, 200);
 }
 
 #[tokio::test]
 async fn requests_in_flight_are_ended_before_the_server_stops() {
-    let mut house = House::asleep(Settings::default(), Limits::default()).await;
-    let mut client = house.client().await;
+    let mut node = Node::asleep(Settings::default(), Limits::default()).await;
+    let mut client = node.client().await;
     client.send(request("POST /v1/allocations", LINE)).await;
-    house.queued(1).await;
-    let mut idle = house.client().await;
+    node.queued(1).await;
+    let mut idle = node.client().await;
     assert_eq!(idle.ask("GET /healthz", "").await.status, 200);
-    house.stop();
+    node.stop();
     assert!(idle.is_ended().await);
-    house.wake();
+    node.wake();
     let reply = client.read().await.unwrap();
     assert_eq!((reply.status, reply.header("connection")), (404, Some("close")));
-    assert!(house.stopped().await);
+    assert!(node.stopped().await);
 }
 
 #[tokio::test]
 async fn what_was_sent_before_the_stop_is_answered_whoever_has_read_it() {
-    let mut house = House::open().await;
-    house.batch("b1", "LAMP", 4).await;
-    let mut idle = house.client().await;
+    let mut node = Node::open().await;
+    node.batch("b1", "LAMP", 4).await;
+    let mut idle = node.client().await;
     assert_eq!(idle.ask("GET /healthz", "").await.status, 200);
-    let mut half = house.client().await;
+    let mut half = node.client().await;
     let whole = request("GET /healthz", "");
     half.send(&whole[..20]).await;
-    assert_eq!(house.get("/healthz").await.status, 200);
+    assert_eq!(node.get("/healthz").await.status, 200);
     // From here on the server has no time to look before it is told to stop.
-    let mut new = house.client().await;
+    let mut new = node.client().await;
     for client in [&mut idle, &mut new] {
         client.send(request("POST /v1/allocations", LINE)).await;
     }
-    house.stop();
+    node.stop();
     let replies = [idle.read().await.unwrap(), new.read().await.unwrap()];
     // An answer that was faster than the stop does not say so, but it is the last one, too.
     assert!(idle.is_ended().await && new.is_ended().await, "{replies:?}");
@@ -148,5 +148,5 @@ async fn what_was_sent_before_the_stop_is_answered_whoever_has_read_it() {
     assert_eq!(replies[0].status + replies[1].status, 201 + 200, "{replies:?}");
     half.send(&whole[20..]).await;
     assert_eq!(half.read().await.unwrap().status, 200);
-    assert!(house.stopped().await);
+    assert!(node.stopped().await);
 }

@@ -3,22 +3,22 @@
 use insta::assert_snapshot;
 
 use crate::client::request;
-use crate::house::House;
+use crate::node::Node;
 
 #[tokio::test]
 async fn probes_name_the_services() {
-    let house = House::open().await;
-    assert_snapshot!(house.get("/healthz").await, @r#"
+    let node = Node::open().await;
+    assert_snapshot!(node.get("/healthz").await, @r#"
     200 OK
     content-type: application/json
     {"status":"ok","version":"0.1.0","services":[{"service":"allocation","partition":0,"queue_commands":0,"view_lag_events":0}]}
     "#);
-    assert_snapshot!(house.get("/readyz").await, @r#"
+    assert_snapshot!(node.get("/readyz").await, @r#"
     200 OK
     content-type: application/json
     {"status":"ok","version":"0.1.0","services":[{"service":"allocation","partition":0,"queue_commands":0,"view_lag_events":0}]}
     "#);
-    let mut client = house.client().await;
+    let mut client = node.client().await;
     client.send(request("HEAD /healthz\nConnection: close", "")).await;
     let head = client.read_head().await.unwrap();
     assert!(head.starts_with("HTTP/1.1 200 OK") && client.is_ended().await);
@@ -26,10 +26,10 @@ async fn probes_name_the_services() {
 
 #[tokio::test]
 async fn metrics_tell_requests_queue_and_views() {
-    let house = House::open().await;
-    house.batch("b1", "LAMP", 1).await;
-    house.get("/v1/stock/LAMP").await;
-    let reply = house.get("/metrics").await;
+    let node = Node::open().await;
+    node.batch("b1", "LAMP", 1).await;
+    node.get("/v1/stock/LAMP").await;
+    let reply = node.get("/metrics").await;
     assert_eq!(reply.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     let told = [
         "earmark_http_requests_total{route=\"/v1/stock/{sku}\",method=\"GET\",status=\"200\"}",
@@ -46,9 +46,9 @@ async fn metrics_tell_requests_queue_and_views() {
 
 #[tokio::test]
 async fn every_answer_is_protected() {
-    let house = House::open().await;
+    let node = Node::open().await;
     for target in ["/healthz", "/docs", "/nothing", "/v1/stock"] {
-        let reply = house.get(target).await;
+        let reply = node.get(target).await;
         assert_eq!(reply.header("x-content-type-options"), Some("nosniff"), "{target}");
         assert_eq!(reply.header("cache-control"), Some("no-store"), "{target}");
         assert_eq!(reply.header("referrer-policy"), Some("no-referrer"), "{target}");
@@ -60,17 +60,17 @@ async fn every_answer_is_protected() {
 
 #[tokio::test]
 async fn every_kind_of_problem_has_its_page() {
-    let house = House::open().await;
-    let all = house.get("/problems").await;
+    let node = Node::open().await;
+    let all = node.get("/problems").await;
     let mut kinds = all.body.split("href=\"/problems/").skip(1).peekable();
     assert!(kinds.peek().is_some());
     for kind in kinds {
         let name = kind.split('"').next().unwrap();
-        let page = house.get(&format!("/problems/{name}")).await;
+        let page = node.get(&format!("/problems/{name}")).await;
         assert_eq!(page.status, 200, "{name}");
         assert!(page.body.contains(&format!("<code>/problems/{name}</code>")));
     }
-    assert_snapshot!(house.get("/problems/nope").await, @r#"
+    assert_snapshot!(node.get("/problems/nope").await, @r#"
     404 Not Found
     content-type: application/problem+json
     {"type":"/problems/not-found","title":"Not found","status":404,"detail":"there is no kind of problem called \"nope\"","message":"there is no kind of problem called \"nope\"","outcome":"none","field":"name"}

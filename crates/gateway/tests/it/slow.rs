@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::client::{Client, request};
-use crate::house::{House, start};
+use crate::node::{Node, start};
 
 /// So many send a header slowly, and so many a body.
 const SLOW: usize = 2_000;
@@ -68,8 +68,8 @@ async fn beside_slow_ones(patience: Duration) -> bool {
         body_timeout: patience,
         ..Settings::default()
     };
-    let house = House::with(settings).await;
-    house.batch("b1", "LAMP", 1_000_000).await;
+    let node = Node::with(settings).await;
+    node.batch("b1", "LAMP", 1_000_000).await;
     let before = resident_kib();
     let header = "POST /v1/allocations HTTP/1.1\r\nHost: test\r\nX-Slow: ";
     // The last hundred bytes of the body, which are blanks, are what it is slow with.
@@ -77,15 +77,15 @@ async fn beside_slow_ones(patience: Duration) -> bool {
     let whole = request("POST /v1/allocations", &(body.to_owned() + &" ".repeat(100)));
     let mut slow = Vec::new();
     for at in 0..2 * SLOW {
-        let mut client = house.client().await;
+        let mut client = node.client().await;
         client.send(if at % 2 == 0 { header } else { &whole[..whole.len() - 100] }).await;
         slow.push(start(told(client)));
         if at % 100 == 0 {
-            honest(&house, at).await;
+            honest(&node, at).await;
         }
     }
     for at in 0..50 {
-        honest(&house, 2 * SLOW + at).await;
+        honest(&node, 2 * SLOW + at).await;
     }
     let growth = resident_kib().saturating_sub(before);
     let all_were_there = !slow.iter().any(JoinHandle::is_finished);
@@ -97,13 +97,13 @@ async fn beside_slow_ones(patience: Duration) -> bool {
         }
     });
     all.await.expect("the slow ones are gone");
-    assert_eq!(house.get("/v1/orders/slow/allocations").await.status, 404);
+    assert_eq!(node.get("/v1/orders/slow/allocations").await.status, 404);
     all_were_there
 }
 
 /// One who asks and is answered in time.
-async fn honest(house: &House, at: usize) {
+async fn honest(node: &Node, at: usize) {
     let line = format!(r#"{{"order_id":"o{at}","sku":"LAMP","quantity":1}}"#);
-    let reply = timeout(RESPONSE_TIMEOUT, house.post("/v1/allocations", &line)).await;
+    let reply = timeout(RESPONSE_TIMEOUT, node.post("/v1/allocations", &line)).await;
     assert_eq!(reply.expect("an answer in time").status, 201);
 }

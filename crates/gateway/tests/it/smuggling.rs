@@ -2,7 +2,7 @@
 
 use crate::client::{Client, Reply, request};
 use crate::hostile::{guarded, is_well};
-use crate::house::House;
+use crate::node::Node;
 
 const HEAD: &str = "POST /v1/batches HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n";
 
@@ -13,18 +13,18 @@ fn hidden() -> String {
 }
 
 /// Sends what follows the head, and demands that nothing but refusals comes back.
-async fn is_refused(house: &House, form: &str) {
-    let mut client = house.client().await;
+async fn is_refused(node: &Node, form: &str) {
+    let mut client = node.client().await;
     client.try_send(format!("{HEAD}{form}{}", hidden())).await;
     client.finish().await;
     for reply in all(&mut client).await {
         assert!((400..500).contains(&reply.status), "{form:?}: {reply}");
     }
-    was_not_done(house, form).await;
+    was_not_done(node, form).await;
 }
 
-async fn was_not_done(house: &House, form: &str) {
-    let found = house.get("/v1/orders/hidden/allocations").await;
+async fn was_not_done(node: &Node, form: &str) {
+    let found = node.get("/v1/orders/hidden/allocations").await;
     assert_eq!(found.status, 404, "{form:?}");
 }
 
@@ -38,7 +38,7 @@ async fn all(client: &mut Client) -> Vec<Reply> {
 
 #[tokio::test]
 async fn a_request_behind_two_lengths_is_never_done() {
-    let house = guarded().await;
+    let node = guarded().await;
     let length = hidden().len();
     let forms = [
         format!("Content-Length: 0\r\nContent-Length: {length}\r\n\r\n"),
@@ -59,30 +59,30 @@ async fn a_request_behind_two_lengths_is_never_done() {
         format!("Content-Length: 0\nContent-Length: {length}\n\n"),
     ];
     for form in forms {
-        is_refused(&house, &form).await;
+        is_refused(&node, &form).await;
     }
-    is_well(&house).await;
+    is_well(&node).await;
 }
 
 #[tokio::test]
 async fn a_request_behind_a_length_and_chunks_is_never_done() {
-    let house = guarded().await;
+    let node = guarded().await;
     let length = hidden().len();
     for first in [0, 5, length + 5] {
         let length = format!("Content-Length: {first}\r\n");
         for chunked in ["chunked", "Chunked", "CHUNKED"] {
             let chunks = format!("Transfer-Encoding: {chunked}\r\n");
-            is_refused(&house, &format!("{length}{chunks}\r\n0\r\n\r\n")).await;
-            is_refused(&house, &format!("{chunks}{length}\r\n0\r\n\r\n")).await;
-            is_refused(&house, &format!("{chunks}{length}\r\nzz\r\n")).await;
+            is_refused(&node, &format!("{length}{chunks}\r\n0\r\n\r\n")).await;
+            is_refused(&node, &format!("{chunks}{length}\r\n0\r\n\r\n")).await;
+            is_refused(&node, &format!("{chunks}{length}\r\nzz\r\n")).await;
         }
     }
-    is_well(&house).await;
+    is_well(&node).await;
 }
 
 #[tokio::test]
 async fn a_request_behind_a_strange_coding_is_never_done() {
-    let house = guarded().await;
+    let node = guarded().await;
     let codings = [
         "Transfer-Encoding: chunked, chunked",
         "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
@@ -109,14 +109,14 @@ async fn a_request_behind_a_strange_coding_is_never_done() {
         "X: y\nTransfer-Encoding: chunked\nContent-Length: 5",
     ];
     for coding in codings {
-        is_refused(&house, &format!("{coding}\r\n\r\n0\r\n\r\n")).await;
+        is_refused(&node, &format!("{coding}\r\n\r\n0\r\n\r\n")).await;
     }
-    is_well(&house).await;
+    is_well(&node).await;
 }
 
 #[tokio::test]
 async fn a_request_behind_a_strange_chunk_is_never_done() {
-    let house = guarded().await;
+    let node = guarded().await;
     let chunks = [
         "0x0\r\n\r\n",
         "+0\r\n\r\n",
@@ -136,16 +136,16 @@ async fn a_request_behind_a_strange_chunk_is_never_done() {
         "ffffffffffffffff\r\n",
     ];
     for chunk in chunks {
-        is_refused(&house, &format!("Transfer-Encoding: chunked\r\n\r\n{chunk}")).await;
+        is_refused(&node, &format!("Transfer-Encoding: chunked\r\n\r\n{chunk}")).await;
     }
-    is_well(&house).await;
+    is_well(&node).await;
 }
 
 #[tokio::test]
 async fn a_strange_coding_is_named_and_ends_the_connection() {
-    let house = guarded().await;
+    let node = guarded().await;
     for coding in ["chunked, chunked", "gzip, chunked"] {
-        let mut client = house.client().await;
+        let mut client = node.client().await;
         client.send(format!("{HEAD}Transfer-Encoding: {coding}\r\n\r\n0\r\n\r\n")).await;
         let reply = client.read().await.unwrap();
         assert_eq!((reply.status, &reply.json()["field"]), (400, &"Transfer-Encoding".into()));
@@ -155,17 +155,17 @@ async fn a_strange_coding_is_named_and_ends_the_connection() {
 
 #[tokio::test]
 async fn a_body_that_nobody_asked_for_is_not_a_request() {
-    let house = guarded().await;
+    let node = guarded().await;
     let length = format!("Content-Length: {}", hidden().len());
     for method in ["GET /v1/stock/SAFE", "HEAD /v1/stock/SAFE", "OPTIONS /v1/stock", "GET /none"] {
-        let mut client = house.client().await;
+        let mut client = node.client().await;
         client.send(format!("{method} HTTP/1.1\r\nHost: a\r\n{length}\r\n\r\n")).await;
         client.try_send(hidden()).await;
         client.finish().await;
         // The answer to HEAD says a length and has no body.
         assert!(client.read_head().await.is_some(), "{method}");
         client.is_ended().await;
-        was_not_done(&house, method).await;
+        was_not_done(&node, method).await;
     }
-    is_well(&house).await;
+    is_well(&node).await;
 }

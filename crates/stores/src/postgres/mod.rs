@@ -62,7 +62,7 @@ impl Postgres {
     ///
     /// # Errors
     /// [`OpenError`] says what stands in the way and what to do.
-    pub fn look(address: &Address) -> Result<Seen, OpenError> {
+    pub fn probe(address: &Address) -> Result<Seen, OpenError> {
         Road::open(address)?.look()
     }
 

@@ -17,7 +17,7 @@ fn server(names: &str) -> (Server, Authority) {
 }
 
 fn look(url: &str) -> Result<Seen, OpenError> {
-    Postgres::look(&url.parse::<Address>().unwrap())
+    Postgres::probe(&url.parse::<Address>().unwrap())
 }
 
 /// The server under a name, by a file of certificates that are trusted.

@@ -6,7 +6,7 @@ use comfy_table::presets::UTF8_BORDERS_ONLY;
 use comfy_table::{Cell, CellAlignment, Table};
 use serde::Serialize;
 
-use crate::problem::Problem;
+use crate::error::CliError;
 
 /// A table with a heading; columns named in `right` are aligned to the right.
 pub fn table(
@@ -28,27 +28,27 @@ pub fn table(
 }
 
 /// Prints JSON, readable.
-pub fn json<T: Serialize>(value: &T) -> Result<(), Problem> {
-    say(serde_json::to_string_pretty(value).map_err(Problem::new)?)
+pub fn json<T: Serialize>(value: &T) -> Result<(), CliError> {
+    say(serde_json::to_string_pretty(value).map_err(CliError::new)?)
 }
 
 /// Prints JSON on one line.
-pub fn json_line<T: Serialize>(value: &T) -> Result<(), Problem> {
-    say(serde_json::to_string(value).map_err(Problem::new)?)
+pub fn json_line<T: Serialize>(value: &T) -> Result<(), CliError> {
+    say(serde_json::to_string(value).map_err(CliError::new)?)
 }
 
 /// Prints a line.
-pub fn say(text: impl std::fmt::Display) -> Result<(), Problem> {
+pub fn say(text: impl std::fmt::Display) -> Result<(), CliError> {
     print(&format!("{text}\n"))
 }
 
 /// Prints a text that has its own line ends. A reader that has seen enough (`| head`) ends the
 /// program without a word.
-pub fn print(text: &str) -> Result<(), Problem> {
+pub fn print(text: &str) -> Result<(), CliError> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
-        other => other.map_err(Problem::from),
+        other => other.map_err(CliError::from),
     }
 }
 

@@ -14,14 +14,14 @@ pub const USAGE: u8 = 2;
 /// Why a command of the program ends with an error.
 #[derive(Debug, Diagnostic, Error)]
 #[error("{what}")]
-pub struct Problem {
+pub struct CliError {
     what: String,
     #[help]
     advice: Option<String>,
     code: u8,
 }
 
-impl Problem {
+impl CliError {
     /// Something happened, or did not.
     pub fn new(what: impl Display) -> Self {
         Self { what: what.to_string(), advice: None, code: FAILED }
@@ -51,13 +51,13 @@ impl Problem {
     }
 }
 
-impl From<earmark_kernel::Failure> for Problem {
+impl From<earmark_kernel::Failure> for CliError {
     fn from(failure: earmark_kernel::Failure) -> Self {
         Self::new(failure).advise("Nothing was changed. `earmark doctor` looks for the cause.")
     }
 }
 
-impl From<std::io::Error> for Problem {
+impl From<std::io::Error> for CliError {
     fn from(error: std::io::Error) -> Self {
         Self::new(error)
     }

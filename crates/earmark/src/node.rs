@@ -11,16 +11,16 @@ use earmark_stores::sqlite::{DataFolder, OpenError};
 use tempfile::TempDir;
 
 use crate::config::Settings;
-use crate::outside::Outside;
-use crate::problem::Problem;
-use crate::site::Site;
+use crate::error::CliError;
+use crate::integrations::Outside;
+use crate::storage_config::StorageConfig;
 use crate::wiring;
 
 /// Where a server says how it is reached, while it has the folder.
 const URL_FILE: &str = "server.url";
 
 /// The services at work over a data folder.
-pub struct House {
+pub struct Node {
     pub bus: Bus,
     pub runtime: Runtime,
     folder: DataFolder,
@@ -29,42 +29,43 @@ pub struct House {
     _borrowed: Option<TempDir>,
 }
 
-impl House {
-    /// Opens the site, and makes what is not there.
-    pub fn open(site: &Site) -> Result<Self, Problem> {
-        Self::open_at(site, Arc::new(SystemClock))
+impl Node {
+    /// Opens the storage, and makes what is not there.
+    pub fn open(storage: &StorageConfig) -> Result<Self, CliError> {
+        Self::open_at(storage, Arc::new(SystemClock))
     }
 
-    /// Opens the site for a while. Where a database holds the log and another process has the
+    /// Opens the storage for a while. Where a database holds the log and another process has the
     /// folder, views are derived in a temporary one.
-    pub fn visit(site: &Site) -> Result<Self, Problem> {
-        if site.store.is_none() || !Self::is_taken(&site.folder) {
-            return Self::open(site);
+    pub fn open_readonly(storage: &StorageConfig) -> Result<Self, CliError> {
+        if storage.store.is_none() || !Self::is_taken(&storage.folder) {
+            return Self::open(storage);
         }
         let borrowed = tempfile::Builder::new().prefix("earmark-visit-").tempdir()?;
-        let house = Self::open(&Site { folder: borrowed.path().to_owned(), ..site.clone() })?;
-        Ok(Self { _borrowed: Some(borrowed), ..house })
+        let node =
+            Self::open(&StorageConfig { folder: borrowed.path().to_owned(), ..storage.clone() })?;
+        Ok(Self { _borrowed: Some(borrowed), ..node })
     }
 
     /// Opens data that are there.
-    pub fn open_existing(site: &Site) -> Result<Self, Problem> {
-        if site.store.is_none() && !holds_a_log(&site.folder) {
-            let what = format!("there is no data in {}", site.folder.display());
-            return Err(Problem::new(what).advise(
+    pub fn open_existing(storage: &StorageConfig) -> Result<Self, CliError> {
+        if storage.store.is_none() && !holds_a_log(&storage.folder) {
+            let what = format!("there is no data in {}", storage.folder.display());
+            return Err(CliError::new(what).advise(
                 "Name the folder with --data, or begin: `earmark demo` for a first look, `earmark \
                  import batches FILE.csv` for stock of your own.",
             ));
         }
-        Self::visit(site)
+        Self::open_readonly(storage)
     }
 
-    /// Opens the site with another clock than the machine's.
-    pub fn open_at(site: &Site, clock: Arc<dyn Clock>) -> Result<Self, Problem> {
-        let path = &site.folder;
+    /// Opens the storage with another clock than the machine's.
+    pub fn open_at(storage: &StorageConfig, clock: Arc<dyn Clock>) -> Result<Self, CliError> {
+        let path = &storage.folder;
         let folder = DataFolder::open(path).map_err(|error| refused(path, &error))?;
         // A server that was killed could not take back what it said.
         let _ = fs::remove_file(path.join(URL_FILE));
-        let bus = wiring::open(&folder, site, clock)?;
+        let bus = wiring::open(&folder, storage, clock)?;
         let runtime = Runtime::start(&bus)?;
         Ok(Self { bus, runtime, folder, outside: None, _borrowed: None })
     }
@@ -87,7 +88,7 @@ impl House {
     }
 
     /// Begins to speak with the outside world, as the settings say.
-    pub fn reach_out(&mut self, settings: &Settings) -> Result<(), Problem> {
+    pub fn start_integrations(&mut self, settings: &Settings) -> Result<(), CliError> {
         self.outside = Outside::begin(&self.bus, settings)?;
         Ok(())
     }
@@ -122,8 +123,8 @@ pub fn announced(path: &Path) -> Option<String> {
     fs::read_to_string(path.join(URL_FILE)).ok()
 }
 
-fn refused(path: &Path, error: &OpenError) -> Problem {
-    let problem = Problem::new(error);
+fn refused(path: &Path, error: &OpenError) -> CliError {
+    let problem = CliError::new(error);
     match (error, announced(path)) {
         (OpenError::InUse { .. }, Some(url)) => problem.advise(format!(
             "A server has it: ask it instead with `--server {url}` (stock, allocate and log can), \

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use super::{Work, bounded, relays};
 use crate::config::Settings;
-use crate::problem::Problem;
+use crate::error::CliError;
 
 /// Who reads what comes in, and where it is parked.
 const SERVICE: &str = "allocation";
@@ -33,20 +33,20 @@ const ADDRESS: &str = "Say it as redis://[user:password@]host[:port][/database] 
 const AUTHORITIES: &str = "redis_ca_file names certificates in PEM, and goes with rediss://…";
 
 /// The server that the settings name, if they name one.
-pub fn server(settings: &Settings) -> Result<Option<Redis>, Problem> {
+pub fn server(settings: &Settings) -> Result<Option<Redis>, CliError> {
     let Some(address) = &settings.redis else { return Ok(None) };
     let (redis, advice) = match &settings.redis_ca_file {
         None => (Redis::at(address.reveal()), ADDRESS),
         Some(file) => {
             let unreadable = |error| {
-                Problem::usage(format!("cannot read {}: {error}", file.display()))
+                CliError::usage(format!("cannot read {}: {error}", file.display()))
                     .advise(AUTHORITIES)
             };
             let authorities = fs::read(file).map_err(unreadable)?;
             (Redis::signed_by(address.reveal(), &authorities), AUTHORITIES)
         }
     };
-    redis.map(Some).map_err(|error| Problem::usage(error).advise(advice))
+    redis.map(Some).map_err(|error| CliError::usage(error).advise(advice))
 }
 
 /// The relays to Redis, and what hears it.
@@ -54,7 +54,7 @@ pub fn works(
     bus: &Bus,
     settings: &Settings,
     stop: &watch::Sender<bool>,
-) -> Result<Vec<Work>, Problem> {
+) -> Result<Vec<Work>, CliError> {
     let Some(redis) = server(settings)? else { return Ok(Vec::new()) };
     let prefix = settings.redis_prefix.as_deref().unwrap_or(PREFIX);
     let keeps = settings.redis_stream_events.unwrap_or(STREAM_EVENTS);

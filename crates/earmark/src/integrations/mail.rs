@@ -6,7 +6,7 @@ use earmark_kernel::{Bus, PublicEvent, PublicRecord};
 use serde::Serialize;
 
 use crate::config::Settings;
-use crate::problem::Problem;
+use crate::error::CliError;
 
 /// Who is told unless somebody says otherwise: the book's address.
 const TO: &str = "stock@made.com";
@@ -16,12 +16,12 @@ const FROM: &str = "earmark@localhost";
 const PAGE: usize = 1_000;
 
 /// What sends letters, if the settings name a mail server.
-pub fn publisher(settings: &Settings) -> Result<Option<Mail>, Problem> {
+pub fn publisher(settings: &Settings) -> Result<Option<Mail>, CliError> {
     let Some(server) = &settings.smtp else { return Ok(None) };
     let (from, to) = (settings.mail_from.as_deref().unwrap_or(FROM), recipient(settings));
     let mail = Mail::by(server.reveal(), from, to, OutOfStock::NAME, write);
     mail.map(Some).map_err(|error| {
-        Problem::usage(error).advise("The settings are smtp, mail_from and mail_to.")
+        CliError::usage(error).advise("The settings are smtp, mail_from and mail_to.")
     })
 }
 
@@ -59,7 +59,7 @@ pub fn waiting(
     bus: &Bus,
     settings: &Settings,
     limit: usize,
-) -> Result<(Vec<Waiting>, usize), Problem> {
+) -> Result<(Vec<Waiting>, usize), CliError> {
     let (mut letters, mut count) = (Vec::new(), 0);
     for it in bus.status() {
         let mut after = bus.relayed(smtp::NAME, it.service, it.partition)?;
@@ -81,7 +81,7 @@ pub fn waiting(
 }
 
 /// Leaves out every letter that waits now.
-pub async fn discard(bus: &Bus) -> Result<(), Problem> {
+pub async fn discard(bus: &Bus) -> Result<(), CliError> {
     for it in bus.status() {
         bus.skip_relayed(smtp::NAME, it.service, it.partition).await?;
     }

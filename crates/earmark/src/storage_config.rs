@@ -6,7 +6,7 @@ use earmark_stores::postgres::Address;
 
 /// Where the data are.
 #[derive(Clone, Debug)]
-pub struct Site {
+pub struct StorageConfig {
     /// The data folder; where the log is in a database, it holds this process' views alone.
     pub folder: PathBuf,
     /// The database that holds the log, if one does.
@@ -15,7 +15,7 @@ pub struct Site {
     pub partitions: Option<u16>,
 }
 
-impl Site {
+impl StorageConfig {
     /// A folder that holds everything.
     pub fn folder(path: &Path) -> Self {
         Self { folder: path.to_owned(), store: None, partitions: None }

@@ -1,4 +1,4 @@
-//! A whole house for a test: allocation on a store in memory, behind an edge on a socket.
+//! A whole node for a test: allocation on a store in memory, behind an edge on a socket.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,8 +18,8 @@ use crate::client::{Client, Reply};
 /// 2026-01-01T00:00:00Z.
 const NEW_YEAR: UnixMillis = UnixMillis(1_767_225_600_000);
 
-/// A house that is open.
-pub struct House {
+/// A node that is open.
+pub struct Node {
     pub addr: SocketAddr,
     pub bus: Bus,
     pub clock: Arc<VirtualClock>,
@@ -29,7 +29,7 @@ pub struct House {
     serving: JoinHandle<bool>,
 }
 
-impl House {
+impl Node {
     /// With the limits of production.
     pub async fn open() -> Self {
         Self::with(Settings::default()).await
@@ -41,12 +41,12 @@ impl House {
     }
 
     pub async fn with_limits(settings: Settings, limits: Limits) -> Self {
-        let mut house = Self::asleep(settings, limits).await;
-        house.wake();
-        house
+        let mut node = Self::asleep(settings, limits).await;
+        node.wake();
+        node
     }
 
-    /// A house whose writers do not write yet.
+    /// A node whose writers do not write yet.
     pub async fn asleep(settings: Settings, limits: Limits) -> Self {
         let log = MemoryLog::new("0198c0de-0000-7000-8000-000000000001");
         let stores = Stores { log: Arc::new(log.clone()), rows: Arc::new(MemoryRows::new()) };

@@ -1,7 +1,7 @@
 //! What the program says to the outside world and hears from it, on a thread of its own: nothing
 //! that happens there holds a request or a writer up.
 
-mod letters;
+mod mail;
 mod redis;
 
 use std::pin::Pin;
@@ -14,10 +14,10 @@ use earmark_kernel::{Bus, Publisher, Relay, RelayLimits};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-pub use letters::{Waiting, discard, waiting};
+pub use mail::{Waiting, discard, waiting};
 
 use crate::config::Settings;
-use crate::problem::Problem;
+use crate::error::CliError;
 
 /// Whoever has not come to an end by then is left where it is.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(8);
@@ -33,10 +33,10 @@ pub struct Outside {
 
 impl Outside {
     /// Begins what the settings ask for, if they ask for anything.
-    pub fn begin(bus: &Bus, settings: &Settings) -> Result<Option<Self>, Problem> {
+    pub fn begin(bus: &Bus, settings: &Settings) -> Result<Option<Self>, CliError> {
         let stop = watch::Sender::new(false);
         let mut works = redis::works(bus, settings, &stop)?;
-        if let Some(mail) = letters::publisher(settings)? {
+        if let Some(mail) = mail::publisher(settings)? {
             works.extend(mail_works(bus, mail, &stop)?);
         }
         if works.is_empty() {
@@ -63,23 +63,23 @@ impl Outside {
 }
 
 /// What was found about a server outside.
-pub struct Look {
+pub struct Probe {
     pub what: &'static str,
     pub found: Result<String, String>,
 }
 
 /// Asks the servers that the settings name whether they are there and let us in.
-pub fn look(settings: &Settings) -> Result<Vec<Look>, Problem> {
+pub fn probe(settings: &Settings) -> Result<Vec<Probe>, CliError> {
     let mut looks = Vec::new();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     if let Some(redis) = redis::server(settings)? {
         let version = runtime.block_on(redis.version());
         let found = version.map(|version| format!("{version} at {redis}"));
-        looks.push(Look { what: "Redis", found: found.map_err(|why| why.to_string()) });
+        looks.push(Probe { what: "Redis", found: found.map_err(|why| why.to_string()) });
     }
-    if let Some(mail) = letters::publisher(settings)? {
+    if let Some(mail) = mail::publisher(settings)? {
         let found = runtime.block_on(mail.check()).map(|()| "it takes letters".to_owned());
-        looks.push(Look { what: "mail server", found: found.map_err(|why| why.to_string()) });
+        looks.push(Probe { what: "mail server", found: found.map_err(|why| why.to_string()) });
     }
     Ok(looks)
 }
@@ -90,7 +90,7 @@ fn relays(
     publisher: &Arc<dyn Publisher>,
     limits: RelayLimits,
     stop: &watch::Sender<bool>,
-) -> Result<Vec<Work>, Problem> {
+) -> Result<Vec<Work>, CliError> {
     let mut works: Vec<Work> = Vec::new();
     for it in bus.status() {
         let relay = Relay::new(bus, it.service, it.partition, Arc::clone(publisher), limits)?;
@@ -100,7 +100,7 @@ fn relays(
 }
 
 /// One letter at a time, and each is put down before the next: after a kill at most one goes again.
-fn mail_works(bus: &Bus, mail: Mail, stop: &watch::Sender<bool>) -> Result<Vec<Work>, Problem> {
+fn mail_works(bus: &Bus, mail: Mail, stop: &watch::Sender<bool>) -> Result<Vec<Work>, CliError> {
     let limits = RelayLimits { events: 1, keep_every: Duration::ZERO, keep_numbers: 100_000 };
     let publisher: Arc<dyn Publisher> = Arc::new(mail);
     relays(bus, &publisher, limits, stop)
