@@ -3,6 +3,6 @@
 //! Nothing here knows the business: which event goes out in which words, and which message comes in
 //! by which channel, the binary says.
 
-pub mod intake;
+pub mod inbox;
 pub mod redis;
 pub mod smtp;

@@ -3,8 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where by breaking off")]
 
-#[path = "conformance/intake.rs"]
-mod intake;
+#[path = "conformance/inbox.rs"]
+mod inbox;
 #[path = "conformance/publishing.rs"]
 mod publishing;
 #[path = "conformance/redis.rs"]

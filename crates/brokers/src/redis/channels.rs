@@ -8,9 +8,9 @@ use serde_json::value::RawValue;
 
 use super::connection::{Line, Redis};
 
-/// An event told on a channel of its own in bare JSON: some fields of its data, in this order.
+/// An event told on a channel of its own in flat JSON: some fields of its data, in this order.
 #[derive(Clone, Debug)]
-pub struct Bare {
+pub struct FlatJson {
     /// The event's wire name.
     pub event: &'static str,
     /// The channel.
@@ -20,18 +20,18 @@ pub struct Bare {
 }
 
 /// Publishes every public event as a CloudEvent on the channel `{prefix}.{service}.{partition}`,
-/// and some in bare JSON on channels of their own.
+/// and some in flat JSON on channels of their own.
 pub struct Channels {
     line: Line,
     prefix: String,
-    bare: Vec<Bare>,
+    flat: Vec<FlatJson>,
 }
 
 impl Channels {
     /// The channels of a server.
     #[must_use]
-    pub fn of(redis: Redis, prefix: &str, bare: Vec<Bare>) -> Self {
-        Self { line: Line::to(redis), prefix: prefix.to_owned(), bare }
+    pub fn of(redis: Redis, prefix: &str, flat: Vec<FlatJson>) -> Self {
+        Self { line: Line::to(redis), prefix: prefix.to_owned(), flat }
     }
 
     async fn tell(&self, source: &Source, events: &[PublicRecord]) -> Result<(), PublishError> {
@@ -40,8 +40,8 @@ impl Channels {
         let mut all = redis::pipe();
         for event in events {
             all.cmd("PUBLISH").arg(&channel).arg(event.cloud_event()).ignore();
-            for bare in self.bare.iter().filter(|it| it.event == event.name) {
-                all.cmd("PUBLISH").arg(&bare.channel).arg(fields(event, bare.fields)).ignore();
+            for flat in self.flat.iter().filter(|it| it.event == event.name) {
+                all.cmd("PUBLISH").arg(&flat.channel).arg(fields(event, flat.fields)).ignore();
             }
         }
         let told: RedisResult<()> = all.query_async(&mut connection).await;

@@ -14,7 +14,7 @@ use rustls::pki_types::pem::PemObject;
 use thiserror::Error;
 use tokio::sync::Mutex;
 
-/// Who does not answer the door by then is unavailable.
+/// Who does not answer the binding by then is unavailable.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Who does not answer by then is unavailable.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);

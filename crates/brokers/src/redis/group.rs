@@ -10,7 +10,7 @@ use redis::{FromRedisValue, RedisResult, Value, cmd};
 use tokio::sync::watch;
 
 use super::connection::Redis;
-use crate::intake::{Incoming, Intake, Outcome, waits};
+use crate::inbox::{Inbox, Incoming, Outcome, waits};
 
 /// So many entries are read, or taken over, at a time.
 const READ_MESSAGES_MAX: usize = 256;
@@ -24,7 +24,7 @@ const DELIVERED_MAX: usize = 10;
 /// A member of the consumer group that reads streams.
 pub struct Group {
     redis: Redis,
-    intake: Intake,
+    inbox: Inbox,
     name: String,
     consumer: String,
     claims_after: Duration,
@@ -34,9 +34,9 @@ impl Group {
     /// A new member of the group `name`. It takes over what another member was given and has not
     /// acknowledged for so long.
     #[must_use]
-    pub fn of(redis: Redis, intake: Intake, name: &str, claims_after: Duration) -> Self {
-        let consumer = format!("earmark-{}", consumer_id(intake.bus()));
-        Self { redis, intake, name: name.to_owned(), consumer, claims_after }
+    pub fn of(redis: Redis, inbox: Inbox, name: &str, claims_after: Duration) -> Self {
+        let consumer = format!("earmark-{}", consumer_id(inbox.bus()));
+        Self { redis, inbox, name: name.to_owned(), consumer, claims_after }
     }
 
     /// Reads until it is told to stop; what it has then is brought to its end.
@@ -82,9 +82,9 @@ impl Group {
 
     /// Makes the group where it is not; it begins with what is there.
     async fn found(&self, connection: &mut MultiplexedConnection) -> RedisResult<()> {
-        for door in self.intake.doors() {
+        for binding in self.inbox.bindings() {
             let mut create = cmd("XGROUP");
-            create.arg("CREATE").arg(&door.channel).arg(&self.name).arg("0").arg("MKSTREAM");
+            create.arg("CREATE").arg(&binding.channel).arg(&self.name).arg("0").arg("MKSTREAM");
             match create.query_async::<()>(connection).await {
                 Err(error) if error.code() != Some("BUSYGROUP") => return Err(error),
                 _ => {}
@@ -101,17 +101,17 @@ impl Group {
         from: &str,
         stopping: &watch::Receiver<bool>,
     ) -> RedisResult<usize> {
-        let doors = self.intake.doors();
+        let bindings = self.inbox.bindings();
         let mut read = cmd("XREADGROUP");
         read.arg("GROUP").arg(&self.name).arg(&self.consumer).arg("COUNT").arg(READ_MESSAGES_MAX);
         read.arg("BLOCK").arg(BLOCK_MS).arg("STREAMS");
-        let channels: Vec<&str> = doors.iter().map(|it| it.channel.as_str()).collect();
+        let channels: Vec<&str> = bindings.iter().map(|it| it.channel.as_str()).collect();
         read.arg(&channels).arg(vec![from; channels.len()]);
         let read: Option<StreamReadReply> = read.query_async(connection).await?;
         let mut entries = Vec::new();
         for stream in read.map(|it| it.keys).unwrap_or_default() {
-            let door = doors.iter().position(|it| it.channel == stream.key);
-            entries.extend(stream.ids.into_iter().filter_map(|it| Some((door?, it, 1))));
+            let binding = bindings.iter().position(|it| it.channel == stream.key);
+            entries.extend(stream.ids.into_iter().filter_map(|it| Some((binding?, it, 1))));
         }
         let came = entries.len();
         self.take(connection, entries, stopping).await?;
@@ -125,7 +125,7 @@ impl Group {
         stopping: &watch::Receiver<bool>,
     ) -> RedisResult<()> {
         let idle_ms = u64::try_from(self.claims_after.as_millis()).unwrap_or(u64::MAX);
-        for (door, it) in self.intake.doors().iter().enumerate() {
+        for (binding, it) in self.inbox.bindings().iter().enumerate() {
             let mut from = "0-0".to_owned();
             loop {
                 let mut claim = cmd("XAUTOCLAIM");
@@ -134,7 +134,7 @@ impl Group {
                 let claimed: StreamAutoClaimReply = claim.query_async(connection).await?;
                 let delivered = self.delivered(connection, &it.channel, &claimed.claimed).await?;
                 let entries = claimed.claimed.into_iter().zip(delivered);
-                let entries = entries.map(|(entry, times)| (door, entry, times)).collect();
+                let entries = entries.map(|(entry, times)| (binding, entry, times)).collect();
                 self.take(connection, entries, stopping).await?;
                 if claimed.next_stream_id == "0-0" {
                     break;
@@ -179,13 +179,13 @@ impl Group {
             return Ok(());
         }
         let places: Vec<(usize, String)> =
-            entries.iter().map(|(door, entry, _)| (*door, entry.id.clone())).collect();
+            entries.iter().map(|(binding, entry, _)| (*binding, entry.id.clone())).collect();
         let messages = entries.into_iter().map(|it| self.incoming(it)).collect();
-        let outcomes = self.intake.take(messages, stopping).await;
+        let outcomes = self.inbox.take(messages, stopping).await;
         let mut all = redis::pipe();
-        for ((door, id), outcome) in places.iter().zip(outcomes) {
+        for ((binding, id), outcome) in places.iter().zip(outcomes) {
             if outcome != Outcome::Left {
-                let channel = &self.intake.doors()[*door].channel;
+                let channel = &self.inbox.bindings()[*binding].channel;
                 all.cmd("XACK").arg(channel).arg(&self.name).arg(id).ignore();
             }
         }
@@ -195,12 +195,12 @@ impl Group {
         all.query_async(connection).await
     }
 
-    fn incoming(&self, (door, entry, times): (usize, StreamId, usize)) -> Incoming {
-        let channel = &self.intake.doors()[door].channel;
+    fn incoming(&self, (binding, entry, times): (usize, StreamId, usize)) -> Incoming {
+        let channel = &self.inbox.bindings()[binding].channel;
         let bytes = |value: &Value| Vec::<u8>::from_redis_value_ref(value).unwrap_or_default();
         let is_one = entry.map.len() == 1;
         let body = entry.map.values().next().filter(|_| is_one).map(bytes);
-        let hopeless = match &body {
+        let poison = match &body {
             None => Some(format!("an entry has one field, this one has {}", entry.map.len())),
             Some(_) if times > DELIVERED_MAX => {
                 Some(format!("it was delivered {times} times and never came to an end"))
@@ -209,19 +209,19 @@ impl Group {
         };
         let shown = || format!("{:?}", entry.map).into_bytes();
         let (id, body) = (format!("redis/{channel}/{}", entry.id), body.unwrap_or_else(shown));
-        Incoming { door, id, body, hopeless }
+        Incoming { binding, id, body, poison }
     }
 
     /// Leaves the group. A member that was given something stays until it is taken over.
     async fn leave(&self, connection: &mut MultiplexedConnection) -> RedisResult<()> {
-        for door in self.intake.doors() {
+        for binding in self.inbox.bindings() {
             let mut pending = cmd("XPENDING");
-            pending.arg(&door.channel).arg(&self.name).arg("-").arg("+").arg(1);
+            pending.arg(&binding.channel).arg(&self.name).arg("-").arg("+").arg(1);
             let pending: StreamPendingCountReply =
                 pending.arg(&self.consumer).query_async(connection).await?;
             if pending.ids.is_empty() {
                 let mut leave = cmd("XGROUP");
-                leave.arg("DELCONSUMER").arg(&door.channel).arg(&self.name).arg(&self.consumer);
+                leave.arg("DELCONSUMER").arg(&binding.channel).arg(&self.name).arg(&self.consumer);
                 leave.query_async::<()>(connection).await?;
             }
         }

@@ -6,7 +6,7 @@ mod group;
 mod streams;
 mod subscriber;
 
-pub use channels::{Bare, Channels};
+pub use channels::{Channels, FlatJson};
 pub use connection::{BadAddress, Redis};
 pub use group::Group;
 pub use streams::Streams;

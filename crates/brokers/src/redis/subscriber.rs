@@ -7,7 +7,7 @@ use redis::RedisError;
 use tokio::sync::watch;
 
 use super::connection::Redis;
-use crate::intake::{Incoming, Intake, waits};
+use crate::inbox::{Inbox, Incoming, waits};
 
 /// So many messages are done at a time.
 const READ_MESSAGES_MAX: usize = 256;
@@ -21,20 +21,20 @@ const LEASE_POLL_INTERVAL: Duration = Duration::from_secs(2);
 /// Hears the channels of a server.
 pub struct Subscriber {
     redis: Redis,
-    intake: Intake,
+    inbox: Inbox,
 }
 
 impl Subscriber {
-    /// Hears what comes by the doors of an intake.
+    /// Hears what comes by the bindings of an inbox.
     #[must_use]
-    pub fn of(redis: Redis, intake: Intake) -> Self {
-        Self { redis, intake }
+    pub fn of(redis: Redis, inbox: Inbox) -> Self {
+        Self { redis, inbox }
     }
 
     /// Hears until it is told to stop. Only one process of many hears: a message is one message.
     pub async fn run(self, mut stopping: watch::Receiver<bool>) {
         let mut waits = waits();
-        let lease = self.intake.bus().lease(self.intake.service(), 0, "listen/redis-channels");
+        let lease = self.inbox.bus().lease(self.inbox.service(), 0, "listen/redis-channels");
         let mut lease = match lease {
             Ok(lease) => lease,
             Err(failure) => return tracing::error!(%failure, "channels cannot be heard"),
@@ -66,7 +66,7 @@ impl Subscriber {
     ) -> Result<(), RedisError> {
         let (mut sink, heard) = self.redis.hearing().await?.split();
         let channels: Vec<&str> =
-            self.intake.doors().iter().map(|it| it.channel.as_str()).collect();
+            self.inbox.bindings().iter().map(|it| it.channel.as_str()).collect();
         sink.subscribe(channels).await?;
         tracing::info!(redis = %self.redis, "channels are heard");
         let mut heard = heard.ready_chunks(READ_MESSAGES_MAX);
@@ -79,7 +79,7 @@ impl Subscriber {
             match next {
                 Ok(Some(messages)) => {
                     let messages = messages.iter().filter_map(|it| self.incoming(it)).collect();
-                    self.intake.take(messages, &stop).await;
+                    self.inbox.take(messages, &stop).await;
                 }
                 Ok(None) => return Err(gone()),
                 Err(_) => {
@@ -94,10 +94,10 @@ impl Subscriber {
 
     fn incoming(&self, message: &redis::Msg) -> Option<Incoming> {
         let channel = message.get_channel_name();
-        let door = self.intake.doors().iter().position(|it| it.channel == channel)?;
+        let binding = self.inbox.bindings().iter().position(|it| it.channel == channel)?;
         // It comes once; the id is for tries of our own.
-        let id = format!("redis/{channel}/{}", self.intake.bus().new_id());
-        Some(Incoming { door, id, body: message.get_payload_bytes().to_vec(), hopeless: None })
+        let id = format!("redis/{channel}/{}", self.inbox.bus().new_id());
+        Some(Incoming { binding, id, body: message.get_payload_bytes().to_vec(), poison: None })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Redis as the suite sees it: Streams, which keep, and Pub/Sub, which does not.
 
-use earmark_brokers::redis::{Bare, Channels, Redis, Streams};
+use earmark_brokers::redis::{Channels, FlatJson, Redis, Streams};
 use earmark_kernel::Publisher;
 use earmark_servers::redis::{Heard, Redis as Server};
 
@@ -62,9 +62,9 @@ impl Publishing {
 
 impl Subject for Publishing {
     fn publisher(&self) -> Box<dyn Publisher> {
-        let bare =
-            Bare { event: "tally.counted", channel: "counted".into(), fields: &["by", "name"] };
-        Box::new(Channels::of(Redis::at(&self.server.url()).unwrap(), "earmark", vec![bare]))
+        let flat =
+            FlatJson { event: "tally.counted", channel: "counted".into(), fields: &["by", "name"] };
+        Box::new(Channels::of(Redis::at(&self.server.url()).unwrap(), "earmark", vec![flat]))
     }
 
     fn seen(&mut self, at_least: usize) -> Vec<String> {

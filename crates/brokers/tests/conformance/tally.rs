@@ -1,4 +1,4 @@
-//! A service for the suite's intake: it adds numbers up, refuses large ones, and breaks on one.
+//! A service for the suite's inbox: it adds numbers up, refuses large ones, and breaks on one.
 
 use std::sync::Arc;
 

@@ -4,8 +4,8 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use earmark_brokers::intake::{Door, Intake};
-use earmark_brokers::redis::{Bare, Channels, Group, Redis, Streams, Subscriber};
+use earmark_brokers::inbox::{Binding, Inbox};
+use earmark_brokers::redis::{Channels, FlatJson, Group, Redis, Streams, Subscriber};
 use earmark_contracts::allocation::{
     Allocate, AllocateLine, ChangeBatch, ChangeBatchQuantity, CloseBatch, CreateBatch, Deallocate,
     LineAllocated,
@@ -60,26 +60,26 @@ pub fn works(
     let keeps = settings.redis_stream_events.unwrap_or(STREAM_EVENTS);
     let claim = Duration::from_secs(settings.redis_claim_s.unwrap_or(CLAIM_S).max(1));
     let channel = |named: &Option<String>, name: &str| named.as_deref().unwrap_or(name).to_owned();
-    let line_allocated = Bare {
+    let line_allocated = FlatJson {
         event: LineAllocated::NAME,
         channel: channel(&settings.redis_line_allocated, "line_allocated"),
         fields: &["orderid", "sku", "qty", "batchref"],
     };
-    let doors = vec![
-        Door {
+    let bindings = vec![
+        Binding {
             channel: channel(&settings.redis_change_batch_quantity, ChangeBatchQuantity::NAME),
             message: ChangeBatchQuantity::NAME,
             also: &[CreateBatch::NAME, ChangeBatch::NAME, CloseBatch::NAME],
             keys: &["batchref", "reference"],
         },
-        Door {
+        Binding {
             channel: channel(&settings.redis_allocate, AllocateLine::NAME),
             message: AllocateLine::NAME,
             also: &[Allocate::NAME, Deallocate::NAME],
             keys: &["sku"],
         },
     ];
-    let intake = Intake::new(bus, SERVICE, doors);
+    let inbox = Inbox::new(bus, SERVICE, bindings);
     let publishers: [Arc<dyn Publisher>; 2] = [
         Arc::new(Streams::of(redis.clone(), prefix, keeps)),
         Arc::new(Channels::of(redis.clone(), prefix, vec![line_allocated])),
@@ -88,9 +88,9 @@ pub fn works(
     for publisher in &publishers {
         works.extend(relays(bus, publisher, RelayLimits::default(), stop)?);
     }
-    let group = Group::of(redis.clone(), intake.clone(), GROUP, claim);
+    let group = Group::of(redis.clone(), inbox.clone(), GROUP, claim);
     works.push(bounded(group.run(stop.subscribe()), stop));
-    let subscriber = Subscriber::of(redis, intake);
+    let subscriber = Subscriber::of(redis, inbox);
     works.push(bounded(subscriber.run(stop.subscribe()), stop));
     Ok(works)
 }

@@ -9,15 +9,15 @@ use earmark_kernel::{Recorder, UnixMillis, failpoint};
 use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::batch_totals::{BatchTotals, Place};
 use super::events::{
     BatchClosed, BatchCreated, BatchEtaChanged, BatchQuantityChanged, Deallocated, HoldEnded,
     LineKey, OutOfStock, Released, Returned, StockEvent,
 };
-use super::figures::{Figures, Place};
 use super::handlers::{kept, sku_of};
 use super::moves::moved_lines;
 use super::placing::{fill, place_again};
-use super::ranking::Fit;
+use super::ranking::FitCriteria;
 use super::reference::{Reference, ReferenceEvent};
 use super::steps::{AddBatch, ClaimReference};
 use super::stock::Stock;
@@ -52,7 +52,7 @@ pub(super) fn add_batch(
             let differs = differs.to_owned();
             return Err(BatchRefused::BatchExists { reference: command.reference, differs });
         }
-        let batch = existing.figures.state(&command.sku);
+        let batch = existing.totals.state(&command.sku);
         return Ok(Created { existed: true, batch, moved: Vec::new() });
     }
     stock.record(StockEvent::BatchCreated(BatchCreated {
@@ -62,8 +62,8 @@ pub(super) fn add_batch(
         expires: command.expires,
     }));
     stock.follow();
-    let figures = stock.figures(&command.reference).expect("it was created just now");
-    let batch = figures.state(&command.sku);
+    let totals = stock.totals(&command.reference).expect("it was created just now");
+    let batch = totals.state(&command.sku);
     Ok(Created { existed: false, batch, moved: moved_lines(stock.recorded()) })
 }
 
@@ -84,20 +84,20 @@ pub(super) fn change_batch(
 ) -> Result<BatchChanged, BatchRefused> {
     let asked = ChangeBatch { if_match: Vec::new(), ..command.clone() };
     let plan = plan(stock, &asked, now);
-    let figures = open_batch(stock, &command.reference, &command.if_match, &plan)?.clone();
+    let totals = open_batch(stock, &command.reference, &command.if_match, &plan)?.clone();
     let batch = command.reference;
-    if let Some(to) = command.eta.filter(|to| *to != figures.eta) {
+    if let Some(to) = command.eta.filter(|to| *to != totals.eta) {
         let (reason, day) = (kept(&command.reason), Day::of(now));
-        let from = figures.eta;
+        let from = totals.eta;
         let batch = batch.clone();
         stock.record(StockEvent::BatchEtaChanged(BatchEtaChanged { batch, from, to, day, reason }));
         stock.follow();
     }
-    if let Some(to) = command.quantity.map(Level::units).filter(|to| *to != figures.purchased) {
-        let (from, reason) = (figures.purchased, kept(&command.reason));
+    if let Some(to) = command.quantity.map(Level::units).filter(|to| *to != totals.purchased) {
+        let (from, reason) = (totals.purchased, kept(&command.reason));
         let changed = BatchQuantityChanged { batch: batch.clone(), from, to, reason };
         stock.record(StockEvent::BatchQuantityChanged(changed));
-        take_off_losers(stock, &batch);
+        deallocate_lowest_ranked(stock, &batch);
         stock.follow();
         // What whole lines have left free goes to others only when all losers had their turn.
         fill(stock, &batch, now);
@@ -121,7 +121,7 @@ pub(super) fn close_batch(
 
 /// What runs before every command: holds that are over end, batches whose day has come expire, one
 /// after another as if each had been looked at in time.
-pub(super) fn lapse(stock: &mut Recorder<Stock>, now: UnixMillis) {
+pub(super) fn expire_due(stock: &mut Recorder<Stock>, now: UnixMillis) {
     loop {
         let hold = stock.next_hold_end().filter(|(until, _)| *until <= now);
         let hold = hold.filter(|_| !failpoint::is_on("hold-after-expiry"));
@@ -134,7 +134,7 @@ pub(super) fn lapse(stock: &mut Recorder<Stock>, now: UnixMillis) {
                 end_hold(stock, &key.clone());
             }
             (_, Some((_, batch))) => {
-                let reference = batch.figures.reference.clone();
+                let reference = batch.totals.reference.clone();
                 withdraw(stock, &reference, true, "it has expired");
             }
         }
@@ -160,9 +160,9 @@ fn withdraw(stock: &mut Recorder<Stock>, batch: &BatchReference, expired: bool, 
 
 /// Takes lines off a batch until what is promised of it is there. Who loses first: held lines, then
 /// the lowest priority, then the latest. They are recorded in the order in which they are served.
-fn take_off_losers(stock: &mut Recorder<Stock>, batch: &BatchReference) {
+fn deallocate_lowest_ranked(stock: &mut Recorder<Stock>, batch: &BatchReference) {
     let Some(it) = stock.batch(batch) else { return };
-    let mut missing = it.figures.allocated.saturating_sub(it.figures.purchased);
+    let mut missing = it.totals.allocated.saturating_sub(it.totals.purchased);
     let (mut losers, mut after) = (Vec::new(), None);
     while missing > 0 {
         let Some(entry) = it.lines.loses_after(after) else { break };
@@ -251,7 +251,7 @@ pub(super) fn fill_with_returned(stock: &mut Recorder<Stock>, fact: &Returned, n
 pub(super) fn replan_for_eta(stock: &mut Recorder<Stock>, fact: &BatchEtaChanged, now: UnixMillis) {
     if fact.to > fact.from {
         let today = Day::of(now);
-        let Some(promise) = stock.figures(&fact.batch).map(|it| it.promise(today)) else {
+        let Some(promise) = stock.totals(&fact.batch).map(|it| it.promise(today)) else {
             return;
         };
         move_to_earlier(stock, &fact.batch, Some(promise), now);
@@ -267,24 +267,24 @@ fn move_to_earlier(
     now: UnixMillis,
 ) {
     let today = Day::of(now);
-    let better = |it: &&super::stock::Batch| it.figures.reference != *slipped;
-    let Some(slipped_day) = stock.figures(slipped).map(|it| it.promise(today)) else {
+    let better = |it: &&super::stock::Batch| it.totals.reference != *slipped;
+    let Some(slipped_day) = stock.totals(slipped).map(|it| it.promise(today)) else {
         return;
     };
     let earlier: Vec<BatchReference> = stock
         .offered()
         .filter(better)
-        .filter(|it| it.figures.promise(today) < slipped_day)
-        .map(|it| it.figures.reference.clone())
+        .filter(|it| it.totals.promise(today) < slipped_day)
+        .map(|it| it.totals.reference.clone())
         .collect();
     for reference in earlier {
         loop {
             let (Some(batch), Some(from)) = (stock.batch(&reference), stock.batch(slipped)) else {
                 return;
             };
-            let (available, day) = (batch.figures.available(), batch.figures.promise(today));
-            let expired = batch.figures.expires.is_some_and(|expires| expires <= day);
-            let fit = Fit { available, day, too_late };
+            let (available, day) = (batch.totals.available(), batch.totals.promise(today));
+            let expired = batch.totals.expires.is_some_and(|expires| expires <= day);
+            let fit = FitCriteria { available, day, too_late };
             let entry = if expired { None } else { from.lines.first_fit(&fit) };
             let Some(key) = entry.map(|entry| entry.line.key.clone()) else {
                 break;
@@ -301,18 +301,18 @@ fn open_batch<'a>(
     reference: &BatchReference,
     if_match: &[String],
     plan: &str,
-) -> Result<&'a Figures, BatchRefused> {
-    let figures = stock.figures(reference);
-    let figures =
-        figures.ok_or_else(|| BatchRefused::UnknownBatch { reference: reference.clone() })?;
-    let etag = batch_etag(&figures.state(&sku_of(stock)));
+) -> Result<&'a BatchTotals, BatchRefused> {
+    let totals = stock.totals(reference);
+    let totals =
+        totals.ok_or_else(|| BatchRefused::UnknownBatch { reference: reference.clone() })?;
+    let etag = batch_etag(&totals.state(&sku_of(stock)));
     if !if_match.is_empty() && !if_match.iter().any(|it| *it == etag || it == plan) {
         return Err(BatchRefused::Changed { reference: reference.clone(), etag });
     }
-    if figures.closed.is_some() {
+    if totals.closed.is_some() {
         return Err(BatchRefused::BatchClosed { reference: reference.clone() });
     }
-    Ok(figures)
+    Ok(totals)
 }
 
 /// Names a command on the stock as it is today: while that is so, it does what its dry run said.
@@ -323,7 +323,7 @@ fn plan(stock: &Recorder<Stock>, command: &impl Serialize, now: UnixMillis) -> S
 }
 
 fn changed(stock: &Recorder<Stock>, reference: &BatchReference, plan: String) -> BatchChanged {
-    let figures = stock.figures(reference).expect("the command has found it");
-    let batch = figures.state(&sku_of(stock));
+    let totals = stock.totals(reference).expect("the command has found it");
+    let batch = totals.state(&sku_of(stock));
     BatchChanged { batch, moved: moved_lines(stock.recorded()), plan }
 }

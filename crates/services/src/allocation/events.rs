@@ -295,7 +295,7 @@ pub struct Returned {
 }
 
 impl StockEvent {
-    /// The batch whose figures the event changes.
+    /// The batch whose totals the event changes.
     #[must_use]
     pub fn batch(&self) -> Option<&BatchReference> {
         match self {

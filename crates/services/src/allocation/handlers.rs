@@ -7,12 +7,12 @@ use earmark_contracts::allocation::{
 use earmark_contracts::values::{Day, LineId, OrderId, Priority, QUANTITY_MAX, Quantity, Sku};
 use earmark_kernel::{Recorder, UnixMillis, failpoint};
 
+use super::batch_totals::{Line, Place};
 use super::events::{
     Allocated, HoldConfirmed, LineKey, OutOfStock, Queued, Released, Returned, Shipped, StockEvent,
 };
-use super::figures::{Line, Place};
 use super::moves::moved_lines;
-use super::placing::{Choice, Wish, available_in_time, choose, earliest, explain};
+use super::placing::{Choice, Demand, available_in_time, choose, earliest, explain};
 use super::steps::{ConfirmOne, HoldOne, ReleaseOne};
 use super::stock::Stock;
 
@@ -70,7 +70,7 @@ fn accept(
     short: WhenShort,
     now: UnixMillis,
 ) -> Result<Placement, AllocateRefused> {
-    if !stock.known() {
+    if !stock.exists() {
         return Err(AllocateRefused::UnknownSku { sku: request.sku.clone() });
     }
     let today = Day::of(now);
@@ -85,8 +85,8 @@ fn accept(
             }
         };
     }
-    let wish = Wish { quantity: request.quantity, need_by: request.need_by, today };
-    let Choice { chosen, passed_over } = choose(stock, wish);
+    let demand = Demand { quantity: request.quantity, need_by: request.need_by, today };
+    let Choice { chosen, passed_over } = choose(stock, demand);
     if let Some((batch, promised)) = chosen {
         stock.record(StockEvent::Allocated(Allocated {
             line: request.key.clone(),
@@ -104,7 +104,7 @@ fn accept(
         let queued = short == WhenShort::Queue;
         record_out_of_stock(stock, request, queued);
         if !queued {
-            return Ok(Placement { existed: false, outcome: out_of_stock(stock, request, wish) });
+            return Ok(Placement { existed: false, outcome: out_of_stock(stock, request, demand) });
         }
     }
     let line = stock.line(&request.key).expect("it was accepted just now");
@@ -122,12 +122,12 @@ fn record_out_of_stock(stock: &mut Recorder<Stock>, request: &Request, queued: b
     stock.record(StockEvent::OutOfStock(OutOfStock { sku, line, quantity, queued }));
 }
 
-fn out_of_stock(stock: &Stock, request: &Request, wish: Wish) -> Outcome {
+fn out_of_stock(stock: &Stock, request: &Request, demand: Demand) -> Outcome {
     Outcome::OutOfStock {
         sku: request.sku.clone(),
         requested: request.quantity,
-        available: available_in_time(stock, wish),
-        earliest: earliest(stock, wish),
+        available: available_in_time(stock, demand),
+        earliest: earliest(stock, demand),
     }
 }
 
@@ -149,14 +149,14 @@ fn difference(line: &Line, request: &Request) -> Option<&'static str> {
 fn outcome(stock: &Stock, request: &Request, line: &Line, today: Day) -> Outcome {
     let state = line_state(stock, &request.key, &request.sku, line);
     if let Place::Short { .. } = line.place {
-        let wish = Wish { quantity: line.open(), need_by: line.need_by, today };
-        return Outcome::Short { line: state, earliest: earliest(stock, wish) };
+        let demand = Demand { quantity: line.open(), need_by: line.need_by, today };
+        return Outcome::Short { line: state, earliest: earliest(stock, demand) };
     }
     Outcome::Placed { line: state, explanation: explain(stock, line) }
 }
 
 fn line_state(stock: &Stock, key: &LineKey, sku: &Sku, line: &Line) -> LineState {
-    line.state(key, sku, line.batch().and_then(|batch| stock.figures(batch)))
+    line.state(key, sku, line.batch().and_then(|batch| stock.totals(batch)))
 }
 
 /// A line gives its place back, or its wait up; others may take it.
@@ -242,7 +242,7 @@ pub(super) fn ship(
         return Err(LineRefused::TooMany { requested, possible });
     }
     let batch = batch.clone();
-    if stock.figures(&batch).is_none_or(|it| it.eta.is_some()) {
+    if stock.totals(&batch).is_none_or(|it| it.eta.is_some()) {
         return Err(LineRefused::NotInWarehouse { batch });
     }
     let finished = quantity == line.open();
@@ -273,13 +273,13 @@ pub(super) fn take_back(
             let unknown = || unknown_line(&key);
             let from = || line.shipped_from.as_deref().cloned();
             let batch = command.batch.or_else(from).ok_or_else(unknown)?;
-            let figures = stock.figures(&batch);
-            let figures =
-                figures.ok_or_else(|| LineRefused::UnknownBatch { batch: batch.clone() })?;
-            if figures.eta.is_some() || figures.closed.is_some() {
+            let totals = stock.totals(&batch);
+            let totals =
+                totals.ok_or_else(|| LineRefused::UnknownBatch { batch: batch.clone() })?;
+            if totals.eta.is_some() || totals.closed.is_some() {
                 return Err(LineRefused::NotInWarehouse { batch });
             }
-            let room = QUANTITY_MAX - figures.purchased;
+            let room = QUANTITY_MAX - totals.purchased;
             if quantity > room {
                 return Err(LineRefused::TooMany { requested: quantity, possible: room });
             }
@@ -301,7 +301,7 @@ fn goods_moved(
     let line = stock.line(key).expect("its goods have moved just now");
     GoodsMoved {
         line: line_state(stock, key, &sku, line),
-        batch: batch.and_then(|it| stock.figures(it)).map(|figures| figures.state(&sku)),
+        batch: batch.and_then(|it| stock.totals(it)).map(|totals| totals.state(&sku)),
         moved: moved_lines(stock.recorded()),
     }
 }

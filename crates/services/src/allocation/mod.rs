@@ -1,11 +1,11 @@
 //! Allocation: stock is promised to order lines. The whole service at a glance.
 
+mod batch_totals;
 mod batches;
 pub mod events;
 mod facts;
-mod figures;
 mod handlers;
-mod known;
+mod line_index;
 mod messages;
 mod moves;
 mod placing;
@@ -26,8 +26,8 @@ mod tests;
 
 use earmark_kernel::Service;
 
+pub use batch_totals::{BatchTotals, Line, Place};
 pub use events::{LineKey, StockEvent};
-pub use figures::{Figures, Line, Place};
 pub use reference::{Reference, ReferenceEvent};
 pub use stock::Stock;
 
@@ -52,7 +52,7 @@ pub fn service() -> Service {
         .and_of::<Reference>()
         .invariant(Stock::check)
         .invariant_after(Stock::check_after)
-        .before_each(batches::lapse, &[HOLD_ENDED, BATCH_CLOSED, DEALLOCATED])
+        .before_each(batches::expire_due, &[HOLD_ENDED, BATCH_CLOSED, DEALLOCATED])
         // Batches.
         .orchestrates(procedures::create_batch)
         .handles(batches::claim_reference, &[reference::CLAIMED])

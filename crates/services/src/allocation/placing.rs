@@ -4,14 +4,14 @@ use earmark_contracts::allocation::{Explanation, PASSED_OVER_MAX, PassedOver, Wh
 use earmark_contracts::values::{BatchReference, Day};
 use earmark_kernel::{Recorder, UnixMillis};
 
+use super::batch_totals::{BatchTotals, Line};
 use super::events::{Allocated, LineKey, StockEvent};
-use super::figures::{Figures, Line};
-use super::ranking::Fit;
+use super::ranking::FitCriteria;
 use super::stock::Stock;
 
 /// What a line wants of a batch.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Wish {
+pub(super) struct Demand {
     /// All from one batch.
     pub(super) quantity: u32,
     /// The last day on which it is of use.
@@ -31,18 +31,18 @@ pub(super) struct Choice {
 
 /// Looks for the batch that takes a line: a batch in the warehouse is preferred, then the earliest
 /// ETA, then the order of creation (Architecture Patterns with Python, chapter 1).
-pub(super) fn choose(stock: &Stock, wish: Wish) -> Choice {
+pub(super) fn choose(stock: &Stock, demand: Demand) -> Choice {
     let mut choice = Choice::default();
     for batch in stock.offered() {
-        match obstacle(&batch.figures, wish) {
+        match obstacle(&batch.totals, demand) {
             None => {
-                let day = batch.figures.promise(wish.today);
-                choice.chosen = Some((batch.figures.reference.clone(), day));
+                let day = batch.totals.promise(demand.today);
+                choice.chosen = Some((batch.totals.reference.clone(), day));
                 return choice;
             }
             Some(why) => {
                 if choice.passed_over.len() < PASSED_OVER_MAX {
-                    let batch = batch.figures.reference.clone();
+                    let batch = batch.totals.reference.clone();
                     choice.passed_over.push(PassedOver { batch, why });
                 }
             }
@@ -52,15 +52,15 @@ pub(super) fn choose(stock: &Stock, wish: Wish) -> Choice {
 }
 
 /// Why a batch cannot take a line.
-pub(super) fn obstacle(batch: &Figures, wish: Wish) -> Option<Why> {
+pub(super) fn obstacle(batch: &BatchTotals, demand: Demand) -> Option<Why> {
     if batch.closed.is_some() {
         return Some(Why::Closed);
     }
-    if batch.available() < wish.quantity {
+    if batch.available() < demand.quantity {
         return Some(Why::TooSmall { available: batch.available() });
     }
-    let day = batch.promise(wish.today);
-    if wish.need_by.is_some_and(|need_by| need_by < day) {
+    let day = batch.promise(demand.today);
+    if demand.need_by.is_some_and(|need_by| need_by < day) {
         return Some(Why::TooLate { eta: day });
     }
     let expires = batch.expires.filter(|expires| *expires <= day)?;
@@ -68,15 +68,15 @@ pub(super) fn obstacle(batch: &Figures, wish: Wish) -> Option<Why> {
 }
 
 /// The most units that one batch could give in time.
-pub(super) fn available_in_time(stock: &Stock, wish: Wish) -> u32 {
-    let one = Wish { quantity: 1, ..wish };
-    let in_time = stock.offered().filter(|batch| obstacle(&batch.figures, one).is_none());
-    in_time.map(|batch| batch.figures.available()).max().unwrap_or(0)
+pub(super) fn available_in_time(stock: &Stock, demand: Demand) -> u32 {
+    let one = Demand { quantity: 1, ..demand };
+    let in_time = stock.offered().filter(|batch| obstacle(&batch.totals, one).is_none());
+    in_time.map(|batch| batch.totals.available()).max().unwrap_or(0)
 }
 
 /// The first day on which some batch could give what is wanted, if that is in time or not.
-pub(super) fn earliest(stock: &Stock, wish: Wish) -> Option<Day> {
-    let whenever = Wish { need_by: None, ..wish };
+pub(super) fn earliest(stock: &Stock, demand: Demand) -> Option<Day> {
+    let whenever = Demand { need_by: None, ..demand };
     choose(stock, whenever).chosen.map(|(_, day)| day)
 }
 
@@ -86,8 +86,8 @@ pub(super) fn place_again(stock: &mut Recorder<Stock>, key: &LineKey, now: UnixM
         return false;
     };
     let today = Day::of(now);
-    let wish = Wish { quantity: line.open(), need_by: line.need_by, today };
-    let choice = choose(stock, wish);
+    let demand = Demand { quantity: line.open(), need_by: line.need_by, today };
+    let choice = choose(stock, demand);
     let Some((batch, promised)) = choice.chosen else {
         return false;
     };
@@ -103,13 +103,13 @@ pub(super) fn fill(stock: &mut Recorder<Stock>, reference: &BatchReference, now:
         let Some(batch) = stock.batch(reference) else {
             return;
         };
-        let day = batch.figures.promise(today);
-        let expired = batch.figures.expires.is_some_and(|expires| expires <= day);
-        let available = batch.figures.available();
+        let day = batch.totals.promise(today);
+        let expired = batch.totals.expires.is_some_and(|expires| expires <= day);
+        let available = batch.totals.available();
         if available == 0 || expired {
             return;
         }
-        let fit = Fit { available, day, too_late: None };
+        let fit = FitCriteria { available, day, too_late: None };
         let Some(entry) = stock.short().first_fit(&fit) else {
             return;
         };
@@ -146,14 +146,14 @@ fn placed(
 pub(super) fn explain(stock: &Stock, line: &Line) -> Explanation {
     Explanation {
         chosen: line.batch().cloned(),
-        because: line.batch().and_then(|it| stock.figures(it)).map(because).unwrap_or_default(),
+        because: line.batch().and_then(|it| stock.totals(it)).map(because).unwrap_or_default(),
         passed_over: line.passed_over.to_vec(),
         exhausted: u32::try_from(stock.exhausted()).unwrap_or(u32::MAX),
     }
 }
 
 /// Why a batch is chosen, as a sentence.
-pub(super) fn because(batch: &Figures) -> String {
+pub(super) fn because(batch: &BatchTotals) -> String {
     match batch.eta {
         None => "the first batch in the warehouse that takes the whole line".to_owned(),
         Some(eta) => format!("no batch in the warehouse takes it; the first to arrive, on {eta}"),
@@ -163,21 +163,21 @@ pub(super) fn because(batch: &Figures) -> String {
 /// Every batch of a stock and why it was not chosen, in order of preference; for explanations.
 pub(super) fn explain_all(
     stock: &Stock,
-    wish: Wish,
+    demand: Demand,
     chosen: Option<&BatchReference>,
 ) -> Explanation {
-    let mut batches: Vec<(Option<Day>, usize, &Figures)> =
-        stock.all_figures().enumerate().map(|(place, it)| (it.eta, place, it)).collect();
+    let mut batches: Vec<(Option<Day>, usize, &BatchTotals)> =
+        stock.all_totals().enumerate().map(|(place, it)| (it.eta, place, it)).collect();
     batches.sort_unstable_by_key(|(eta, place, _)| (*eta, *place));
     let mut explanation = Explanation { chosen: chosen.cloned(), ..Explanation::default() };
-    for (_, _, figures) in batches {
-        if Some(&figures.reference) == chosen {
-            explanation.because = because(figures);
+    for (_, _, totals) in batches {
+        if Some(&totals.reference) == chosen {
+            explanation.because = because(totals);
             continue;
         }
-        explanation.exhausted += u32::from(figures.available() == 0);
-        let why = obstacle(figures, wish).unwrap_or(Why::LaterThanChosen);
-        let batch = figures.reference.clone();
+        explanation.exhausted += u32::from(totals.available() == 0);
+        let why = obstacle(totals, demand).unwrap_or(Why::LaterThanChosen);
+        let batch = totals.reference.clone();
         explanation.passed_over.push(PassedOver { batch, why });
     }
     if chosen.is_none() {

@@ -10,9 +10,9 @@ use earmark_contracts::values::{BatchReference, Day, LineId, OrderId, Sku};
 use earmark_kernel::{DeferredAnswer, Event, History, Key, Reading, StoreError};
 use std::collections::BTreeMap;
 
+use super::batch_totals::BatchTotals;
 use super::events::LineKey;
-use super::figures::Figures;
-use super::placing::{Wish, explain_all};
+use super::placing::{Demand, explain_all};
 use super::stock::Stock;
 use super::views::{BatchSkus, Batches, LineRow, Lines, ShortLines, names_of_key, row_key};
 
@@ -91,15 +91,15 @@ pub(super) fn get_batch(
     let Some(sku) = reading.get::<BatchSkus>(&query.reference.0)? else {
         return Ok(None);
     };
-    let figures = figures(reading, &sku, &query.reference)?;
-    Ok(figures.map(|figures| figures.state(&sku)))
+    let totals = totals(reading, &sku, &query.reference)?;
+    Ok(totals.map(|totals| totals.state(&sku)))
 }
 
-fn figures(
+fn totals(
     reading: &Reading,
     sku: &Sku,
     reference: &BatchReference,
-) -> Result<Option<Figures>, StoreError> {
+) -> Result<Option<BatchTotals>, StoreError> {
     reading.get::<Batches>(&row_key(&[&sku.0, &reference.0]))
 }
 
@@ -108,7 +108,7 @@ fn state(
     NamedLine { key, sku, row }: &NamedLine,
 ) -> Result<LineState, StoreError> {
     let batch = match row.line.batch() {
-        Some(reference) => figures(reading, sku, reference)?,
+        Some(reference) => totals(reading, sku, reference)?,
         None => None,
     };
     Ok(row.line.state(key, sku, batch.as_ref()))
@@ -136,12 +136,12 @@ pub(super) fn explain_line(
     Ok(Box::new(move || {
         let stock = past.aggregate_at(row.decided_seq.saturating_sub(1))?;
         let (quantity, need_by) = (row.decided_quantity, row.line.need_by);
-        let wish = Wish { quantity, need_by, today: Day::of(row.decided_at) };
+        let demand = Demand { quantity, need_by, today: Day::of(row.decided_at) };
         Ok(Ok(ExplainedLine {
             line,
             decided_at_ms: row.decided_at.0,
             sequence: row.decided_seq,
-            explanation: explain_all(&stock, wish, row.decided_batch.as_ref()),
+            explanation: explain_all(&stock, demand, row.decided_batch.as_ref()),
         }))
     }))
 }
@@ -173,10 +173,10 @@ fn rows_end(sku: &Sku) -> Key {
 fn level(reading: &Reading, sku: &Sku) -> Result<(StockLevel, Vec<BatchState>), StoreError> {
     let prefix = row_key(&[&sku.0, ""]);
     let batches = reading.scan::<Batches>(&prefix, None, ALL)?;
-    let batches: Vec<_> = batches.into_iter().map(|(_, figures)| figures).collect();
+    let batches: Vec<_> = batches.into_iter().map(|(_, totals)| totals).collect();
     let open = || batches.iter().filter(|it| it.closed.is_none());
-    let sum = |units: &dyn Fn(&Figures) -> u32| open().map(|it| u64::from(units(it))).sum();
-    let here = |it: &Figures, yes: bool| {
+    let sum = |units: &dyn Fn(&BatchTotals) -> u32| open().map(|it| u64::from(units(it))).sum();
+    let here = |it: &BatchTotals, yes: bool| {
         if it.eta.is_none() == yes { it.purchased } else { 0 }
     };
     let level = StockLevel {
@@ -185,7 +185,7 @@ fn level(reading: &Reading, sku: &Sku) -> Result<(StockLevel, Vec<BatchState>), 
         incoming: sum(&|it| here(it, false)),
         allocated: sum(&|it| it.allocated),
         held: sum(&|it| it.held),
-        available: sum(&Figures::available),
+        available: sum(&BatchTotals::available),
         short: reading.get::<ShortLines>(&sku.0)?.unwrap_or(0),
         next_eta: open().filter(|it| it.available() > 0).filter_map(|it| it.eta).min(),
     };
@@ -230,11 +230,11 @@ fn happenings(
 ) -> Result<Option<Vec<StockHappening>>, StoreError> {
     let stock = past.aggregate_at(query.after)?;
     let happened = past.history(query.after, query.limit)?;
-    if happened.is_empty() && !stock.known() {
+    if happened.is_empty() && !stock.exists() {
         return Ok(None);
     }
-    let mut known: BTreeMap<BatchReference, Figures> =
-        stock.all_figures().map(|it| (it.reference.clone(), it.clone())).collect();
+    let mut known: BTreeMap<BatchReference, BatchTotals> =
+        stock.all_totals().map(|it| (it.reference.clone(), it.clone())).collect();
     let happening = |it: earmark_kernel::PastEvent<super::events::StockEvent>| {
         let batch =
             it.event.batch().map(|reference| before_after(&mut known, reference, &it.event));
@@ -255,22 +255,22 @@ fn happenings(
 }
 
 fn before_after(
-    known: &mut BTreeMap<BatchReference, Figures>,
+    known: &mut BTreeMap<BatchReference, BatchTotals>,
     reference: &BatchReference,
     event: &super::events::StockEvent,
 ) -> BatchBeforeAfter {
-    let figures = |it: &Figures| BatchFigures {
+    let totals = |it: &BatchTotals| BatchFigures {
         purchased: it.purchased,
         allocated: it.allocated,
         eta: it.eta,
     };
-    let before = known.get(reference).map(figures);
+    let before = known.get(reference).map(totals);
     if let super::events::StockEvent::BatchCreated(fact) = event {
-        known.insert(reference.clone(), Figures::created(fact));
+        known.insert(reference.clone(), BatchTotals::created(fact));
     } else if let Some(it) = known.get_mut(reference) {
         it.evolve(event);
     }
-    let after = known.get(reference).map(figures);
+    let after = known.get(reference).map(totals);
     let nothing = BatchFigures { purchased: 0, allocated: 0, eta: None };
     BatchBeforeAfter { reference: reference.clone(), before, after: after.unwrap_or(nothing) }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use earmark_contracts::values::Day;
 use smallvec::SmallVec;
 
-use super::known::Known;
+use super::line_index::KeyedLine;
 use super::tree::Tree;
 
 /// A line's place in the order of service: the least is served first and loses last.
@@ -28,12 +28,12 @@ pub(super) struct Entry {
     pub(super) rank: Rank,
     /// Units wanted.
     pub(super) quantity: u32,
-    pub(super) line: Arc<Known>,
+    pub(super) line: Arc<KeyedLine>,
 }
 
 /// What a line must be like to be found.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Fit {
+pub(super) struct FitCriteria {
     /// It wants at most so many units.
     pub(super) available: u32,
     /// It is still of use on this day.
@@ -71,7 +71,7 @@ impl Ranking {
     }
 
     /// The line that is served first among those that fit.
-    pub(super) fn first_fit(&self, fit: &Fit) -> Option<&Entry> {
+    pub(super) fn first_fit(&self, fit: &FitCriteria) -> Option<&Entry> {
         let from = self.days.partition_point(|(day, _)| *day < fit.day);
         let in_time = self.days[from..].iter();
         let days = in_time.take_while(|(day, _)| fit.too_late.is_none_or(|late| *day < late));

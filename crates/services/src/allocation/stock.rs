@@ -9,9 +9,9 @@ use imbl::OrdSet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smallvec::SmallVec;
 
+use super::batch_totals::{BatchTotals, Line, Place};
 use super::events::{BatchCreated, LineKey, StockEvent};
-use super::figures::{Figures, Line, Place};
-use super::known::{Known, KnownLines};
+use super::line_index::{KeyedLine, LineIndex};
 use super::ranking::{Entry, Rank, Ranking};
 
 /// The stock of one SKU. Its key is the SKU.
@@ -21,7 +21,7 @@ pub struct Stock {
     /// here, where they are found without a look elsewhere in memory.
     batches: SmallVec<[Arc<Batch>; 2]>,
     by_reference: BTreeMap<BatchReference, usize>,
-    lines: KnownLines,
+    lines: LineIndex,
     /// How many lines were ever accepted.
     accepted: u32,
     /// Lines that wait.
@@ -40,21 +40,21 @@ pub struct Stock {
 pub(super) struct Batch {
     /// As it was created: the same again changes nothing.
     pub(super) created: BatchCreated,
-    pub(super) figures: Figures,
+    pub(super) totals: BatchTotals,
     pub(super) lines: Ranking,
 }
 
 impl Stock {
     /// Whether any batch of this SKU was ever created.
     #[must_use]
-    pub fn known(&self) -> bool {
+    pub fn exists(&self) -> bool {
         !self.batches.is_empty()
     }
 
-    /// The figures of a batch.
+    /// The totals of a batch.
     #[must_use]
-    pub fn figures(&self, reference: &BatchReference) -> Option<&Figures> {
-        self.batch(reference).map(|batch| &batch.figures)
+    pub fn totals(&self, reference: &BatchReference) -> Option<&BatchTotals> {
+        self.batch(reference).map(|batch| &batch.totals)
     }
 
     /// The facts of a line.
@@ -64,8 +64,8 @@ impl Stock {
     }
 
     /// All batches, in order of creation.
-    pub fn all_figures(&self) -> impl Iterator<Item = &Figures> {
-        self.batches.iter().map(|batch| &batch.figures)
+    pub fn all_totals(&self) -> impl Iterator<Item = &BatchTotals> {
+        self.batches.iter().map(|batch| &batch.totals)
     }
 
     /// All lines that were accepted and not released, always in the same order.
@@ -81,7 +81,7 @@ impl Stock {
     fn place(&self, reference: &BatchReference) -> Option<usize> {
         let first = self.offered.first().map(|(_, place)| *place);
         first
-            .filter(|place| self.batches[*place].figures.reference == *reference)
+            .filter(|place| self.batches[*place].totals.reference == *reference)
             .or_else(|| self.by_reference.get(reference).copied())
     }
 
@@ -126,7 +126,7 @@ impl Stock {
             }
         }
         for batch in &self.batches {
-            let it = &batch.figures;
+            let it = &batch.totals;
             let sums = placed.remove(&it.reference).unwrap_or_default();
             if it.allocated > it.purchased {
                 return Err(format!("the batch {} is oversold: {it:?}", it.reference.0));
@@ -151,7 +151,7 @@ impl Stock {
     /// # Errors
     /// A sentence that says what does not hold.
     pub fn check_after(&self, event: &StockEvent) -> Result<(), String> {
-        if let Some(it) = event.batch().and_then(|reference| self.figures(reference)) {
+        if let Some(it) = event.batch().and_then(|reference| self.totals(reference)) {
             let is_sound = it.held <= it.allocated && it.allocated <= it.purchased;
             if !is_sound || (it.closed.is_some() && it.allocated > 0) {
                 return Err(format!("the batch {} is oversold: {it:?}", it.reference.0));
@@ -162,7 +162,7 @@ impl Stock {
                 return Err(format!("the line {key:?} has moved more than it wants: {line:?}"));
             }
             let batch = line.batch().filter(|_| line.open() > 0);
-            if batch.is_some_and(|batch| self.figures(batch).is_none()) {
+            if batch.is_some_and(|batch| self.totals(batch).is_none()) {
                 return Err(format!("the line {key:?} is in a batch that is not there: {line:?}"));
             }
         }
@@ -177,11 +177,11 @@ impl Stock {
             return;
         };
         let batch = Arc::make_mut(&mut self.batches[place]);
-        let before = eta_of_offer(&batch.figures);
-        batch.figures.evolve(event);
-        let after = eta_of_offer(&batch.figures);
-        if batch.figures.closed.is_some()
-            && let Some(day) = batch.figures.expires
+        let before = eta_of_offer(&batch.totals);
+        batch.totals.evolve(event);
+        let after = eta_of_offer(&batch.totals);
+        if batch.totals.closed.is_some()
+            && let Some(day) = batch.totals.expires
         {
             self.expiries.remove(&(day, place));
         }
@@ -200,14 +200,14 @@ impl Stock {
         }
     }
 
-    fn create_batch(&mut self, created: BatchCreated, figures: Figures) {
+    fn create_batch(&mut self, created: BatchCreated, totals: BatchTotals) {
         let place = self.batches.len();
-        self.by_reference.insert(figures.reference.clone(), place);
-        self.offer(eta_of_offer(&figures), place);
-        if let (Some(day), None) = (figures.expires, figures.closed) {
+        self.by_reference.insert(totals.reference.clone(), place);
+        self.offer(eta_of_offer(&totals), place);
+        if let (Some(day), None) = (totals.expires, totals.closed) {
             self.expiries.insert((day, place));
         }
-        self.batches.push(Arc::new(Batch { created, figures, lines: Ranking::default() }));
+        self.batches.push(Arc::new(Batch { created, totals, lines: Ranking::default() }));
     }
 
     fn change_line(&mut self, event: &StockEvent) {
@@ -221,7 +221,7 @@ impl Stock {
         let known = match known.map(Arc::clone) {
             Some(before) => {
                 self.unrank(&before);
-                let mut after = Known::clone(&before);
+                let mut after = KeyedLine::clone(&before);
                 after.line.evolve(event);
                 after
             }
@@ -231,7 +231,7 @@ impl Stock {
                 };
                 self.accepted += 1;
                 line.evolve(event);
-                Known { key: key.clone(), line }
+                KeyedLine { key: key.clone(), line }
             }
         };
         if matches!(known.line.place, Place::Released) {
@@ -241,13 +241,13 @@ impl Stock {
         }
     }
 
-    fn keep(&mut self, known: Known) {
+    fn keep(&mut self, known: KeyedLine) {
         let known = Arc::new(known);
         self.rank(&known);
         self.lines.insert(known);
     }
 
-    fn rank(&mut self, known: &Arc<Known>) {
+    fn rank(&mut self, known: &Arc<KeyedLine>) {
         let line = &known.line;
         let Some(ranking) = self.ranking(&line.place) else {
             return;
@@ -259,7 +259,7 @@ impl Stock {
         }
     }
 
-    fn unrank(&mut self, known: &Known) {
+    fn unrank(&mut self, known: &KeyedLine) {
         let line = &known.line;
         if let Some(ranking) = self.ranking(&line.place) {
             ranking.remove(line.need_by, rank(line));
@@ -283,8 +283,8 @@ impl Stock {
 }
 
 /// Under which ETA a batch is offered; none: it has nothing to promise.
-fn eta_of_offer(figures: &Figures) -> Option<Option<Day>> {
-    (figures.available() > 0).then_some(figures.eta)
+fn eta_of_offer(totals: &BatchTotals) -> Option<Option<Day>> {
+    (totals.available() > 0).then_some(totals.eta)
 }
 
 fn rank(line: &Line) -> Rank {
@@ -299,7 +299,7 @@ impl Aggregate for Stock {
 
     fn evolve(&mut self, event: &StockEvent) {
         if let StockEvent::BatchCreated(fact) = event {
-            self.create_batch(fact.clone(), Figures::created(fact));
+            self.create_batch(fact.clone(), BatchTotals::created(fact));
         } else {
             self.change_batch(event);
             self.change_line(event);
@@ -310,21 +310,21 @@ impl Aggregate for Stock {
 /// A stock in a snapshot; what can be derived from it is left out.
 #[derive(Deserialize)]
 struct Stored {
-    batches: Vec<(BatchCreated, Figures)>,
+    batches: Vec<(BatchCreated, BatchTotals)>,
     lines: Vec<(LineKey, Line)>,
     accepted: u32,
 }
 
 #[derive(Serialize)]
 struct Storing<'a> {
-    batches: Vec<(&'a BatchCreated, &'a Figures)>,
+    batches: Vec<(&'a BatchCreated, &'a BatchTotals)>,
     lines: Vec<(&'a LineKey, &'a Line)>,
     accepted: u32,
 }
 
 impl Serialize for Stock {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let batches = self.batches.iter().map(|it| (&it.created, &it.figures)).collect();
+        let batches = self.batches.iter().map(|it| (&it.created, &it.totals)).collect();
         let lines = self.all_lines().collect();
         Storing { batches, lines, accepted: self.accepted }.serialize(serializer)
     }
@@ -336,7 +336,7 @@ impl<'de> Deserialize<'de> for Stock {
         let mut stock = Self { accepted: stored.accepted, ..Self::default() };
         stored.batches.into_iter().for_each(|(created, it)| stock.create_batch(created, it));
         for (key, line) in stored.lines {
-            stock.keep(Known { key, line });
+            stock.keep(KeyedLine { key, line });
         }
         Ok(stock)
     }

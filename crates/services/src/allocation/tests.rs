@@ -35,7 +35,7 @@ use earmark_kernel::{
 use earmark_stores::memory::{MemoryLog, MemoryRows};
 use serde::Deserialize;
 
-use super::placing::{Wish, obstacle};
+use super::placing::{Demand, obstacle};
 use super::stock::Stock;
 use super::{LineKey, Place, StockEvent};
 
@@ -160,7 +160,7 @@ impl World {
     }
 
     /// Purchased, allocated, held, available.
-    pub(super) fn figures(&self, reference: &str) -> [u32; 4] {
+    pub(super) fn totals(&self, reference: &str) -> [u32; 4] {
         let it = self.state(reference);
         [it.purchased_quantity, it.allocated_quantity, it.held_quantity, it.available_quantity]
     }
@@ -213,12 +213,12 @@ impl World {
         let mut lines = 0;
         for (name, stock) in self.stocks() {
             stock.check().unwrap();
-            for figures in stock.all_figures() {
-                assert_eq!(self.state(&figures.reference.0), figures.state(&sku(&name)));
+            for totals in stock.all_totals() {
+                assert_eq!(self.state(&totals.reference.0), totals.state(&sku(&name)));
             }
             for (key, line) in stock.all_lines() {
-                let figures = line.batch().and_then(|batch| stock.figures(batch));
-                let state = line.state(key, &sku(&name), figures);
+                let totals = line.batch().and_then(|batch| stock.totals(batch));
+                let state = line.state(key, &sku(&name), totals);
                 assert!(self.lines(&key.order_id.0).contains(&state), "{state:?}");
                 lines += 1;
             }
@@ -236,8 +236,8 @@ impl World {
             let Place::Short { .. } = line.place else { continue };
             let (quantity, need_by) = (line.open(), line.need_by);
             short += u64::from(quantity);
-            let wish = Wish { quantity, need_by, today };
-            let free = stock.all_figures().find(|it| obstacle(it, wish).is_none());
+            let demand = Demand { quantity, need_by, today };
+            let free = stock.all_totals().find(|it| obstacle(it, demand).is_none());
             assert!(free.is_none(), "{key:?} of {name} waits and fits {free:?}");
         }
         let level = self.bus.ask(GetStock { sku: sku(name) }).unwrap().unwrap().level;

@@ -4,8 +4,8 @@ use earmark_contracts::values::{BatchReference, LineId, OrderId, Sku, Text};
 use earmark_kernel::{Key, Recorded, StoreError, Table, UnixMillis, View};
 use serde::{Deserialize, Serialize};
 
+use super::batch_totals::{BatchTotals, Line};
 use super::events::{LineKey, StockEvent};
-use super::figures::{Figures, Line};
 
 /// Between the parts of a row's key; no name contains it.
 const SEPARATOR: char = '\u{1f}';
@@ -40,25 +40,28 @@ pub(super) fn names_of_key(key: &str) -> Result<(LineKey, Sku), StoreError> {
     Ok((key, Sku(next()?)))
 }
 
-/// The figures of every batch, by SKU and reference.
+/// The totals of every batch, by SKU and reference.
 pub struct Batches;
 
 impl View for Batches {
     const NAME: &'static str = "batches";
     const CHANGES_OFTEN: bool = true;
     type Event = StockEvent;
-    type Row = Figures;
+    type Row = BatchTotals;
 
-    fn apply(rows: &mut Table<Figures>, heard: &Recorded<StockEvent>) -> Result<(), StoreError> {
+    fn apply(
+        rows: &mut Table<BatchTotals>,
+        heard: &Recorded<StockEvent>,
+    ) -> Result<(), StoreError> {
         let Some(reference) = heard.event.batch() else {
             return Ok(());
         };
         let key = row_key(&[heard.key, &reference.0]);
         if let StockEvent::BatchCreated(fact) = heard.event {
-            rows.put(key, Figures::created(fact));
+            rows.put(key, BatchTotals::created(fact));
             return Ok(());
         }
-        rows.update(key, |figures| figures.evolve(heard.event))
+        rows.update(key, |totals| totals.evolve(heard.event))
     }
 }
 

@@ -1,86 +1,98 @@
-//! Why a database was not opened, in words that say what to do.
+//! What an error of PostgreSQL means for whoever asked: whether asking again may help.
 
-use thiserror::Error;
+use std::error::Error as _;
 
-/// Why a database could not be opened.
-#[derive(Debug, Error)]
-pub enum OpenError {
-    /// The address cannot be read.
-    #[error("the address of the store cannot be read: {why}")]
-    Address {
-        /// What is wrong with it; never the address itself, which may hold a password.
-        why: String,
-    },
-    /// The server cannot be reached, or refuses.
-    #[error("cannot reach the store at {address}: {why}")]
-    Unreachable {
-        /// Where, without user and password.
-        address: String,
-        /// What was answered.
-        why: String,
-    },
-    /// A setting of the server lets it lose what it has confirmed.
-    #[error(
-        "the server has {setting} = {found}, with which it can lose what it has confirmed; set \
-         {setting} = {needed}"
-    )]
-    Weak {
-        /// The setting's name.
-        setting: String,
-        /// What it is.
-        found: String,
-        /// What it must be.
-        needed: &'static str,
-    },
-    /// The server follows another and takes no writes.
-    #[error("the server is a standby, which takes no writes; name the primary")]
-    Standby,
-    /// The tables are those of a newer version of the program.
-    #[error(
-        "the tables have format {found}, but this program knows formats up to {known}; use the \
-         newer version of the program that made them"
-    )]
-    NewerFormat {
-        /// The format of the tables.
-        found: usize,
-        /// The newest format this program knows.
-        known: usize,
-    },
-    /// The database has another number of partitions.
-    #[error(
-        "the store was made with {are} partitions, which cannot become {asked}: leave the number \
-         out, or begin a new store and bring the data in again"
-    )]
-    Partitions {
-        /// How many were asked for.
-        asked: u16,
-        /// How many there are.
-        are: u16,
-    },
-    /// No store has so many partitions.
-    #[error("a store cannot have {asked} partitions: 1 to 256")]
-    PartitionCount {
-        /// How many were asked for.
-        asked: u16,
-    },
-    /// The name cannot name a service's log.
-    #[error("{service:?} cannot name a service's log: a-z, - and _ only, 1 to 40 of them")]
-    ServiceName {
-        /// The name.
-        service: String,
-    },
-    /// A certificate cannot be used, or there is none.
-    #[error("cannot use the certificates: {0}")]
-    Certificates(String),
-    /// The server did not do what it was asked to.
-    #[error("cannot {doing}: {why}")]
-    Sql {
-        /// What was tried.
-        doing: &'static str,
-        /// What was answered.
-        why: String,
-    },
-    /// The system gives no thread.
-    #[error("cannot start the thread of the store: {0}")]
-    Thread(#[from] std::io::Error),
+use deadpool_postgres::PoolError;
+use earmark_kernel::log::{AppendError, StoreError};
+use tokio_postgres::Error;
+use tokio_postgres::error::SqlState;
+
+use super::tls;
+
+/// Why something was not done. Nothing of it was: whoever may have committed does not use this.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// Of the connection, of the server's present state or of a neighbour: may be gone next time.
+    Passing(String),
+    /// The same would be answered again.
+    Lasting(String),
+    /// There is no space left.
+    Full(String),
+    /// What was read from the log before is not in it any more.
+    Lost(String),
+}
+
+/// The code with which the function `expect` fails.
+const LOST: &str = "EA001";
+
+impl Trouble {
+    pub(super) fn text(self) -> String {
+        match self {
+            Self::Passing(text) | Self::Lasting(text) | Self::Full(text) | Self::Lost(text) => text,
+        }
+    }
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        let text = explain(&error);
+        let Some(code) = error.code() else {
+            return Self::Passing(text);
+        };
+        if *code == SqlState::DISK_FULL {
+            return Self::Full(text);
+        }
+        if code.code() == LOST {
+            return Self::Lost(text);
+        }
+        // Connections, rollbacks (serialization, deadlock), resources, and operators; a server that
+        // is being failed over from takes reads only.
+        let class = code.code().get(..2).unwrap_or_default();
+        let passes = matches!(class, "08" | "40" | "53" | "57")
+            || [SqlState::LOCK_NOT_AVAILABLE, SqlState::READ_ONLY_SQL_TRANSACTION].contains(code)
+            || code.code() == "25P03";
+        if passes { Self::Passing(text) } else { Self::Lasting(text) }
+    }
+}
+
+impl From<PoolError> for Trouble {
+    fn from(error: PoolError) -> Self {
+        match error {
+            PoolError::Backend(error) => error.into(),
+            // A server that may lose what it confirms: its settings can be set right meanwhile.
+            other => Self::Passing(other.to_string()),
+        }
+    }
+}
+
+impl From<Trouble> for StoreError {
+    fn from(trouble: Trouble) -> Self {
+        Self(trouble.text())
+    }
+}
+
+impl From<Trouble> for AppendError {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Full(text) => Self::Full(text),
+            Trouble::Passing(text) | Trouble::Lasting(text) | Trouble::Lost(text) => {
+                Self::Failed(text)
+            }
+        }
+    }
+}
+
+/// The client's text with the server's words, which it leaves out.
+pub(super) fn explain(error: &Error) -> String {
+    match (error.as_db_error(), error.source()) {
+        (Some(db), _) => {
+            let detail = db.detail().map(|it| format!(" ({it})")).unwrap_or_default();
+            format!("{}{detail} (PostgreSQL code {})", db.message(), db.code().code())
+        }
+        (None, Some(source)) => {
+            let advice = tls::advice(source).map(|it| format!("; {it}")).unwrap_or_default();
+            format!("{error}: {source}{advice}")
+        }
+        (None, None) => error.to_string(),
+    }
 }

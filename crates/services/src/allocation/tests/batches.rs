@@ -87,7 +87,7 @@ fn a_change_says_which_lines_moved() {
     let expected = [["o1", "b1", "b2"], ["o2", "b1", "-"]];
     assert_eq!(moves(&changed.moved), expected);
     assert_eq!(changed.batch, world.state("b1"));
-    assert_eq!(world.figures("b1"), [15, 10, 0, 5]);
+    assert_eq!(world.totals("b1"), [15, 10, 0, 5]);
     world.check();
 }
 
@@ -109,11 +109,11 @@ fn a_batch_may_shrink_to_nothing_and_grow_again() {
     world.batch("b1", "VASE", 50, None);
     world.allocate("o1", "VASE", 20);
     world.resize("b1", 0);
-    assert_eq!(world.figures("b1"), [0, 0, 0, 0]);
+    assert_eq!(world.totals("b1"), [0, 0, 0, 0]);
     assert_eq!(world.places("o1"), ["Short"]);
     let changed = world.resize("b1", 1_000_000_000);
     assert_eq!(moves(&changed.moved), [["o1", "-", "b1"]]);
-    assert_eq!(world.figures("b1"), [1_000_000_000, 20, 0, 999_999_980]);
+    assert_eq!(world.totals("b1"), [1_000_000_000, 20, 0, 999_999_980]);
     world.check();
 }
 

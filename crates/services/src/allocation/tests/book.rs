@@ -185,8 +185,8 @@ fn play(commands: &[BookCommand]) {
         }
         assert_eq!(happened(&world, head), book.events, "after {command:?}");
         for batch in &book.batches {
-            let figures = world.figures(&batch.reference);
-            assert_eq!(i64::from(figures[3]), batch.available(), "{}", batch.reference);
+            let totals = world.totals(&batch.reference);
+            assert_eq!(i64::from(totals[3]), batch.available(), "{}", batch.reference);
         }
     }
     for batch in &book.batches {

@@ -61,7 +61,7 @@ fn a_commit_that_fails_fails_the_whole_group_and_leaves_nothing() {
         assert_eq!(matches!(why, Failure::StorageFull(_)), fault == AppendFault::Full);
         let refused = poll(refused);
         assert!(matches!(refused, Poll::Ready(Err(NotDone::Failed(_)))), "it rests on the other");
-        assert_eq!((world.head(), world.figures("b1")), (head, [30, 0, 0, 30]));
+        assert_eq!((world.head(), world.totals("b1")), (head, [30, 0, 0, 30]));
         assert_eq!(batch_of(&world.allocate("o3", "LAMP", 30)), Some("b1"), "all is free");
         assert!(world.lines("o1").is_empty());
         world.check();
@@ -82,7 +82,7 @@ fn a_commit_of_unknown_outcome_stops_the_writer_and_the_restart_tells() {
         let world = world.restarted(false);
         assert_eq!(world.lines("o1").len(), usize::from(written));
         assert_eq!(world.allocate("o1", "LAMP", 20).existed, written);
-        assert_eq!(world.figures("b1"), [30, 20, 0, 10]);
+        assert_eq!(world.totals("b1"), [30, 20, 0, 10]);
         world.check();
     }
 }
@@ -165,13 +165,13 @@ fn flushes_that_fail_or_are_lost_change_nothing() {
     for round in 0..4 {
         world.allocate(&format!("o{round}"), "LAMP", 5);
         assert_eq!(world.bus.flush().is_err(), round < 2);
-        assert_eq!(world.figures("b1")[1], 5 * (round + 1));
+        assert_eq!(world.totals("b1")[1], 5 * (round + 1));
         world.check();
     }
     // The power goes: of all flushes only the first survives.
     let now = world.bus.now();
     let world = World::on(world.log.crash(), world.rows.crash(1), now);
-    assert_eq!(world.figures("b1"), [30, 20, 0, 10]);
+    assert_eq!(world.totals("b1"), [30, 20, 0, 10]);
     world.check();
 }
 
@@ -189,7 +189,7 @@ fn rows_of_a_log_that_came_back_older_and_went_another_way_are_derived_anew() {
     }
     let rows = world.rows.crash(usize::MAX);
     let world = World::on(log.crash(), rows, NOON);
-    assert_eq!(world.figures("b1")[1], 15);
+    assert_eq!(world.totals("b1")[1], 15);
     assert_eq!(batch_of(&world.allocate("o1", "LAMP", 16)), None);
     world.check();
 }
@@ -230,7 +230,7 @@ fn a_stock_with_a_long_history_is_loaded_from_its_snapshot() {
     assert!(snapshot.starts_with(r#"{"through_seq":"#), "{snapshot}");
     world.check();
     let world = world.restarted(false);
-    assert_eq!(world.figures("b1"), [30, 25, 0, 5]);
+    assert_eq!(world.totals("b1"), [30, 25, 0, 5]);
     assert_eq!(batch_of(&world.allocate("more", "LAMP", 6)), None);
     assert!(world.allocate("o0", "LAMP", 5).existed);
     world.deallocate("o0", "LAMP");

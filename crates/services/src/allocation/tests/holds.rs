@@ -47,7 +47,7 @@ fn a_hold_is_answered_with_each_lines_batch() {
     };
     let lines = [line("LAMP", 4, "b1", "2011-01-02"), line("VASE", 5, "b2", "2011-01-10")];
     assert_eq!(serde_json::to_value(&held).unwrap(), json!({ "order_id": "o1", "lines": lines }));
-    assert_eq!(world.figures("b1"), [10, 4, 4, 6]);
+    assert_eq!(world.totals("b1"), [10, 4, 4, 6]);
     assert_eq!(held.lines, world.lines("o1"));
     let head = world.head();
     assert_eq!(world.send(hold("o1", &BOTH, 60)).unwrap(), held, "the same again is a no-op");
@@ -71,7 +71,7 @@ fn all_lines_are_held_or_none() {
     );
     let text = "11 units of VASE cannot be held: at most 10 are available";
     assert_eq!(refusal.to_string(), text);
-    assert_eq!(world.figures("b1"), [10, 0, 0, 10]);
+    assert_eq!(world.totals("b1"), [10, 0, 0, 10]);
     assert!(world.lines("o1").is_empty());
     let refusal = world.refused(hold("o1", &[("LAMP", 4), ("DODO", 1)], 60));
     assert_eq!(refusal, HoldRefused::UnknownSku { sku: sku("DODO") });
@@ -88,7 +88,7 @@ fn a_hold_that_fails_leaves_what_the_order_had_before() {
     let refusal = world.refused(hold("o1", &[("LAMP", 5)], 60));
     let differs = "quantity".to_owned();
     assert_eq!(refusal, HoldRefused::LineExists { line_id: line_id("LAMP"), differs });
-    assert_eq!(world.figures("b1"), [10, 4, 4, 6]);
+    assert_eq!(world.totals("b1"), [10, 4, 4, 6]);
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn a_confirmed_line_stays_in_place_and_is_held_no_more() {
     assert_eq!(world.places("o1"), ["b1", "b2"], "it does not compete again");
     assert!(confirmed.lines.iter().all(|it| it.state == LinePhase::Placed));
     assert!(confirmed.lines.iter().all(|it| it.held_until_ms.is_none()));
-    assert_eq!(world.figures("b1"), [10, 4, 0, 6]);
+    assert_eq!(world.totals("b1"), [10, 4, 0, 6]);
     assert_eq!(world.send(confirm("o1")).unwrap(), confirmed, "the same again is a no-op");
     world.pass_hours(2);
     assert_eq!(world.sweep(), 2, "the timers ring");
@@ -147,7 +147,7 @@ fn a_held_line_can_be_released_alone() {
     let world = world();
     world.send(hold("o1", &BOTH, 60)).unwrap();
     world.send(deallocate("o1", "LAMP")).unwrap();
-    assert_eq!(world.figures("b1"), [10, 0, 0, 10]);
+    assert_eq!(world.totals("b1"), [10, 0, 0, 10]);
     assert_eq!(world.send(confirm("o1")).unwrap().lines.len(), 1);
     world.check();
 }
@@ -194,7 +194,7 @@ fn an_expired_hold_can_be_made_anew_by_the_same_order() {
         let held = world.send(hold("o1", &[("LAMP", 9)], 60)).unwrap();
         assert_eq!(held.lines, world.lines("o1"), "the other line is forgotten");
         assert_eq!(held.lines[0].state, LinePhase::Held);
-        assert_eq!(world.figures("b1"), [10, 9, 9, 1]);
+        assert_eq!(world.totals("b1"), [10, 9, 9, 1]);
         world.send(confirm("o1")).unwrap();
         world.check();
     }
@@ -223,7 +223,7 @@ fn a_hold_that_loses_its_stock_moves_or_ends() {
     world.batch("b3", "LAMP", 4, Some("2011-01-05"));
     let moved = world.resize("b1", 3).moved;
     assert_eq!(moves(&moved), [["o1", "b1", "b3"]]);
-    assert_eq!(world.figures("b3"), [4, 4, 4, 0]);
+    assert_eq!(world.totals("b3"), [4, 4, 4, 0]);
     let until = world.lines("o1")[0].held_until_ms;
     assert_eq!(until, Some(super::NOON.0 + 60_000), "it lasts as long as before");
     let head = world.head();

@@ -7,7 +7,7 @@ use earmark_contracts::values::BatchReference;
 use earmark_kernel::Aggregate;
 use proptest::prelude::*;
 
-use super::super::figures::Line;
+use super::super::batch_totals::Line;
 use super::script::{Said, Step, steps};
 use super::{LineKey, Place, Stock, World, sku};
 
@@ -51,8 +51,8 @@ impl Watch {
         for (name, stock) in &self.stocks {
             stock.check().unwrap();
             world.check_short(name, stock);
-            for figures in stock.all_figures() {
-                assert_eq!(world.state(&figures.reference.0), figures.state(&sku(name)));
+            for totals in stock.all_totals() {
+                assert_eq!(world.state(&totals.reference.0), totals.state(&sku(name)));
             }
         }
         if let Some(moved) = &said.moved {

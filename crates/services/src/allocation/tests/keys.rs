@@ -60,7 +60,7 @@ fn a_key_used_for_another_request_is_refused() {
     assert_eq!(world.send_as(line("o2", "LAMP", 10), meta.clone()).ending, Err(reused));
     let reused = NotDone::Failed(Failure::KeyReused("key".into()));
     assert_eq!(world.send_as(batch("b2", "LAMP", 1, None), meta).ending, Err(reused));
-    assert_eq!(world.figures("b1"), [30, 10, 0, 20]);
+    assert_eq!(world.totals("b1"), [30, 10, 0, 20]);
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_key_in_the_same_group_is_the_same_key() {
     assert_eq!([replies[0].replayed, replies[1].replayed], [false, true]);
     let answers: Vec<_> = replies.into_iter().map(|it| it.ending.unwrap()).collect();
     assert_eq!(answers[0], answers[1]);
-    assert_eq!(world.figures("b1"), [30, 10, 0, 20]);
+    assert_eq!(world.totals("b1"), [30, 10, 0, 20]);
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn a_hold_that_breaks_anywhere_is_completed_when_asked_again() {
             let (world, held) = insist(broken_at(at, fault), both.clone());
             assert_eq!(held.unwrap().lines, world.lines("o1"), "{fault:?} at {at}");
             assert_eq!(world.places("o1"), ["b1", "b2"], "{fault:?} at {at}");
-            assert_eq!(world.figures("b1"), [10, 4, 4, 6]);
+            assert_eq!(world.totals("b1"), [10, 4, 4, 6]);
             assert!(keyed(&world, both).replayed);
             world.log.faults().heal();
             assert_eq!(world.send(confirm("o1")).unwrap().lines.len(), 2);
@@ -217,7 +217,7 @@ fn a_release_or_confirmation_that_breaks_anywhere_is_completed_when_asked_again(
             world.send(both.clone()).unwrap();
             let (world, confirmed) = insist(world, confirm("o1"));
             assert_eq!(confirmed.unwrap().lines, world.lines("o1"), "{fault:?} at {at}");
-            assert_eq!((world.figures("b1"), world.figures("b2")), ([10, 4, 0, 6], [10, 5, 0, 5]));
+            assert_eq!((world.totals("b1"), world.totals("b2")), ([10, 4, 0, 6], [10, 5, 0, 5]));
             world.check();
         }
     }
@@ -274,7 +274,7 @@ fn a_batch_whose_creation_breaks_is_there_once_when_asked_again() {
         for at in 0..3 {
             let (world, created) = insist(broken_at(at, fault), batch("b3", "LAMP", 7, None));
             assert!(!created.unwrap().existed);
-            assert_eq!(world.figures("b3"), [7, 0, 0, 7]);
+            assert_eq!(world.totals("b3"), [7, 0, 0, 7]);
             world.check();
         }
     }
@@ -286,7 +286,7 @@ fn a_command_that_breaks_is_done_once_when_asked_again() {
         let wanted = Allocate { line_id: None, ..line("o1", "LAMP", 10) };
         let (world, placed) = insist(broken_at(0, fault), wanted);
         assert!(!placed.unwrap().existed, "{fault:?}");
-        assert_eq!(world.figures("b1"), [10, 10, 0, 0]);
+        assert_eq!(world.totals("b1"), [10, 10, 0, 0]);
         assert_eq!(world.names(0).iter().filter(|it| **it == "allocated").count(), 1);
         world.check();
     }
@@ -303,7 +303,7 @@ fn a_hold_of_which_a_step_may_be_done_is_not_undone() {
         );
         let (world, held) = insist(world, both.clone());
         assert_eq!(held.unwrap().lines, world.lines("o1"), "{fault:?}");
-        assert_eq!(world.figures("b1"), [10, 4, 4, 6], "{fault:?}");
+        assert_eq!(world.totals("b1"), [10, 4, 4, 6], "{fault:?}");
         world.check();
     }
 }

@@ -68,7 +68,7 @@ fn a_released_line_gives_its_place_back_and_is_forgotten() {
             "moved": [],
         })
     );
-    assert_eq!(world.figures("b1"), [50, 0, 0, 50]);
+    assert_eq!(world.totals("b1"), [50, 0, 0, 50]);
     assert!(world.lines("o1").is_empty());
     assert_eq!(world.refused(deallocate("o1", "VASE")), unknown("o1"));
     assert_eq!(batch_of(&world.allocate("o1", "VASE", 30)), Some("b1"), "its id is free");
@@ -113,7 +113,7 @@ fn goods_that_leave_shrink_batch_and_promise_in_one_step() {
     let head = world.head();
     let moved = world.send(ship("o1", None)).unwrap();
     assert_eq!(world.names(head), ["shipped"]);
-    assert_eq!(world.figures("b1"), [30, 0, 0, 30]);
+    assert_eq!(world.totals("b1"), [30, 0, 0, 30]);
     assert_eq!(moved.batch, Some(world.state("b1")));
     assert_eq!(vec![moved.line.clone()], world.lines("o1"));
     assert_eq!((moved.line.state, moved.line.shipped_quantity), (LinePhase::Shipped, 20));
@@ -126,7 +126,7 @@ fn a_line_may_leave_in_parts() {
     let world = world();
     let moved = world.send(ship("o1", Some(5))).unwrap();
     assert_eq!((moved.line.state, moved.line.shipped_quantity), (LinePhase::Placed, 5));
-    assert_eq!(world.figures("b1"), [45, 15, 0, 30]);
+    assert_eq!(world.totals("b1"), [45, 15, 0, 30]);
     let refusal = world.refused(ship("o1", Some(16)));
     assert_eq!(refusal, LineRefused::TooMany { requested: 16, possible: 15 });
     assert_eq!(refusal.to_string(), "16 units are more than the 15 that are left");
@@ -163,7 +163,7 @@ fn a_line_that_has_left_in_part_keeps_that_part_when_it_is_released() {
     world.send(ship("o1", Some(5))).unwrap();
     let released = world.send(deallocate("o1", "VASE")).unwrap();
     assert_eq!((released.line.state, released.line.quantity), (LinePhase::Shipped, 5));
-    assert_eq!(world.figures("b1"), [45, 0, 0, 45]);
+    assert_eq!(world.totals("b1"), [45, 0, 0, 45]);
     assert_eq!(world.lines("o1"), [released.line]);
     let (is, why) = why(world.refused(deallocate("o1", "VASE")));
     assert_eq!((is, &*why), (LinePhase::Shipped, "it must be placed, held or short"));
@@ -189,7 +189,7 @@ fn goods_come_back_into_the_batch_they_left() {
     let world = world();
     world.send(ship("o1", Some(15))).unwrap();
     world.send(give_back("o1", 4, Disposition::Restock)).unwrap();
-    assert_eq!(world.figures("b1"), [39, 5, 0, 34]);
+    assert_eq!(world.totals("b1"), [39, 5, 0, 34]);
     // The rest moves to another batch: what comes back still came from the first.
     world.batch("b2", "VASE", 50, None);
     world.slip("b1", Some("2011-01-10"));
@@ -209,7 +209,7 @@ fn goods_written_off_go_into_no_batch() {
     world.send(ship("o1", None)).unwrap();
     let moved = world.send(give_back("o1", 20, Disposition::WriteOff)).unwrap();
     assert_eq!((moved.batch, moved.line.returned_quantity), (None, 20));
-    assert_eq!(world.figures("b1"), [30, 0, 0, 30]);
+    assert_eq!(world.totals("b1"), [30, 0, 0, 30]);
     world.check();
 }
 
@@ -228,7 +228,7 @@ fn goods_come_back_into_another_batch() {
     assert_eq!(unknown.to_string(), "no batch of this SKU has the reference b9");
     let moved = world.send(into("b2")).unwrap();
     assert!(moved.moved.is_empty());
-    assert_eq!(world.figures("b2"), [11, 0, 0, 11]);
+    assert_eq!(world.totals("b2"), [11, 0, 0, 11]);
     world.resize("b2", 45);
     let moved = world.send(into("b2")).unwrap();
     assert_eq!(moves(&moved.moved), [["o2", "-", "b2"]]);

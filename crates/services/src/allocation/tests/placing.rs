@@ -38,8 +38,8 @@ fn a_line_goes_whole_or_not_at_all() {
     world.batch("b2", "CLOCK", 10, None);
     assert_eq!(batch_of(&world.allocate("o1", "CLOCK", 11)), None);
     assert_eq!(batch_of(&world.allocate("o2", "CLOCK", 10)), Some("b1"));
-    assert_eq!(world.figures("b1"), [10, 10, 0, 0]);
-    assert_eq!(world.figures("b2"), [10, 0, 0, 10]);
+    assert_eq!(world.totals("b1"), [10, 10, 0, 0]);
+    assert_eq!(world.totals("b2"), [10, 0, 0, 10]);
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn a_line_asked_for_differently_is_refused() {
     assert_eq!(differs(&wanted), "priority");
     let refusal = world.refused(wanted).to_string();
     assert_eq!(refusal, "the line CLOCK of order o1 was accepted before, with another priority");
-    assert_eq!(world.figures("b1"), [30, 10, 0, 20]);
+    assert_eq!(world.totals("b1"), [30, 10, 0, 20]);
 }
 
 #[test]

@@ -108,7 +108,7 @@ fn history_tells_what_happened_with_the_figures_before_and_after() {
     let all = history(&world, 0, 100).unwrap();
     let names: Vec<_> = all.iter().map(|it| &*it.event).collect();
     assert_eq!(names, world.told(0).iter().map(|it| name(&it.event)).collect::<Vec<_>>());
-    let figures = |it: &StockHappening| {
+    let totals = |it: &StockHappening| {
         let batch = serde_json::to_value(&it.batch).unwrap();
         let two = |it: &Value| json!([it["purchased"], it["allocated"]]);
         [two(&batch["before"]), two(&batch["after"])]
@@ -120,7 +120,7 @@ fn history_tells_what_happened_with_the_figures_before_and_after() {
         [json!([10, 20]), json!([10, 0])],
         [json!([null, null]), json!([null, null])],
     ];
-    assert_eq!(all.iter().map(figures).collect::<Vec<_>>(), expected);
+    assert_eq!(all.iter().map(totals).collect::<Vec<_>>(), expected);
     assert_eq!(all[2].reason.as_deref(), Some("water damage"));
     assert_eq!(all[3].reason.as_deref(), Some("the batch shrank"));
     assert_eq!((all[3].quantity, all[3].order_id.clone()), (Some(20), Some(order_id("o1"))));

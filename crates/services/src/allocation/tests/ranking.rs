@@ -5,10 +5,10 @@ use std::sync::Arc;
 use earmark_contracts::values::{Day, Priority};
 use proptest::prelude::*;
 
+use super::super::batch_totals::Line;
 use super::super::events::{Queued, StockEvent};
-use super::super::figures::Line;
-use super::super::known::Known;
-use super::super::ranking::{Entry, Fit, Rank, Ranking};
+use super::super::line_index::KeyedLine;
+use super::super::ranking::{Entry, FitCriteria, Rank, Ranking};
 use super::key;
 
 #[derive(Clone, Debug)]
@@ -54,7 +54,7 @@ fn step() -> impl Strategy<Value = Step> {
 /// What the ranking must equal: entries in order, each with its need-by day.
 type Plain = Vec<(Option<Day>, Entry)>;
 
-fn find<'a>(plain: &'a Plain, fit: &Fit) -> Option<&'a Entry> {
+fn find<'a>(plain: &'a Plain, fit: &FitCriteria) -> Option<&'a Entry> {
     let fits = |(need_by, entry): &&(Option<Day>, Entry)| {
         let too_late = |late| need_by.is_some_and(|need_by| need_by < late);
         entry.quantity <= fit.available
@@ -64,11 +64,11 @@ fn find<'a>(plain: &'a Plain, fit: &Fit) -> Option<&'a Entry> {
     plain.iter().find(fits).map(|(_, entry)| entry)
 }
 
-fn known(quantity: u32, number: u32) -> Arc<Known> {
+fn known(quantity: u32, number: u32) -> Arc<KeyedLine> {
     let key = key("o", &number.to_string());
     let (line, priority) = (key.clone(), Priority::default());
     let queued = StockEvent::Queued(Queued { line, quantity, need_by: None, priority });
-    Arc::new(Known { key, line: Line::accepted(&queued, number).unwrap() })
+    Arc::new(KeyedLine { key, line: Line::accepted(&queued, number).unwrap() })
 }
 
 fn equal(ranking: &Ranking, plain: &Plain) {
@@ -103,7 +103,7 @@ fn play(steps: Vec<Step>) {
             }
             Step::Remove(_) => {}
             Step::Find { available, day: number, too_late } => {
-                let fit = Fit { available, day: day(number), too_late: too_late.map(day) };
+                let fit = FitCriteria { available, day: day(number), too_late: too_late.map(day) };
                 assert_eq!(ranking.first_fit(&fit), find(&plain, &fit));
             }
             Step::Copy => copies.push((ranking.clone(), plain.clone())),

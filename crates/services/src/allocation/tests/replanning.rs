@@ -17,7 +17,7 @@ fn a_batch_that_shrinks_gives_its_latest_lines_to_others() {
     world.resize("b1", 25);
     assert_eq!(world.places("o1"), ["b1"]);
     assert_eq!(world.places("o2"), ["b2"]);
-    assert_eq!(world.figures("b1"), [25, 20, 0, 5]);
+    assert_eq!(world.totals("b1"), [25, 20, 0, 5]);
     world.check();
 }
 

@@ -42,7 +42,7 @@ fn hot(lines: usize) -> World {
         }
     };
     send("placed");
-    let allocated = world.figures("big")[1];
+    let allocated = world.totals("big")[1];
     world.resize("big", u64::from(allocated));
     send("waiting");
     // Units that only lines which are overdue by then would be small enough for.

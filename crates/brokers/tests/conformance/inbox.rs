@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use earmark_brokers::intake::{Door, Incoming, Intake, Outcome};
+use earmark_brokers::inbox::{Binding, Inbox, Incoming, Outcome};
 use earmark_brokers::redis::{Group, Redis};
 use earmark_kernel::Bus;
 use earmark_servers::clock::until;
@@ -13,13 +13,14 @@ use super::tally::{BREAKS, MOST, added, bus};
 
 const WAIT_MAX: Duration = Duration::from_secs(20);
 
-fn intake(bus: &Bus) -> Intake {
-    let door = Door { channel: "numbers".into(), message: "tally.add", also: &[], keys: &["name"] };
-    Intake::new(bus, "tally", vec![door])
+fn inbox(bus: &Bus) -> Inbox {
+    let binding =
+        Binding { channel: "numbers".into(), message: "tally.add", also: &[], keys: &["name"] };
+    Inbox::new(bus, "tally", vec![binding])
 }
 
 fn incoming(id: &str, body: &str) -> Incoming {
-    Incoming { door: 0, id: id.into(), body: body.into(), hopeless: None }
+    Incoming { binding: 0, id: id.into(), body: body.into(), poison: None }
 }
 
 fn add(name: &str, by: u32) -> String {
@@ -36,9 +37,9 @@ async fn what_is_about_one_thing_is_done_in_its_order_and_once() {
     let (bus, runtime) = bus();
     let (_stop, stopping) = watch::channel(false);
     let messages = || (1..=200).map(|by| incoming(&format!("id-{by}"), &add("a", by))).collect();
-    let outcomes = intake(&bus).take(messages(), &stopping).await;
+    let outcomes = inbox(&bus).take(messages(), &stopping).await;
     assert!(outcomes.iter().all(|it| *it == Outcome::Decided));
-    intake(&bus).take(messages(), &stopping).await;
+    inbox(&bus).take(messages(), &stopping).await;
     assert_eq!(added(&bus), (1..=200).collect::<Vec<_>>());
     runtime.stop();
 }
@@ -62,14 +63,14 @@ async fn what_is_parked_holds_back_nothing() {
         incoming("9", &event(&"x".repeat(300), r#""data":{}"#)),
         incoming("10", &add("a", 9)),
     ];
-    let outcomes = intake(&bus).take(messages, &stopping).await;
+    let outcomes = inbox(&bus).take(messages, &stopping).await;
     let parked = outcomes.iter().filter(|it| **it == Outcome::Parked).count();
     assert_eq!((parked, added(&bus)), (6, vec![7, 9]), "{outcomes:?}");
     let reasons = reasons(&bus);
     assert!(reasons.iter().any(|it| it.contains("it breaks on this")), "{reasons:?}");
     assert!(reasons.iter().any(|it| it.contains("used before")), "{reasons:?}");
     runtime.stop();
-    let left = intake(&bus).take(vec![incoming("11", &add("a", 1))], &stopping).await;
+    let left = inbox(&bus).take(vec![incoming("11", &add("a", 1))], &stopping).await;
     assert_eq!(left, [Outcome::Left], "a service that stops leaves it to the next");
 }
 
@@ -79,7 +80,7 @@ async fn a_group_goes_on_when_redis_comes_back_older_or_emptied() {
     let (bus, runtime) = bus();
     let (stop, stopping) = watch::channel(false);
     let redis = Redis::at(&server.url()).unwrap();
-    let group = Group::of(redis, intake(&bus), "tallies", Duration::from_secs(1));
+    let group = Group::of(redis, inbox(&bus), "tallies", Duration::from_secs(1));
     let reading = tokio::task::JoinSet::from_iter([group.run(stopping)]);
     let send = |server: &Server, numbers: std::ops::RangeInclusive<u32>| {
         for by in numbers {

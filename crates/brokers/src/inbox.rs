@@ -23,7 +23,7 @@ const RETRY_DELAY_MAX: Duration = Duration::from_secs(2);
 
 /// A channel or stream by which messages come in.
 #[derive(Clone, Debug)]
-pub struct Door {
+pub struct Binding {
     /// The channel, or the key of the stream.
     pub channel: String,
     /// The wire name of what comes by it without an envelope.
@@ -37,14 +37,14 @@ pub struct Door {
 /// A message as it came.
 #[derive(Clone, Debug)]
 pub struct Incoming {
-    /// The place of its door.
-    pub door: usize,
+    /// The place of its binding.
+    pub binding: usize,
     /// What is known of it nowhere else: whoever sends it again gives it the same one.
     pub id: String,
     /// What came.
     pub body: Vec<u8>,
     /// Why it is not even looked at.
-    pub hopeless: Option<String>,
+    pub poison: Option<String>,
 }
 
 /// What came of a message.
@@ -60,10 +60,10 @@ pub enum Outcome {
 
 /// Brings messages to the bus.
 #[derive(Clone)]
-pub struct Intake {
+pub struct Inbox {
     bus: Bus,
     service: &'static str,
-    doors: Vec<Door>,
+    bindings: Vec<Binding>,
 }
 
 /// A message that was read.
@@ -71,8 +71,8 @@ struct Message {
     name: String,
     data: String,
     meta: Meta,
-    /// Messages of one lane are done in the order in which they came.
-    lane: String,
+    /// Messages of one order_key are done in the order in which they came.
+    order_key: String,
 }
 
 /// An envelope: a CloudEvent in JSON. What else stands in it is nothing to us, as its
@@ -90,17 +90,17 @@ struct Envelope<'a> {
     correlationid: Option<String>,
 }
 
-impl Intake {
-    /// Brings what comes by these doors to a bus; what cannot be read is parked in a service.
+impl Inbox {
+    /// Brings what comes by these bindings to a bus; what cannot be read is parked in a service.
     #[must_use]
-    pub fn new(bus: &Bus, service: &'static str, doors: Vec<Door>) -> Self {
-        Self { bus: bus.clone(), service, doors }
+    pub fn new(bus: &Bus, service: &'static str, bindings: Vec<Binding>) -> Self {
+        Self { bus: bus.clone(), service, bindings }
     }
 
-    /// The doors.
+    /// The bindings.
     #[must_use]
-    pub fn doors(&self) -> &[Door] {
-        &self.doors
+    pub fn bindings(&self) -> &[Binding] {
+        &self.bindings
     }
 
     pub(crate) fn bus(&self) -> &Bus {
@@ -119,17 +119,18 @@ impl Intake {
         stopping: &watch::Receiver<bool>,
     ) -> Vec<Outcome> {
         let mut outcomes = vec![Outcome::Left; messages.len()];
-        let mut lanes: BTreeMap<String, Vec<(usize, usize, Read)>> = BTreeMap::new();
+        let mut by_key: BTreeMap<String, Vec<(usize, usize, Read)>> = BTreeMap::new();
         for (place, incoming) in messages.into_iter().enumerate() {
-            let door = incoming.door;
+            let binding = incoming.binding;
             let read = self.read(incoming);
-            let lane = read.as_ref().map_or_else(|_| format!("\0{place}"), |it| it.lane.clone());
-            lanes.entry(lane).or_default().push((place, door, read));
+            let order_key =
+                read.as_ref().map_or_else(|_| format!("\0{place}"), |it| it.order_key.clone());
+            by_key.entry(order_key).or_default().push((place, binding, read));
         }
-        let works = lanes.into_values().map(|lane| async {
-            let mut done = Vec::with_capacity(lane.len());
-            for (place, door, read) in lane {
-                let outcome = self.flush(door, read, stopping.clone()).await;
+        let works = by_key.into_values().map(|order_key| async {
+            let mut done = Vec::with_capacity(order_key.len());
+            for (place, binding, read) in order_key {
+                let outcome = self.flush(binding, read, stopping.clone()).await;
                 done.push((place, outcome));
                 if outcome == Outcome::Left {
                     break;
@@ -144,8 +145,8 @@ impl Intake {
     }
 
     /// Brings one message to its end.
-    async fn flush(&self, door: usize, read: Read, stopping: watch::Receiver<bool>) -> Outcome {
-        let channel = self.doors[door].channel.clone();
+    async fn flush(&self, binding: usize, read: Read, stopping: watch::Receiver<bool>) -> Outcome {
+        let channel = self.bindings[binding].channel.clone();
         let (outcome, how) = match read {
             Ok(message) => self.send(message, stopping).await,
             Err(parked) => self.park(parked, stopping).await,
@@ -216,10 +217,10 @@ impl Intake {
 
     /// Reads a message, or says why it cannot be read.
     fn read(&self, incoming: Incoming) -> Read {
-        let door = &self.doors[incoming.door];
+        let binding = &self.bindings[incoming.binding];
         let own = Idempotency::of(&incoming.id, &incoming.body);
         let aside = |reason: String, body: &[u8]| Parked {
-            message: door.message.to_owned(),
+            message: binding.message.to_owned(),
             body: String::from_utf8_lossy(body).into_owned(),
             reason,
             idempotency: Some(own.clone()),
@@ -229,7 +230,7 @@ impl Intake {
             let reason = format!("{} bytes are more than {BYTES_MAX}; cut off", body.len());
             return Err(aside(reason, &body[..KEPT_OF_TOO_LARGE]));
         }
-        if let Some(reason) = incoming.hopeless {
+        if let Some(reason) = incoming.poison {
             return Err(aside(reason, body));
         }
         let text = std::str::from_utf8(body).map_err(|_| aside("it is not UTF-8".into(), body))?;
@@ -237,12 +238,12 @@ impl Intake {
             .map_err(|error| aside(format!("it is no JSON object: {error}"), body))?;
         if !fields.contains_key("specversion") {
             let meta = Meta { idempotency: Some(own), ..Meta::default() };
-            let (name, data) = (door.message.to_owned(), text.to_owned());
-            return Ok(Message { name, data, meta, lane: lane(door, &fields) });
+            let (name, data) = (binding.message.to_owned(), text.to_owned());
+            return Ok(Message { name, data, meta, order_key: order_key(binding, &fields) });
         }
         let envelope: Envelope = serde_json::from_str(text)
             .map_err(|error| aside(format!("it is no CloudEvent: {error}"), body))?;
-        open(door, envelope).map_err(|closed| match closed {
+        open(binding, envelope).map_err(|closed| match closed {
             Closed::Unreadable(why) => aside(why, body),
             Closed::NotTaken(parked) => parked,
         })
@@ -258,13 +259,13 @@ type Fields<'a> = BTreeMap<String, &'a RawValue>;
 /// Why a message stays in its envelope.
 enum Closed {
     Unreadable(String),
-    /// It is of a type that does not come by this door. It is parked as what it is: somebody may
+    /// It is of a type that does not come by this binding. It is parked as what it is: somebody may
     /// let it in.
     NotTaken(Parked),
 }
 
 /// Takes a message out of its envelope.
-fn open(door: &Door, envelope: Envelope) -> Result<Message, Closed> {
+fn open(binding: &Binding, envelope: Envelope) -> Result<Message, Closed> {
     let Envelope { specversion, id, source, name, data, partitionkey, correlationid } = envelope;
     if specversion != "1.0" {
         let why = format!("CloudEvents of version {specversion:?} are not read, 1.0 is");
@@ -275,7 +276,7 @@ fn open(door: &Door, envelope: Envelope) -> Result<Message, Closed> {
         return Err(Closed::Unreadable(why));
     }
     let idempotency = Idempotency::of(&format!("{source}/{id}"), data.get().as_bytes());
-    if name != door.message && !door.also.contains(&name.as_str()) {
+    if name != binding.message && !binding.also.contains(&name.as_str()) {
         return Err(Closed::NotTaken(Parked {
             reason: format!("messages of type {name:?} are not taken here"),
             message: name,
@@ -284,16 +285,17 @@ fn open(door: &Door, envelope: Envelope) -> Result<Message, Closed> {
         }));
     }
     let fields: Fields = serde_json::from_str(data.get()).unwrap_or_default();
-    let lane = partitionkey.map_or_else(|| lane(door, &fields), |key| format!("{name}\0{key}"));
+    let order_key =
+        partitionkey.map_or_else(|| order_key(binding, &fields), |key| format!("{name}\0{key}"));
     let correlation = correlationid.map(Key::from);
     let meta = Meta { idempotency: Some(idempotency), correlation, ..Meta::default() };
-    Ok(Message { name, data: data.get().to_owned(), meta, lane })
+    Ok(Message { name, data: data.get().to_owned(), meta, order_key })
 }
 
-/// What a message is about, as far as its door knows.
-fn lane(door: &Door, fields: &Fields) -> String {
-    let key = door.keys.iter().find_map(|name| fields.get(*name));
-    format!("{}\0{}", door.channel, key.map_or("", |it| it.get()))
+/// What a message is about, as far as its binding knows.
+fn order_key(binding: &Binding, fields: &Fields) -> String {
+    let key = binding.keys.iter().find_map(|name| fields.get(*name));
+    format!("{}\0{}", binding.channel, key.map_or("", |it| it.get()))
 }
 
 /// Waits a little, or until the process stops: then says so.

@@ -1,4 +1,4 @@
-//! The figures of a batch and the facts of a line, each as the fold of events: the aggregate and
+//! The totals of a batch and the facts of a line, each as the fold of events: the aggregate and
 //! the views keep the same, so they cannot disagree.
 
 use earmark_contracts::allocation::{BatchPhase, BatchState, LinePhase, LineState, PassedOver};
@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::events::{BatchCreated, LineKey, StockEvent};
 
-/// The figures of a batch.
+/// The totals of a batch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Figures {
+pub struct BatchTotals {
     /// Its reference.
     pub reference: BatchReference,
     /// Units it holds or will hold.
@@ -35,7 +35,7 @@ pub struct Figures {
     pub version: u32,
 }
 
-impl Figures {
+impl BatchTotals {
     /// A batch as it was created.
     #[must_use]
     pub fn created(fact: &BatchCreated) -> Self {
@@ -70,7 +70,7 @@ impl Figures {
         self.eta.or(self.arrived).map_or(placed, |day| day.max(placed))
     }
 
-    /// Changes the figures as an event says that concerns this batch.
+    /// Changes the totals as an event says that concerns this batch.
     pub fn evolve(&mut self, event: &StockEvent) {
         self.version += u32::from(!earmark_kernel::failpoint::is_on("version-not-bumped"));
         match event {
@@ -297,9 +297,9 @@ impl Line {
         }
     }
 
-    /// The line as others see it; `batch` has the figures of its batch.
+    /// The line as others see it; `batch` has the totals of its batch.
     #[must_use]
-    pub fn state(&self, key: &LineKey, sku: &Sku, batch: Option<&Figures>) -> LineState {
+    pub fn state(&self, key: &LineKey, sku: &Sku, batch: Option<&BatchTotals>) -> LineState {
         let (state, promised) = match &self.place {
             Place::Short { .. } => (LinePhase::Short, None),
             Place::In { day, held_until, .. } => {

@@ -6,33 +6,33 @@ use std::sync::Arc;
 use imbl::OrdMap;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
+use super::batch_totals::Line;
 use super::events::LineKey;
-use super::figures::Line;
 
 /// A line under its key. There are many, so who finds it by its key and who finds it by its rank
 /// share it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Known {
+pub(super) struct KeyedLine {
     pub(super) key: LineKey,
     pub(super) line: Line,
 }
 
 /// Lines, each key once. A clone shares them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct KnownLines {
+pub(super) struct LineIndex {
     /// Of each hash, the line with the least key: where lines stand depends on nothing but them.
-    by_hash: OrdMap<u64, Arc<Known>>,
+    by_hash: OrdMap<u64, Arc<KeyedLine>>,
     /// The other lines of the hashes above: none, unless somebody looks for such names.
-    others: OrdMap<u64, OrdMap<LineKey, Arc<Known>>>,
+    others: OrdMap<u64, OrdMap<LineKey, Arc<KeyedLine>>>,
 }
 
-impl KnownLines {
-    pub(super) fn get(&self, key: &LineKey) -> Option<&Arc<Known>> {
+impl LineIndex {
+    pub(super) fn get(&self, key: &LineKey) -> Option<&Arc<KeyedLine>> {
         self.get_of(hash(key), key)
     }
 
     /// Puts a line in the place of what was under its key.
-    pub(super) fn insert(&mut self, known: Arc<Known>) {
+    pub(super) fn insert(&mut self, known: Arc<KeyedLine>) {
         self.insert_of(hash(&known.key), known);
     }
 
@@ -41,17 +41,17 @@ impl KnownLines {
     }
 
     /// All of them, always in the same order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Known> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &KeyedLine> {
         let others = self.others.values().flat_map(OrdMap::values);
         self.by_hash.values().chain(others).map(|it| &**it)
     }
 
-    fn get_of(&self, hash: u64, key: &LineKey) -> Option<&Arc<Known>> {
+    fn get_of(&self, hash: u64, key: &LineKey) -> Option<&Arc<KeyedLine>> {
         let known = self.by_hash.get(&hash)?;
         if known.key == *key { Some(known) } else { self.others.get(&hash)?.get(key) }
     }
 
-    fn insert_of(&mut self, hash: u64, known: Arc<Known>) {
+    fn insert_of(&mut self, hash: u64, known: Arc<KeyedLine>) {
         let before = self.by_hash.insert(hash, Arc::clone(&known));
         let Some(before) = before.filter(|before| before.key != known.key) else {
             return;
@@ -95,7 +95,7 @@ mod tests {
     use earmark_contracts::values::{LineId, OrderId, Priority, Text};
     use proptest::prelude::*;
 
-    use super::super::figures::Place;
+    use super::super::batch_totals::Place;
     use super::*;
 
     fn key(order: &str, line: &str) -> LineKey {
@@ -119,13 +119,13 @@ mod tests {
 
     /// Does the same to the lines, whose keys have these hashes, and to a map.
     fn play(steps: &[(String, String, bool)], hash: fn(&LineKey) -> u64) {
-        let (mut lines, mut model) = (KnownLines::default(), BTreeMap::new());
+        let (mut lines, mut model) = (LineIndex::default(), BTreeMap::new());
         for (number, (order, of_order, is_put)) in (0..).zip(steps) {
             let key = key(order, of_order);
             let hash = hash(&key);
             if *is_put {
                 let line = line(number);
-                lines.insert_of(hash, Arc::new(Known { key: key.clone(), line: line.clone() }));
+                lines.insert_of(hash, Arc::new(KeyedLine { key: key.clone(), line: line.clone() }));
                 model.insert(key, line);
             } else {
                 lines.remove_of(hash, &key);
@@ -137,12 +137,12 @@ mod tests {
             let known = lines.get_of(hash(&key), &key);
             assert_eq!(known.map(|it| &it.line), model.get(&key));
         }
-        let pair = |it: &Known| (it.key.clone(), it.line.clone());
+        let pair = |it: &KeyedLine| (it.key.clone(), it.line.clone());
         let all: Vec<_> = lines.iter().map(pair).collect();
         // In whatever order they came, they stand in one.
-        let mut again = KnownLines::default();
+        let mut again = LineIndex::default();
         for (key, line) in all.iter().rev().cloned() {
-            again.insert_of(hash(&key), Arc::new(Known { key, line }));
+            again.insert_of(hash(&key), Arc::new(KeyedLine { key, line }));
         }
         assert!(again.iter().map(pair).eq(all.iter().cloned()));
         let mut sorted = all;
@@ -152,13 +152,13 @@ mod tests {
 
     #[test]
     fn keys_with_the_same_hash_are_told_apart() {
-        let mut lines = KnownLines::default();
+        let mut lines = LineIndex::default();
         let keys = ["o2", "o1", "o3"].map(|order| key(order, "l"));
         for (number, key) in (0..).zip(&keys) {
-            lines.insert_of(7, Arc::new(Known { key: key.clone(), line: line(number) }));
+            lines.insert_of(7, Arc::new(KeyedLine { key: key.clone(), line: line(number) }));
         }
         let number =
-            |lines: &KnownLines, key: &LineKey| lines.get_of(7, key).map(|it| it.line.number);
+            |lines: &LineIndex, key: &LineKey| lines.get_of(7, key).map(|it| it.line.number);
         assert_eq!(keys.each_ref().map(|key| number(&lines, key)), [Some(0), Some(1), Some(2)]);
         assert_eq!(number(&lines, &key("o4", "l")), None);
         lines.remove_of(7, &keys[1]);
