@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
-use super::error::OpenError;
+use super::open_error::OpenError;
 
 /// A server that does not answer by then is tried again.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

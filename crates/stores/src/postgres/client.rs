@@ -10,14 +10,14 @@ use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, R
 use tokio::runtime::Runtime;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Config, Error};
+use tokio_postgres::{Client as PgClient, Config, Error as PgError};
 
 use super::Seen;
 use super::address::Address;
-use super::error::OpenError;
+use super::error::{Error, explain};
+use super::open_error::OpenError;
 use super::server;
 use super::tls::Tls;
-use super::trouble::{Trouble, explain};
 
 /// Connections that the readers of one process share; each partition's writer has its own.
 const CONNECTIONS_MAX: usize = 16;
@@ -29,7 +29,7 @@ const RETRY_DELAY: Duration = Duration::from_millis(250);
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The connections of this process to a database.
-pub(super) struct Road {
+pub(super) struct Client {
     /// Readers speak from here: a store is asked from threads of every kind, and a future may not
     /// be waited for within somebody else's runtime. None once this is dropped.
     runtime: Option<Runtime>,
@@ -39,7 +39,7 @@ pub(super) struct Road {
     tls: Tls,
 }
 
-impl Road {
+impl Client {
     pub(super) fn open(address: &Address) -> Result<Self, OpenError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -79,7 +79,7 @@ impl Road {
         work: impl Future<Output = T> + Send + 'static,
     ) -> T {
         let (tell, told) = mpsc::sync_channel(1);
-        let runtime = self.runtime.as_ref().expect("it goes with the road");
+        let runtime = self.runtime.as_ref().expect("it goes with the client");
         runtime.spawn(async move {
             // Whoever asked waits for it.
             let _ = tell.send(work.await);
@@ -90,15 +90,15 @@ impl Road {
     /// Asks, and asks again what passes. What is asked may be done more than once.
     pub(super) fn ask<T: Send + 'static>(
         &self,
-        question: impl for<'c> Fn(&'c Client) -> Answer<'c, T> + Send + Sync + 'static,
-    ) -> Result<T, Trouble> {
+        question: impl for<'c> Fn(&'c PgClient) -> Answer<'c, T> + Send + Sync + 'static,
+    ) -> Result<T, Error> {
         let pool = self.pool.clone();
         self.run(async move {
             let mut tries = 0;
             loop {
                 tries += 1;
                 match once(&pool, &question).await {
-                    Err(Trouble::Passing(why)) if tries < ATTEMPTS_MAX => {
+                    Err(Error::Transient(why)) if tries < ATTEMPTS_MAX => {
                         tracing::debug!(why, tries, "asked again");
                         rest(RETRY_DELAY).await;
                     }
@@ -127,12 +127,12 @@ fn connections(config: &Config, tls: &Tls, at_most: usize) -> Pool {
 }
 
 /// What is asked over one connection.
-pub(super) type Answer<'c, T> = Pin<Box<dyn Future<Output = Result<T, Trouble>> + Send + 'c>>;
+pub(super) type Answer<'c, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'c>>;
 
 async fn once<T>(
     pool: &Pool,
-    question: &(impl for<'c> Fn(&'c Client) -> Answer<'c, T> + Sync),
-) -> Result<T, Trouble> {
+    question: &(impl for<'c> Fn(&'c PgClient) -> Answer<'c, T> + Sync),
+) -> Result<T, Error> {
     let object = pool.get().await?;
     let answer = within(question(&object)).await.unwrap_or_else(|| Err(silence()));
     if answer.is_err() {
@@ -142,12 +142,12 @@ async fn once<T>(
 }
 
 /// No answer came in time.
-pub(super) fn silence() -> Trouble {
-    Trouble::Passing("the server does not answer".to_owned())
+pub(super) fn silence() -> Error {
+    Error::Transient("the server does not answer".to_owned())
 }
 
 #[expect(clippy::disallowed_methods, reason = "the store's own runtime, which is its seam")]
-async fn look(config: &Config, tls: Tls) -> Result<Result<Seen, OpenError>, Error> {
+async fn look(config: &Config, tls: Tls) -> Result<Result<Seen, OpenError>, PgError> {
     let (client, connection) = config.connect(tls).await?;
     // It ends with the client.
     let _speaking = tokio::spawn(connection);
@@ -162,7 +162,7 @@ async fn look(config: &Config, tls: Tls) -> Result<Result<Seen, OpenError>, Erro
 }
 
 /// What to do where one side wants encryption and the other has none.
-fn advice(mode: SslMode, error: &Error) -> &'static str {
+fn advice(mode: SslMode, error: &PgError) -> &'static str {
     let is_barred = error.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION);
     let is_without = || error.source().is_some_and(|it| it.to_string().contains("not support TLS"));
     match mode {
@@ -190,7 +190,7 @@ pub(super) async fn rest(time: Duration) {
     let _ = tokio::time::timeout(time, std::future::pending::<()>()).await;
 }
 
-impl Drop for Road {
+impl Drop for Client {
     fn drop(&mut self) {
         // It may be dropped by a task, where nobody may wait.
         if let Some(runtime) = self.runtime.take() {
@@ -199,7 +199,7 @@ impl Drop for Road {
     }
 }
 
-impl fmt::Debug for Road {
+impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.address)
     }

@@ -4,18 +4,18 @@ use std::error::Error as _;
 
 use deadpool_postgres::PoolError;
 use earmark_kernel::log::{AppendError, StoreError};
-use tokio_postgres::Error;
+use tokio_postgres::Error as PgError;
 use tokio_postgres::error::SqlState;
 
 use super::tls;
 
 /// Why something was not done. Nothing of it was: whoever may have committed does not use this.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(super) enum Error {
     /// Of the connection, of the server's present state or of a neighbour: may be gone next time.
-    Passing(String),
+    Transient(String),
     /// The same would be answered again.
-    Lasting(String),
+    Permanent(String),
     /// There is no space left.
     Full(String),
     /// What was read from the log before is not in it any more.
@@ -25,19 +25,21 @@ pub(super) enum Trouble {
 /// The code with which the function `expect` fails.
 const LOST: &str = "EA001";
 
-impl Trouble {
+impl Error {
     pub(super) fn text(self) -> String {
         match self {
-            Self::Passing(text) | Self::Lasting(text) | Self::Full(text) | Self::Lost(text) => text,
+            Self::Transient(text) | Self::Permanent(text) | Self::Full(text) | Self::Lost(text) => {
+                text
+            }
         }
     }
 }
 
-impl From<Error> for Trouble {
-    fn from(error: Error) -> Self {
+impl From<PgError> for Error {
+    fn from(error: PgError) -> Self {
         let text = explain(&error);
         let Some(code) = error.code() else {
-            return Self::Passing(text);
+            return Self::Transient(text);
         };
         if *code == SqlState::DISK_FULL {
             return Self::Full(text);
@@ -51,31 +53,31 @@ impl From<Error> for Trouble {
         let passes = matches!(class, "08" | "40" | "53" | "57")
             || [SqlState::LOCK_NOT_AVAILABLE, SqlState::READ_ONLY_SQL_TRANSACTION].contains(code)
             || code.code() == "25P03";
-        if passes { Self::Passing(text) } else { Self::Lasting(text) }
+        if passes { Self::Transient(text) } else { Self::Permanent(text) }
     }
 }
 
-impl From<PoolError> for Trouble {
+impl From<PoolError> for Error {
     fn from(error: PoolError) -> Self {
         match error {
             PoolError::Backend(error) => error.into(),
             // A server that may lose what it confirms: its settings can be set right meanwhile.
-            other => Self::Passing(other.to_string()),
+            other => Self::Transient(other.to_string()),
         }
     }
 }
 
-impl From<Trouble> for StoreError {
-    fn from(trouble: Trouble) -> Self {
-        Self(trouble.text())
+impl From<Error> for StoreError {
+    fn from(error: Error) -> Self {
+        Self(error.text())
     }
 }
 
-impl From<Trouble> for AppendError {
-    fn from(trouble: Trouble) -> Self {
-        match trouble {
-            Trouble::Full(text) => Self::Full(text),
-            Trouble::Passing(text) | Trouble::Lasting(text) | Trouble::Lost(text) => {
+impl From<Error> for AppendError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Full(text) => Self::Full(text),
+            Error::Transient(text) | Error::Permanent(text) | Error::Lost(text) => {
                 Self::Failed(text)
             }
         }
@@ -83,7 +85,7 @@ impl From<Trouble> for AppendError {
 }
 
 /// The client's text with the server's words, which it leaves out.
-pub(super) fn explain(error: &Error) -> String {
+pub(super) fn explain(error: &PgError) -> String {
     match (error.as_db_error(), error.source()) {
         (Some(db), _) => {
             let detail = db.detail().map(|it| format!(" ({it})")).unwrap_or_default();

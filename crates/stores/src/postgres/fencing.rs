@@ -6,17 +6,17 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
+use super::error::Error;
 use super::log::{from_sql, to_sql};
-use super::trouble::Trouble;
 
 /// A record that was in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Known {
+pub(super) struct LastRecord {
     pub(super) first_seq: u64,
     pub(super) group: Uuid,
 }
 
-impl Known {
+impl LastRecord {
     /// From the columns `first_seq` and `group_id`.
     pub(super) fn of(row: &Row) -> Self {
         Self { first_seq: from_sql(row.get("first_seq")), group: row.get("group_id") }
@@ -31,12 +31,12 @@ impl Known {
 /// What a process has seen of a log.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
-    last: Mutex<Option<Known>>,
+    last: Mutex<Option<LastRecord>>,
     lost: OnceLock<String>,
 }
 
 impl Memory {
-    pub(super) fn last(&self) -> Option<Known> {
+    pub(super) fn last(&self) -> Option<LastRecord> {
         *self.lock()
     }
 
@@ -45,25 +45,25 @@ impl Memory {
         self.lost.get().map(String::as_str)
     }
 
-    pub(super) fn see(&self, seen: Known) {
+    pub(super) fn see(&self, seen: LastRecord) {
         let mut last = self.lock();
         if last.is_none_or(|last| last.first_seq < seen.first_seq) {
             *last = Some(seen);
         }
     }
 
-    /// Takes note of a trouble that means the end.
-    pub(super) fn hear(&self, trouble: Trouble) -> Trouble {
-        if let Trouble::Lost(why) = &trouble {
+    /// Takes note of a error that means the end.
+    pub(super) fn hear(&self, error: Error) -> Error {
+        if let Error::Lost(why) = &error {
             let why = format!(
                 "{why}: the server that took over had not got everything, and what it lacks is gone"
             );
             self.lost.get_or_init(|| why);
         }
-        trouble
+        error
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Known>> {
+    fn lock(&self) -> MutexGuard<'_, Option<LastRecord>> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

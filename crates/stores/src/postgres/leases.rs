@@ -5,18 +5,18 @@ use std::time::Duration;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
+use super::client::Client;
+use super::error::Error;
 use super::log::Place;
-use super::road::Road;
-use super::trouble::Trouble;
 
 /// Takes or keeps a lease; says whether `holder` has it now.
 pub(super) fn lease(
-    road: &Road,
+    client: &Client,
     place: &Place,
     work: &str,
     holder: Uuid,
     ttl: Duration,
-) -> Result<bool, Trouble> {
+) -> Result<bool, Error> {
     let sql = "INSERT INTO earmark.lease(service, partition, work, holder, until) \
                VALUES ($1, $2, $3, $4, clock_timestamp() + $5 * interval '1 ms') \
                ON CONFLICT (service, partition, work) DO UPDATE \
@@ -24,7 +24,7 @@ pub(super) fn lease(
                WHERE lease.holder = excluded.holder OR lease.until < clock_timestamp()";
     let (place, work) = (place.clone(), work.to_owned());
     let ttl_ms = i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX);
-    road.ask(move |client| {
+    client.ask(move |client| {
         let (place, work) = (place.clone(), work.clone());
         Box::pin(async move {
             let [service, partition] = place.values();

@@ -7,21 +7,21 @@ use std::time::Duration;
 
 use earmark_kernel::log::{AppendError, LogStore, Record, StoreError};
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Error, Row};
+use tokio_postgres::{Client as PgClient, Error as PgError, Row};
 use uuid::Uuid;
 
-use super::error::OpenError;
-use super::known::{Known, Memory};
-use super::lane::Lane;
+use super::client::Client;
+use super::fencing::{LastRecord, Memory};
 use super::leases;
-use super::road::Road;
+use super::open_error::OpenError;
 use super::turn::{self, Coming, Turn};
+use super::writer_connection::WriterConnection;
 use crate::contract;
 
 /// The log of one partition.
 pub struct PostgresLog {
-    road: Arc<Road>,
-    lane: Lane,
+    client: Arc<Client>,
+    connection: WriterConnection,
     place: Place,
     id: String,
     mine: Mutex<Mine>,
@@ -63,23 +63,23 @@ impl Place {
 
 impl PostgresLog {
     pub(super) fn open(
-        road: &Arc<Road>,
+        client: &Arc<Client>,
         service: &str,
         partition: u16,
         new_log_id: &str,
     ) -> Result<Self, OpenError> {
         let place = Place { service: service.to_owned(), partition: i32::from(partition) };
         let (of, new_log_id) = (place.clone(), new_log_id.to_owned());
-        let named = road.ask(move |client| {
+        let named = client.ask(move |client| {
             let (of, new_log_id) = (of.clone(), new_log_id.clone());
             Box::pin(async move { Ok(name(client, &of, &new_log_id).await?) })
         });
         let unnamed =
-            |why: super::trouble::Trouble| OpenError::Sql { doing: "name a log", why: why.text() };
+            |why: super::error::Error| OpenError::Sql { doing: "name a log", why: why.text() };
         let id = named.map_err(unnamed)?;
         Ok(Self {
-            road: Arc::clone(road),
-            lane: Lane::open(road)?,
+            client: Arc::clone(client),
+            connection: WriterConnection::open(client)?,
             place,
             id,
             mine: Mutex::default(),
@@ -102,13 +102,13 @@ impl PostgresLog {
             return Err(AppendError::Failed("the turn was taken away".into()));
         };
         if let Err(refused) = contract::check_next(turn.head, record) {
-            turn::release(&self.lane, turn);
+            turn::release(&self.connection, turn);
             return Err(refused);
         }
         if !asks {
             self.asked.store(0, Ordering::Relaxed);
         }
-        let (known, coming) = turn::append(&self.lane, &self.place, turn, record, asks)?;
+        let (known, coming) = turn::append(&self.connection, &self.place, turn, record, asks)?;
         self.memory.see(known);
         if let Some(coming) = coming {
             *self.mine() = Mine::Coming(coming);
@@ -117,7 +117,7 @@ impl PostgresLog {
     }
 
     fn unreadable(&self, why: &str) -> StoreError {
-        StoreError(format!("cannot read the log at {}: {why}", self.road.address))
+        StoreError(format!("cannot read the log at {}: {why}", self.client.address))
     }
 }
 
@@ -141,8 +141,8 @@ impl LogStore for PostgresLog {
         let next = after.saturating_add(1);
         let until = to_sql(after.saturating_add(events_max).max(next));
         let (place, after, next) = (self.place.clone(), to_sql(after), to_sql(next));
-        let expected = Known::values(self.memory.last());
-        let read = self.road.ask(move |client| {
+        let expected = LastRecord::values(self.memory.last());
+        let read = self.client.ask(move |client| {
             let place = place.clone();
             Box::pin(async move {
                 let ([service, partition], number) = (place.values(), Type::INT8);
@@ -159,10 +159,10 @@ impl LogStore for PostgresLog {
                 );
                 expected?;
                 let rows = read?;
-                Ok((rows.iter().map(record).collect(), rows.last().map(Known::of)))
+                Ok((rows.iter().map(record).collect(), rows.last().map(LastRecord::of)))
             })
         });
-        let read = read.map_err(|trouble| self.memory.hear(trouble).text());
+        let read = read.map_err(|error| self.memory.hear(error).text());
         let (records, last) = read.map_err(|why| self.unreadable(&why))?;
         last.into_iter().for_each(|last| self.memory.see(last));
         Ok(records)
@@ -171,14 +171,14 @@ impl LogStore for PostgresLog {
     fn head(&self) -> Result<u64, StoreError> {
         let sql = "SELECT next_seq FROM earmark.log_head WHERE service = $1 AND partition = $2";
         let place = self.place.clone();
-        let read = self.road.ask(move |client| {
+        let read = self.client.ask(move |client| {
             let place = place.clone();
             Box::pin(async move {
                 let row = client.query_typed_one(sql, &place.values()).await?;
                 Ok(from_sql(row.get(0)))
             })
         });
-        let next = read.map_err(|trouble| self.unreadable(&trouble.text()))?;
+        let next = read.map_err(|error| self.unreadable(&error.text()))?;
         Ok(next.saturating_sub(1))
     }
 
@@ -187,7 +187,7 @@ impl LogStore for PostgresLog {
     }
 
     fn lease(&self, work: &str, holder: Uuid, ttl: Duration) -> Result<bool, StoreError> {
-        Ok(leases::lease(&self.road, &self.place, work, holder, ttl)?)
+        Ok(leases::lease(&self.client, &self.place, work, holder, ttl)?)
     }
 
     fn broken(&self) -> Option<String> {
@@ -201,12 +201,12 @@ impl LogStore for PostgresLog {
     fn begin(&self, after: u64) -> Result<Vec<Record>, AppendError> {
         let mine = std::mem::take(&mut *self.mine());
         let begun = match mine {
-            Mine::Coming(coming) if coming.after == after => turn::arrive(&self.lane, coming),
+            Mine::Coming(coming) if coming.after == after => turn::arrive(&self.connection, coming),
             Mine::Turn(turn) => {
-                turn::release(&self.lane, turn);
+                turn::release(&self.connection, turn);
                 None
             }
-            // The lane has one connection: it is let go first.
+            // The connection has one connection: it is let go first.
             of_no_use => {
                 drop(of_no_use);
                 None
@@ -214,8 +214,8 @@ impl LogStore for PostgresLog {
         };
         let known = self.memory.last();
         let begun = begun
-            .map_or_else(|| turn::begin(&self.lane, &self.place, after, known), Ok)
-            .map_err(|trouble| self.memory.hear(trouble))?;
+            .map_or_else(|| turn::begin(&self.connection, &self.place, after, known), Ok)
+            .map_err(|error| self.memory.hear(error))?;
         begun.last.into_iter().for_each(|last| self.memory.see(last));
         *self.mine() = Mine::Turn(begun.turn);
         Ok(begun.others)
@@ -224,7 +224,7 @@ impl LogStore for PostgresLog {
     fn release(&self) {
         let mut mine = self.mine();
         match std::mem::take(&mut *mine) {
-            Mine::Turn(turn) => turn::release(&self.lane, turn),
+            Mine::Turn(turn) => turn::release(&self.connection, turn),
             // It is not begun yet.
             other => *mine = other,
         }
@@ -234,7 +234,7 @@ impl LogStore for PostgresLog {
 impl fmt::Debug for PostgresLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Place { service, partition } = &self.place;
-        write!(f, "the log of {service} ({partition}) at {:?}", self.road)
+        write!(f, "the log of {service} ({partition}) at {:?}", self.client)
     }
 }
 
@@ -245,7 +245,7 @@ impl Drop for PostgresLog {
 }
 
 /// The name of a log, given by whoever opens it first.
-async fn name(client: &Client, place: &Place, new_log_id: &str) -> Result<String, Error> {
+async fn name(client: &PgClient, place: &Place, new_log_id: &str) -> Result<String, PgError> {
     let sql = "INSERT INTO earmark.log_head(service, partition, log_id) VALUES ($1, $2, $3) \
                ON CONFLICT (service, partition) DO NOTHING";
     let [service, partition] = place.values();

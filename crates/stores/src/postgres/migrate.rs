@@ -2,11 +2,11 @@
 //! one transaction that whoever starts at the same time waits for.
 
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Error};
+use tokio_postgres::{Client as PgClient, Error as PgError};
 
-use super::error::OpenError;
-use super::road::Road;
-use super::trouble::Trouble;
+use super::client::Client;
+use super::error::Error;
+use super::open_error::OpenError;
 
 /// The steps, in order; the format of the tables is the number of those they have had.
 const STEPS: [&str; 3] = [
@@ -28,24 +28,24 @@ enum Ended {
 }
 
 /// Brings the tables to the newest format. Says how many partitions each service has.
-pub(super) fn run(road: &Road, asked: Option<u16>) -> Result<u16, OpenError> {
-    let ended = road.ask(move |client| {
+pub(super) fn run(client: &Client, asked: Option<u16>) -> Result<u16, OpenError> {
+    let ended = client.ask(move |client| {
         Box::pin(async move {
             let ended = migrate(client, asked).await?;
-            Ok::<_, Trouble>(ended)
+            Ok::<_, Error>(ended)
         })
     });
     match ended {
         Ok(Ended::Partitions(count)) => Ok(count),
         Ok(Ended::Newer(found)) => Err(OpenError::NewerFormat { found, known: STEPS.len() }),
         Ok(Ended::Other { asked, are }) => Err(OpenError::Partitions { asked, are }),
-        Err(trouble) => {
-            Err(OpenError::Sql { doing: "bring the tables up to date", why: trouble.text() })
+        Err(error) => {
+            Err(OpenError::Sql { doing: "bring the tables up to date", why: error.text() })
         }
     }
 }
 
-async fn migrate(client: &Client, asked: Option<u16>) -> Result<Ended, Error> {
+async fn migrate(client: &PgClient, asked: Option<u16>) -> Result<Ended, PgError> {
     client.batch_execute(BEGIN).await?;
     let found: bool = client
         .query_typed_one("SELECT pg_catalog.to_regclass('earmark.meta') IS NOT NULL", &[])
@@ -77,13 +77,13 @@ async fn migrate(client: &Client, asked: Option<u16>) -> Result<Ended, Error> {
     Ok(Ended::Partitions(count))
 }
 
-async fn value(client: &Client, name: &str) -> Result<Option<i32>, Error> {
+async fn value(client: &PgClient, name: &str) -> Result<Option<i32>, PgError> {
     let sql = "SELECT value FROM earmark.meta WHERE name = $1";
     let row = client.query_typed_opt(sql, &[(&name, Type::TEXT)]).await?;
     Ok(row.map(|row| row.get(0)))
 }
 
-async fn set(client: &Client, name: &str, value: i32) -> Result<(), Error> {
+async fn set(client: &PgClient, name: &str, value: i32) -> Result<(), PgError> {
     let sql = "INSERT INTO earmark.meta(name, value) VALUES ($1, $2) \
                ON CONFLICT (name) DO UPDATE SET value = excluded.value \
                WHERE meta.value <> excluded.value";

@@ -1,26 +1,26 @@
 //! The log in PostgreSQL: any number of processes append to it and read it, each in its turn.
 
 mod address;
+mod client;
 mod error;
-mod known;
-mod lane;
+mod fencing;
 mod leases;
 mod log;
 mod migrate;
-mod road;
+mod open_error;
 mod server;
 mod tls;
-mod trouble;
 mod turn;
+mod writer_connection;
 
 use std::sync::Arc;
 
 pub use address::Address;
-pub use error::OpenError;
 pub use log::PostgresLog;
+pub use open_error::OpenError;
 
 use crate::contract;
-use road::Road;
+use client::Client;
 
 /// More partitions than this are a mistake in a setting.
 pub const PARTITIONS_MAX: u16 = 256;
@@ -28,7 +28,7 @@ pub const PARTITIONS_MAX: u16 = 256;
 /// A database that holds logs, with the connections of this process to it.
 #[derive(Clone, Debug)]
 pub struct Postgres {
-    road: Arc<Road>,
+    client: Arc<Client>,
     partitions: u16,
 }
 
@@ -52,10 +52,10 @@ impl Postgres {
         if let Some(asked) = partitions.filter(|it| !(1..=PARTITIONS_MAX).contains(it)) {
             return Err(OpenError::PartitionCount { asked });
         }
-        let road = Arc::new(Road::open(address)?);
-        road.look()?;
-        let partitions = migrate::run(&road, partitions)?;
-        Ok(Self { road, partitions })
+        let client = Arc::new(Client::open(address)?);
+        client.look()?;
+        let partitions = migrate::run(&client, partitions)?;
+        Ok(Self { client, partitions })
     }
 
     /// Connects and looks, and changes nothing.
@@ -63,7 +63,7 @@ impl Postgres {
     /// # Errors
     /// [`OpenError`] says what stands in the way and what to do.
     pub fn probe(address: &Address) -> Result<Seen, OpenError> {
-        Road::open(address)?.look()
+        Client::open(address)?.look()
     }
 
     /// How many partitions each service has here.
@@ -85,6 +85,6 @@ impl Postgres {
     ) -> Result<PostgresLog, OpenError> {
         contract::check_table(&service.replace('-', "_"))
             .map_err(|_| OpenError::ServiceName { service: service.to_owned() })?;
-        PostgresLog::open(&self.road, service, partition, new_log_id)
+        PostgresLog::open(&self.client, service, partition, new_log_id)
     }
 }

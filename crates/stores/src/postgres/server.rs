@@ -1,9 +1,9 @@
 //! Whether a server keeps what it confirms: looked at on every new connection, because settings
 //! change while a server runs, and because the next connection may go to another server.
 
-use tokio_postgres::{Client, Error};
+use tokio_postgres::{Client as PgClient, Error as PgError};
 
-use super::error::OpenError;
+use super::open_error::OpenError;
 
 /// A setting, and what it may be.
 struct Setting {
@@ -26,7 +26,7 @@ const ASK: &str = "SELECT name, setting FROM pg_catalog.pg_settings WHERE name I
                    UNION ALL SELECT 'standby', pg_catalog.pg_is_in_recovery()::text ORDER BY 1";
 
 /// What a server says of itself, and what is wrong with it.
-pub(super) async fn check(client: &Client) -> Result<Option<OpenError>, Error> {
+pub(super) async fn check(client: &PgClient) -> Result<Option<OpenError>, PgError> {
     let rows = client.query_typed(ASK, &[]).await?;
     let said: Vec<(&str, &str)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
     Ok(weakness(&said))

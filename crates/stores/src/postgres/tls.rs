@@ -21,7 +21,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream as Encrypted;
 
 use super::address::Trust;
-use super::error::OpenError;
+use super::open_error::OpenError;
 
 /// How connections become encrypted ones.
 #[derive(Clone)]

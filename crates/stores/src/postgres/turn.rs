@@ -12,14 +12,14 @@ use earmark_kernel::ids::{Ids, RandomIds};
 use earmark_kernel::log::{AppendError, Record};
 use tokio_postgres::error::{Severity, SqlState};
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Error};
+use tokio_postgres::{Client as PgClient, Error as PgError};
 use uuid::Uuid;
 
-use super::known::Known;
-use super::lane::{Held, Lane};
+use super::client::{discard, rest, silence, within};
+use super::error::{Error, explain};
+use super::fencing::LastRecord;
 use super::log::{Place, Value, from_sql, record, to_sql};
-use super::road::{discard, rest, silence, within};
-use super::trouble::{Trouble, explain};
+use super::writer_connection::{Held, WriterConnection};
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 /// A turn that was not given is asked for again so often ...
@@ -41,19 +41,19 @@ pub(super) struct Begun {
     pub(super) turn: Turn,
     pub(super) others: Vec<Record>,
     /// The last of them.
-    pub(super) last: Option<Known>,
+    pub(super) last: Option<LastRecord>,
 }
 
 /// A turn that is asked for: it has its place among those who wait.
 pub(super) struct Coming {
     /// Others' records after this one come with it.
     pub(super) after: u64,
-    begun: Pin<Box<dyn Future<Output = Result<Begun, Trouble>> + Send>>,
+    begun: Pin<Box<dyn Future<Output = Result<Begun, Error>> + Send>>,
 }
 
 impl Coming {
     /// Asks for a turn when it is polled first.
-    fn new(client: Arc<Held>, place: &Place, after: u64, known: Option<Known>) -> Self {
+    fn new(client: Arc<Held>, place: &Place, after: u64, known: Option<LastRecord>) -> Self {
         let place = place.clone();
         let begun = async move {
             let (head, others, last) = lock_and_read(&client, &place, after, known).await?;
@@ -62,7 +62,7 @@ impl Coming {
         Self { after, begun: Box::pin(begun) }
     }
 
-    async fn arrive(self) -> Result<Begun, Trouble> {
+    async fn arrive(self) -> Result<Begun, Error> {
         within(self.begun).await.unwrap_or_else(|| Err(silence()))
     }
 }
@@ -71,21 +71,21 @@ impl Coming {
 /// happened when it fails, so what passes is tried again, the first time at once: the connection
 /// may have been cut while nobody used it.
 pub(super) fn begin(
-    lane: &Lane,
+    connection: &WriterConnection,
     place: &Place,
     after: u64,
-    known: Option<Known>,
-) -> Result<Begun, Trouble> {
-    lane.run(async {
+    known: Option<LastRecord>,
+) -> Result<Begun, Error> {
+    connection.run(async {
         let mut tries = 0;
         loop {
             tries += 1;
-            let begun = match lane.pool.get().await {
+            let begun = match connection.pool.get().await {
                 Ok(client) => Coming::new(Held::new(client), place, after, known).arrive().await,
                 Err(error) => Err(error.into()),
             };
             match begun {
-                Err(Trouble::Passing(why)) if tries < ATTEMPTS_MAX => {
+                Err(Error::Transient(why)) if tries < ATTEMPTS_MAX => {
                     tracing::debug!(why, tries, "a turn is asked for again");
                     if tries > 1 {
                         rest(RETRY_DELAY).await;
@@ -98,22 +98,23 @@ pub(super) fn begin(
 }
 
 /// Waits for a turn that was asked for. None when it does not come: then it is asked for anew.
-pub(super) fn arrive(lane: &Lane, coming: Coming) -> Option<Begun> {
-    lane.run(coming.arrive())
-        .inspect_err(|trouble| tracing::debug!(?trouble, "a turn that was asked for does not come"))
+pub(super) fn arrive(connection: &WriterConnection, coming: Coming) -> Option<Begun> {
+    connection
+        .run(coming.arrive())
+        .inspect_err(|error| tracing::debug!(?error, "a turn that was asked for does not come"))
         .ok()
 }
 
 async fn lock_and_read(
-    client: &Client,
+    client: &PgClient,
     place: &Place,
     after: u64,
-    known: Option<Known>,
-) -> Result<(u64, Vec<Record>, Option<Known>), Trouble> {
+    known: Option<LastRecord>,
+) -> Result<(u64, Vec<Record>, Option<LastRecord>), Error> {
     let sql = "SELECT first_seq, last_seq, at, events, group_id, head \
                FROM earmark.begin_turn($1, $2, $3, $4, $5)";
     let (after, [service, partition]) = (to_sql(after), place.values());
-    let (first, group) = Known::values(known);
+    let (first, group) = LastRecord::values(known);
     let values =
         [service, partition, (&after as _, Type::INT8), (&first, Type::INT8), (&group, Type::UUID)];
     let (begun, locked) =
@@ -123,13 +124,13 @@ async fn lock_and_read(
     let head = locked.first().map_or(0, |row| from_sql(row.get("head")));
     let others: Vec<_> =
         locked.iter().filter(|row| row.get::<_, Option<i64>>(0).is_some()).collect();
-    let last = others.last().map(|row| Known::of(row));
+    let last = others.last().map(|row| LastRecord::of(row));
     Ok((head, others.into_iter().map(record).collect(), last))
 }
 
 /// Gives the turn back; nothing was recorded.
-pub(super) fn release(lane: &Lane, turn: Turn) {
-    lane.run(async move {
+pub(super) fn release(connection: &WriterConnection, turn: Turn) {
+    connection.run(async move {
         let ended = within(turn.client.batch_execute("ROLLBACK")).await;
         if matches!(ended, Some(Ok(()))) {
             turn.client.give_back();
@@ -140,16 +141,16 @@ pub(super) fn release(lane: &Lane, turn: Turn) {
 /// Appends and ends the turn, in one round trip. Where `asks` says so, the next turn is asked for
 /// in the same breath.
 pub(super) fn append(
-    lane: &Lane,
+    connection: &WriterConnection,
     place: &Place,
     turn: Turn,
     record: &Record,
     asks: bool,
-) -> Result<(Known, Option<Coming>), AppendError> {
+) -> Result<(LastRecord, Option<Coming>), AppendError> {
     let group = RandomIds.next();
     let (first_seq, client) = (record.first_seq, turn.client);
-    let known = Known { first_seq, group };
-    lane.run(async move {
+    let known = LastRecord { first_seq, group };
+    connection.run(async move {
         let next = || Coming::new(Arc::clone(&client), place, record.last_seq, Some(known));
         let mut coming = asks.then(next);
         let committing = insert_and_commit(&client, place, record, group);
@@ -161,13 +162,13 @@ pub(super) fn append(
                 }
                 return Ok((known, coming));
             }
-            Some(Err(Ended::Nothing(trouble))) => return Err(trouble.into()),
+            Some(Err(Ended::Nothing(error))) => return Err(error.into()),
             Some(Err(Ended::Open(why))) => why,
             None => "the server does not answer".to_owned(),
         };
         drop((coming, client));
         tracing::warn!(why, "the connection was lost around a commit; the log is asked about it");
-        find_out(&lane.pool, place, first_seq, group, &why).await.map(|()| (known, None))
+        find_out(&connection.pool, place, first_seq, group, &why).await.map(|()| (known, None))
     })
 }
 
@@ -190,13 +191,13 @@ async fn then_ask<T>(committing: impl Future<Output = T>, coming: &mut Option<Co
 
 /// How a commit that did not go well ended.
 enum Ended {
-    Nothing(Trouble),
+    Nothing(Error),
     /// It may have come about.
     Open(String),
 }
 
 async fn insert_and_commit(
-    client: &Client,
+    client: &PgClient,
     place: &Place,
     record: &Record,
     group: Uuid,
@@ -221,7 +222,7 @@ async fn insert_and_commit(
     match (inserted.map(|row| row.get(0)), committed) {
         (Ok(true), Ok(())) => Ok(()),
         // The COMMIT behind it ended a transaction in which nothing was written ...
-        (Ok(_), Ok(())) => Err(Ended::Nothing(Trouble::Lasting("the head has moved".to_owned()))),
+        (Ok(_), Ok(())) => Err(Ended::Nothing(Error::Permanent("the head has moved".to_owned()))),
         // ... or that the error had ended already.
         (Err(error), Ok(())) => Err(Ended::Nothing(error.into())),
         (Err(error), Err(_)) if is_refusal(&error) => Err(Ended::Nothing(error.into())),
@@ -230,7 +231,7 @@ async fn insert_and_commit(
 }
 
 /// Whether the server answered that a statement failed, and lives on: then it is not committed.
-fn is_refusal(error: &Error) -> bool {
+fn is_refusal(error: &PgError) -> bool {
     let db = error.as_db_error();
     db.is_some_and(|it| it.parsed_severity() == Some(Severity::Error))
         && error.code() != Some(&SqlState::TRANSACTION_RESOLUTION_UNKNOWN)
@@ -249,8 +250,8 @@ async fn find_out(
         match asked(pool, place, first_seq, group).await {
             Ok(true) => return Ok(()),
             Ok(false) => return Err(AppendError::Failed(why.to_owned())),
-            Err(trouble) => {
-                tracing::debug!(why = trouble.text(), "the log is asked again about a commit");
+            Err(error) => {
+                tracing::debug!(why = error.text(), "the log is asked again about a commit");
                 rest(RETRY_DELAY).await;
             }
         }
@@ -258,7 +259,7 @@ async fn find_out(
     Err(AppendError::Unknown(format!("{why}; and the server cannot be asked what came of it")))
 }
 
-async fn asked(pool: &Pool, place: &Place, first_seq: u64, group: Uuid) -> Result<bool, Trouble> {
+async fn asked(pool: &Pool, place: &Place, first_seq: u64, group: Uuid) -> Result<bool, Error> {
     let client = pool.get().await?;
     let answer = within(is_there(&client, place, first_seq, group)).await;
     // Whatever it is, it holds a lock or has had an error.
@@ -267,11 +268,11 @@ async fn asked(pool: &Pool, place: &Place, first_seq: u64, group: Uuid) -> Resul
 }
 
 async fn is_there(
-    client: &Client,
+    client: &PgClient,
     place: &Place,
     first_seq: u64,
     group: Uuid,
-) -> Result<bool, Error> {
+) -> Result<bool, PgError> {
     let lock = "SELECT earmark.lock_head($1, $2)";
     let sql = "SELECT group_id FROM earmark.log \
                WHERE service = $1 AND partition = $2 AND first_seq = $3";

@@ -6,28 +6,28 @@ use std::sync::Arc;
 
 use deadpool_postgres::{Object, Pool};
 use tokio::runtime::{Handle, Runtime};
-use tokio_postgres::Client;
+use tokio_postgres::Client as PgClient;
 
-use super::error::OpenError;
-use super::road::{Road, discard};
+use super::client::{Client, discard};
+use super::open_error::OpenError;
 
 /// The connection of one partition's writer.
-pub(super) struct Lane {
-    /// Moves only while somebody waits in [`Lane::run`]. None once this is dropped.
+pub(super) struct WriterConnection {
+    /// Moves only while somebody waits in [`WriterConnection::run`]. None once this is dropped.
     runtime: Option<Runtime>,
     /// Of one connection; it belongs to this runtime.
     pub(super) pool: Pool,
 }
 
-impl Lane {
-    pub(super) fn open(road: &Road) -> Result<Self, OpenError> {
+impl WriterConnection {
+    pub(super) fn open(client: &Client) -> Result<Self, OpenError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok(Self { runtime: Some(runtime), pool: road.connections(1) })
+        Ok(Self { runtime: Some(runtime), pool: client.connections(1) })
     }
 
     /// Waits for an answer, and does in this thread what there is to do for it.
     pub(super) fn run<T: Send>(&self, work: impl Future<Output = T> + Send) -> T {
-        let runtime = self.runtime.as_ref().expect("it goes with the lane");
+        let runtime = self.runtime.as_ref().expect("it goes with the connection");
         let work = async {
             let done = work.await;
             // A connection that was let go ends now, not with the next turn.
@@ -43,7 +43,7 @@ impl Lane {
     }
 }
 
-impl Drop for Lane {
+impl Drop for WriterConnection {
     fn drop(&mut self) {
         // It may be dropped by a task, where nobody may wait.
         if let Some(runtime) = self.runtime.take() {
@@ -70,9 +70,9 @@ impl Held {
 }
 
 impl Deref for Held {
-    type Target = Client;
+    type Target = PgClient;
 
-    fn deref(&self) -> &Client {
+    fn deref(&self) -> &PgClient {
         self.0.as_ref().expect("held until it is given back")
     }
 }
