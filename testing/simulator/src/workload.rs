@@ -1,0 +1,271 @@
+//! What clients ask for: every command of allocation, over few names so that they meet, and now
+//! and then something that nobody should ask for.
+
+use earmark_contracts::values::Day;
+use earmark_kernel::UnixMillis;
+use serde_json::{Value, json};
+
+use crate::clock::{DAY_MS, NOON};
+use crate::rng::Rng;
+use crate::stock_model::{LineId, StockModel};
+
+/// A command as a client sends it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Request {
+    pub(crate) name: &'static str,
+    pub(crate) body: String,
+    pub(crate) dry_run: bool,
+    /// Some value in it should not be there.
+    pub(crate) hostile: bool,
+}
+
+const SKUS: [&str; 4] = ["LAMP", "BANK CHARGES", "KÜHL 7", "x"];
+/// Values that no field should take without a word.
+const NASTY: [&str; 22] = [
+    "0",
+    "-1",
+    "1000000000",
+    "1000000001",
+    "4294967295",
+    "9223372036854775808",
+    "1.5",
+    "1e400",
+    "-0",
+    "null",
+    "true",
+    "[]",
+    "{}",
+    "\"\"",
+    "\" LAMP\"",
+    "\"L\\u0000AMP\"",
+    "\"\\ud800\"",
+    "\"2011-02-30\"",
+    "\"9999-12-31\"",
+    "\"-009999-01-01\"",
+    "\"ΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩαβγδεζηθικλμνξοπρστυφχψωάέήίόύώϊϋΐΰςABCDEFGHIJ\"",
+    "\"K\\u0055\\u0308HL 7\"",
+];
+
+/// Composes workload.
+pub(crate) struct Workload {
+    rng: Rng,
+    skus: u64,
+    orders: u64,
+    references: u64,
+    /// A line that there is: its SKU, order and id.
+    known: Option<LineId>,
+}
+
+impl Workload {
+    /// `hot`: all want the same SKU.
+    pub(crate) fn new(seed: u64, hot: bool) -> Self {
+        let mut rng = Rng::new(seed, "workload");
+        let skus = if hot { 1 } else { 1 + rng.below(SKUS.len() as u64) };
+        let (orders, references) = (3 + rng.below(20), 2 + rng.below(12));
+        Self { rng, skus, orders, references, known: None }
+    }
+
+    pub(crate) fn order_ids(&self) -> impl Iterator<Item = String> {
+        (0..self.orders).map(|order| format!("o{order}"))
+    }
+
+    pub(crate) fn skus() -> [&'static str; 4] {
+        SKUS
+    }
+
+    /// Something to ask for at `now`, often about what there is.
+    pub(crate) fn request(&mut self, now: UnixMillis, stock: &StockModel) -> Request {
+        self.known = None;
+        if !stock.lines.is_empty() && self.rng.chance(75) {
+            self.known = stock.lines.keys().nth(self.rng.place(stock.lines.len())).cloned();
+        }
+        type Compose = fn(&mut Workload, UnixMillis) -> (&'static str, Value);
+        let compose = self.rng.weighted::<Compose>(&[
+            (12, Self::create_batch),
+            (34, Self::allocate),
+            (14, Self::change_batch),
+            (2, Self::close_batch),
+            (8, Self::deallocate),
+            (9, Self::hold),
+            (6, Self::confirm_hold),
+            (3, Self::release_hold),
+            (8, Self::ship),
+            (4, Self::take_back),
+        ]);
+        let (name, body) = compose(self, now);
+        let dry_run = self.rng.chance(6);
+        if self.rng.chance(6) {
+            let body = self.spoil(&body);
+            return Request { name, body, dry_run, hostile: true };
+        }
+        Request { name, body: body.to_string(), dry_run, hostile: false }
+    }
+
+    /// The same command with one field that is not as it should be.
+    fn spoil(&mut self, body: &Value) -> String {
+        let nasty = *self.rng.pick(&NASTY);
+        let fields = body.as_object().into_iter().flatten();
+        let mut fields: Vec<(String, String)> =
+            fields.map(|(name, value)| (name.clone(), value.to_string())).collect();
+        let place = self.rng.place(fields.len() + 1);
+        match fields.get_mut(place) {
+            Some((_, value)) => nasty.clone_into(value),
+            None => fields.push(("surprise".into(), nasty.into())),
+        }
+        let fields = fields.into_iter().map(|(name, value)| format!("\"{name}\":{value}"));
+        format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
+    }
+
+    fn create_batch(&mut self, now: UnixMillis) -> (&'static str, Value) {
+        let mut body = json!({
+            "reference": self.reference(),
+            "sku": self.sku(),
+            "quantity": self.quantity(40),
+        });
+        if self.rng.chance(50) {
+            body["eta"] = self.day(now);
+        }
+        if self.rng.chance(20) {
+            body["expires"] = self.day(now);
+        }
+        ("allocation.create_batch", body)
+    }
+
+    fn change_batch(&mut self, now: UnixMillis) -> (&'static str, Value) {
+        let mut body = json!({ "reference": self.reference(), "reason": "counted again" });
+        if self.rng.chance(65) {
+            body["quantity"] = json!(self.quantity(45) - 1);
+        }
+        if self.rng.chance(45) {
+            body["eta"] = if self.rng.chance(45) { Value::Null } else { self.day(now) };
+        }
+        if self.rng.chance(10) {
+            let (batch, plan) = (self.rng.below(6), self.rng.below(12));
+            body["if_match"] = json!([format!("b{batch}"), format!("plan-{plan}")]);
+        }
+        ("allocation.change_batch", body)
+    }
+
+    fn close_batch(&mut self, _: UnixMillis) -> (&'static str, Value) {
+        ("allocation.close_batch", json!({ "reference": self.reference(), "reason": "damaged" }))
+    }
+
+    fn allocate(&mut self, now: UnixMillis) -> (&'static str, Value) {
+        let mut body = json!({
+            "order_id": self.any_order(),
+            "sku": self.sku(),
+            "quantity": self.quantity(16),
+        });
+        if self.rng.chance(60) {
+            body["line_id"] = json!(self.line());
+        }
+        if self.rng.chance(25) {
+            body["need_by"] = self.day(now);
+        }
+        if self.rng.chance(30) {
+            body["priority"] = json!(self.rng.below(10));
+        }
+        if self.rng.chance(50) {
+            body["short"] = json!("queue");
+        }
+        ("allocation.allocate", body)
+    }
+
+    fn deallocate(&mut self, _: UnixMillis) -> (&'static str, Value) {
+        let mut body = self.some_line();
+        body["reason"] = json!("no longer wanted");
+        ("allocation.deallocate", body)
+    }
+
+    fn hold(&mut self, _: UnixMillis) -> (&'static str, Value) {
+        let count = 1 + self.rng.below(3);
+        let lines = (0..count).map(
+            |_| json!({ "line_id": self.line(), "sku": self.sku(), "quantity": self.quantity(12) }),
+        );
+        let mut lines: Vec<Value> = lines.collect();
+        // A line twice in a hold is not readable.
+        lines.sort_by_key(|line| line["line_id"].to_string());
+        lines.dedup_by_key(|line| line["line_id"].to_string());
+        let ttl_s = *self.rng.pick(&[1, 30, 600, 86_400]);
+        ("allocation.hold", json!({ "order_id": self.order(), "lines": lines, "ttl_s": ttl_s }))
+    }
+
+    fn confirm_hold(&mut self, _: UnixMillis) -> (&'static str, Value) {
+        ("allocation.confirm_hold", json!({ "order_id": self.order() }))
+    }
+
+    fn release_hold(&mut self, _: UnixMillis) -> (&'static str, Value) {
+        ("allocation.release_hold", json!({ "order_id": self.order() }))
+    }
+
+    fn ship(&mut self, _: UnixMillis) -> (&'static str, Value) {
+        let mut body = self.some_line();
+        if self.rng.chance(40) {
+            body["quantity"] = json!(self.quantity(6));
+        }
+        ("allocation.ship", body)
+    }
+
+    fn take_back(&mut self, _: UnixMillis) -> (&'static str, Value) {
+        let disposition = *self.rng.pick(&["restock", "write_off"]);
+        let mut body = self.some_line();
+        body["quantity"] = json!(self.quantity(4));
+        body["disposition"] = json!(disposition);
+        if self.rng.chance(30) {
+            body["batch"] = json!(self.reference());
+        }
+        ("allocation.return", body)
+    }
+
+    fn sku(&mut self) -> &'static str {
+        // Now and then one that was never heard of.
+        if self.rng.chance(2) {
+            return SKUS[SKUS.len() - 1];
+        }
+        SKUS[self.rng.place(usize::try_from(self.skus).unwrap_or(1))]
+    }
+
+    /// A line that there is, or one that may not be; half of the time with its SKU.
+    fn some_line(&mut self) -> Value {
+        let (sku, order, line) = match self.known.clone() {
+            Some(known) => known,
+            None => (self.sku().to_owned(), self.order(), self.line()),
+        };
+        let mut body = json!({ "order_id": order, "line_id": line });
+        if self.rng.chance(50) {
+            body["sku"] = json!(sku);
+        }
+        body
+    }
+
+    fn order(&mut self) -> String {
+        if let Some((_, order, _)) = &self.known {
+            return order.clone();
+        }
+        self.any_order()
+    }
+
+    fn any_order(&mut self) -> String {
+        format!("o{}", self.rng.below(self.orders))
+    }
+
+    fn line(&mut self) -> String {
+        // A line id may be a SKU: that is what a line is called that has none.
+        if self.rng.chance(40) { self.sku().to_owned() } else { format!("l{}", self.rng.below(3)) }
+    }
+
+    fn reference(&mut self) -> String {
+        format!("b{}", self.rng.below(self.references))
+    }
+
+    fn quantity(&mut self, most: u64) -> u64 {
+        if self.rng.chance(1) { 1_000_000_000 } else { 1 + self.rng.below(most) }
+    }
+
+    /// A day between a week ago and a month from now.
+    fn day(&mut self, now: UnixMillis) -> Value {
+        let days = i64::try_from(self.rng.below(38)).unwrap_or(0) - 7;
+        let now = now.0.max(NOON);
+        json!(Day::of(UnixMillis(now + days * DAY_MS)).to_string())
+    }
+}
