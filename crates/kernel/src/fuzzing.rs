@@ -1,8 +1,8 @@
 //! What fuzz targets call: the reader of records, given bytes that no writer wrote.
 
-use crate::envelope::{Committed, Envelope};
-use crate::kinds::Kinds;
-use crate::log::Record;
+use crate::model::envelope::{Committed, Envelope};
+use crate::model::kinds::Kinds;
+use crate::ports::log::Record;
 
 /// Reads a record back from a log. It is refused, or each envelope is read again as it stands.
 ///

@@ -7,78 +7,47 @@
 //! **Invariant:** nothing here knows what business it serves, speaks SQL or HTTP, or reads a clock
 //! outside [`clock`].
 
-mod aggregate;
 mod bus;
-pub mod clock;
-mod command_batch;
-mod envelope;
-pub mod failpoint;
-mod feed;
-mod flow;
+mod exchange;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
-mod handler;
-mod idempotency;
-pub mod ids;
-mod kernel_event;
-mod kinds;
-mod layer;
-mod lease;
-mod lineage;
-pub mod log;
-mod message;
-mod park;
-mod partition;
-mod problem;
-mod procedure;
-mod projector;
-mod publisher;
-mod queue;
-mod reading;
-mod registration;
-mod relay;
-mod relay_registry;
-pub mod rows;
-pub mod runtime;
-mod sending;
-mod service;
-mod snapshots;
-mod status;
-mod stream;
-mod subscription;
+mod model;
+mod ports;
 mod table;
-mod timer;
-mod verify;
-mod view;
-mod writer;
+mod views;
+mod write;
 
 #[cfg(test)]
 mod tests;
 
-pub use aggregate::{Aggregate, Recorder};
-pub use bus::{Bus, Opening};
-pub use clock::UnixMillis;
-pub use feed::PublicRecord;
-pub use flow::{Edge, Flow};
-pub use handler::{JsonReply, RefusedJson};
-pub use kernel_event::Parked;
-pub use lease::Lease;
-pub use log::StoreError;
-pub use message::{
+pub use bus::relay_registry::{RelayPhase, RelayStatus};
+pub use bus::runtime;
+pub use bus::sending::Bus;
+pub use bus::status::PartitionStatus;
+pub use bus::verify::{NotVerified, Verified};
+pub use exchange::lease::Lease;
+pub use exchange::relay::{Relay, RelayLimits};
+pub use exchange::subscription::Subscription;
+pub use model::aggregate::{Aggregate, Recorder};
+pub use model::json_reply::{JsonReply, RefusedJson};
+pub use model::kernel_event::Parked;
+pub use model::limits::Limits;
+pub use model::message::{
     Command, Event, Fact, Idempotency, Key, Message, Meta, PublicEvent, Query, Recorded, Reply,
     Wire,
 };
-pub use partition::{Limits, Stores};
-pub use problem::{Failure, NotDone};
-pub use procedure::ProcedureContext;
-pub use publisher::{Position, PublishError, Publisher, Publishing, Source};
-pub use reading::{History, PastEvent, Reading};
-pub use registration::DeferredAnswer;
-pub use relay::{Relay, RelayLimits};
-pub use relay_registry::{RelayPhase, RelayStatus};
-pub use service::Service;
-pub use status::PartitionStatus;
-pub use subscription::Subscription;
-pub use table::Table;
-pub use verify::{NotVerified, Verified};
-pub use view::View;
+pub use model::outcome::{Failure, NotDone};
+pub use ports::clock::UnixMillis;
+pub use ports::log::StoreError;
+pub use ports::public_record::PublicRecord;
+pub use ports::publisher::{Position, PublishError, Publisher, Publishing, Source};
+pub use ports::stores::Stores;
+pub use ports::{clock, failpoint, ids, log, rows};
+pub use table::flow::{Edge, Flow};
+pub use table::opening::Opening;
+pub use table::procedure::ProcedureContext;
+pub use table::service::Service;
+pub use views::answer::DeferredAnswer;
+pub use views::reading::{History, PastEvent, Reading};
+pub use views::table::Table;
+pub use views::view::View;

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::World;
 use super::tally::{
     BREAKS, BREAKS_LATE, BREAKS_ONCE, GetSum, TOO_MUCH, TWO_FACED, TooMuch, UNDECLARED, add, plain,
     tally,
 };
-use crate::kernel_event::Parked;
-use crate::message::Meta;
-use crate::problem::{Failure, NotDone};
-use crate::runtime::drive;
+use super::world::World;
+use crate::bus::runtime::drive;
+use crate::model::kernel_event::Parked;
+use crate::model::message::Meta;
+use crate::model::outcome::{Failure, NotDone};
 
 fn parked(world: &World) -> Vec<Parked> {
     world.bus.parked("tally", None, 100).unwrap().into_iter().map(|(_, it)| it).collect()

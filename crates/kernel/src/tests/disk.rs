@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use crate::log::{AppendError, LogStore, Record, StoreError};
-use crate::rows::{FlushBatch, KeyRange, RowStore};
+use crate::ports::log::{AppendError, LogStore, Record, StoreError};
+use crate::ports::rows::{FlushBatch, KeyRange, RowStore};
 
 /// How an append ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,14 +3,14 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::aggregate::{Aggregate, Recorder};
-use crate::clock::UnixMillis;
-use crate::log::StoreError;
-use crate::message::{Command, Event, Query, Recorded};
-use crate::reading::Reading;
-use crate::service::Service;
-use crate::table::Table;
-use crate::view::View;
+use crate::model::aggregate::{Aggregate, Recorder};
+use crate::model::message::{Command, Event, Query, Recorded};
+use crate::ports::clock::UnixMillis;
+use crate::ports::log::StoreError;
+use crate::table::service::Service;
+use crate::views::reading::Reading;
+use crate::views::table::Table;
+use crate::views::view::View;
 
 use super::tally::Counted;
 

@@ -3,13 +3,13 @@
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
-use super::World;
 use super::disk::{Disk, Fate};
 use super::tally::{GetSum, add, plain};
-use crate::message::Meta;
-use crate::partition::Limits;
-use crate::problem::{Failure, NotDone};
-use crate::runtime::drive;
+use super::world::World;
+use crate::bus::runtime::drive;
+use crate::model::limits::Limits;
+use crate::model::message::Meta;
+use crate::model::outcome::{Failure, NotDone};
 
 fn poll<T>(future: Pin<&mut impl Future<Output = T>>) -> Poll<T> {
     future.poll(&mut Context::from_waker(Waker::noop()))

@@ -4,14 +4,14 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
-use super::World;
 use super::disk::Fate as DiskFate;
 use super::tally::{add, plain};
-use crate::feed::PublicRecord;
-use crate::publisher::{Position, PublishError, Publisher, Publishing, Source};
-use crate::relay::{Relay, RelayLimits, Step};
-use crate::relay_registry::RelayPhase;
-use crate::runtime::drive;
+use super::world::World;
+use crate::bus::relay_registry::RelayPhase;
+use crate::bus::runtime::drive;
+use crate::exchange::relay::{Relay, RelayLimits, Step};
+use crate::ports::public_record::PublicRecord;
+use crate::ports::publisher::{Position, PublishError, Publisher, Publishing, Source};
 
 /// What becomes of a publication.
 #[derive(Clone, Copy)]

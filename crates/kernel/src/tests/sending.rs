@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use super::disk::Disk;
 use super::tally::{Added, GetSum, add, plain};
-use crate::bus::{Bus, Opening};
-use crate::clock::{UnixMillis, VirtualClock};
-use crate::ids::SeededIds;
-use crate::message::{Fact, Meta};
-use crate::partition::{Limits, Stores};
-use crate::problem::{Failure, NotDone};
-use crate::runtime::drive;
+use crate::bus::runtime::drive;
+use crate::bus::sending::Bus;
+use crate::model::limits::Limits;
+use crate::model::message::{Fact, Meta};
+use crate::model::outcome::{Failure, NotDone};
+use crate::ports::clock::{UnixMillis, VirtualClock};
+use crate::ports::ids::SeededIds;
+use crate::ports::stores::Stores;
+use crate::table::opening::Opening;
 
-use super::World;
+use super::world::World;
 
 fn send_json(world: &World, name: &str, json: &str, meta: Meta) -> Result<String, Failure> {
     let reply = drive(&world.bus, world.bus.send_json(name, json, meta))?;
@@ -100,7 +102,7 @@ fn a_key_belongs_to_one_partition_and_reads_see_them_all() {
 }
 
 #[test]
-#[should_panic(expected = "two lines of the tables take tally.add")]
+#[should_panic(expected = "two entries of the tables handle tally.add")]
 fn a_command_is_handled_by_one_line_of_the_tables() {
     World::new(vec![plain(), plain()]);
 }

@@ -1,13 +1,13 @@
 //! A service hears another: what it is told has its effect exactly once, whatever breaks.
 
-use super::World;
 use super::disk::Fate;
 use super::echo::{AllNoted, echo};
 use super::tally::{add, plain};
-use crate::kernel_event::Parked;
-use crate::problem::Failure;
-use crate::runtime::drive;
-use crate::service::Service;
+use super::world::World;
+use crate::bus::runtime::drive;
+use crate::model::kernel_event::Parked;
+use crate::model::outcome::Failure;
+use crate::table::service::Service;
 
 fn services() -> Vec<Service> {
     vec![plain(), echo()]

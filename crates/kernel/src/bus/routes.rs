@@ -1,0 +1,70 @@
+//! Where each message goes: from a type or a wire name to what handles it.
+
+use std::any::{Any, TypeId};
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use crate::bus::sending::Bus;
+use crate::model::json_reply::JsonReply;
+use crate::model::message::{Command, Meta, Reply};
+use crate::model::outcome::{Failure, NotDone};
+use crate::write::handling::Handling;
+use crate::write::submission::ReplyFuture;
+
+/// The routes of a bus. Services are numbered by their place in the bus.
+#[derive(Default)]
+pub(crate) struct Routes {
+    pub(crate) commands: FxHashMap<TypeId, CommandRoute>,
+    /// The service, and `Box<Answerer<Q>>`.
+    pub(crate) queries: FxHashMap<TypeId, (usize, Box<dyn Any + Send + Sync>)>,
+    pub(crate) by_name: FxHashMap<&'static str, Dispatch>,
+    /// By service.
+    pub(crate) reactions: Vec<Vec<Reaction>>,
+}
+
+/// Where a command goes.
+pub(crate) enum CommandRoute {
+    /// To the writer of its key's partition.
+    Handler {
+        service: usize,
+        /// `Arc<Handling<C>>`.
+        handling: Box<dyn Any + Send + Sync>,
+    },
+    /// To a procedure.
+    Procedure {
+        /// `Arc<RunProcedure<C>>`.
+        run: Box<dyn Any + Send + Sync>,
+    },
+}
+
+impl CommandRoute {
+    pub(crate) fn handling<C: Command>(handling: &(dyn Any + Send + Sync)) -> &Arc<Handling<C>> {
+        handling.downcast_ref().expect("found by its type")
+    }
+
+    pub(crate) fn procedure<C: Command>(run: &(dyn Any + Send + Sync)) -> &Arc<RunProcedure<C>> {
+        run.downcast_ref().expect("found by its type")
+    }
+}
+
+/// Runs a procedure to its reply.
+pub(crate) type RunProcedure<C> = dyn Fn(Bus, C, Meta) -> ReplyFuture<Reply<C>> + Send + Sync;
+
+/// Reads a command from JSON and sends it.
+pub(crate) type Dispatch =
+    Box<dyn Fn(Bus, &str, Meta) -> ReplyFuture<Result<JsonReply, Failure>> + Send + Sync>;
+
+/// A reaction in the table: a public event heard becomes commands.
+pub(crate) struct Reaction {
+    pub(crate) event: &'static str,
+    pub(crate) command: &'static str,
+    pub(crate) by: &'static str,
+    pub(crate) run: ReactFn,
+}
+
+/// From the public event's JSON to the commands it asks for, each ready to be sent.
+pub(crate) type ReactFn = Box<dyn Fn(&str) -> Result<Vec<SendFn>, serde_json::Error> + Send + Sync>;
+
+/// Sends one command; tells only whether it was not decided and should be tried again.
+pub(crate) type SendFn = Box<dyn Fn(Bus, Meta) -> ReplyFuture<Result<(), NotDone<String>>> + Send>;

@@ -1,0 +1,307 @@
+//! Checks a whole log: numbers without a gap, what always holds, and that views and snapshots say
+//! what the log says.
+
+use std::sync::Arc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use thiserror::Error;
+
+use crate::bus::sending::Bus;
+use crate::model::aggregate::AnyRecorder;
+use crate::model::envelope::{Committed, CommittedEvent};
+use crate::model::kinds::KindIndex;
+use crate::model::limits::Limits;
+use crate::model::message::Key;
+use crate::model::outcome::Failure;
+use crate::ports::log::StoreError;
+use crate::ports::rows::{FlushBatch, KeyRange, RowStore};
+use crate::views::log_schema::LogSchema;
+use crate::views::materialized_state::MaterializedState;
+use crate::views::table::AnyTable;
+use crate::write::partition::Partition;
+
+/// So many events are read at a time.
+const WINDOW_EVENTS: u64 = 10_000;
+/// So many rows are compared at a time.
+const PAGE: usize = 1_000;
+
+/// What was checked and found right.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// Records of the log.
+    pub records: u64,
+    /// Events in them.
+    pub events: u64,
+    /// Aggregates folded from them and compared with what is loaded from streams and snapshots.
+    pub aggregates: u64,
+    /// Times that what always holds was checked.
+    pub checks: u64,
+    /// Rows of views compared.
+    pub rows: u64,
+}
+
+/// Why a log was not found right.
+#[derive(Clone, Debug, Error)]
+pub enum NotVerified {
+    /// The first difference.
+    #[error("{0}")]
+    Difference(String),
+    /// It could not be read to the end.
+    #[error("cannot be verified: {0}")]
+    Unreadable(Failure),
+}
+
+impl From<StoreError> for NotVerified {
+    fn from(error: StoreError) -> Self {
+        Self::Unreadable(error.into())
+    }
+}
+
+impl From<Failure> for NotVerified {
+    fn from(failure: Failure) -> Self {
+        Self::Unreadable(failure)
+    }
+}
+
+impl Bus {
+    /// Replays the whole log of every partition of a service into nothing, checks what always holds
+    /// as it goes, and compares the outcome with the views and aggregates in use. Nothing else may
+    /// be going on. `progress` is told the number reached and the last number.
+    ///
+    /// # Errors
+    /// The first difference, or why it cannot be told.
+    pub fn verify(
+        &self,
+        service: &str,
+        mut progress: impl FnMut(u64, u64),
+    ) -> Result<Verified, NotVerified> {
+        let mut verified = Verified::default();
+        for partition in &self.running(service)?.partitions {
+            // What others append meanwhile is for the next time.
+            partition.projector.follow()?;
+            let _still = Still::stand(partition);
+            let mut check = Check::new(partition)?;
+            check.replay(&mut progress)?;
+            check.compare_aggregates()?;
+            check.compare_rows()?;
+            verified.records += check.verified.records;
+            verified.events += check.verified.events;
+            verified.aggregates += check.verified.aggregates;
+            verified.checks += check.verified.checks;
+            verified.rows += check.verified.rows;
+        }
+        Ok(verified)
+    }
+}
+
+/// A partition that follows nobody as long as this lives.
+struct Still<'a>(&'a Partition);
+
+impl<'a> Still<'a> {
+    fn stand(partition: &'a Partition) -> Self {
+        partition.projector.stand_still(true);
+        Self(partition)
+    }
+}
+
+impl Drop for Still<'_> {
+    fn drop(&mut self) {
+        self.0.projector.stand_still(false);
+    }
+}
+
+/// One partition being checked.
+struct Check<'a> {
+    partition: &'a Partition,
+    schema: &'a LogSchema,
+    head: u64,
+    /// Derived anew, in memory only.
+    materialized: MaterializedState,
+    aggregates: FxHashMap<(KindIndex, Key), Box<dyn AnyRecorder>>,
+    verified: Verified,
+}
+
+impl<'a> Check<'a> {
+    fn new(partition: &'a Partition) -> Result<Self, NotVerified> {
+        let schema = &*partition.schema;
+        let nowhere: Arc<dyn RowStore> = Arc::new(Nowhere);
+        Ok(Self {
+            partition,
+            schema,
+            head: partition.projector.head(),
+            materialized: MaterializedState::new(schema, &nowhere, Limits::default(), 0),
+            aggregates: FxHashMap::default(),
+            verified: Verified::default(),
+        })
+    }
+
+    fn replay(&mut self, progress: &mut impl FnMut(u64, u64)) -> Result<(), NotVerified> {
+        let (mut seen, mut at_ms) = (0, i64::MIN);
+        while seen < self.head {
+            let records = self.partition.log.read_after(seen, WINDOW_EVENTS)?;
+            if records.is_empty() {
+                return different(format!("the log ends at {seen}, its head is {}", self.head));
+            }
+            for record in records {
+                if record.first_seq != seen + 1 {
+                    return different(format!("after {seen} comes {}: a gap", record.first_seq));
+                }
+                if record.at_ms < at_ms {
+                    return different(format!("time goes back at {}", record.first_seq));
+                }
+                (seen, at_ms) = (record.last_seq, record.at_ms);
+                self.fold(&Committed::read(record, &self.schema.kinds)?)?;
+            }
+            progress(seen, self.head);
+        }
+        Ok(())
+    }
+
+    fn fold(&mut self, record: &Committed) -> Result<(), NotVerified> {
+        self.verified.records += 1;
+        self.verified.events += record.events.len() as u64;
+        let mut due = FxHashSet::default();
+        for of_command in record.events.chunk_by(|a, b| a.causation == b.causation) {
+            self.fold_command(of_command, &mut due)?;
+        }
+        for id in due.into_iter().collect::<std::collections::BTreeSet<_>>() {
+            self.check(&id)?;
+        }
+        Ok(self.materialized.derive(self.schema, record)?)
+    }
+
+    /// Folds what one command has recorded, then checks what it is about.
+    fn fold_command(
+        &mut self,
+        events: &[CommittedEvent],
+        due: &mut FxHashSet<(KindIndex, Key)>,
+    ) -> Result<(), NotVerified> {
+        let kinds = &self.schema.kinds;
+        let own = || events.iter().filter(|it| it.kind != KindIndex::KERNEL);
+        for event in own() {
+            let id = (event.kind, event.key.clone());
+            if !self.aggregates.contains_key(&id) {
+                let fresh = kinds.get(id.0).restore(&id.1, None)?;
+                self.aggregates.insert(id.clone(), fresh);
+            }
+            let recorder = self.aggregates.get_mut(&id).expect("put there just now");
+            recorder.fold_any(event.event.as_any());
+            // A whole check costs as much as the aggregate is large: whenever it has doubled.
+            if recorder.version().is_power_of_two() {
+                due.insert(id);
+            }
+        }
+        for event in own() {
+            let recorder = self.aggregates.get_mut(&(event.kind, event.key.clone()));
+            let (kind, recorder) = (kinds.get(event.kind), recorder.expect("folded just now"));
+            self.verified.checks += 1;
+            kind.check_after(recorder.as_mut(), event.event.as_any()).or_else(|why| {
+                let (of, key, command) = (kind.name, &event.key, event.causation);
+                different(format!("after command {command} the {of} {key:?} does not hold: {why}"))
+            })?;
+        }
+        Ok(())
+    }
+
+    fn check(&mut self, id: &(KindIndex, Key)) -> Result<(), NotVerified> {
+        let kind = self.schema.kinds.get(id.0);
+        let Some(recorder) = self.aggregates.get_mut(id) else {
+            return Ok(());
+        };
+        self.verified.checks += 1;
+        let (version, of, key) = (recorder.version(), kind.name, &id.1);
+        kind.check(recorder.as_mut()).or_else(|why| {
+            different(format!("the {of} {key:?} does not hold at version {version}: {why}"))
+        })
+    }
+
+    fn compare_aggregates(&mut self) -> Result<(), NotVerified> {
+        let mut ids: Vec<_> = self.aggregates.keys().cloned().collect();
+        ids.sort_unstable();
+        for id in ids {
+            self.check(&id)?;
+            let (of, key) = (self.schema.kinds.get(id.0).name, &id.1);
+            let loaded = self.partition.projector.read()?.streams().load(id.0, key)?;
+            let text = |recorder: &dyn AnyRecorder| {
+                recorder.snapshot().map_err(|e| StoreError(e.to_string()))
+            };
+            let (folded, loaded) = (text(self.aggregates[&id].as_ref())?, text(loaded.as_ref())?);
+            if folded != loaded {
+                let (folded, loaded) = first_difference(&folded.1, &loaded.1);
+                return different(format!(
+                    "the {of} {key:?} is {folded} by the log and {loaded} by stream and snapshot"
+                ));
+            }
+            self.verified.aggregates += 1;
+        }
+        Ok(())
+    }
+
+    fn compare_rows(&mut self) -> Result<(), NotVerified> {
+        let mut materialized = self.partition.projector.write()?;
+        let timers = materialized.timers.name();
+        for (derived, used) in self.materialized.tables().zip(materialized.tables()) {
+            // Timers that rang are gone from the table and not from the log.
+            if used.name() != timers {
+                self.verified.rows += compare(derived, used)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Compares two tables row by row; says how many rows they have.
+fn compare(derived: &dyn AnyTable, used: &dyn AnyTable) -> Result<u64, NotVerified> {
+    let (mut after, mut count) = (None, 0);
+    loop {
+        let (by_log, in_use) =
+            (derived.page(after.as_deref(), PAGE)?, used.page(after.as_deref(), PAGE)?);
+        if by_log != in_use {
+            let differs = by_log.iter().zip(&in_use).find(|(a, b)| a != b);
+            let at = by_log.len().min(in_use.len());
+            let differs = differs.map(|(a, b)| (Some(a), Some(b)));
+            let (a, b) = differs.unwrap_or_else(|| (by_log.get(at), in_use.get(at)));
+            return different(format!("the view {} has {b:?}, the log says {a:?}", used.name()));
+        }
+        count += by_log.len() as u64;
+        match by_log.into_iter().next_back() {
+            Some((key, _)) => after = Some(key),
+            None => return Ok(count),
+        }
+    }
+}
+
+fn different<T>(what: String) -> Result<T, NotVerified> {
+    Err(NotVerified::Difference(what))
+}
+
+/// The parts of two texts from a little before where they differ.
+fn first_difference<'t>(a: &'t str, b: &'t str) -> (&'t str, &'t str) {
+    let common = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
+    let part = |text: &'t str| {
+        let from = text.floor_char_boundary(common.saturating_sub(60));
+        &text[from..text.floor_char_boundary((common + 120).min(text.len()))]
+    };
+    (part(a), part(b))
+}
+
+/// Rows that are never written: everything stays in memory.
+struct Nowhere;
+
+impl RowStore for Nowhere {
+    fn flushed(&self) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+    fn flush(&self, _: &FlushBatch<'_>) -> Result<(), StoreError> {
+        Err(StoreError("a check is not flushed".into()))
+    }
+    fn row(&self, _: &str, _: &str) -> Result<Option<String>, StoreError> {
+        Ok(None)
+    }
+    fn rows(&self, _: &str, _: &KeyRange) -> Result<Vec<(String, String)>, StoreError> {
+        Ok(Vec::new())
+    }
+    fn clear(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}

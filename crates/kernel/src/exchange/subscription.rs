@@ -1,0 +1,135 @@
+//! Reactions: a service hears public events of another (or itself) and sends itself commands.
+
+use crate::bus::sending::Bus;
+use crate::model::message::{Idempotency, Key, Meta};
+use crate::model::outcome::{Failure, NotDone};
+use crate::views::log_schema::Publication;
+
+/// So many events are heard before the place is kept.
+const POLL_EVENTS_MAX: usize = 256;
+
+/// One partition of a source, as one service hears it.
+#[derive(Clone, Debug)]
+pub struct Subscription {
+    /// Who hears.
+    pub service: &'static str,
+    /// Whom.
+    pub source: &'static str,
+    /// Which partition of the source.
+    pub partition: usize,
+}
+
+impl Bus {
+    /// Everything that is heard here: for each service with reactions, each partition of each
+    /// service.
+    #[must_use]
+    pub fn subscriptions(&self) -> Vec<Subscription> {
+        let mut subscriptions = Vec::new();
+        for (index, listener) in self.services().iter().enumerate() {
+            for source in self.services() {
+                let is_wanted = |it: &Publication| {
+                    self.reactions(index).iter().any(|reaction| reaction.event == it.event)
+                };
+                if source.schema.publications.iter().any(is_wanted) {
+                    let (service, source_name) = (listener.schema.service, source.schema.service);
+                    subscriptions.extend(
+                        (0..source.partitions.len()).map(|partition| Subscription {
+                            service,
+                            source: source_name,
+                            partition,
+                        }),
+                    );
+                }
+            }
+        }
+        subscriptions
+    }
+
+    /// Hears the next public events of a source and does what they ask for; says how many.
+    ///
+    /// Each command has an idempotency key made of the event and its place, so an event that is
+    /// heard twice has its effect once. A command that breaks its handler is parked by the writer.
+    ///
+    /// # Errors
+    /// When something could not be done now; hear again later.
+    pub async fn poll(&self, subscription: &Subscription) -> Result<usize, Failure> {
+        let Subscription { service, source, partition } = subscription;
+        let keeper = self.partition(service, 0)?;
+        let reader = Key::from(format!("{source}/{partition}"));
+        let after = keeper.projector.read()?.cursors.get(&reader)?.unwrap_or(0);
+        let heard = self.feed(source, *partition, after, POLL_EVENTS_MAX)?;
+        let Some(last) = heard.last().map(|event| event.sequence) else {
+            return Ok(0);
+        };
+        for event in &heard {
+            self.react(service, event).await?;
+        }
+        let mut meta = Meta::default();
+        self.identify(&mut meta);
+        keeper.keep_cursor(&reader, last, meta).await?;
+        Ok(heard.len())
+    }
+
+    async fn react(
+        &self,
+        service: &str,
+        event: &crate::ports::public_record::PublicRecord,
+    ) -> Result<(), Failure> {
+        let position = self.services().iter().position(|it| it.schema.service == service);
+        let missing = || Failure::NotServed(format!("messages for {service}"));
+        let reactions = self.reactions(position.ok_or_else(missing)?).iter();
+        let reactions = reactions.filter(|it| it.event == event.name);
+        for reaction in reactions {
+            let sends = match (reaction.run)(event.data.get()) {
+                Ok(sends) => sends,
+                Err(error) => {
+                    let parked = crate::model::kernel_event::Parked {
+                        message: event.name.clone(),
+                        body: event.data.get().to_owned(),
+                        reason: format!("{} cannot read it: {error}", reaction.by),
+                        idempotency: Some(keyed(event, reaction.by, "unread")),
+                    };
+                    self.park(service, parked).await?;
+                    continue;
+                }
+            };
+            for (place, send) in sends.into_iter().enumerate() {
+                let meta = Meta {
+                    idempotency: Some(keyed(event, reaction.by, place)),
+                    correlation: Some(Key::from(event.correlationid.as_str())),
+                    ..Meta::default()
+                };
+                match send(self.clone(), meta).await {
+                    Ok(()) | Err(NotDone::Refused(_) | NotDone::Failed(Failure::Broken { .. })) => {
+                    }
+                    Err(NotDone::Failed(failure)) => return Err(failure),
+                    Err(NotDone::Unknown(_)) => return Err(Failure::Stopping),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Wakes the aggregates whose timers rang, in every partition; says how many.
+    ///
+    /// # Errors
+    /// When something could not be done now; sweep again later.
+    pub async fn sweep(&self) -> Result<usize, Failure> {
+        let mut woken = 0;
+        for partition in self.services().iter().flat_map(|running| &running.partitions) {
+            let mut meta = Meta::default();
+            self.identify(&mut meta);
+            woken += partition.sweep(&meta).await?;
+        }
+        Ok(woken)
+    }
+}
+
+/// The key of what a reaction does about an event.
+fn keyed(
+    event: &crate::ports::public_record::PublicRecord,
+    by: &str,
+    place: impl std::fmt::Display,
+) -> Idempotency {
+    Idempotency::of(&format!("{}/{by}/{place}", event.id), event.data.get().as_bytes())
+}

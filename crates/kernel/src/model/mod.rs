@@ -1,0 +1,11 @@
+//! The vocabulary: messages, aggregates, events as the log holds them, outcomes.
+
+pub(crate) mod aggregate;
+pub(crate) mod envelope;
+pub(crate) mod json_reply;
+pub(crate) mod kernel_event;
+pub(crate) mod kinds;
+pub(crate) mod limits;
+pub(crate) mod message;
+pub(crate) mod outcome;
+pub(crate) mod partitioning;

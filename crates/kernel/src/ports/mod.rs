@@ -1,0 +1,10 @@
+//! The seams to the outside: clock, ids, stores and publishers.
+
+pub mod clock;
+pub mod failpoint;
+pub mod ids;
+pub mod log;
+pub(crate) mod public_record;
+pub(crate) mod publisher;
+pub mod rows;
+pub(crate) mod stores;

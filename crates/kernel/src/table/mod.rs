@@ -1,0 +1,8 @@
+//! The table of a service: what it handles, answers, publishes and subscribes to.
+
+pub(crate) mod dispatch;
+pub(crate) mod flow;
+pub(crate) mod opening;
+pub(crate) mod procedure;
+pub(crate) mod registration;
+pub(crate) mod service;

@@ -1,0 +1,84 @@
+//! Opening a bus: the stores of every service are opened, and the routes are drawn from its table.
+
+use std::sync::Arc;
+
+use crate::bus::routes::{CommandRoute, Routes};
+use crate::bus::sending::Bus;
+use crate::model::limits::Limits;
+use crate::ports::clock::Clock;
+use crate::ports::ids::Ids;
+use crate::ports::log::StoreError;
+use crate::ports::stores::Stores;
+use crate::table::service::Service;
+use crate::write::partition::Partition;
+use crate::write::running::Running;
+
+/// A service that is not started yet, with the stores of its partitions.
+pub struct Opening {
+    /// The service's table.
+    pub service: Service,
+    /// One per partition, in order.
+    pub stores: Vec<Stores>,
+}
+
+impl Bus {
+    /// Opens the services: views are brought to the head of their logs first.
+    ///
+    /// No command is decided yet: a [`crate::runtime::Runtime`] (or a simulator) drives the
+    /// partitions.
+    ///
+    /// # Errors
+    /// When a log or its rows cannot be read.
+    ///
+    /// # Panics
+    /// When two services handle the same command.
+    pub fn open(
+        services: Vec<Opening>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn Ids>,
+        limits: Limits,
+    ) -> Result<Self, StoreError> {
+        let (mut running, mut routes) = (Vec::new(), Routes::default());
+        for (index, Opening { service, stores }) in services.into_iter().enumerate() {
+            let schema = Arc::new(draw_routes(service, index, &mut routes));
+            let open = |(partition, stores)| {
+                Partition::open(&schema, partition, stores, &clock, limits).map(Arc::new)
+            };
+            let partitions =
+                stores.into_iter().enumerate().map(open).collect::<Result<Vec<_>, _>>()?;
+            running.push(Arc::new(Running { schema, partitions, clock: Arc::clone(&clock) }));
+        }
+        Ok(Self::assemble(running, routes, clock, ids))
+    }
+}
+
+/// Adds the routes to the service that will have the place `index` in the bus. What is left of its
+/// table is what readers of its log need.
+fn draw_routes(
+    table: Service,
+    index: usize,
+    routes: &mut Routes,
+) -> crate::views::log_schema::LogSchema {
+    let handled = table.commands.into_iter().map(|it| {
+        let route = CommandRoute::Handler { service: index, handling: it.handling };
+        (it.command_type, it.command, route, it.dispatch)
+    });
+    let procedures = table.procedures.into_iter();
+    let procedures =
+        procedures.map(|it| (it.command_type, it.command, (it.route)(index), it.dispatch));
+    for (command_type, name, route, dispatch) in handled.chain(procedures) {
+        let taken = routes.commands.insert(command_type, route);
+        assert!(taken.is_none(), "two entries of the tables handle {name}");
+        routes.by_name.insert(name, dispatch);
+    }
+    for it in table.translations {
+        let taken = routes.by_name.insert(it.message, it.dispatch);
+        assert!(taken.is_none(), "two entries of the tables translate {}", it.message);
+    }
+    for it in table.queries {
+        let taken = routes.queries.insert(it.query_type, (index, it.run));
+        assert!(taken.is_none(), "two entries of the tables answer {}", it.query);
+    }
+    routes.reactions.push(table.reactions);
+    table.schema
+}

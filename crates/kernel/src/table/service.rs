@@ -1,0 +1,338 @@
+//! A service as a table: who handles what, what follows from which fact, who keeps and who tells.
+
+use std::any::{TypeId, type_name};
+use std::sync::Arc;
+
+use crate::bus::routes::{CommandRoute, Reaction, SendFn};
+use crate::model::aggregate::{Aggregate, AnyRecorder, BeforeEach, OnFact, Recorder};
+use crate::model::envelope::CommittedEvent;
+use crate::model::kinds::Kinds;
+use crate::model::message::{Command, Fact, Key, Message, PublicEvent, Query, Recorded};
+use crate::model::outcome::NotDone;
+use crate::ports::clock::UnixMillis;
+use crate::ports::log::StoreError;
+use crate::table::dispatch::{dispatch, dispatch_as};
+use crate::table::procedure::{self, Procedure, ProcedureContext};
+use crate::table::registration::{
+    CommandEntry, FlowEntry, ProcedureEntry, QueryEntry, TranslationEntry,
+};
+use crate::views::answer::{Answer, Answerer, DeferredAnswer};
+use crate::views::log_schema::{LogSchema, Publication, Timer, ViewEntry};
+use crate::views::reading::Reading;
+use crate::views::view::{View, Viewing};
+use crate::write::handling::{Handling, ResolveKey};
+
+/// A service: what it is called and everything it does, line by line.
+pub struct Service {
+    /// What concerns its events alone.
+    pub(crate) schema: LogSchema,
+    pub(crate) commands: Vec<CommandEntry>,
+    pub(crate) procedures: Vec<ProcedureEntry>,
+    pub(crate) translations: Vec<TranslationEntry>,
+    pub(crate) queries: Vec<QueryEntry>,
+    pub(crate) follow_ups: Vec<FlowEntry>,
+    pub(crate) reactions: Vec<Reaction>,
+}
+
+impl Service {
+    /// A service that begins with one kind of aggregate.
+    #[must_use]
+    pub fn of<A: Aggregate>(name: &'static str) -> Self {
+        let schema = LogSchema {
+            service: name,
+            kinds: Arc::new(Kinds::new()),
+            views: Vec::new(),
+            timers: Vec::new(),
+            publications: Vec::new(),
+        };
+        let service = Self {
+            schema,
+            commands: Vec::new(),
+            procedures: Vec::new(),
+            translations: Vec::new(),
+            queries: Vec::new(),
+            follow_ups: Vec::new(),
+            reactions: Vec::new(),
+        };
+        service.and_of::<A>()
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.schema.service
+    }
+
+    /// One more kind of aggregate in the same log.
+    #[must_use]
+    pub fn and_of<A: Aggregate>(mut self) -> Self {
+        self.kinds_mut().add::<A>();
+        self
+    }
+
+    fn kinds_mut(&mut self) -> &mut Kinds {
+        Arc::get_mut(&mut self.schema.kinds).expect("the table is not in use yet")
+    }
+
+    /// What runs before every command on an aggregate, and when a timer wakes it.
+    #[must_use]
+    pub fn before_each<A, F>(mut self, run: F, records: &'static [&'static str]) -> Self
+    where
+        A: Aggregate,
+        F: Fn(&mut Recorder<A>, UnixMillis) + Send + Sync + 'static,
+    {
+        let by = function_name::<F>();
+        self.follow_ups.push(FlowEntry {
+            fact: "(before every command, and when woken)",
+            by,
+            records,
+        });
+        self.kinds_mut().rules::<A>().before_each.push(BeforeEach { records, run: Box::new(run) });
+        self
+    }
+
+    /// A command is decided by a pure function, which may record only the events named here.
+    #[must_use]
+    pub fn handles<A, C, F>(mut self, run: F, records: &'static [&'static str]) -> Self
+    where
+        A: Aggregate,
+        C: Command,
+        F: Fn(&mut Recorder<A>, C, UnixMillis) -> Result<C::Answer, C::Refusal>
+            + Send
+            + Sync
+            + 'static,
+    {
+        let kind = self.schema.kinds.index_of::<A>();
+        let of = A::NAME;
+        let handling = Handling::<C> {
+            kind,
+            of,
+            run: Box::new(move |recorder: &mut dyn AnyRecorder, command, now| {
+                let recorder = recorder.as_any().downcast_mut();
+                let recorder: &mut Recorder<A> = recorder.expect("a kind has one type");
+                recorder.begin(now, records);
+                let before = recorder.recorded().len();
+                let answer = run(recorder, command, now);
+                let kept = recorder.recorded().len() == before;
+                assert!(answer.is_ok() || kept, "a handler that refuses has recorded nothing");
+                recorder.follow();
+                answer
+            }),
+            resolve_key: None,
+        };
+        self.commands.push(CommandEntry {
+            command: C::NAME,
+            handler: function_name::<F>(),
+            records,
+            command_type: TypeId::of::<C>(),
+            handling: Box::new(Arc::new(handling)),
+            dispatch: dispatch::<C>(),
+        });
+        self
+    }
+
+    /// How the aggregate of a command that does not name it is found; `handles` comes before.
+    ///
+    /// # Panics
+    /// When no line before this one handles the command.
+    #[must_use]
+    pub fn resolves_key<C, F>(mut self, find: F) -> Self
+    where
+        C: Command,
+        F: Fn(&Reading, &C) -> Result<Result<Key, C::Refusal>, StoreError> + Send + Sync + 'static,
+    {
+        let of_command = |it: &&mut CommandEntry| it.command_type == TypeId::of::<C>();
+        let handled = self.commands.iter_mut().find(of_command).expect("handles comes before");
+        let handling: &mut Arc<Handling<C>> =
+            handled.handling.downcast_mut().expect("found by its type");
+        let resolve_key: Box<ResolveKey<C>> = Box::new(find);
+        Arc::get_mut(handling).expect("the table is not in use yet").resolve_key =
+            Some(resolve_key);
+        self
+    }
+
+    /// A command that takes several commands, one after another, each safe to repeat.
+    #[must_use]
+    pub fn orchestrates<C, F, Fut>(mut self, run: F) -> Self
+    where
+        C: Command,
+        F: Fn(ProcedureContext, C) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<C::Answer, NotDone<C::Refusal>>> + Send + 'static,
+    {
+        let run: Arc<Procedure<C>> =
+            Arc::new(move |context, command| Box::pin(run(context, command)));
+        let route = move |service| CommandRoute::Procedure {
+            run: Box::new(procedure::route::<C>(service, run)),
+        };
+        self.procedures.push(ProcedureEntry {
+            command: C::NAME,
+            procedure: function_name::<F>(),
+            command_type: TypeId::of::<C>(),
+            route: Box::new(route),
+            dispatch: dispatch::<C>(),
+        });
+        self
+    }
+
+    /// A message of others becomes a command, whoever handles that.
+    #[must_use]
+    pub fn translates<M, C, F>(mut self, run: F) -> Self
+    where
+        M: Message,
+        C: Command,
+        F: Fn(M) -> C + Send + Sync + 'static,
+    {
+        let (message, command, by) = (M::NAME, C::NAME, function_name::<F>());
+        let dispatch = dispatch_as::<C, M>(M::NAME, run);
+        self.translations.push(TranslationEntry { message, by, command, dispatch });
+        self
+    }
+
+    /// A question is answered from the views.
+    #[must_use]
+    pub fn answers<Q, F>(self, run: F) -> Self
+    where
+        Q: Query,
+        F: Fn(&Reading, Q) -> Result<Q::Answer, StoreError> + Send + Sync + 'static,
+    {
+        let run = move |reading: &Reading, query| run(reading, query).map(Answer::Ready);
+        self.answers_by::<Q>(function_name::<F>(), Box::new(run))
+    }
+
+    /// A question is answered from the past of aggregates: what is found at this moment says how to
+    /// tell it, which may take long and holds nobody up.
+    #[must_use]
+    pub fn answers_from_history<Q, F>(self, run: F) -> Self
+    where
+        Q: Query,
+        F: Fn(&Reading, Q) -> Result<DeferredAnswer<Q::Answer>, StoreError> + Send + Sync + 'static,
+    {
+        let run = move |reading: &Reading, query| run(reading, query).map(Answer::Deferred);
+        self.answers_by::<Q>(function_name::<F>(), Box::new(run))
+    }
+
+    fn answers_by<Q: Query>(mut self, by: &'static str, run: Box<Answerer<Q>>) -> Self {
+        let (query, query_type) = (Q::NAME, TypeId::of::<Q>());
+        self.queries.push(QueryEntry { query, by, query_type, run: Box::new(run) });
+        self
+    }
+
+    /// What follows from a fact in the same unit of work.
+    #[must_use]
+    pub fn on<A, T, F>(mut self, run: F, records: &'static [&'static str]) -> Self
+    where
+        A: Aggregate,
+        T: Fact<Of = A::Event>,
+        F: Fn(&mut Recorder<A>, &T, UnixMillis) + Send + Sync + 'static,
+    {
+        self.follow_ups.push(FlowEntry { fact: T::NAME, by: function_name::<F>(), records });
+        let run = move |recorder: &mut Recorder<A>, index: usize, now| {
+            let fact = T::of(&recorder.recorded()[index]).cloned();
+            run(recorder, &fact.expect("chosen by its name"), now);
+        };
+        let follow_up = OnFact { fact: T::NAME, records, run: Box::new(run) };
+        self.kinds_mut().rules::<A>().on_fact.push(follow_up);
+        self
+    }
+
+    /// What always holds for an aggregate between two commands; `verify` checks it.
+    #[must_use]
+    pub fn invariant<A: Aggregate>(
+        mut self,
+        check: impl Fn(&A) -> Result<(), String> + Send + Sync + 'static,
+    ) -> Self {
+        self.kinds_mut().keep(check);
+        self
+    }
+
+    /// What must hold of what a fact is about, once the command that recorded it is through; unlike
+    /// what `invariant` checks it must not cost more as the aggregate grows.
+    #[must_use]
+    pub fn invariant_after<A: Aggregate>(
+        mut self,
+        check: impl Fn(&A, &A::Event) -> Result<(), String> + Send + Sync + 'static,
+    ) -> Self {
+        self.kinds_mut().keep_after(check);
+        self
+    }
+
+    /// A fact after which the aggregate is looked at again (`before_each` runs) at the moment returned.
+    #[must_use]
+    pub fn timer<T, F>(mut self, due: F) -> Self
+    where
+        T: Fact,
+        F: Fn(&T) -> Option<UnixMillis> + Send + Sync + 'static,
+    {
+        let by = function_name::<F>();
+        let due = Box::new(move |it: &CommittedEvent| due(fact::<T>(it)?));
+        self.schema.timers.push(Timer { fact: T::NAME, by, due });
+        self
+    }
+
+    /// A view follows the log.
+    #[must_use]
+    pub fn view<V: View>(mut self) -> Self {
+        let kind = self.schema.kinds.index_of_event::<V::Event>();
+        let (name, version, view_type) = (V::NAME, V::VERSION, TypeId::of::<V>());
+        let open = Viewing::<V>::boxed;
+        self.schema.views.push(ViewEntry { name, version, kind, view_type, open });
+        self
+    }
+
+    /// A public event of any service becomes commands.
+    #[must_use]
+    pub fn reacts<E, C, I, F>(mut self, run: F) -> Self
+    where
+        E: PublicEvent,
+        C: Command,
+        I: IntoIterator<Item = C>,
+        F: Fn(&E) -> I + Send + Sync + 'static,
+    {
+        let react = move |json: &str| {
+            let event: E = serde_json::from_str(json)?;
+            Ok(run(&event).into_iter().map(sending).collect())
+        };
+        let by = function_name::<F>();
+        let run = Box::new(react);
+        self.reactions.push(Reaction { event: E::NAME, command: C::NAME, by, run });
+        self
+    }
+
+    /// A fact is told to others.
+    #[must_use]
+    pub fn publishes<T, E, F>(mut self, tell: F) -> Self
+    where
+        T: Fact,
+        E: PublicEvent,
+        F: Fn(&Recorded<T>) -> E + Send + Sync + 'static,
+    {
+        let by = function_name::<F>();
+        let run = Box::new(move |seq, it: &CommittedEvent| {
+            let (at, causation, event) = (it.at, it.causation, fact::<T>(it)?);
+            let public = tell(&Recorded { seq, at, key: &it.key, causation, event });
+            Some(serde_json::to_string(&public).expect("public events are plain data"))
+        });
+        self.schema.publications.push(Publication { fact: T::NAME, event: E::NAME, by, run });
+        self
+    }
+}
+
+fn fact<T: Fact>(it: &CommittedEvent) -> Option<&T> {
+    if it.name == T::NAME { T::of(it.event.as_any().downcast_ref()?) } else { None }
+}
+
+fn sending<C: Command>(command: C) -> SendFn {
+    Box::new(move |bus, meta| {
+        let command = command.clone();
+        Box::pin(async move {
+            let ending = bus.send_as(command, meta).await.ending;
+            ending.map(drop).map_err(|e| e.map_refused(|refusal| refusal.to_string()))
+        })
+    })
+}
+
+/// The last part of a function's path: `allocate` of `services::allocation::handlers::allocate`.
+fn function_name<F>() -> &'static str {
+    let path = type_name::<F>();
+    path.rsplit("::").find(|part| !part.starts_with('{')).unwrap_or(path)
+}

@@ -1,0 +1,136 @@
+//! Streams set apart, on their way to disk: the rows of their events, and snapshots that are due.
+
+use std::io::Write as _;
+use std::ops::Range;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use crate::model::kinds::{KindIndex, Kinds};
+use crate::model::message::Key;
+use crate::ports::log::StoreError;
+use crate::ports::rows::{Changes, RowStore, ShowRow};
+use crate::views::snapshots::{Copied, Copies, Given};
+use crate::views::stream::{
+    Entries, Entry, Events, Id, Stream, push_stream_key, snapshot_table, stream_table,
+};
+
+/// So many events of an aggregate are flushed as one row, at most.
+const ROW_EVENTS: usize = 64;
+
+/// Stream entries set apart, to be written without a lock.
+pub(crate) struct FrozenStreams {
+    pub(super) kinds: Arc<Kinds>,
+    pub(super) disk: Arc<dyn RowStore>,
+    pub(super) entries: Arc<Entries>,
+    pub(super) due: Vec<Id>,
+}
+
+/// Snapshots of one kind of aggregate, in the order of keys.
+type Snapshots = Vec<(Key, Option<String>)>;
+
+/// Snapshots, by table, and which version of each aggregate they hold.
+pub(crate) struct Made {
+    pub(crate) tables: Vec<(String, Snapshots)>,
+    pub(crate) versions: Vec<(Id, u64)>,
+}
+
+impl FrozenStreams {
+    /// What changes in the tables of streams.
+    pub(crate) fn tables(&self) -> impl Iterator<Item = (String, StreamRows<'_>)> {
+        self.kinds.aggregates().map(|(kind, of)| {
+            let entries = self.entries.iter().filter(move |((of_kind, _), _)| *of_kind == kind);
+            (stream_table(of.name), StreamRows::of(entries.map(|((_, key), events)| (key, events))))
+        })
+    }
+
+    /// Snapshots of the aggregates for which one is due and which are at hand.
+    pub(crate) fn snapshots(&self, through: u64, copies: &Copies) -> Result<Made, StoreError> {
+        let mut tables: FxHashMap<KindIndex, Snapshots> = FxHashMap::default();
+        let mut versions = Vec::new();
+        for id in &self.due {
+            let Copied { through_seq, recorder } = match copies.take(id, through) {
+                Given::Copy(copied) => copied,
+                Given::NotThere => self.load(id, through)?,
+                Given::Waiting => continue,
+            };
+            let (version, state) = recorder.snapshot().map_err(|e| StoreError(e.to_string()))?;
+            let value =
+                format!(r#"{{"through_seq":{through_seq},"version":{version},"state":{state}}}"#);
+            tables.entry(id.0).or_default().push((id.1.clone(), Some(value)));
+            versions.push((id.clone(), version));
+        }
+        let named = |(kind, mut rows): (KindIndex, Snapshots)| {
+            rows.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+            (snapshot_table(self.kinds.get(kind).name), rows)
+        };
+        Ok(Made { tables: tables.into_iter().map(named).collect(), versions })
+    }
+
+    fn load(&self, id: &Id, through_seq: u64) -> Result<Copied, StoreError> {
+        let memory = self.entries.get(id).cloned().unwrap_or_default();
+        let (kinds, disk) = (Arc::clone(&self.kinds), Arc::clone(&self.disk));
+        let stream = Stream { kinds, disk, kind: id.0, key: id.1.clone(), memory };
+        Ok(Copied { through_seq, recorder: stream.load(through_seq)?.recorder })
+    }
+}
+
+/// Rows of streams.
+pub(crate) struct StreamRows<'e> {
+    keys: String,
+    /// In the order of keys.
+    rows: Vec<StreamRow<'e>>,
+}
+
+/// Where the key of a row stands, and the row's events.
+struct StreamRow<'e> {
+    key: Range<usize>,
+    events: &'e [Entry],
+}
+
+impl<'e> StreamRows<'e> {
+    fn of(streams: impl Iterator<Item = (&'e Key, &'e Events)>) -> Self {
+        let (mut keys, mut rows) = (String::new(), Vec::new());
+        for (key, events) in streams {
+            for events in events.chunks(ROW_EVENTS) {
+                let from = keys.len();
+                let first = events.first().map_or(0, |(record, index)| record.seq(*index));
+                push_stream_key(&mut keys, key, first);
+                rows.push(StreamRow { key: from..keys.len(), events });
+            }
+        }
+        rows.sort_unstable_by(|a, b| keys[a.key.clone()].cmp(&keys[b.key.clone()]));
+        Self { keys, rows }
+    }
+}
+
+impl Changes for StreamRows<'_> {
+    fn count(&self) -> usize {
+        self.rows.len()
+    }
+    fn each(&self, show: &mut ShowRow<'_>) -> Result<(), StoreError> {
+        let mut text = Vec::new();
+        for StreamRow { key, events } in &self.rows {
+            text.clear();
+            write_row(&mut text, events);
+            if show(&self.keys[key.clone()], Some(&text)).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes `[[seq,at,envelope],…]`.
+fn write_row(text: &mut Vec<u8>, events: &[Entry]) {
+    let mut before = b'[';
+    for (record, index) in events {
+        text.push(before);
+        let (seq, at) = (record.seq(*index), record.events[*index].at.0);
+        write!(text, "[{seq},{at},").expect("a text takes what is written");
+        text.extend_from_slice(record.envelope(*index).as_bytes());
+        text.push(b']');
+        before = b',';
+    }
+    text.push(b']');
+}

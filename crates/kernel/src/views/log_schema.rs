@@ -1,0 +1,50 @@
+//! What a service's log holds, and what is derived from it: kinds of aggregates, views, timers and
+//! public events.
+
+use std::any::TypeId;
+use std::sync::Arc;
+
+use crate::model::envelope::CommittedEvent;
+use crate::model::kinds::{KindIndex, Kinds};
+use crate::ports::clock::UnixMillis;
+use crate::ports::rows::RowStore;
+use crate::views::view::AnyView;
+
+/// The part of a service's table that concerns its events alone. Whoever reads a log needs this and
+/// nothing else of the service.
+pub(crate) struct LogSchema {
+    /// The service's name.
+    pub(crate) service: &'static str,
+    pub(crate) kinds: Arc<Kinds>,
+    pub(crate) views: Vec<ViewEntry>,
+    pub(crate) timers: Vec<Timer>,
+    pub(crate) publications: Vec<Publication>,
+}
+
+/// A view in the table.
+pub(crate) struct ViewEntry {
+    pub(crate) name: &'static str,
+    pub(crate) version: u32,
+    pub(crate) kind: KindIndex,
+    pub(crate) view_type: TypeId,
+    pub(crate) open: fn(KindIndex, Arc<dyn RowStore>) -> Box<dyn AnyView>,
+}
+
+/// A publication in the table: a fact becomes a public event.
+pub(crate) struct Publication {
+    pub(crate) fact: &'static str,
+    pub(crate) event: &'static str,
+    pub(crate) by: &'static str,
+    pub(crate) run: PublishFn,
+}
+
+type PublishFn = Box<dyn Fn(u64, &CommittedEvent) -> Option<String> + Send + Sync>;
+
+/// A timer in the table: a fact after which the aggregate must be looked at again at some moment.
+pub(crate) struct Timer {
+    pub(crate) fact: &'static str,
+    pub(crate) by: &'static str,
+    pub(crate) due: DueFn,
+}
+
+type DueFn = Box<dyn Fn(&CommittedEvent) -> Option<UnixMillis> + Send + Sync>;

@@ -1,0 +1,246 @@
+//! What follows the log of one partition in memory: views, streams, answers, timers, cursors.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{
+    Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+};
+
+use tokio::sync::watch;
+
+use crate::model::aggregate::AnyRecorder;
+use crate::model::envelope::Committed;
+use crate::model::kernel_event::Answered;
+use crate::model::kinds::KindIndex;
+use crate::model::limits::Limits;
+use crate::model::message::Key;
+use crate::ports::log::{LogStore, StoreError};
+use crate::ports::rows::RowStore;
+use crate::ports::stores::Stores;
+use crate::views::backpressure::FLUSH_AFTER_EVENTS;
+use crate::views::log_schema::LogSchema;
+use crate::views::materialized_state::MaterializedState;
+use crate::views::snapshots::Copies;
+use crate::views::stream::Streams;
+use crate::views::tail::Tail;
+
+/// The projector's thread is woken for so many events: readers apply fewer by themselves, and many
+/// are applied for less each than few.
+pub(super) const PROJECT_AFTER_EVENTS: u64 = 512;
+
+/// Follows the log of one partition: whoever needs the present state brings it up to date.
+pub(crate) struct Projector {
+    pub(super) schema: Arc<LogSchema>,
+    pub(super) log: Arc<dyn LogStore>,
+    pub(super) disk: Arc<dyn RowStore>,
+    pub(super) limits: Limits,
+    pub(super) materialized: RwLock<MaterializedState>,
+    /// Those of the materialized.
+    pub(super) streams: Arc<RwLock<Streams>>,
+    /// Committed, not applied yet.
+    pub(super) pending: Mutex<VecDeque<Arc<Committed>>>,
+    pub(super) arrived: Condvar,
+    /// Many are applied and not flushed, or were flushed; with [`Projector::pending`].
+    pub(super) flushing_due: Condvar,
+    pub(super) flush_ended: Condvar,
+    pub(super) applied: AtomicU64,
+    pub(super) flushed: AtomicU64,
+    pub(super) head: watch::Sender<u64>,
+    pub(super) flushing: Mutex<()>,
+    pub(super) copies: Copies,
+    pub(super) tail: Tail,
+}
+
+impl Projector {
+    pub(crate) fn new(
+        schema: Arc<LogSchema>,
+        stores: &Stores,
+        limits: Limits,
+    ) -> Result<Self, StoreError> {
+        let (log, disk) = (Arc::clone(&stores.log), Arc::clone(&stores.rows));
+        let flushed = disk.flushed()?;
+        let materialized = MaterializedState::new(&schema, &disk, limits, flushed);
+        Ok(Self {
+            schema,
+            log,
+            disk,
+            limits,
+            streams: Arc::clone(&materialized.streams),
+            materialized: RwLock::new(materialized),
+            pending: Mutex::default(),
+            arrived: Condvar::new(),
+            flushing_due: Condvar::new(),
+            flush_ended: Condvar::new(),
+            applied: AtomicU64::new(flushed),
+            flushed: AtomicU64::new(flushed),
+            head: watch::Sender::new(flushed),
+            flushing: Mutex::new(()),
+            copies: Copies::default(),
+            tail: Tail::default(),
+        })
+    }
+
+    /// Takes over what was committed. Records come in order; one that came before, from another
+    /// reader of the same log, is left out.
+    pub(crate) fn publish(&self, committed: Arc<Committed>) {
+        let last = committed.last_seq();
+        let mut pending = lock(&self.pending);
+        if last <= self.head() {
+            return;
+        }
+        pending.push_back(committed);
+        self.head.send_replace(last);
+        drop(pending);
+        if last.saturating_sub(self.applied()) >= PROJECT_AFTER_EVENTS {
+            self.arrived.notify_one();
+        }
+    }
+
+    /// The number of the last committed event.
+    pub(crate) fn head(&self) -> u64 {
+        *self.head.borrow()
+    }
+
+    pub(crate) fn watch(&self) -> watch::Receiver<u64> {
+        self.head.subscribe()
+    }
+
+    pub(crate) fn applied(&self) -> u64 {
+        self.applied.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn flushed(&self) -> u64 {
+        self.flushed.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn unflushed(&self) -> u64 {
+        self.head().saturating_sub(self.flushed())
+    }
+
+    /// The state as of the head at this moment, for reading.
+    pub(crate) fn read(&self) -> Result<RwLockReadGuard<'_, MaterializedState>, StoreError> {
+        self.follow()?;
+        self.read_known()
+    }
+
+    /// The state as far as the log is applied.
+    pub(super) fn as_applied(&self) -> Result<RwLockReadGuard<'_, MaterializedState>, StoreError> {
+        let materialized = self.materialized.read().unwrap_or_else(PoisonError::into_inner);
+        match &materialized.broken {
+            None => Ok(materialized),
+            Some(error) => Err(error.clone()),
+        }
+    }
+
+    /// Applies what was committed and not applied yet.
+    pub(crate) fn catch_up(&self) -> Result<(), StoreError> {
+        if self.applied() == self.head() {
+            return Ok(());
+        }
+        drop(self.write()?);
+        Ok(())
+    }
+
+    /// The state as of the head, for a change that is not from the log (a timer that rang).
+    pub(crate) fn write(&self) -> Result<RwLockWriteGuard<'_, MaterializedState>, StoreError> {
+        self.write_if_sound().or_else(|_| {
+            self.derive_again(&lock(&self.flushing))?;
+            self.write_if_sound()
+        })
+    }
+
+    pub(super) fn write_if_sound(
+        &self,
+    ) -> Result<RwLockWriteGuard<'_, MaterializedState>, StoreError> {
+        let mut materialized = self.materialized.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(error) = &materialized.broken {
+            return Err(error.clone());
+        }
+        let pending = {
+            // Who loads finds a record there or here.
+            let mut streams = materialized.streams_mut();
+            let pending = std::mem::take(&mut *lock(&self.pending));
+            pending.iter().for_each(|record| streams.apply(record));
+            pending
+        };
+        for record in pending {
+            if let Err(error) = materialized.apply(&self.schema, &record) {
+                tracing::warn!(%error, "the views cannot follow the log; they are derived again");
+                materialized.broken = Some(error.clone());
+                return Err(error);
+            }
+            self.applied.store(materialized.applied, Ordering::Release);
+        }
+        if self.is_flushing_due() {
+            self.flushing_due.notify_one();
+        }
+        Ok(materialized)
+    }
+
+    /// Forgets a state that cannot be trusted and derives it from the disk and the log; nothing is
+    /// flushed meanwhile.
+    pub(super) fn derive_again(&self, _flushing: &MutexGuard<'_, ()>) -> Result<(), StoreError> {
+        let mut materialized = self.materialized.write().unwrap_or_else(PoisonError::into_inner);
+        if materialized.broken.is_none() {
+            return Ok(());
+        }
+        let (flushed, head) = (self.disk.flushed()?, self.head());
+        let mut anew = MaterializedState::new(&self.schema, &self.disk, self.limits, flushed);
+        while anew.applied < head {
+            let records = self.log.read_after(anew.applied, FLUSH_AFTER_EVENTS)?;
+            if records.is_empty() {
+                return Err(StoreError(format!("the log has nothing after {}", anew.applied)));
+            }
+            for record in records {
+                let record = Arc::new(Committed::read(record, &self.schema.kinds)?);
+                anew.streams_mut().apply(&record);
+                anew.apply(&self.schema, &record)?;
+            }
+        }
+        self.applied.store(anew.applied, Ordering::Release);
+        self.flushed.store(flushed, Ordering::Release);
+        std::mem::swap(&mut *materialized.streams_mut(), &mut *anew.streams_mut());
+        anew.streams = Arc::clone(&self.streams);
+        *materialized = anew;
+        Ok(())
+    }
+
+    /// Gives the writer's copies of what snapshots are due of.
+    pub(crate) fn give_copies(
+        &self,
+        through_seq: u64,
+        copy: impl FnMut(&(KindIndex, Key)) -> Option<Box<dyn AnyRecorder>>,
+    ) {
+        self.copies.give(through_seq, copy);
+    }
+
+    /// An aggregate as the log has it. What is not applied yet is folded here, not applied first:
+    /// the writer does not wait for the views.
+    pub(crate) fn load(
+        &self,
+        kind: KindIndex,
+        key: &Key,
+    ) -> Result<Box<dyn AnyRecorder>, StoreError> {
+        let streams = self.streams.read().unwrap_or_else(PoisonError::into_inner);
+        let mut recorder = streams.load(kind, key)?;
+        let pending = lock(&self.pending);
+        let events = pending.iter().flat_map(|record| record.numbered());
+        let events = events.filter(|(seq, _)| *seq > streams.applied());
+        let own = events.filter(|(_, event)| event.kind == kind && event.key == *key);
+        own.for_each(|(_, event)| recorder.fold_any(event.event.as_any()));
+        Ok(recorder)
+    }
+
+    /// The answer kept under a key, as far as the log is applied: who asks knows what is newer.
+    pub(crate) fn applied_answer(&self, key: &Key) -> Result<Option<Answered>, StoreError> {
+        self.as_applied().or_else(|_| self.read())?.answers.get(key)
+    }
+
+    pub(crate) fn answer(&self, key: &Key) -> Result<Option<Answered>, StoreError> {
+        self.read()?.answers.get(key)
+    }
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,323 @@
+//! The events of one aggregate, found by its key: for loading it, for its history, for time travel.
+//!
+//! Beside the log, flushed batches of each aggregate's events stand in a table by key; now and then
+//! a snapshot makes what came before unnecessary for loading.
+
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::model::aggregate::AnyRecorder;
+use crate::model::envelope::{Committed, Envelope};
+use crate::model::kinds::{KindIndex, Kinds};
+use crate::model::message::Key;
+use crate::ports::clock::UnixMillis;
+use crate::ports::log::StoreError;
+use crate::ports::rows::{KeyRange, RowStore};
+
+pub(crate) use crate::views::frozen_streams::FrozenStreams;
+
+/// So many rows of a stream are read at a time.
+const PAGE_ROWS: usize = 256;
+/// Who has fewer events between two flushes is not counted: loading it will tell.
+const COUNTED_FROM: u64 = 32;
+/// Snapshots of one flushing are of aggregates that have so many events together, or of one: many
+/// that grow alike are not all written at once.
+const SNAPSHOT_EVENTS_MAX: u64 = 65_536;
+/// Between the key of an aggregate and the number of the first event of a row.
+const SEPARATOR: char = '\u{1f}';
+
+pub(super) type Id = (KindIndex, Key);
+/// An event: the record that has it, and its place there.
+pub(super) type Entry = (Arc<Committed>, usize);
+pub(super) type Events = Vec<Entry>;
+pub(super) type Entries = FxHashMap<Id, Events>;
+
+/// The streams of a partition: what is not flushed yet in memory, the rest on disk.
+pub(crate) struct Streams {
+    kinds: Arc<Kinds>,
+    disk: Arc<dyn RowStore>,
+    active: Entries,
+    frozen: Arc<Entries>,
+    /// Events since the last snapshot, as far as they were set apart, and after how many the next
+    /// is due.
+    since_snapshot: FxHashMap<Id, (u64, u64)>,
+    /// What took so many events to load that a snapshot is due.
+    long: Mutex<FxHashSet<Id>>,
+    snapshot_after_min: u64,
+    /// They reflect the log through this number.
+    applied: u64,
+}
+
+/// The events of one aggregate as of the moment it was asked for, read without holding anybody up.
+pub(crate) struct Stream {
+    pub(super) kinds: Arc<Kinds>,
+    pub(super) disk: Arc<dyn RowStore>,
+    pub(super) kind: KindIndex,
+    pub(super) key: Key,
+    /// What was not flushed at that moment.
+    pub(super) memory: Events,
+}
+
+/// An aggregate, loaded.
+pub(crate) struct Loaded {
+    pub(crate) recorder: Box<dyn AnyRecorder>,
+    /// Events since the snapshot, and the version that it holds.
+    folded: u64,
+    snapshot_version: u64,
+}
+
+/// One event of a stream, as JSON.
+pub(crate) struct StreamEvent {
+    pub(crate) seq: u64,
+    pub(crate) at: UnixMillis,
+    pub(crate) envelope: String,
+}
+
+/// Written as `[seq,at,event]`, so the fields stand in this order; rows of earlier programs have
+/// their names.
+#[derive(Deserialize)]
+struct StoredEvent<'a> {
+    seq: u64,
+    at: i64,
+    #[serde(borrow)]
+    event: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct Snapshot<'a> {
+    through_seq: u64,
+    version: u64,
+    #[serde(borrow)]
+    state: &'a RawValue,
+}
+
+impl Streams {
+    pub(crate) fn new(
+        kinds: Arc<Kinds>,
+        disk: Arc<dyn RowStore>,
+        snapshot_after_min: u64,
+        applied: u64,
+    ) -> Self {
+        Self {
+            kinds,
+            disk,
+            applied,
+            active: Entries::default(),
+            frozen: Arc::default(),
+            since_snapshot: FxHashMap::default(),
+            long: Mutex::default(),
+            snapshot_after_min,
+        }
+    }
+
+    /// Takes in a record, as far as it is new.
+    pub(crate) fn apply(&mut self, record: &Arc<Committed>) {
+        for (index, (seq, event)) in record.numbered().enumerate() {
+            if seq > self.applied && event.kind != KindIndex::KERNEL {
+                let id = (event.kind, event.key.clone());
+                self.active.entry(id).or_default().push((Arc::clone(record), index));
+            }
+        }
+        self.applied = self.applied.max(record.last_seq());
+    }
+
+    pub(crate) fn applied(&self) -> u64 {
+        self.applied
+    }
+
+    /// Sets apart what is to be flushed, and says what a snapshot is due of.
+    pub(crate) fn freeze(&mut self) {
+        let due = (0, self.snapshot_after_min);
+        self.active.iter().for_each(|(id, events)| {
+            let count = events.len() as u64;
+            if count >= COUNTED_FROM.min(self.snapshot_after_min) {
+                self.since_snapshot.entry(id.clone()).or_insert(due).0 += count;
+            } else if let Some(since) = self.since_snapshot.get_mut(id) {
+                since.0 += count;
+            }
+        });
+        self.frozen = Arc::new(std::mem::take(&mut self.active));
+    }
+
+    pub(crate) fn mark_flushed(&mut self, snapshots: &[(Id, u64)]) {
+        self.frozen = Arc::default();
+        let mut long = self.long.lock().unwrap_or_else(PoisonError::into_inner);
+        for (id, version) in snapshots {
+            long.remove(id);
+            let due = self.snapshot_after_min.max(version / 2);
+            self.since_snapshot.insert(id.clone(), (0, due));
+        }
+        self.since_snapshot
+            .retain(|_, (count, due)| *count >= COUNTED_FROM || *due > self.snapshot_after_min);
+    }
+
+    pub(crate) fn frozen(&self) -> FrozenStreams {
+        let due = self.since_snapshot.iter().filter(|(_, (count, at))| count >= at);
+        // What does not find room now is due again with the next flushing.
+        let mut room = SNAPSHOT_EVENTS_MAX;
+        let due = due.take_while(|(_, (count, at))| {
+            let fits = room > 0;
+            room = room.saturating_sub(count + 2 * at);
+            fits
+        });
+        let mut due: FxHashSet<Id> = due.map(|(id, _)| id.clone()).collect();
+        due.extend(self.long.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
+        FrozenStreams {
+            kinds: Arc::clone(&self.kinds),
+            disk: Arc::clone(&self.disk),
+            entries: Arc::clone(&self.frozen),
+            due: due.into_iter().collect(),
+        }
+    }
+
+    /// The stream of an aggregate at this moment.
+    pub(crate) fn stream(&self, kind: KindIndex, key: &Key) -> Stream {
+        let id = (kind, key.clone());
+        let memory = self.frozen.get(&id).into_iter().chain(self.active.get(&id)).flatten();
+        let (kinds, disk) = (Arc::clone(&self.kinds), Arc::clone(&self.disk));
+        Stream { kinds, disk, kind, key: id.1.clone(), memory: memory.cloned().collect() }
+    }
+
+    /// Loads an aggregate as the log has it: its snapshot, and the events since.
+    pub(crate) fn load(
+        &self,
+        kind: KindIndex,
+        key: &Key,
+    ) -> Result<Box<dyn AnyRecorder>, StoreError> {
+        let loaded = self.stream(kind, key).load(u64::MAX)?;
+        if loaded.folded >= self.snapshot_after_min.max(loaded.snapshot_version / 2) {
+            let mut long = self.long.lock().unwrap_or_else(PoisonError::into_inner);
+            long.insert((kind, key.clone()));
+        }
+        Ok(loaded.recorder)
+    }
+}
+
+impl Stream {
+    /// The aggregate as it was when the event `through` had happened.
+    pub(crate) fn load(&self, through: u64) -> Result<Loaded, StoreError> {
+        let of = self.kinds.get(self.kind);
+        let stored = self.disk.row(&snapshot_table(of.name), &self.key)?;
+        let unreadable = |e: serde_json::Error| {
+            StoreError(format!("the snapshot of {} {:?} cannot be read: {e}", of.name, self.key))
+        };
+        let snapshot: Option<Snapshot<'_>> =
+            stored.as_deref().map(serde_json::from_str).transpose().map_err(unreadable)?;
+        let snapshot = snapshot.filter(|it| it.through_seq <= through);
+        let state = snapshot.as_ref().map(|it| (it.version, it.state.get()));
+        let mut recorder = of.restore(&self.key, state)?;
+        let snapshot_version = state.map_or(0, |(version, _)| version);
+        let (mut seq, mut folded) = (snapshot.map_or(0, |it| it.through_seq), 0);
+        self.each_stored(seq, |event| {
+            if event.seq > through {
+                return Ok(false);
+            }
+            let envelope = event.event.get();
+            let (_, _, fact) = self.kinds.decode(of.name, envelope).map_err(StoreError)?;
+            recorder.fold_any(fact.as_any());
+            (seq, folded) = (event.seq, folded + 1);
+            Ok(true)
+        })?;
+        for (record, index) in &self.memory {
+            let event_seq = record.seq(*index);
+            if event_seq > seq && event_seq <= through {
+                recorder.fold_any(record.events[*index].event.as_any());
+                folded += 1;
+            }
+        }
+        Ok(Loaded { recorder, folded, snapshot_version })
+    }
+
+    /// The events of the aggregate after `after`, oldest first, at most `limit`.
+    pub(crate) fn events(&self, after: u64, limit: usize) -> Result<Vec<StreamEvent>, StoreError> {
+        let mut events = Vec::new();
+        self.each_stored(after, |it| {
+            if events.len() < limit {
+                let envelope = it.event.get().to_owned();
+                events.push(StreamEvent { seq: it.seq, at: UnixMillis(it.at), envelope });
+            }
+            Ok(events.len() < limit)
+        })?;
+        let flushed = events.last().map_or(after, |event| event.seq);
+        for (record, index) in &self.memory {
+            let seq = record.seq(*index);
+            if events.len() >= limit {
+                break;
+            }
+            if seq > flushed {
+                let at = record.events[*index].at;
+                events.push(StreamEvent { seq, at, envelope: record.envelope(*index).to_owned() });
+            }
+        }
+        Ok(events)
+    }
+
+    /// Shows the flushed events after `after`, oldest first, for as long as `show` wants more.
+    fn each_stored(
+        &self,
+        after: u64,
+        mut show: impl FnMut(StoredEvent<'_>) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
+        let table = stream_table(self.kinds.get(self.kind).name);
+        let mut from = stream_key(&self.key, 0);
+        if after > 0 {
+            // The row that holds `after + 1` may begin before it.
+            let below = Some(stream_key(&self.key, after.saturating_add(1)) + "\u{1}");
+            let range = KeyRange { from: from.clone(), below, limit: 1, backwards: true };
+            if let Some((row_key, _)) = self.disk.rows(&table, &range)?.pop() {
+                from = row_key;
+            }
+        }
+        let below = Some(format!("{}{SEPARATOR}~", self.key));
+        loop {
+            let (limit, below) = (PAGE_ROWS, below.clone());
+            let rows =
+                self.disk.rows(&table, &KeyRange { from, below, limit, backwards: false })?;
+            for (row_key, text) in &rows {
+                let stored: Vec<StoredEvent<'_>> = serde_json::from_str(text).map_err(|e| {
+                    StoreError(format!("the row {row_key:?} of {table} cannot be read: {e}"))
+                })?;
+                for event in stored.into_iter().filter(|it| it.seq > after) {
+                    if !show(event)? {
+                        return Ok(());
+                    }
+                }
+            }
+            let is_last = rows.len() < PAGE_ROWS;
+            match rows.into_iter().next_back() {
+                Some((last, _)) if !is_last => from = last + "\u{1}",
+                _ => return Ok(()),
+            }
+        }
+    }
+}
+
+/// The id of the command that caused an event.
+pub(crate) fn causation(envelope: &str) -> Result<uuid::Uuid, StoreError> {
+    let envelope = Envelope::parse(envelope).map_err(|e| StoreError(e.to_string()))?;
+    Ok(envelope.causation)
+}
+
+pub(super) fn stream_table(of: &str) -> String {
+    format!("stream_{of}")
+}
+
+pub(super) fn snapshot_table(of: &str) -> String {
+    format!("snapshot_{of}")
+}
+
+fn stream_key(key: &str, first_seq: u64) -> String {
+    let mut text = String::new();
+    push_stream_key(&mut text, key, first_seq);
+    text
+}
+
+pub(super) fn push_stream_key(text: &mut String, key: &str, first_seq: u64) {
+    text.push_str(key);
+    text.push(SEPARATOR);
+    write!(text, "{first_seq:016x}").expect("a text takes what is written");
+}

@@ -1,0 +1,97 @@
+//! Aggregates in the writer's memory.
+
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use crate::model::aggregate::AnyRecorder;
+use crate::model::envelope::Group;
+use crate::model::kinds::KindIndex;
+use crate::model::message::Key;
+use crate::ports::clock::Stopwatch;
+use crate::ports::log::StoreError;
+use crate::views::projector::Projector;
+
+/// What was used in so many groups stays when room is made.
+const GROUPS_KEPT: u64 = 64;
+
+pub(super) type Id = (KindIndex, Key);
+
+/// An aggregate, and the group that used it last.
+struct Cached {
+    recorder: Box<dyn AnyRecorder>,
+    group: u64,
+}
+
+/// The aggregates that were used of late.
+pub(super) struct Cache {
+    service: &'static str,
+    projector: Arc<Projector>,
+    entries: FxHashMap<Id, Cached>,
+    entries_max: usize,
+    /// The number of the present group, and of the last in which an aggregate was removed.
+    group: u64,
+    removed_in: u64,
+}
+
+impl Cache {
+    pub(super) fn new(
+        service: &'static str,
+        projector: Arc<Projector>,
+        entries_max: usize,
+    ) -> Self {
+        let entries = FxHashMap::default();
+        Self { service, projector, entries, entries_max, group: 0, removed_in: 0 }
+    }
+
+    /// Another group begins.
+    pub(super) fn turn(&mut self) {
+        self.group += 1;
+    }
+
+    /// The aggregate as the log and the present group have it.
+    pub(super) fn load(
+        &mut self,
+        id: &Id,
+        group: &Group,
+    ) -> Result<&mut dyn AnyRecorder, StoreError> {
+        let cached = match self.entries.entry(id.clone()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                let watch = Stopwatch::start();
+                let mut recorder = self.projector.load(id.0, &id.1)?;
+                metrics::histogram!("earmark_load_seconds", "service" => self.service)
+                    .record(watch.seconds());
+                // Only what was removed in this group can have events in it.
+                if self.removed_in == self.group {
+                    let own = group.events.iter().filter(|it| it.kind == id.0 && it.key == id.1);
+                    own.for_each(|it| recorder.fold_any(it.event.as_any()));
+                }
+                place.insert(Cached { recorder, group: 0 })
+            }
+        };
+        cached.group = self.group;
+        Ok(cached.recorder.as_mut())
+    }
+
+    /// The aggregate, if it is here.
+    pub(super) fn known(&mut self, id: &Id) -> Option<&mut dyn AnyRecorder> {
+        let cached = self.entries.get_mut(id)?;
+        Some(cached.recorder.as_mut())
+    }
+
+    /// Forgets an aggregate: the next who wants it loads it anew.
+    pub(super) fn remove(&mut self, id: &Id) {
+        self.entries.remove(id);
+        self.removed_in = self.group;
+    }
+
+    /// Makes room, between two groups.
+    pub(super) fn keep_in_bounds(&mut self) {
+        if self.entries.len() > self.entries_max {
+            let keep_from = self.group.saturating_sub(GROUPS_KEPT);
+            self.entries.retain(|_, cached| cached.group >= keep_from);
+        }
+    }
+}

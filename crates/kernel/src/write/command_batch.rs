@@ -1,0 +1,76 @@
+//! Commands of one type on their way through a writer, and the kernel's own jobs.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use crate::model::message::{Command, Key, Meta, Reply};
+use crate::model::outcome::NotDone;
+use crate::write::handling::Handling;
+use crate::write::queue::Queued;
+use crate::write::writer::{GroupEnding, Job, Writer};
+
+/// Some commands of one type for one partition, decided one after another, answered together.
+pub(crate) struct CommandBatch<C: Command> {
+    pub(crate) handling: Arc<Handling<C>>,
+    pub(crate) items: Vec<Item<C>>,
+    pub(crate) decided: Vec<Reply<C>>,
+    pub(crate) reply: oneshot::Sender<Vec<Reply<C>>>,
+}
+
+/// A command, the aggregate that decides it, and what is said about it.
+pub(crate) struct Item<C> {
+    pub(crate) key: Key,
+    pub(crate) command: C,
+    pub(crate) meta: Meta,
+}
+
+impl<C: Command> Queued for CommandBatch<C> {
+    fn commands(&self) -> usize {
+        self.items.len()
+    }
+}
+
+impl<C: Command> Job for CommandBatch<C> {
+    fn decide(&mut self, writer: &mut Writer) {
+        for item in &self.items {
+            let decided = writer.decide(&self.handling, &item.key, &item.command, &item.meta);
+            self.decided.push(decided);
+        }
+    }
+
+    fn answer(self: Box<Self>, ending: &GroupEnding) {
+        let not_done = match ending {
+            GroupEnding::Committed => {
+                // Nobody may be waiting any more: what was decided holds all the same.
+                let _ = self.reply.send(self.decided);
+                return;
+            }
+            GroupEnding::Failed(failure) => NotDone::Failed(failure.clone()),
+            GroupEnding::Unknown(why) => NotDone::Unknown(why.clone()),
+        };
+        let replies = self.items.iter().map(|_| Reply::fresh(Err(not_done.clone())));
+        let _ = self.reply.send(replies.collect());
+    }
+}
+
+/// Something the kernel itself has a writer do.
+pub(crate) struct InternalJob {
+    pub(crate) run: Box<dyn FnMut(&mut Writer) + Send>,
+    pub(crate) reply: oneshot::Sender<GroupEnding>,
+}
+
+impl Queued for InternalJob {
+    fn commands(&self) -> usize {
+        1
+    }
+}
+
+impl Job for InternalJob {
+    fn decide(&mut self, writer: &mut Writer) {
+        (self.run)(writer);
+    }
+    fn answer(self: Box<Self>, ending: &GroupEnding) {
+        let _ = self.reply.send(ending.clone());
+    }
+}

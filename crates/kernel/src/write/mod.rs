@@ -1,0 +1,12 @@
+//! The write path of a partition: queue, writer, group commit, kept responses.
+
+pub(crate) mod cache;
+pub(crate) mod command_batch;
+pub(crate) mod handling;
+pub(crate) mod idempotency;
+pub(crate) mod partition;
+pub(crate) mod queue;
+pub(crate) mod running;
+pub(crate) mod submission;
+pub(crate) mod turn;
+pub(crate) mod writer;

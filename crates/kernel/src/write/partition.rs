@@ -1,0 +1,208 @@
+//! One partition of a running service: its queue, its writer, what follows it, and how it opens.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{oneshot, watch};
+
+use crate::model::envelope::Committed;
+use crate::model::kernel_event::KernelEvent;
+use crate::model::limits::Limits;
+use crate::model::message::{Key, Meta};
+use crate::model::outcome::Failure;
+use crate::ports::clock::Clock;
+use crate::ports::log::{LogStore, StoreError};
+use crate::ports::rows::{Changes, FlushBatch};
+use crate::ports::stores::Stores;
+use crate::views::backpressure::FLUSH_AFTER_EVENTS;
+use crate::views::lineage;
+use crate::views::log_schema::LogSchema;
+use crate::views::projector::Projector;
+use crate::views::timer;
+use crate::write::command_batch::InternalJob;
+use crate::write::queue::{NotTaken, Queue};
+use crate::write::writer::{GroupEnding, Job, Writer};
+
+/// So many events are read from the log at a time while a partition opens.
+const OPEN_WINDOW: u64 = 10_000;
+/// A sweep wakes at most so many aggregates.
+const SWEEP_MAX: usize = 256;
+/// Where the rows say which tables they were derived for.
+const SHAPE_TABLE: &str = "kernel_shape";
+
+pub(crate) struct Partition {
+    pub(crate) schema: Arc<LogSchema>,
+    pub(crate) index: usize,
+    pub(crate) log: Arc<dyn LogStore>,
+    pub(crate) log_id: String,
+    pub(crate) projector: Arc<Projector>,
+    pub(crate) queue: Queue<dyn Job>,
+    writer: Mutex<Writer>,
+    halted: watch::Sender<Option<String>>,
+    limits: Limits,
+    clock: Arc<dyn Clock>,
+}
+
+impl Partition {
+    /// Opens a partition: the rows are brought to the log's head, from nothing where need be.
+    pub(crate) fn open(
+        schema: &Arc<LogSchema>,
+        index: usize,
+        stores: Stores,
+        clock: &Arc<dyn Clock>,
+        limits: Limits,
+    ) -> Result<Self, StoreError> {
+        rederive_if_stale(schema, &stores)?;
+        let head = stores.log.head()?;
+        let projector = Arc::new(Projector::new(Arc::clone(schema), &stores, limits)?);
+        let behind = head.saturating_sub(projector.head());
+        if behind > FLUSH_AFTER_EVENTS {
+            tracing::info!(
+                service = schema.service,
+                events = behind,
+                "deriving views from the log"
+            );
+        }
+        while projector.head() < head {
+            for record in stores.log.read_after(projector.head(), OPEN_WINDOW)? {
+                projector.publish(Arc::new(Committed::read(record, &schema.kinds)?));
+            }
+            projector.catch_up()?;
+            if projector.unflushed() > FLUSH_AFTER_EVENTS {
+                projector.flush()?;
+            }
+        }
+        let writer = Writer::new(
+            Arc::clone(schema),
+            Arc::clone(&stores.log),
+            Arc::clone(&projector),
+            Arc::clone(clock),
+            limits.aggregates,
+        )?;
+        Ok(Self {
+            schema: Arc::clone(schema),
+            index,
+            log_id: stores.log.id()?,
+            log: stores.log,
+            projector,
+            queue: Queue::new(limits.queue_commands),
+            writer: Mutex::new(writer),
+            halted: watch::Sender::new(None),
+            limits,
+            clock: Arc::clone(clock),
+        })
+    }
+
+    /// Gives a job to the writer; full and closed queues send it back before anything was done.
+    pub(crate) fn submit(&self, job: Box<dyn Job>) -> Result<(), Failure> {
+        self.queue.push(job).map_err(|not_taken| match not_taken {
+            NotTaken::Full => Failure::Busy { retry_after_s: 1 },
+            NotTaken::Closed => Failure::Stopping,
+        })
+    }
+
+    /// Decides and commits the next group, if anything waits. Says whether something was done.
+    pub(crate) fn write(&self) -> bool {
+        if self.queue.is_empty() {
+            return false;
+        }
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever comes while it waits for its turn is of the group.
+        let turn = writer.begin();
+        let jobs = self.queue.take(writer.group_commands(self.limits.group_commands));
+        writer.run(jobs, turn, &self.queue);
+        if let Some(why) = writer.halted() {
+            self.queue.close();
+            self.halted.send_replace(Some(why.to_owned()));
+        }
+        true
+    }
+
+    /// The writer's thread ended by itself: nothing more is taken.
+    pub(crate) fn halt(&self, why: &str) {
+        self.queue.close();
+        self.halted.send_replace(Some(why.to_owned()));
+    }
+
+    pub(crate) fn watch_halted(&self) -> watch::Receiver<Option<String>> {
+        self.halted.subscribe()
+    }
+
+    /// Wakes aggregates whose timers rang; says how many. They are looked at in one group.
+    pub(crate) async fn sweep(&self, meta: &Meta) -> Result<usize, Failure> {
+        let due = timer::due(&self.projector.read()?.timers, self.clock.now(), SWEEP_MAX)?;
+        if due.is_empty() {
+            return Ok(0);
+        }
+        let not_loaded = Arc::new(Mutex::new(None));
+        let (missed, meta) = (Arc::clone(&not_loaded), meta.clone());
+        let ids: Vec<_> = due.iter().map(|it| (it.kind, it.key.clone())).collect();
+        self.run_job(move |writer| {
+            for (kind, key) in &ids {
+                if let Err(error) = writer.wake(*kind, key, &meta) {
+                    *missed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                }
+            }
+        })
+        .await?;
+        // The timers stay: they ring again.
+        if let Some(error) = not_loaded.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            return Err(error.into());
+        }
+        let mut materialized = self.projector.write()?;
+        due.iter().for_each(|it| materialized.timers.delete(it.row.clone()));
+        Ok(due.len())
+    }
+
+    /// Keeps how far a reader has come, in the log.
+    pub(crate) async fn keep_cursor(
+        &self,
+        reader: &Key,
+        through: u64,
+        meta: Meta,
+    ) -> Result<(), Failure> {
+        let reader = reader.clone();
+        self.run_job(move |writer| {
+            writer.record_own(&reader, &meta, KernelEvent::Read { through });
+        })
+        .await
+    }
+
+    /// Has the writer do something as part of a group.
+    pub(crate) async fn run_job(
+        &self,
+        run: impl FnMut(&mut Writer) + Send + 'static,
+    ) -> Result<(), Failure> {
+        match self.run_job_to_end(run).await? {
+            GroupEnding::Committed => Ok(()),
+            GroupEnding::Failed(failure) => Err(failure),
+            GroupEnding::Unknown(_) => Err(Failure::Stopping),
+        }
+    }
+
+    /// The same; says how its group ended.
+    pub(crate) async fn run_job_to_end(
+        &self,
+        run: impl FnMut(&mut Writer) + Send + 'static,
+    ) -> Result<GroupEnding, Failure> {
+        let (reply, answer) = oneshot::channel();
+        self.submit(Box::new(InternalJob { run: Box::new(run), reply }))?;
+        let ended = || GroupEnding::Unknown("the writer ended before it answered".into());
+        Ok(answer.await.unwrap_or_else(|_| ended()))
+    }
+}
+
+/// Rows of another log, of one that went on another way, or of other tables are of no use.
+fn rederive_if_stale(schema: &LogSchema, stores: &Stores) -> Result<(), StoreError> {
+    let views = schema.views.iter().map(|it| format!("{}:{}", it.name, it.version));
+    let kinds = schema.kinds.aggregates().map(|(_, it)| format!("{}:{}", it.name, it.version));
+    let parts: Vec<String> = views.chain(kinds).chain([stores.log.id()?]).collect();
+    let shape = format!("\"{}\"", parts.join(" "));
+    let known = stores.rows.row(SHAPE_TABLE, schema.service)?;
+    if known.as_deref() == Some(&shape) && lineage::is_in_log(schema.service, stores)? {
+        return Ok(());
+    }
+    stores.rows.clear()?;
+    let changes = Box::new(vec![(schema.service, Some(shape))]);
+    let tables = vec![(SHAPE_TABLE.to_owned(), changes as Box<dyn Changes>)];
+    stores.rows.flush(&FlushBatch { through_seq: 0, tables })
+}

@@ -1,0 +1,60 @@
+//! A writer's turn at a log that other processes append to: what they wrote is taken over first.
+
+use std::sync::Arc;
+
+use crate::model::envelope::Committed;
+use crate::model::kernel_event::KernelEvent;
+use crate::model::kinds::KindIndex;
+use crate::model::outcome::Failure;
+use crate::ports::clock::{Stopwatch, UnixMillis};
+use crate::ports::log::{AppendError, Record, StoreError};
+use crate::write::writer::Writer;
+
+impl Writer {
+    /// Takes this writer's turn, if the log is shared: nobody else appends until its group ends.
+    pub(crate) fn begin(&mut self) -> Result<(), Failure> {
+        if self.halted.is_none() {
+            self.halted = self.log.broken();
+        }
+        if self.halted.is_some() {
+            return Err(Failure::Stopping);
+        }
+        if !self.log.is_shared() {
+            return Ok(());
+        }
+        let watch = Stopwatch::start();
+        let others = self.log.begin(self.next_seq - 1).map_err(|error| match error {
+            AppendError::Full(why) => Failure::StorageFull(why),
+            AppendError::Failed(why) | AppendError::Unknown(why) => Failure::Storage(why),
+        })?;
+        metrics::histogram!("earmark_turn_seconds", "service" => self.schema.service)
+            .record(watch.seconds());
+        others.into_iter().try_for_each(|record| self.learn(record)).map_err(|error| {
+            self.log.release();
+            error.into()
+        })
+    }
+
+    /// Takes over what another process has appended.
+    fn learn(&mut self, record: Record) -> Result<(), StoreError> {
+        let at = UnixMillis(record.at_ms);
+        let committed = Arc::new(Committed::read(record, &self.schema.kinds)?);
+        let last = committed.last_seq();
+        for event in &committed.events {
+            if event.kind != KindIndex::KERNEL {
+                if let Some(recorder) = self.cache.known(&(event.kind, event.key.clone())) {
+                    recorder.fold_any(event.event.as_any());
+                }
+                continue;
+            }
+            let own = event.event.as_any().downcast_ref();
+            if let Some(KernelEvent::Answered(answered)) = own {
+                self.recent.insert(event.key.clone(), (last, answered.clone()));
+            }
+        }
+        self.group.at = self.group.at.max(at);
+        self.next_seq = last + 1;
+        self.projector.publish(committed);
+        Ok(())
+    }
+}

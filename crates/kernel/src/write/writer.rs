@@ -1,0 +1,358 @@
+//! The one writer of a partition: decides a group of commands, appends it as one record, answers.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use serde_json::value::RawValue;
+
+use crate::model::aggregate::AnyRecorder;
+use crate::model::envelope::{Author, Committed, Group};
+use crate::model::kernel_event::{Answered, KERNEL, KernelEvent, Parked};
+use crate::model::kinds::KindIndex;
+use crate::model::message::{Command, Event, Idempotency, Key, Meta, Reply};
+use crate::model::outcome::{Failure, NotDone};
+use crate::ports::clock::{Clock, Stopwatch, UnixMillis};
+use crate::ports::failpoint;
+use crate::ports::log::{AppendError, LogStore, StoreError};
+use crate::views::backpressure::Backpressure;
+use crate::views::log_schema::LogSchema;
+use crate::views::projector::Projector;
+use crate::write::cache::{Cache, Id};
+use crate::write::handling::Handling;
+use crate::write::queue::{Queue, Queued};
+
+/// A handler that breaks is tried once more on a fresh aggregate; then its message is parked.
+const HANDLER_ATTEMPTS_MAX: usize = 2;
+/// Answers kept by the writer itself until the views surely have them.
+const RECENT_ANSWERS: usize = 20_000;
+
+/// What a writer does for one caller: decide some commands, and answer when they are committed.
+pub(crate) trait Job: Queued {
+    fn decide(&mut self, writer: &mut Writer);
+    fn answer(self: Box<Self>, ending: &GroupEnding);
+}
+
+/// How the commit of a group ended.
+#[derive(Clone, Debug)]
+pub(crate) enum GroupEnding {
+    Committed,
+    Failed(Failure),
+    Unknown(String),
+}
+
+/// The writer of one partition. It alone decides and appends.
+pub(crate) struct Writer {
+    pub(super) schema: Arc<LogSchema>,
+    pub(super) log: Arc<dyn LogStore>,
+    pub(super) projector: Arc<Projector>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) cache: Cache,
+    pub(super) next_seq: u64,
+    pub(super) group: Group,
+    /// Answers of the present group under their keys.
+    pub(super) answers: FxHashMap<Key, Answered>,
+    /// Answers of late groups, with the number of the event that keeps each.
+    pub(super) recent: FxHashMap<Key, (u64, Answered)>,
+    pub(super) halted: Option<String>,
+}
+
+impl Writer {
+    pub(crate) fn new(
+        schema: Arc<LogSchema>,
+        log: Arc<dyn LogStore>,
+        projector: Arc<Projector>,
+        clock: Arc<dyn Clock>,
+        cache_max: usize,
+    ) -> Result<Self, StoreError> {
+        let head = log.head()?;
+        let last = log.read_after(head.saturating_sub(1), 1)?;
+        let at = last.last().map_or(UnixMillis(i64::MIN), |record| UnixMillis(record.at_ms));
+        let cache = Cache::new(schema.service, Arc::clone(&projector), cache_max);
+        Ok(Self {
+            schema,
+            log,
+            projector,
+            clock,
+            cache,
+            next_seq: head + 1,
+            group: Group::begin(at),
+            answers: FxHashMap::default(),
+            recent: FxHashMap::default(),
+            halted: None,
+        })
+    }
+
+    /// Why this writer takes nothing any more, if so.
+    pub(crate) fn halted(&self) -> Option<&str> {
+        self.halted.as_deref()
+    }
+
+    /// How many commands the next group may have, of `most`.
+    pub(crate) fn group_commands(&self, most: usize) -> usize {
+        self.projector.backpressure().group_commands(most)
+    }
+
+    /// Decides the jobs one after another, commits what they recorded, and only then answers.
+    /// Where more wait in the `queue` by then, the next turn follows at once.
+    pub(crate) fn run(
+        &mut self,
+        mut jobs: Vec<Box<dyn Job>>,
+        turn: Result<(), Failure>,
+        queue: &Queue<dyn Job>,
+    ) {
+        if let Err(failure) = turn {
+            let ending = GroupEnding::Failed(failure);
+            return jobs.into_iter().for_each(|job| job.answer(&ending));
+        }
+        self.cache.turn();
+        self.group.at = self.clock.now().max(self.group.at);
+        for job in &mut jobs {
+            job.decide(self);
+        }
+        let commands: usize = jobs.iter().map(|job| job.commands()).sum();
+        if failpoint::is_on("answer-before-commit") {
+            jobs.drain(..).for_each(|job| job.answer(&GroupEnding::Committed));
+        }
+        let has_recorded = !self.group.events.is_empty();
+        let ending = self.commit(queue);
+        for job in jobs {
+            job.answer(&ending);
+        }
+        if !has_recorded {
+            self.log.release();
+        }
+        metrics::histogram!("earmark_group_commands", "service" => self.schema.service)
+            .record(u32::try_from(commands).unwrap_or(u32::MAX));
+        self.keep_in_bounds();
+    }
+
+    pub(crate) fn decide<C: Command>(
+        &mut self,
+        handling: &Handling<C>,
+        key: &Key,
+        command: &C,
+        meta: &Meta,
+    ) -> Reply<C> {
+        let reply = self.try_decide(handling, key, command, meta);
+        reply.unwrap_or_else(|failure| Reply::fresh(Err(failure.into())))
+    }
+
+    fn try_decide<C: Command>(
+        &mut self,
+        handling: &Handling<C>,
+        key: &Key,
+        command: &C,
+        meta: &Meta,
+    ) -> Result<Reply<C>, Failure> {
+        if let Some(idempotency) = meta.idempotency.as_ref().filter(|_| !meta.dry_run)
+            && let Some(answered) = self.answered(&idempotency.key)?
+        {
+            return Ok(Answered::replay(&answered, idempotency));
+        }
+        let now = meta.at.unwrap_or(self.group.at);
+        let id = (handling.kind, key.clone());
+        if meta.dry_run && !failpoint::is_on("dry-run-keeps") {
+            return self.rehearse(handling, &id, command, now);
+        }
+        let mut reason = String::new();
+        for _ in 0..HANDLER_ATTEMPTS_MAX {
+            let recorder = self.cache.load(&id, &self.group)?;
+            match catch(|| (handling.run)(recorder, command.clone(), now)) {
+                Ok(decided) => {
+                    let author = Author { kind: id.0, of: handling.of, key: &id.1, meta, at: now };
+                    drain(recorder, &mut self.group, &author);
+                    let is_kept = decided.is_ok() || !failpoint::is_on("refusal-not-kept");
+                    if let Some(idempotency) = meta.idempotency.as_ref().filter(|_| is_kept) {
+                        self.keep_answer::<C>(idempotency, &decided, meta);
+                    }
+                    return Ok(Reply::fresh(decided.map_err(NotDone::Refused)));
+                }
+                Err(broke) => reason = broke,
+            }
+            // What it left in memory is not what the log says: the next try loads it anew.
+            self.cache.remove(&id);
+        }
+        tracing::error!(command = C::NAME, %key, reason, "a handler broke twice, parked");
+        let body = serde_json::to_string(command).unwrap_or_default();
+        self.park(meta, C::NAME, body, &reason);
+        Err(Failure::Broken { command: C::NAME.into(), reason })
+    }
+
+    /// Runs a handler on a copy and keeps nothing.
+    fn rehearse<C: Command>(
+        &mut self,
+        handling: &Handling<C>,
+        id: &Id,
+        command: &C,
+        now: UnixMillis,
+    ) -> Result<Reply<C>, Failure> {
+        let mut copy = self.cache.load(id, &self.group)?.copy();
+        let decided = catch(|| (handling.run)(copy.as_mut(), command.clone(), now));
+        let decided =
+            decided.map_err(|reason| Failure::Broken { command: C::NAME.into(), reason })?;
+        let mut events = Vec::new();
+        copy.drain(&mut |_, event| {
+            let mut json = Vec::new();
+            event.write_json(&mut json).expect("events are plain data");
+            let json = String::from_utf8(json).expect("serde_json writes UTF-8");
+            events.push(RawValue::from_string(json).expect("serde_json writes JSON"));
+        });
+        Ok(Reply { ending: decided.map_err(NotDone::Refused), replayed: false, events })
+    }
+
+    /// Runs what always comes first for an aggregate: its timer rang.
+    pub(crate) fn wake(
+        &mut self,
+        kind: KindIndex,
+        key: &Key,
+        meta: &Meta,
+    ) -> Result<(), StoreError> {
+        let id = (kind, key.clone());
+        let (of, now) = (self.schema.kinds.get(kind).name, self.group.at);
+        let recorder = self.cache.load(&id, &self.group)?;
+        if let Err(reason) = catch(|| recorder.wake(now)) {
+            tracing::error!(%key, reason, "what runs first broke on a timer");
+            self.cache.remove(&id);
+            return Ok(());
+        }
+        drain(recorder, &mut self.group, &Author { kind, of, key, meta, at: now });
+        Ok(())
+    }
+
+    /// Sets a message aside, as part of the present group; one that came before under the same
+    /// idempotency key is the same message.
+    pub(crate) fn park(&mut self, meta: &Meta, message: &str, body: String, reason: &str) {
+        let idempotency = meta.idempotency.clone();
+        let own_key = || Key::from(meta.command_id.to_string());
+        let key = idempotency.as_ref().map_or_else(own_key, |it| it.key.clone());
+        let parked = Parked { message: message.into(), body, reason: reason.into(), idempotency };
+        self.record_own(&key, meta, KernelEvent::Parked(parked));
+    }
+
+    /// Records one of the kernel's own events in the present group.
+    pub(crate) fn record_own(&mut self, key: &Key, meta: &Meta, event: KernelEvent) {
+        let at = self.group.at;
+        let author = Author { kind: KindIndex::KERNEL, of: KERNEL, key, meta, at };
+        self.group.push(&author, event.name(), Box::new(event));
+    }
+
+    /// Keeps an answer under its key, unless there is one already: then that one is returned.
+    pub(crate) fn keep_first(
+        &mut self,
+        key: &Key,
+        answered: &Answered,
+        meta: &Meta,
+    ) -> Result<Option<Answered>, StoreError> {
+        let known = self.answered(key)?;
+        if known.is_none() {
+            self.answers.insert(key.clone(), answered.clone());
+            self.record_own(key, meta, KernelEvent::Answered(answered.clone()));
+        }
+        Ok(known)
+    }
+
+    /// The answer given before under an idempotency key.
+    fn answered(&self, key: &Key) -> Result<Option<Answered>, StoreError> {
+        let near = self.answers.get(key).or_else(|| Some(&self.recent.get(key)?.1));
+        near.map_or_else(|| self.projector.applied_answer(key), |it| Ok(Some(it.clone())))
+    }
+
+    fn keep_answer<C: Command>(
+        &mut self,
+        idempotency: &Idempotency,
+        decided: &Result<C::Answer, C::Refusal>,
+        meta: &Meta,
+    ) {
+        let answered = Answered::of(idempotency, decided.as_ref());
+        self.answers.insert(idempotency.key.clone(), answered.clone());
+        self.record_own(&idempotency.key, meta, KernelEvent::Answered(answered));
+    }
+
+    fn commit(&mut self, queue: &Queue<dyn Job>) -> GroupEnding {
+        let answers = std::mem::take(&mut self.answers);
+        if self.group.events.is_empty() {
+            return GroupEnding::Committed;
+        }
+        let committed = Arc::new(self.group.finish(self.next_seq));
+        if failpoint::is_on("views-ahead-of-log") {
+            self.projector.publish(Arc::clone(&committed));
+        }
+        let watch = Stopwatch::start();
+        // Not where it would wait for the views and hold up the others.
+        let goes_on = !queue.is_empty() && self.projector.backpressure() == Backpressure::None;
+        let append = if goes_on { LogStore::append_and_ask } else { LogStore::append };
+        let appended = append(self.log.as_ref(), &committed.record);
+        metrics::histogram!("earmark_commit_seconds", "service" => self.schema.service)
+            .record(watch.seconds());
+        match appended {
+            Ok(()) => {
+                let last_seq = committed.last_seq();
+                self.next_seq = last_seq + 1;
+                let kept = answers.into_iter().map(|(key, it)| (key, (last_seq, it)));
+                self.recent.extend(kept);
+                if !failpoint::is_on("views-ahead-of-log") {
+                    self.projector.publish(committed);
+                }
+                GroupEnding::Committed
+            }
+            Err(AppendError::Failed(why)) => self.forget(&committed, Failure::Storage(why)),
+            Err(AppendError::Full(why)) => self.forget(&committed, Failure::StorageFull(why)),
+            Err(AppendError::Unknown(why)) if failpoint::is_on("unknown-as-failed") => {
+                self.forget(&committed, Failure::Storage(why))
+            }
+            Err(AppendError::Unknown(why)) => {
+                tracing::error!(why, "the outcome of a commit is not known; the writer stops");
+                self.halted = Some(why.clone());
+                GroupEnding::Unknown(why)
+            }
+        }
+    }
+
+    /// Nothing was appended: what the group did in memory is not so.
+    fn forget(&mut self, group: &Committed, failure: Failure) -> GroupEnding {
+        tracing::warn!(%failure, "a group was not committed");
+        for event in &group.events {
+            self.cache.remove(&(event.kind, event.key.clone()));
+        }
+        GroupEnding::Failed(failure)
+    }
+
+    fn keep_in_bounds(&mut self) {
+        if self.halted.is_none() {
+            let copy = |id: &Id| Some(self.cache.known(id)?.copy());
+            self.projector.give_copies(self.next_seq - 1, copy);
+        }
+        self.cache.keep_in_bounds();
+        if self.recent.len() > RECENT_ANSWERS {
+            let applied = self.projector.applied();
+            self.recent.retain(|_, (seq, _)| *seq > applied);
+        }
+        let pressure = self.projector.backpressure();
+        if pressure == Backpressure::None {
+            return;
+        }
+        let watch = Stopwatch::start();
+        self.projector.apply_backpressure(pressure);
+        metrics::histogram!("earmark_wait_for_views_seconds", "service" => self.schema.service)
+            .record(watch.seconds());
+    }
+}
+
+/// Moves what an aggregate has recorded into the group.
+fn drain(recorder: &mut dyn AnyRecorder, group: &mut Group, author: &Author<'_>) {
+    recorder.drain(&mut |name, event| group.push(author, name, event));
+}
+
+/// Runs what may panic; what the panic said is the error.
+fn catch<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+    if failpoint::is_on("panic-takes-group") {
+        return Ok(run());
+    }
+    catch_unwind(AssertUnwindSafe(run)).map_err(|payload: Box<dyn Any + Send>| {
+        let text = payload.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
+        text.unwrap_or("it panicked without a word").to_owned()
+    })
+}
