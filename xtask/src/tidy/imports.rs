@@ -102,7 +102,6 @@ pub fn check(files: &[File]) -> Vec<Violation> {
         let parts: Vec<&str> = file.path.split('/').collect();
         let manifest = manifest::read(&file.text);
         match parts.as_slice() {
-            ["xtask", "Cargo.toml"] => violations.extend(nothing(file, &manifest)),
             ["crates", folder, "Cargo.toml"] => {
                 violations.extend(room(file, folder, &manifest, &aliases));
             }
@@ -124,12 +123,6 @@ pub fn check(files: &[File]) -> Vec<Violation> {
 fn renamed(root: &Manifest) -> BTreeMap<String, String> {
     let inherited = root.dependencies.iter().filter(|one| one.section == Section::Workspace);
     inherited.map(|one| (one.alias.clone(), one.name.clone())).collect()
-}
-
-fn nothing(file: &File, xtask: &Manifest) -> Vec<Violation> {
-    let to_do = |name: &str| format!("xtask has no dependencies: do without `{name}`");
-    let all = xtask.dependencies.iter();
-    all.map(|one| Violation::new(file, one.line, "imports", to_do(&one.name))).collect()
 }
 
 fn room(

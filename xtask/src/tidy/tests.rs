@@ -18,6 +18,10 @@ crates/services/src/ordering/reactions.rs       use super::stock;
 crates/services/src/ordering/stock.rs           struct Order;
 crates/services/src/ordering/views.rs           struct Orders;
 crates/services/src/ordering/tests.rs           use super::handlers;
+crates/brokers/src/lib.rs                       mod a;⏎mod b;⏎mod c;
+crates/brokers/src/a.rs                         struct A;
+crates/brokers/src/b.rs                         use crate::c::C;⏎struct B;
+crates/brokers/src/c.rs                         use crate::a::A;⏎struct C;
 crates/earmark/tests/it/main.rs                 time::sleep(T).await; // tidy: the OS is slow
 ";
 
@@ -106,6 +110,7 @@ fn a_clean_tree_passes() {
 const PLANTED: &str = "
 business      crates/kernel/src/bus.rs                    3 fn f(stock_sku: A) {}
 business      crates/kernel/src/bus.rs                    3 use x::AllocationRequired;
+circles       crates/brokers/src/a.rs                     3 use crate::b::B;⏎struct A;
 ignored-test  crates/services/src/allocation/tests.rs     3 #[ignore]
 names         crates/kernel/src/utils.rs                  1 fn f() {}
 names         crates/earmark/tests/common/mod.rs          1 fn f() {}
@@ -138,7 +143,6 @@ imports         crates/earmark/Cargo.toml   earmark           dependencies      
 imports         crates/brokers/Cargo.toml   earmark-brokers   build-dependencies earmark-stores
 imports         benches/Cargo.toml          earmark-benches   dependencies       earmark
 foreign-imports benches/Cargo.toml          earmark-benches   dependencies       redis
-imports         xtask/Cargo.toml            xtask             dependencies       serde
 foreign-imports crates/gateway/Cargo.toml   earmark-gateway   dependencies       sql
 foreign-imports crates/services/Cargo.toml  earmark-services  dependencies       axum
 foreign-imports crates/services/Cargo.toml  earmark-services  dev-dependencies   redis

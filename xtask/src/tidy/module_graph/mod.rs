@@ -1,0 +1,13 @@
+//! Which files of a crate import which: read from the source, and the rules about it.
+
+mod circles;
+mod graph;
+mod kernel_rooms;
+mod modules;
+mod paths;
+mod resolve;
+#[cfg(test)]
+mod tests;
+
+pub use circles::{check as check_circles, list as list_circles};
+pub use kernel_rooms::check as check_kernel_rooms;
