@@ -42,7 +42,7 @@ const TASKS: [Task; 14] = [
     Task {
         name: "test",
         arguments: "[--quick]",
-        does: "all that CI runs; --quick: format, lints, tidy and tests alone",
+        does: "all that CI runs; --quick: format, lints, tidy, imports and tests alone",
         run: test::run,
     },
     Task {

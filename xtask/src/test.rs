@@ -18,7 +18,7 @@ const STEPS: [Step; 16] = [
     Step { name: "fmt", is_quick: true, run: fmt },
     Step { name: "tidy", is_quick: true, run: || tidy::run(&[]) },
     Step { name: "clippy", is_quick: true, run: clippy },
-    Step { name: "deny", is_quick: false, run: deny },
+    Step { name: "deny", is_quick: true, run: deny },
     Step { name: "tests", is_quick: true, run: tests },
     Step { name: "doctests", is_quick: false, run: doctests },
     Step { name: "docs", is_quick: false, run: docs },
