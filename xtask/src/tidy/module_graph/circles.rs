@@ -1,16 +1,16 @@
 //! Rule `circles`: files of a crate do not import each other in a circle.
 //!
-//! Two files may: a type and what is done with it are sometimes told apart. Three or more are one
-//! idea in several files, or several ideas that cannot be read one at a time.
+//! Two files may: a type and the code that uses it are sometimes apart. Three or more files in a
+//! circle cannot be read one at a time.
 
 use super::graph::{self, Graph, Import};
 use crate::tidy::{File, Violation};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A circle of this many files is let pass.
+/// A circle of at most this many files is accepted.
 const FILES_MAX: usize = 2;
 
-/// Crates that have circles and are not mended yet. Take a crate out when its circles are gone.
+/// Crates that have circles today. Take a crate out when its circles are gone.
 const EXEMPT: [&str; 6] = [
     "crates/earmark",
     "crates/gateway",
@@ -32,7 +32,7 @@ fn of(graph: &Graph) -> Vec<Violation> {
         let first = inside(&graph.imports, circle).next().expect("a circle has imports");
         let names: Vec<&str> = circle.iter().map(|path| within(graph, path)).collect();
         let to_do = format!(
-            "{} files import each other in a circle ({}): give what they share a file of its own; \
+            "{} files import each other in a circle ({}): move what they share to a file of its own; \
              `cargo xtask tidy --circles {}` lists the imports",
             names.len(),
             names.join(", "),

@@ -1,6 +1,6 @@
 //! The files of a crate and the imports between them.
 
-use super::modules;
+use super::modules::{self, Tests};
 use super::resolve::{Target, resolve};
 use crate::tidy::File;
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,12 +50,12 @@ pub fn all(files: &[File]) -> Vec<Graph> {
 }
 
 fn read(files: &[File], root: usize, graph: &mut Graph) {
-    let modules = modules::read(files, root);
+    let modules = modules::read(files, root, Tests::LeftOut);
     let mut imports: BTreeMap<(usize, usize), BTreeSet<(usize, String)>> = BTreeMap::new();
     for (at, module) in modules.iter().enumerate() {
         graph.files.insert(files[module.file].path.clone());
         for used in &module.used {
-            // Who imports a module uses its items by longer paths.
+            // Code that imports a module uses its items by longer paths.
             let Some(Target::Item(to)) = resolve(&modules, at, &used.path) else { continue };
             if to != module.file {
                 let paths = imports.entry((module.file, to)).or_default();

@@ -1,11 +1,11 @@
-//! Rule `rooms`: the folders of the kernel are rooms in an order, and imports go one way only.
+//! Rule `rooms`: the folders of the kernel are in an order, and imports go one way only.
 
 use super::graph::{self, Import};
 use crate::tidy::{File, Violation};
 
 const KERNEL: &str = "crates/kernel";
 
-/// The rooms of the kernel. A room may import itself and the rooms before it.
+/// The folders of the kernel, called rooms. A room may import itself and the rooms before it.
 const ORDER: [&str; 7] = ["ports", "model", "views", "write", "table", "bus", "exchange"];
 
 pub fn check(files: &[File]) -> Vec<Violation> {
@@ -21,8 +21,8 @@ pub fn check(files: &[File]) -> Vec<Violation> {
     let mut violations = Vec::new();
     for folder in folders.into_iter().filter(|folder| place(folder).is_none()) {
         let to_do = format!(
-            "`{folder}` is not a room of the kernel ({}): move it into one, or give it a place in \
-             the list of xtask/src/tidy/module_graph/kernel_rooms.rs",
+            "`{folder}` is not a room of the kernel ({}): move it into one, or add it to the list \
+             in xtask/src/tidy/module_graph/kernel_rooms.rs",
             ORDER.join(", ")
         );
         violations.push(Violation::at(&format!("{KERNEL}/src/{folder}"), 1, "rooms", to_do));
@@ -36,8 +36,8 @@ fn backward(import: &Import) -> Option<Violation> {
     let (from, to) = (room(&import.from)?, room(&import.to)?);
     let is_backward = place(from)? < place(to)?;
     let to_do = format!(
-        "{from}/ may not import {to}/, which comes after it ({}): move what is needed down, or \
-         hand it over as an argument",
+        "{from}/ may not import {to}/, which comes after it ({}): move what is needed to \
+         {from}/ or before it, or pass it as an argument",
         import.paths.iter().map(|(_, path)| path.as_str()).collect::<Vec<_>>().join(", ")
     );
     is_backward.then(|| Violation::at(&import.from, import.line(), "rooms", to_do))

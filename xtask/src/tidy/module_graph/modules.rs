@@ -1,6 +1,4 @@
 //! The modules of one crate, read from its root file along the `mod` items.
-//!
-//! Items that exist only in tests (`#[cfg(test)]`) are left out, and their files with them.
 
 use super::paths::{self, Used};
 use crate::tidy::File;
@@ -29,9 +27,22 @@ pub enum Named {
     Import(Vec<String>),
 }
 
+/// Whether items that exist only in tests (`#[cfg(test)]`) are read, and their files with them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tests {
+    Read,
+    LeftOut,
+}
+
+impl Tests {
+    pub fn are_read(self, attributes: &[Attribute]) -> bool {
+        self == Self::Read || !are_test_only(attributes)
+    }
+}
+
 /// All modules of the crate whose root file is `root`, such as `crates/kernel/src/lib.rs`.
-pub fn read(files: &[File], root: usize) -> Vec<Module> {
-    let mut reader = Reader { files, modules: Vec::new() };
+pub fn read(files: &[File], root: usize, tests: Tests) -> Vec<Module> {
+    let mut reader = Reader { files, tests, modules: Vec::new() };
     let folder = files[root].path.rsplit_once('/').map_or("", |(folder, _)| folder);
     reader.file(root, None, folder);
     reader.modules
@@ -39,6 +50,7 @@ pub fn read(files: &[File], root: usize) -> Vec<Module> {
 
 struct Reader<'a> {
     files: &'a [File],
+    tests: Tests,
     modules: Vec<Module>,
 }
 
@@ -59,16 +71,18 @@ impl Reader<'_> {
     ) -> usize {
         let own = self.modules.len();
         let is_index = is_index(&self.files[file].path);
-        let found = paths::of(items, is_index);
+        let items: Vec<&Item> =
+            items.iter().filter(|item| self.tests.are_read(attributes(item))).collect();
+        let found = paths::of(&items, is_index, self.tests);
         let mut names: BTreeMap<String, Vec<Named>> = BTreeMap::new();
         for (name, path) in found.imports {
             names.entry(name).or_default().push(Named::Import(path));
         }
-        for name in items.iter().filter(|item| !is_test_only(item)).filter_map(defined) {
+        for name in items.iter().filter_map(|item| defined(item)) {
             names.entry(name).or_default().push(Named::Item);
         }
         self.modules.push(Module { file, parent, names, globs: found.globs, used: found.used });
-        for item in items.iter().filter(|item| !is_test_only(item)) {
+        for item in items {
             let Item::Mod(child) = item else { continue };
             let name = child.ident.to_string();
             let below = format!("{folder}/{name}");
@@ -111,9 +125,9 @@ fn defined(item: &Item) -> Option<String> {
     Some(ident.to_string())
 }
 
-/// True if an item is compiled for tests alone.
-pub fn is_test_only(item: &Item) -> bool {
-    let attributes = match item {
+/// The attributes of an item, as far as it can be one that exists only in tests.
+pub fn attributes(item: &Item) -> &[Attribute] {
+    match item {
         Item::Const(it) => &it.attrs,
         Item::Enum(it) => &it.attrs,
         Item::Fn(it) => &it.attrs,
@@ -125,12 +139,11 @@ pub fn is_test_only(item: &Item) -> bool {
         Item::Trait(it) => &it.attrs,
         Item::Type(it) => &it.attrs,
         Item::Use(it) => &it.attrs,
-        _ => return false,
-    };
-    are_test_only(attributes)
+        _ => &[],
+    }
 }
 
-pub fn are_test_only(attributes: &[Attribute]) -> bool {
+fn are_test_only(attributes: &[Attribute]) -> bool {
     let mut conditions = attributes.iter().filter(|it| it.path().is_ident("cfg"));
     conditions.any(|it| it.parse_args::<Meta>().is_ok_and(|condition| needs_test(&condition)))
 }

@@ -1,6 +1,6 @@
 //! The paths that a module's code uses: in `use` items, types, expressions and macro calls.
 
-use super::modules::{are_test_only, is_public, is_test_only};
+use super::modules::{Tests, attributes, is_public};
 use proc_macro2::{TokenStream, TokenTree};
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
@@ -13,17 +13,18 @@ pub struct Used {
 }
 
 /// What is found in the items of one module, without its child modules.
-#[derive(Default)]
 pub struct Found {
     /// The name that each import brings in, and its path.
     pub imports: Vec<(String, Vec<String>)>,
     pub globs: Vec<Vec<String>>,
     pub used: Vec<Used>,
     is_index: bool,
+    tests: Tests,
 }
 
-pub fn of(items: &[Item], is_index: bool) -> Found {
-    let mut found = Found { is_index, ..Found::default() };
+pub fn of(items: &[&Item], is_index: bool, tests: Tests) -> Found {
+    let mut found =
+        Found { imports: Vec::new(), globs: Vec::new(), used: Vec::new(), is_index, tests };
     for item in items {
         found.visit_item(item);
     }
@@ -32,13 +33,13 @@ pub fn of(items: &[Item], is_index: bool) -> Found {
 
 impl<'ast> Visit<'ast> for Found {
     fn visit_item(&mut self, item: &'ast Item) {
-        if !is_test_only(item) {
+        if self.tests.are_read(attributes(item)) {
             visit::visit_item(self, item);
         }
     }
 
     fn visit_impl_item_fn(&mut self, function: &'ast ImplItemFn) {
-        if !are_test_only(&function.attrs) {
+        if self.tests.are_read(&function.attrs) {
             visit::visit_impl_item_fn(self, function);
         }
     }

@@ -1,0 +1,22 @@
+//! All rules over a whole tree.
+
+use super::{
+    File, Violation, decisions, kernel_words, layout, lines, manifests, module_graph, services,
+};
+
+/// All violations in a tree, sorted by path and line.
+pub fn check(files: &[File]) -> Vec<Violation> {
+    let rules = [
+        decisions::check,
+        kernel_words::check,
+        layout::check,
+        lines::check,
+        manifests::check,
+        module_graph::check_circles,
+        module_graph::check_kernel_rooms,
+        services::check,
+    ];
+    let mut violations: Vec<Violation> = rules.iter().flat_map(|rule| rule(files)).collect();
+    violations.sort();
+    violations
+}
