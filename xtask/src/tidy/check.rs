@@ -1,13 +1,15 @@
 //! All rules over a whole tree.
 
 use super::{
-    File, Violation, decisions, kernel_words, layout, lines, manifests, module_graph, services,
+    File, Violation, decisions, doc_paths, kernel_words, layout, lines, manifests, module_graph,
+    services,
 };
 
 /// All violations in a tree, sorted by path and line.
 pub fn check(files: &[File]) -> Vec<Violation> {
     let rules = [
         decisions::check,
+        doc_paths::check,
         kernel_words::check,
         layout::check,
         lines::check,

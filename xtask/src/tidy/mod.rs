@@ -5,6 +5,7 @@
 
 mod check;
 mod decisions;
+mod doc_paths;
 mod file;
 mod kernel_words;
 mod layout;
