@@ -1,8 +1,8 @@
 //! All rules over a whole tree.
 
 use super::{
-    File, Violation, decisions, doc_paths, kernel_words, layout, lines, manifests, module_graph,
-    services,
+    File, Violation, decisions, doc_paths, kernel_words, layout, lines, manifests, module_files,
+    module_graph, services,
 };
 
 /// All violations in a tree, sorted by path and line.
@@ -14,6 +14,7 @@ pub fn check(files: &[File]) -> Vec<Violation> {
         layout::check,
         lines::check,
         manifests::check,
+        module_files::check,
         module_graph::check_circles,
         module_graph::check_kernel_rooms,
         services::check,

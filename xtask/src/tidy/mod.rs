@@ -11,6 +11,7 @@ mod kernel_words;
 mod layout;
 mod lines;
 mod manifests;
+mod module_files;
 mod module_graph;
 mod services;
 mod task;

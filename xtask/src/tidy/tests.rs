@@ -103,6 +103,9 @@ ignored-test  crates/services/src/allocation/tests.rs     3 #[ignore]
 ignored-test  crates/services/src/allocation/tests.rs     4 mod a {⏎  #[cfg_attr(unix, ignore)]⏎}
 kernel-words  crates/kernel/src/bus.rs                    3 fn f(stock_sku: A) {}
 kernel-words  crates/kernel/src/bus.rs                    4 f!(⏎x::AllocationRequired);
+module-files  crates/kernel/src/bus.rs                    1 mod tail;
+module-files  crates/services/src/allocation/views/mod.rs 4 mod by_order;⏎fn f() {}
+module-files  crates/services/src/allocation/views/mod.rs 5 mod by_order;⏎impl A {⏎fn f() {}⏎}
 names         crates/kernel/src/utils.rs                  1 fn f() {}
 names         crates/earmark/tests/common/mod.rs          1 mod f;
 rooms         crates/kernel/src/ports/mod.rs              3 use crate::bus::Bus;

@@ -4,7 +4,7 @@ use super::File;
 use std::fmt;
 
 /// Every rule; `tests.rs` breaks each of them once.
-pub const RULES: [&str; 20] = [
+pub const RULES: [&str; 21] = [
     "circles",
     "columns",
     "crate-names",
@@ -17,6 +17,7 @@ pub const RULES: [&str; 20] = [
     "length",
     "lints",
     "machine-path",
+    "module-files",
     "names",
     "opening",
     "registry-host",
