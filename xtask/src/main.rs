@@ -5,6 +5,7 @@ mod build;
 mod demo;
 mod dist;
 mod ensure;
+mod failpoints;
 mod failure;
 mod flows;
 mod help;
@@ -12,7 +13,6 @@ mod messages;
 mod page;
 mod power;
 mod rustc;
-mod sabotage;
 mod schemathesis;
 mod simulate;
 mod test;
@@ -82,10 +82,10 @@ const TASKS: [Task; 14] = [
         run: torture::run,
     },
     Task {
-        name: "sabotage",
+        name: "failpoints",
         arguments: "",
-        does: "build faults in, one at a time, and see which test catches each",
-        run: sabotage::run,
+        does: "turn deliberate faults on, one at a time, and check that a test catches each",
+        run: failpoints::run,
     },
     Task {
         name: "power",

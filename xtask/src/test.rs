@@ -2,39 +2,61 @@
 
 use crate::failure::{Failure, only_flag};
 use crate::workspace::{self, cargo};
-use crate::{build, demo, ensure, flows, messages, sabotage, schemathesis, simulate, tidy};
+use crate::{build, demo, ensure, failpoints, flows, messages, schemathesis, simulate, tidy};
 use std::time::{Duration, Instant};
 
-/// One step: its name in the summary, whether `--quick` keeps it, and what it does.
+/// One step: its name in the summary, when it runs, and what it does.
 struct Step {
     name: &'static str,
-    is_quick: bool,
+    runs: Runs,
     run: fn() -> Result<(), Failure>,
 }
 
+/// When a step runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Runs {
+    Always,
+    /// Not with `--quick`.
+    Whole,
+    /// Where `CI` is set, and not with `--quick`.
+    Ci,
+}
+
 const STEPS: [Step; 16] = [
-    Step { name: "tools", is_quick: true, run: tools },
-    Step { name: "fetch", is_quick: true, run: fetch },
-    Step { name: "fmt", is_quick: true, run: fmt },
-    Step { name: "tidy", is_quick: true, run: || tidy::run(&[]) },
-    Step { name: "clippy", is_quick: true, run: clippy },
-    Step { name: "deny", is_quick: true, run: deny },
-    Step { name: "tests", is_quick: true, run: tests },
-    Step { name: "doctests", is_quick: false, run: doctests },
-    Step { name: "docs", is_quick: false, run: docs },
-    Step { name: "simulate", is_quick: false, run: simulate::quick_share },
-    Step { name: "sabotage", is_quick: false, run: || sabotage::run(&[]) },
-    Step { name: "build", is_quick: false, run: build::release },
-    Step { name: "messages", is_quick: false, run: messages::check },
-    Step { name: "flows", is_quick: false, run: flows::check },
-    Step { name: "schemathesis", is_quick: false, run: schemathesis::once },
-    Step { name: "demo", is_quick: false, run: demo::once },
+    Step { name: "tools", runs: Runs::Always, run: tools },
+    Step { name: "fetch", runs: Runs::Always, run: fetch },
+    Step { name: "fmt", runs: Runs::Always, run: fmt },
+    Step { name: "tidy", runs: Runs::Always, run: || tidy::run(&[]) },
+    Step { name: "clippy", runs: Runs::Always, run: clippy },
+    Step { name: "deny", runs: Runs::Always, run: deny },
+    Step { name: "tests", runs: Runs::Always, run: tests },
+    Step { name: "doctests", runs: Runs::Whole, run: doctests },
+    Step { name: "docs", runs: Runs::Whole, run: docs },
+    Step { name: "simulate", runs: Runs::Whole, run: simulate::quick_share },
+    Step { name: "build", runs: Runs::Whole, run: build::release },
+    Step { name: "messages", runs: Runs::Whole, run: messages::check },
+    Step { name: "flows", runs: Runs::Whole, run: flows::check },
+    Step { name: "schemathesis", runs: Runs::Whole, run: schemathesis::once },
+    Step { name: "demo", runs: Runs::Whole, run: demo::once },
+    Step { name: "failpoints", runs: Runs::Ci, run: failpoints::check_changed },
 ];
 
 pub fn run(arguments: &[String]) -> Result<(), Failure> {
     let is_quick = only_flag("--quick", arguments)?;
-    let steps: Vec<&Step> = STEPS.iter().filter(|step| step.is_quick || !is_quick).collect();
-    walk(&steps)
+    walk(&steps(is_quick, is_ci()))
+}
+
+fn steps(is_quick: bool, is_ci: bool) -> Vec<&'static Step> {
+    let is_wanted = |step: &&Step| match step.runs {
+        Runs::Always => true,
+        Runs::Whole => !is_quick,
+        Runs::Ci => is_ci && !is_quick,
+    };
+    STEPS.iter().filter(is_wanted).collect()
+}
+
+fn is_ci() -> bool {
+    std::env::var_os("CI").is_some()
 }
 
 /// Runs the steps in order and ends with the table, also when one of them fails.
@@ -82,13 +104,13 @@ fn deny() -> Result<(), Failure> {
 }
 
 fn tests() -> Result<(), Failure> {
-    let profile = if std::env::var_os("CI").is_some() { "ci" } else { "default" };
-    workspace::run(sabotage::nextest().args(["--profile", profile]))
+    let profile = if is_ci() { "ci" } else { "default" };
+    let tests = ["nextest", "run", "--workspace", "--locked", "--profile", profile];
+    workspace::run(&mut cargo(&tests))
 }
 
 fn doctests() -> Result<(), Failure> {
-    let doctests = ["test", "--doc", "--workspace", "--locked", "--quiet"];
-    workspace::run(cargo(&doctests).args(sabotage::BUILT_IN))
+    workspace::run(&mut cargo(&["test", "--doc", "--workspace", "--locked", "--quiet"]))
 }
 
 fn docs() -> Result<(), Failure> {
@@ -126,18 +148,28 @@ fn seconds(time: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Failure, Step, summary, walk};
+    use super::{Failure, Runs, Step, steps, summary, walk};
     use std::time::Duration;
 
     #[test]
+    fn quick_leaves_slow_steps_out_and_ci_adds_its_own() {
+        let names = |quick, ci| steps(quick, ci).iter().map(|it| it.name).collect::<Vec<_>>();
+        let (whole, in_ci) = (names(false, false), names(false, true));
+        assert_eq!(names(true, true), names(true, false));
+        assert!(whole.contains(&"demo") && !names(true, false).contains(&"demo"));
+        assert_eq!(in_ci[..whole.len()], whole);
+        assert_eq!(in_ci[whole.len()..], ["failpoints"]);
+    }
+
+    #[test]
     fn the_first_step_that_fails_ends_the_walk_with_its_code() {
-        let good = Step { name: "good", is_quick: true, run: || Ok(()) };
+        let good = Step { name: "good", runs: Runs::Always, run: || Ok(()) };
         let bad = Step {
             name: "bad",
-            is_quick: true,
+            runs: Runs::Always,
             run: || Err(Failure { says: "it broke".to_owned(), code: 101 }),
         };
-        let never = Step { name: "never", is_quick: true, run: || panic!("must not run") };
+        let never = Step { name: "never", runs: Runs::Always, run: || panic!("must not run") };
         let failure = walk(&[&good, &bad, &never]).unwrap_err();
         assert_eq!((failure.says.as_str(), failure.code), ("bad: it broke", 101));
         walk(&[&good, &good]).unwrap();

@@ -20,5 +20,5 @@ mod tests;
 mod violation;
 
 pub use file::File;
-pub use task::run;
+pub use task::{run, tracked};
 pub use violation::Violation;

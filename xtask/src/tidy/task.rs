@@ -29,7 +29,7 @@ pub fn run(arguments: &[String]) -> Result<(), Failure> {
 }
 
 /// The files that git tracks or would add. What is not UTF-8 counts as a file without text.
-fn tracked() -> Result<Vec<File>, Failure> {
+pub fn tracked() -> Result<Vec<File>, Failure> {
     let root = workspace::root();
     let mut git = Command::new("git");
     git.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]).current_dir(&root);
