@@ -1,4 +1,4 @@
-//! Rules `lints` and `crate-names`: what every `Cargo.toml` of a crate says.
+//! Rules `lints` and `crate-names`: what every `Cargo.toml` of a crate message.
 //!
 //! What a crate may import is checked by cargo-deny: `deny.toml` has the table.
 

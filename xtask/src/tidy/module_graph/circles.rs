@@ -43,8 +43,8 @@ fn of(graph: &Graph) -> Vec<Violation> {
     too_large.map(violation).collect()
 }
 
-/// All circles of two files and more, with the imports that make them; of all crates, or of the
-/// named ones (`crates/kernel` or `kernel`).
+/// All circles of two or more files, with the imports that make them: of all crates, or of those
+/// that are named (`crates/kernel` or `kernel`).
 pub fn list(files: &[File], crates: &[String]) -> String {
     let is_wanted = |graph: &Graph| {
         let name = graph.folder.rsplit('/').next();
@@ -68,7 +68,7 @@ pub fn list(files: &[File], crates: &[String]) -> String {
     if text.is_empty() { "no circles\n".to_owned() } else { text }
 }
 
-/// A path as it reads inside the sources of its crate.
+/// A path from the `src` folder of its crate.
 fn within<'a>(graph: &Graph, path: &'a str) -> &'a str {
     let below = path.strip_prefix(graph.folder.as_str()).unwrap_or(path);
     below.strip_prefix("/src/").unwrap_or(below)
@@ -81,7 +81,8 @@ fn inside<'a>(
     imports.iter().filter(|it| circle.contains(&*it.from) && circle.contains(&*it.to))
 }
 
-/// The largest sets of files in which each file reaches each other one, of two files and more.
+/// The sets of two or more files in which each file reaches every other: the strongly connected
+/// components of the graph.
 fn circles(imports: &[Import]) -> Vec<BTreeSet<&str>> {
     let mut next: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for import in imports {

@@ -30,7 +30,7 @@ pub struct Graph {
     pub files: BTreeSet<String>,
 }
 
-/// A graph for each crate below `crates/` and `testing/`; a program beside a library is read too.
+/// A graph for each crate in `crates/` and `testing/`, of its library and its program.
 pub fn all(files: &[File]) -> Vec<Graph> {
     let mut graphs: BTreeMap<String, Graph> = BTreeMap::new();
     for (at, file) in files.iter().enumerate() {

@@ -2,8 +2,8 @@
 
 use super::modules::{Module, Named};
 
-/// Re-exports lead to re-exports; a chain that is longer leads nowhere.
-const STEPS_MAX: usize = 32;
+/// How many re-exports are followed. Imports that lead back to themselves end here, too.
+const STEPS_MAX: usize = 12;
 
 /// What a path leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl Resolver<'_> {
             (module, rest) = (self.modules[module].parent?, below);
         }
         let Some((name, below)) = rest.split_first() else { return Some(Target::Module(module)) };
-        // A name that is not seen, as one that a macro defines, is taken for the module's own.
+        // A name that is not found may come from a macro: it counts as the module's own.
         self.name(module, name, below).or(Some(Target::Item(self.modules[module].file)))
     }
 
@@ -66,10 +66,6 @@ impl Resolver<'_> {
                 Named::Item => return Some(Target::Item(own.file)),
                 Named::Import(path) => {
                     let path: Vec<String> = path.iter().chain(rest).cloned().collect();
-                    // `use other_crate::name` hides no name of ours: it leads out of the crate.
-                    if path.first().is_some_and(|first| first == name) && path.len() == 1 {
-                        continue;
-                    }
                     if let Some(target) = self.path(module, &path) {
                         return Some(target);
                     }

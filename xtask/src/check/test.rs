@@ -1,8 +1,11 @@
-//! `cargo xtask test`: everything that CI runs, step by step, up to the first that fails.
+//! `cargo xtask test`: everything that CI runs, step by step, until one fails.
 
+use super::{failpoints, schemathesis, simulate};
+use crate::build::{demo, release};
 use crate::failure::{Failure, only_flag};
+use crate::pages::{flows, messages};
 use crate::workspace::{self, cargo};
-use crate::{build, demo, ensure, failpoints, flows, messages, schemathesis, simulate, tidy};
+use crate::{install, tidy};
 use std::time::{Duration, Instant};
 
 /// One step: its name in the summary, when it runs, and what it does.
@@ -33,7 +36,7 @@ const STEPS: [Step; 16] = [
     Step { name: "doctests", runs: Runs::Whole, run: doctests },
     Step { name: "docs", runs: Runs::Whole, run: docs },
     Step { name: "simulate", runs: Runs::Whole, run: simulate::quick_share },
-    Step { name: "build", runs: Runs::Whole, run: build::release },
+    Step { name: "build", runs: Runs::Whole, run: release::build },
     Step { name: "messages", runs: Runs::Whole, run: messages::check },
     Step { name: "flows", runs: Runs::Whole, run: flows::check },
     Step { name: "schemathesis", runs: Runs::Whole, run: schemathesis::once },
@@ -59,7 +62,7 @@ fn is_ci() -> bool {
     std::env::var_os("CI").is_some()
 }
 
-/// Runs the steps in order and ends with the table, also when one of them fails.
+/// Runs the steps in order and prints the table at the end, also when one of them fails.
 fn walk(steps: &[&Step]) -> Result<(), Failure> {
     let mut times = Vec::new();
     for step in steps {
@@ -70,7 +73,10 @@ fn walk(steps: &[&Step]) -> Result<(), Failure> {
         if let Err(failure) = outcome {
             let left: Vec<&str> = steps[times.len()..].iter().map(|step| step.name).collect();
             print!("{}", summary(&times, Some(&left)));
-            return Err(Failure { says: format!("{}: {}", step.name, failure.says), ..failure });
+            return Err(Failure {
+                message: format!("{}: {}", step.name, failure.message),
+                ..failure
+            });
         }
     }
     print!("{}", summary(&times, None));
@@ -78,11 +84,11 @@ fn walk(steps: &[&Step]) -> Result<(), Failure> {
 }
 
 fn tools() -> Result<(), Failure> {
-    ensure::tests()?;
-    ensure::cargo_tools()
+    install::for_tests()?;
+    install::cargo_tools()
 }
 
-/// All sources at once and for every platform, so that no later step needs the network.
+/// Downloads all sources for all platforms, so that no later step needs the network.
 fn fetch() -> Result<(), Failure> {
     workspace::run(&mut cargo(&["fetch", "--locked"]))
 }
@@ -96,7 +102,7 @@ fn clippy() -> Result<(), Failure> {
     workspace::run(&mut cargo(&clippy))
 }
 
-/// Advisories are left out: they are a download, and change without a change of ours.
+/// Without advisories: they are a download, and change without a change of ours.
 fn deny() -> Result<(), Failure> {
     let deny = ["deny", "--offline", "--locked", "--workspace", "check"];
     let quiet = ["--hide-inclusion-graph", "-A", "unused-wrapper"];
@@ -118,13 +124,13 @@ fn docs() -> Result<(), Failure> {
     workspace::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
 }
 
-#[expect(clippy::disallowed_methods, reason = "a person waits for these steps in real time")]
+#[expect(clippy::disallowed_methods, reason = "people wait for these steps in real time")]
 fn timed(run: fn() -> Result<(), Failure>) -> (Result<(), Failure>, Duration) {
     let start = Instant::now();
     (run(), start.elapsed())
 }
 
-/// The closing table: each step with its time; `left` names those that a failure kept from running.
+/// The table at the end: each step with its time. `left` names the steps after one that failed.
 fn summary(times: &[(&str, Duration)], left: Option<&[&str]>) -> String {
     let mut table = String::from("\nstep         result       time\n");
     for (at, (name, time)) in times.iter().enumerate() {
@@ -162,16 +168,16 @@ mod tests {
     }
 
     #[test]
-    fn the_first_step_that_fails_ends_the_walk_with_its_code() {
+    fn the_first_step_that_fails_ends_the_run_with_its_code() {
         let good = Step { name: "good", runs: Runs::Always, run: || Ok(()) };
         let bad = Step {
             name: "bad",
             runs: Runs::Always,
-            run: || Err(Failure { says: "it broke".to_owned(), code: 101 }),
+            run: || Err(Failure { message: "it broke".to_owned(), code: 101 }),
         };
         let never = Step { name: "never", runs: Runs::Always, run: || panic!("must not run") };
         let failure = walk(&[&good, &bad, &never]).unwrap_err();
-        assert_eq!((failure.says.as_str(), failure.code), ("bad: it broke", 101));
+        assert_eq!((failure.message.as_str(), failure.code), ("bad: it broke", 101));
         walk(&[&good, &good]).unwrap();
     }
 

@@ -234,13 +234,15 @@ mod tests {
         let fails = |change: fn(&mut Vec<File>)| {
             let mut files = tree();
             change(&mut files);
-            consistent(&files).unwrap_err().says
+            consistent(&files).unwrap_err().message
         };
-        let says = fails(|files| files[2].text = format!("{ASKS}new\")"));
-        assert!(says.ends_with("not listed: new"), "{says}");
-        let says = fails(|files| files[0].text = files[0].text.replace("no-sync", "no-once-check"));
-        assert!(says.ends_with("not listed: no-sync"), "{says}");
-        let says = fails(|files| files[1].text = files[1].text.replace("a_power_cut", "another"));
-        assert!(says.starts_with("there is no test `a_power_cut_"), "{says}");
+        let message = fails(|files| files[2].text = format!("{ASKS}new\")"));
+        assert!(message.ends_with("not listed: new"), "{message}");
+        let message =
+            fails(|files| files[0].text = files[0].text.replace("no-sync", "no-once-check"));
+        assert!(message.ends_with("not listed: no-sync"), "{message}");
+        let message =
+            fails(|files| files[1].text = files[1].text.replace("a_power_cut", "another"));
+        assert!(message.starts_with("there is no test `a_power_cut_"), "{message}");
     }
 }
