@@ -15,8 +15,7 @@ pub fn check(files: &[File]) -> Vec<Violation> {
         lines::check,
         manifests::check,
         module_files::check,
-        module_graph::check_circles,
-        module_graph::check_kernel_rooms,
+        module_graph::check,
         services::check,
     ];
     let mut violations: Vec<Violation> = rules.iter().flat_map(|rule| rule(files)).collect();

@@ -1,7 +1,8 @@
 //! The command itself: reads the files that git tracks, and prints what is wrong with them.
 
+use super::File;
 use super::check::check;
-use super::{File, module_graph};
+use super::module_graph::{graphs, list_circles};
 use crate::failure::{Failure, no_arguments};
 use crate::workspace;
 use std::path::Path;
@@ -12,7 +13,7 @@ pub fn run(arguments: &[String]) -> Result<(), Failure> {
     if let [flag, crates @ ..] = arguments
         && flag == "--circles"
     {
-        print!("{}", module_graph::list_circles(&tracked()?, crates));
+        print!("{}", list_circles(&graphs(&tracked()?), crates));
         return Ok(());
     }
     no_arguments(arguments)?;

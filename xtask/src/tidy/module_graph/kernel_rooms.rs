@@ -1,15 +1,14 @@
 //! Rule `rooms`: the folders of the kernel are in an order, and imports go one way only.
 
-use super::graph::{self, Import};
-use crate::tidy::{File, Violation};
+use super::graph::{Graph, Import};
+use crate::tidy::Violation;
 
 const KERNEL: &str = "crates/kernel";
 
 /// The folders of the kernel, called rooms. A room may import itself and the rooms before it.
 const ORDER: [&str; 7] = ["ports", "model", "views", "write", "table", "bus", "exchange"];
 
-pub fn check(files: &[File]) -> Vec<Violation> {
-    let graphs = graph::all(files);
+pub fn check(graphs: &[Graph]) -> Vec<Violation> {
     let Some(kernel) = graphs.iter().find(|graph| graph.folder == KERNEL) else {
         return Vec::new();
     };

@@ -6,10 +6,12 @@ mod kernel_rooms;
 mod modules;
 mod paths;
 mod resolve;
+mod rules;
 #[cfg(test)]
 mod tests;
 
-pub use circles::{check as check_circles, list as list_circles};
-pub use kernel_rooms::check as check_kernel_rooms;
+pub use circles::list as list_circles;
+pub use graph::all as graphs;
 pub use modules::{Tests, read as read_modules};
 pub use resolve::{Target, resolve};
+pub use rules::check;

@@ -1,6 +1,6 @@
 //! Imports are found through re-exports, macros and relative paths; circles and rooms are judged.
 
-use super::{check_circles, check_kernel_rooms, list_circles};
+use super::{circles as rule, graphs, kernel_rooms, list_circles};
 use crate::tidy::File;
 
 /// A tree of files below `crates/NAME/src`, each as `path: code`.
@@ -14,7 +14,7 @@ fn tree(name: &str, files: &[&str]) -> Vec<File> {
 
 /// The circles of a tree, without the lines that name the imports.
 fn circles(files: &[&str]) -> Vec<String> {
-    let listed = list_circles(&tree("some", files), &[]);
+    let listed = list_circles(&graphs(&tree("some", files)), &[]);
     let lines = listed.lines().map(str::to_owned);
     lines.filter(|line| line.starts_with("  ") && !line.contains("->")).collect()
 }
@@ -95,10 +95,10 @@ fn an_import_that_leads_back_to_itself_ends() {
 fn only_a_circle_of_more_than_two_files_breaks_the_rule() {
     let root = "lib.rs: mod a; mod b; mod c;";
     let (a, b) = ("a.rs: use crate::b::B; struct A;", "b.rs: use crate::a::A; struct B;");
-    assert_eq!(check_circles(&tree("some", &[root, a, b])), []);
+    assert_eq!(rule::check(&graphs(&tree("some", &[root, a, b]))), []);
     let c = "c.rs: use crate::a::A; struct C;";
     let b = "b.rs: use crate::{a::A, c::C}; struct B;";
-    let found = check_circles(&tree("some", &[root, a, b, c]));
+    let found = rule::check(&graphs(&tree("some", &[root, a, b, c])));
     let found: Vec<String> = found.iter().map(ToString::to_string).collect();
     assert_eq!(found.len(), 1, "{found:?}");
     let start = "crates/some/src/a.rs:1: circles: 3 files import each other in a circle (a.rs, \
@@ -109,15 +109,18 @@ fn only_a_circle_of_more_than_two_files_breaks_the_rule() {
 #[test]
 fn a_list_names_every_import_of_a_circle() {
     let a = "a.rs: use crate::b::B; pub struct A;\nfn f() -> crate::b::B {}";
-    let files = tree("some", &["lib.rs: mod a; mod b;", a, "b.rs: use crate::a::A; pub struct B;"]);
+    let graphs = graphs(&tree(
+        "some",
+        &["lib.rs: mod a; mod b;", a, "b.rs: use crate::a::A; pub struct B;"],
+    ));
     let expected = "crates/some: a circle of 2 files\n  a.rs\n  b.rs\n    \
                     a.rs -> b.rs: 1 crate::b::B, 2 crate::b::B\n    b.rs -> a.rs: 1 crate::a::A\n";
-    assert_eq!(list_circles(&files, &["some".to_owned()]), expected);
-    assert_eq!(list_circles(&files, &["other".to_owned()]), "no circles\n");
+    assert_eq!(list_circles(&graphs, &["some".to_owned()]), expected);
+    assert_eq!(list_circles(&graphs, &["other".to_owned()]), "no circles\n");
 }
 
 fn rooms(files: &[&str]) -> Vec<String> {
-    let found = check_kernel_rooms(&tree("kernel", files));
+    let found = kernel_rooms::check(&graphs(&tree("kernel", files)));
     found.iter().map(ToString::to_string).collect()
 }
 
