@@ -1,23 +1,24 @@
-//! How a task ends badly: one sentence for the person and the exit code for the script.
+//! How a task fails: a message for people and an exit code for scripts.
 
-/// What went wrong, and the exit code: 2 for a wrong call, else what the failed program said.
+/// What went wrong, and the exit code: 2 for a usage error, else the code of the program that
+/// failed, or 1.
 #[derive(Debug)]
 pub struct Failure {
-    pub says: String,
+    pub message: String,
     pub code: u8,
 }
 
 impl Failure {
-    pub fn new(says: impl Into<String>) -> Self {
-        Self { says: says.into(), code: 1 }
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), code: 1 }
     }
 
-    pub fn usage(says: impl Into<String>) -> Self {
-        Self { says: says.into(), code: 2 }
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self { message: message.into(), code: 2 }
     }
 }
 
-/// True if the one flag that a task knows was given; anything else is refused.
+/// True if the one flag of a task was given; any other argument is a usage error.
 pub fn only_flag(flag: &str, arguments: &[String]) -> Result<bool, Failure> {
     match arguments {
         [] => Ok(false),
@@ -29,7 +30,7 @@ pub fn only_flag(flag: &str, arguments: &[String]) -> Result<bool, Failure> {
     }
 }
 
-/// Refuses every argument.
+/// Any argument is a usage error.
 pub fn no_arguments(arguments: &[String]) -> Result<(), Failure> {
     if arguments.is_empty() {
         return Ok(());

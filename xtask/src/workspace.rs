@@ -1,4 +1,4 @@
-//! Where the workspace lies, and how its programs are run.
+//! The root of the workspace, and running programs in it.
 
 use crate::failure::Failure;
 use std::env;
@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
-/// The workspace's root; cargo tells it at run time, so a moved clone is no trouble.
+/// The root of the workspace. Cargo names it at run time, so a clone can be moved.
 pub fn root() -> PathBuf {
     let manifest = env::var_os("CARGO_MANIFEST_DIR")
         .unwrap_or_else(|| OsString::from(env!("CARGO_MANIFEST_DIR")));
@@ -14,7 +14,7 @@ pub fn root() -> PathBuf {
     xtask.parent().expect("xtask is a folder of the workspace").to_owned()
 }
 
-/// Where cargo puts what it builds. The workspace's own `.cargo/config.toml` does not move it.
+/// Cargo's target folder. The `.cargo/config.toml` of the workspace does not move it.
 pub fn target_dir() -> PathBuf {
     let chosen = env::var_os("CARGO_TARGET_DIR").or_else(|| env::var_os("CARGO_BUILD_TARGET_DIR"));
     target_dir_of(&root(), chosen)
@@ -27,42 +27,42 @@ fn target_dir_of(root: &Path, chosen: Option<OsString>) -> PathBuf {
     }
 }
 
-/// Cargo in the workspace's root, without what `cargo run` told this process about xtask itself:
-/// a build script that reads it would otherwise be built twice.
+/// Cargo in the root, without the variables that `cargo run` set for xtask itself: a build script
+/// that reads one of them would be built twice.
 pub fn cargo(arguments: &[&str]) -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(arguments).current_dir(root());
     for (name, _) in env::vars_os() {
-        let told = name.to_string_lossy();
-        if told.starts_with("CARGO_PKG_") || told.starts_with("CARGO_MANIFEST_") {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
             cargo.env_remove(&name);
         }
     }
     cargo
 }
 
-/// Runs a program to its end; its output goes where ours goes.
+/// Runs a program to its end. Its output goes where the output of this program goes.
 pub fn run(command: &mut Command) -> Result<(), Failure> {
     let status = command.status().map_err(|error| cannot_start(command, &error))?;
     if status.success() {
         return Ok(());
     }
-    Err(Failure { says: format!("{} failed: {status}", shown(command)), code: code(status) })
+    Err(Failure { message: format!("{} failed: {status}", shown(command)), code: code(status) })
 }
 
-/// Runs a program to its end and hands back what it printed; its errors go where ours go.
+/// Runs a program to its end and returns its output. Its errors go where those of this program go.
 pub fn output(command: &mut Command) -> Result<String, Failure> {
     command.stderr(std::process::Stdio::inherit());
     let output = command.output().map_err(|error| cannot_start(command, &error))?;
     if !output.status.success() {
-        let says = format!("{} failed: {}", shown(command), output.status);
-        return Err(Failure { says, code: code(output.status) });
+        let message = format!("{} failed: {}", shown(command), output.status);
+        return Err(Failure { message, code: code(output.status) });
     }
     String::from_utf8(output.stdout)
-        .map_err(|_| Failure::new(format!("{} printed what is not UTF-8", shown(command))))
+        .map_err(|_| Failure::new(format!("the output of {} is not UTF-8", shown(command))))
 }
 
-/// A program that could not be run at all.
+/// The failure to start a program.
 pub fn cannot_start(command: &Command, error: &std::io::Error) -> Failure {
     Failure::new(format!("cannot run {}: {error}", shown(command)))
 }
@@ -74,7 +74,7 @@ fn shown(command: &Command) -> String {
     format!("`{}`", words.join(" "))
 }
 
-/// A program's own exit code; 1 where it has none that fits, as when a signal ended it.
+/// The exit code of a program; 1 if it has none that fits, as after a signal.
 fn code(status: ExitStatus) -> u8 {
     status.code().and_then(|code| u8::try_from(code).ok()).filter(|code| *code != 0).unwrap_or(1)
 }
@@ -95,15 +95,15 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_program_gives_its_exit_code_and_its_call() {
+    fn a_program_that_fails_gives_its_exit_code_and_its_call() {
         let failure = run(Command::new("sh").args(["-c", "exit 7"])).unwrap_err();
         assert_eq!(failure.code, 7);
-        assert!(failure.says.starts_with("`sh -c exit 7` failed"), "{}", failure.says);
+        assert!(failure.message.starts_with("`sh -c exit 7` failed"), "{}", failure.message);
     }
 
     #[test]
-    fn a_program_that_is_not_there_is_named() {
+    fn a_program_that_does_not_exist_is_named() {
         let failure = output(&mut Command::new("no-such-program")).unwrap_err();
-        assert!(failure.says.starts_with("cannot run `no-such-program`"), "{}", failure.says);
+        assert!(failure.message.starts_with("cannot run `no-such-program`"), "{}", failure.message);
     }
 }

@@ -1,4 +1,5 @@
-//! The decisions are numbered without a gap, and their index lists them all.
+//! Rules `decisions` and `decisions-index`: decisions are numbered without gaps, and the index
+//! links each of them.
 
 use super::{File, Violation};
 
@@ -17,7 +18,7 @@ pub fn check(files: &[File]) -> Vec<Violation> {
         match number(name) {
             Some(number) if number == next => next += 1,
             _ => {
-                let to_do = format!("expected number {next:04}: NNNN-name.md, no gaps, no doubles");
+                let to_do = format!("expected number {next:04}; the form is NNNN-name.md");
                 violations.push(Violation::new(page, 1, "decisions", to_do));
                 next = number(name).map_or(next, |number| number + 1);
             }
@@ -30,7 +31,7 @@ pub fn check(files: &[File]) -> Vec<Violation> {
     violations
 }
 
-/// The number that a page's name begins with, `0012-a-name.md`.
+/// The number at the start of a page's name, such as 12 in `0012-a-name.md`.
 fn number(name: &str) -> Option<u32> {
     let (digits, rest) = name.split_once('-')?;
     let is_page = digits.len() == 4 && rest.len() > 3 && rest.ends_with(".md");

@@ -1,23 +1,23 @@
 //! `cargo xtask build`: the release binary.
 
 use crate::failure::{Failure, no_arguments};
-use crate::{ensure, workspace};
+use crate::{install, workspace};
 use std::process::Command;
 
 pub fn run(arguments: &[String]) -> Result<(), Failure> {
     no_arguments(arguments)?;
-    release()
+    build()
 }
 
-/// Builds `earmark` for the demo and the checks, and the simulator with it: built alone, each would
-/// have what both are made of built in another way. What is measured is built by `dist`.
-pub fn release() -> Result<(), Failure> {
-    ensure::debian()?;
+/// Builds `earmark` for the demo and the checks, and the simulator in the same call: in two calls,
+/// what they share would be built twice, with different features. `dist` builds for measurements.
+pub fn build() -> Result<(), Failure> {
+    install::for_all_tasks()?;
     let mut cargo = workspace::cargo(&["build", "--release", "--locked"]);
     workspace::run(cargo.args(["-p", "earmark", "-p", "earmark-simulator"]))
 }
 
-/// A program that [`release`] has built.
+/// A program that [`build`] has built.
 pub fn program(name: &str) -> Command {
     Command::new(workspace::target_dir().join("release").join(name))
 }

@@ -1,7 +1,7 @@
-//! `cargo xtask messages`: the page of all messages, drawn from the contracts.
+//! `cargo xtask messages`: the page of all messages, generated from the contracts.
 
+use super::page::{Build, Page};
 use crate::failure::Failure;
-use crate::page::{Build, Page};
 
 const PAGE: Page =
     Page { path: "docs/MESSAGES.md", task: "messages", earmark_arguments: &["messages"] };
@@ -10,7 +10,7 @@ pub fn run(arguments: &[String]) -> Result<(), Failure> {
     PAGE.run(arguments)
 }
 
-/// Fails if the page differs from the code, as the release build has it.
+/// Fails if the page differs from what the release build generates.
 pub fn check() -> Result<(), Failure> {
     PAGE.check(Build::Release)
 }

@@ -1,54 +1,56 @@
-//! `cargo xtask dist`: the programs as they are shipped and measured, built guided by a profile.
+//! `cargo xtask dist`: the programs as they are shipped and measured, with profile-guided
+//! optimization.
 //!
-//! They are built twice: first so that they count where they go, and are put under the load of the
-//! benchmark; then with what was counted, by which the compiler places, inlines and orders code.
+//! They are built twice: first instrumented, to record a profile under the load of the benchmark;
+//! then with that profile, which tells the compiler what to inline and where to place code.
 
+use super::rustc::Rustc;
 use crate::failure::{Failure, no_arguments};
-use crate::rustc::Rustc;
-use crate::{ensure, workspace};
+use crate::{install, workspace};
 use std::env;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Earmark, and what it is measured against: ratios are fair only if both are built in one way.
+/// Earmark and its baselines. Ratios are fair only if both are built in the same way.
 const PROGRAMS: [&str; 2] = ["earmark", "earmark-benches"];
 
-/// Which recording guides a build.
+/// Which recorded profile a build uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Recorded {
+pub enum Recording {
     /// One of the programs as they are now.
-    OfThese,
-    /// One that this compiler reads, if there is one: what has changed since is built without.
-    Before,
+    Current,
+    /// The latest one that this compiler reads, if there is one. Code that has changed since is
+    /// built without a profile.
+    Latest,
 }
 
 pub fn run(arguments: &[String]) -> Result<(), Failure> {
     no_arguments(arguments)?;
-    build(Recorded::OfThese)?;
+    build(Recording::Current)?;
     println!("built: {}", program("earmark").display());
     Ok(())
 }
 
-/// Builds [`PROGRAMS`], guided by a recording.
-pub fn build(recorded: Recorded) -> Result<(), Failure> {
-    ensure::debian()?;
-    let rustc = Rustc::seen()?;
-    // Another that records meanwhile would take what this one has counted.
+/// Builds [`PROGRAMS`] with a recorded profile.
+pub fn build(recording: Recording) -> Result<(), Failure> {
+    install::for_all_tasks()?;
+    let rustc = Rustc::current()?;
+    // Another process that records at the same time would mix its profile with this one.
     let lock = folder().join("lock");
     fs::create_dir_all(folder()).map_err(cannot("create", &folder()))?;
     let locked = File::create(&lock).and_then(|file| file.lock().map(|()| file));
     let _locked = locked.map_err(cannot("lock", &lock))?;
-    let recording = Recording { folder: folder() };
-    if recorded == Recorded::Before && recording.is_read_by(&rustc) {
-        println!("guided by the recording that is there; `cargo xtask dist` makes a new one");
+    let profile = Profile { folder: folder() };
+    if recording == Recording::Latest && profile.is_read_by(&rustc) {
+        println!("using the profile that exists; `cargo xtask dist` records a new one");
     } else {
-        recording.make(&rustc)?;
+        profile.record(&rustc)?;
     }
-    let built = cargo_build(&rustc, &Way::Guided { profile: recording.profile() })?;
+    let built = cargo_build(&rustc, &Build::Optimized { profile: profile.file() })?;
     for (from, name) in built.iter().zip(PROGRAMS) {
-        // Whole or not at all, and also while the one that was there runs.
+        // A rename replaces a program even while it runs, and never leaves half a file.
         let unfinished = folder().join(format!("{name}.unfinished"));
         let copied = fs::copy(from, &unfinished);
         let copied = copied.and_then(|_| fs::rename(&unfinished, program(name)));
@@ -62,88 +64,90 @@ pub fn program(name: &str) -> PathBuf {
     folder().join(name)
 }
 
-/// Where recordings lie, what is built to make and to use them, and the programs in the end.
+/// Has the profile, both builds, and the finished programs.
 fn folder() -> PathBuf {
     workspace::target_dir().join("guided")
 }
 
-/// What instrumented programs counted.
-struct Recording {
+/// What instrumented programs recorded.
+struct Profile {
     folder: PathBuf,
 }
 
-impl Recording {
-    fn profile(&self) -> PathBuf {
+impl Profile {
+    fn file(&self) -> PathBuf {
         self.folder.join("merged.profdata")
     }
 
-    /// Names the compiler and the programs that a recording is of.
-    fn made_by(&self) -> PathBuf {
+    /// Names the compiler and the programs that the profile is of.
+    fn origin_file(&self) -> PathBuf {
         self.folder.join("recorded")
     }
 
     fn is_read_by(&self, rustc: &Rustc) -> bool {
-        fs::read_to_string(self.made_by()).is_ok_and(|made_by| made_by.starts_with(&rustc.told))
+        fs::read_to_string(self.origin_file()).is_ok_and(|it| it.starts_with(&rustc.version))
     }
 
-    /// Records, unless there is a recording of the same programs.
-    fn make(&self, rustc: &Rustc) -> Result<(), Failure> {
-        let profdata = ensure::llvm_profdata(rustc)?;
+    /// Records, unless there is a profile of the same programs.
+    fn record(&self, rustc: &Rustc) -> Result<(), Failure> {
+        let profdata = install::llvm_profdata(rustc)?;
         let raw = self.folder.join("raw");
-        let programs = cargo_build(rustc, &Way::Counting { into: raw.clone() })?;
-        let made_by = made_by(rustc, &programs)?;
-        if fs::read_to_string(self.made_by()).is_ok_and(|before| before == made_by) {
+        let programs = cargo_build(rustc, &Build::Instrumented { into: raw.clone() })?;
+        let origin = origin(rustc, &programs)?;
+        if fs::read_to_string(self.origin_file()).is_ok_and(|before| before == origin) {
             return Ok(());
         }
-        for outdated in [self.made_by(), raw.clone()] {
+        for outdated in [self.origin_file(), raw.clone()] {
             remove(&outdated)?;
         }
         let [_, benches] = &programs;
         let mut rehearse = Command::new(benches);
         rehearse.arg("rehearse").arg("--scratch").arg(workspace::target_dir());
-        // It would say where they record.
+        // The variable would change where they record.
         rehearse.env_remove("LLVM_PROFILE_FILE").current_dir(workspace::root());
         workspace::run(&mut rehearse)?;
         let recorded = fs::read_dir(&raw).map_err(cannot("read", &raw))?.count();
         if recorded < PROGRAMS.len() {
-            let says = format!(
-                "{} has recordings of {recorded} programs, not {}: is the disk full?",
+            let message = format!(
+                "{} has profiles of {recorded} programs, not {}: is the disk full?",
                 raw.display(),
                 PROGRAMS.len()
             );
-            return Err(Failure::new(says));
+            return Err(Failure::new(message));
         }
         let mut merge = Command::new(profdata);
-        workspace::run(merge.args(["merge", "-o"]).args([&self.profile(), &raw]))?;
-        fs::write(self.made_by(), made_by).map_err(cannot("write", &self.made_by()))
+        workspace::run(merge.args(["merge", "-o"]).args([&self.file(), &raw]))?;
+        fs::write(self.origin_file(), origin).map_err(cannot("write", &self.origin_file()))
     }
 }
 
-/// The compiler, and each program with its size and when it was changed.
-fn made_by(rustc: &Rustc, programs: &[PathBuf]) -> Result<String, Failure> {
-    let mut text = rustc.told.clone();
+/// The compiler, and each program with its size and the time of its last change.
+fn origin(rustc: &Rustc, programs: &[PathBuf]) -> Result<String, Failure> {
+    let mut text = rustc.version.clone();
     for program in programs {
         let of = fs::metadata(program).and_then(|it| Ok((it.len(), it.modified()?)));
-        let (bytes, changed) = of.map_err(cannot("look at", program))?;
+        let (bytes, changed) = of.map_err(cannot("read", program))?;
         text.push_str(&format!("{} {bytes} {changed:?}\n", program.display()));
     }
     Ok(text)
 }
 
 /// How the programs are built.
-enum Way {
-    /// So that they count where they go.
-    Counting { into: PathBuf },
-    /// With what was counted.
-    Guided { profile: PathBuf },
+enum Build {
+    /// So that they record a profile.
+    Instrumented { into: PathBuf },
+    /// With a profile.
+    Optimized { profile: PathBuf },
 }
 
-/// Builds for this machine by name, so that flags do not concern what runs while it is built.
-/// Tells where the programs are.
-fn cargo_build(rustc: &Rustc, way: &Way) -> Result<[PathBuf; 2], Failure> {
-    let (into, flag) = match way {
-        Way::Counting { into } => ("record", format!("-Cprofile-generate={}", into.display())),
-        Way::Guided { profile } => ("build", format!("-Cprofile-use={}", profile.display())),
+/// Builds, and returns the paths of the programs. The target is named so that the flags do not
+/// apply to build scripts and procedural macros.
+fn cargo_build(rustc: &Rustc, build: &Build) -> Result<[PathBuf; 2], Failure> {
+    let (into, flag) = match build {
+        Build::Instrumented { into } => {
+            ("record", format!("-Cprofile-generate={}", into.display()))
+        }
+        Build::Optimized { profile } => ("build", format!("-Cprofile-use={}", profile.display())),
     };
     let into = folder().join(into);
     let mut cargo = workspace::cargo(&["build", "--profile", "dist", "--locked"]);
@@ -156,7 +160,8 @@ fn cargo_build(rustc: &Rustc, way: &Way) -> Result<[PathBuf; 2], Failure> {
     Ok(PROGRAMS.map(|name| built.join(name)))
 }
 
-/// The flags that the environment has for rustc. Those of cargo's own settings do not apply here.
+/// The flags for rustc from the environment. Cargo ignores those of its configuration files where
+/// the environment has flags.
 fn flags_of(environment: impl Fn(&str) -> Option<String>) -> Vec<String> {
     let flags = |text: &str, mark: fn(char) -> bool| {
         text.split(mark).filter(|it| !it.is_empty()).map(str::to_owned).collect()
@@ -185,7 +190,7 @@ mod tests {
     use super::flags_of;
 
     #[test]
-    fn flags_of_the_environment_are_kept_as_cargo_reads_them() {
+    fn flags_are_read_from_the_environment_as_cargo_reads_them() {
         let none = Vec::<&str>::new();
         assert_eq!(flags_of(|_| None), none);
         assert_eq!(flags_of(|name| (name == "RUSTFLAGS").then(|| " -g  -O".into())), ["-g", "-O"]);

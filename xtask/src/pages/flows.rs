@@ -1,7 +1,7 @@
-//! `cargo xtask flows`: the map of all flows, drawn from the services' tables.
+//! `cargo xtask flows`: the map of all flows, generated from the tables of the services.
 
+use super::page::{Build, Page};
 use crate::failure::Failure;
-use crate::page::{Build, Page};
 
 const PAGE: Page = Page {
     path: "docs/FLOWS.md",
@@ -13,7 +13,7 @@ pub fn run(arguments: &[String]) -> Result<(), Failure> {
     PAGE.run(arguments)
 }
 
-/// Fails if the page differs from the code, as the release build has it.
+/// Fails if the page differs from what the release build generates.
 pub fn check() -> Result<(), Failure> {
     PAGE.check(Build::Release)
 }

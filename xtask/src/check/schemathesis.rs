@@ -1,34 +1,34 @@
-//! `cargo xtask schemathesis`: a server of its own is asked what its OpenAPI document allows, and
-//! what it does not; then the log is verified.
+//! `cargo xtask schemathesis`: sends a server valid and invalid requests, made from its OpenAPI
+//! document, then verifies the log.
 
+use crate::build::release;
 use crate::failure::{Failure, no_arguments};
-use crate::{build, ensure, workspace};
+use crate::{install, workspace};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-/// Known to find nothing; a newer one may ask more.
+/// Finds nothing in the current code; a newer version may check more.
 const VERSION: &str = "4.32.5";
-/// Where the gateway says what a valid request may also be answered with.
+/// Lists answers to valid requests that the document does not describe.
 const SETTINGS: &str = "crates/gateway/schemathesis.toml";
-/// So many requests are drawn at random for an operation. No time bounds a run: on a busy machine
-/// it would ask next to nothing, and pass.
+/// Random requests per operation. A limit in time would let a busy machine pass with few requests.
 const EXAMPLES: &str = "60";
-/// One answer takes no longer than this.
+/// Timeout of one request.
 const ANSWER_S: &str = "10";
 /// The same requests in every run.
 const SEED: &str = "1";
 
 pub fn run(arguments: &[String]) -> Result<(), Failure> {
     no_arguments(arguments)?;
-    build::release()?;
+    release::build()?;
     once()
 }
 
-/// Against the release binary that stands built.
+/// Tests the release binary that is already built.
 pub fn once() -> Result<(), Failure> {
     let target = workspace::target_dir();
-    let tool = ensure::python_tool("schemathesis", VERSION)?;
+    let tool = install::python_tool("schemathesis", VERSION)?;
     against(&target.join("release/earmark"), &tool, &target.join("schemathesis-data"))
 }
 
@@ -38,26 +38,27 @@ fn against(earmark: &Path, tool: &Path, data: &Path) -> Result<(), Failure> {
             .map_err(|error| Failure::new(format!("cannot empty {}: {error}", data.display())))?;
     }
     let mut server = Server::start(earmark, data)?;
-    let mut ask = Command::new(tool);
-    // It keeps notes where it runs, and they are no business of the tree.
-    ask.current_dir(workspace::target_dir())
+    let mut requests = Command::new(tool);
+    // It writes files into the current folder.
+    requests
+        .current_dir(workspace::target_dir())
         .arg("--config-file")
         .arg(workspace::root().join(SETTINGS))
         .args(["run", &format!("{}/openapi.json", server.url)])
         .args(["--checks", "all", "--max-examples", EXAMPLES])
         .args(["--request-timeout", ANSWER_S, "--seed", SEED])
         .args(["--generation-database", "none", "--no-color"]);
-    let asked = workspace::run(&mut ask);
+    let outcome = workspace::run(&mut requests);
     let stopped = server.stop();
-    asked?;
+    outcome?;
     stopped?;
     workspace::run(Command::new(earmark).arg("verify").arg("--data").arg(data))
 }
 
-/// A process that does not outlive its name.
-struct Ended(Child);
+/// A process that is killed when this is dropped.
+struct KillOnDrop(Child);
 
-impl Drop for Ended {
+impl Drop for KillOnDrop {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
@@ -66,9 +67,9 @@ impl Drop for Ended {
 
 /// A server on a port of its own.
 struct Server {
-    child: Ended,
+    child: KillOnDrop,
     url: String,
-    /// Kept open, so that the server may go on speaking.
+    /// Kept open, so that the server can go on writing.
     _out: BufReader<ChildStdout>,
 }
 
@@ -78,7 +79,7 @@ impl Server {
         serve.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
         serve.stdout(Stdio::piped());
         let child = serve.spawn().map_err(|error| workspace::cannot_start(&serve, &error))?;
-        let mut server = Ended(child);
+        let mut server = KillOnDrop(child);
         let mut out = BufReader::new(server.0.stdout.take().expect("it is piped"));
         let mut line = String::new();
         while out.read_line(&mut line).is_ok_and(|read| read > 0) {
@@ -96,8 +97,8 @@ impl Server {
         workspace::run(Command::new("kill").args(["-TERM", &id]))?;
         match self.child.0.wait() {
             Ok(status) if status.success() => Ok(()),
-            Ok(status) => Err(Failure::new(format!("the server ended badly: {status}"))),
-            Err(error) => Err(Failure::new(format!("the server was not seen to end: {error}"))),
+            Ok(status) => Err(Failure::new(format!("the server failed: {status}"))),
+            Err(error) => Err(Failure::new(format!("cannot wait for the server to end: {error}"))),
         }
     }
 }

@@ -1,10 +1,11 @@
-//! `cargo xtask torture`: the release build under torture, with the arguments as they are.
+//! `cargo xtask torture`: kills and overloads the release build, with the given arguments.
 
+use crate::build::release;
 use crate::failure::Failure;
-use crate::{build, workspace};
+use crate::workspace;
 
 pub fn run(arguments: &[String]) -> Result<(), Failure> {
-    build::release()?;
+    release::build()?;
     let mut cargo = workspace::cargo(&["run", "--release", "--locked", "-p", "earmark-torture"]);
     workspace::run(cargo.arg("--").args(arguments))
 }

@@ -1,9 +1,9 @@
-//! `cargo xtask power`: power cuts on real SQLite files, as many images of them as wished.
+//! `cargo xtask power`: cuts the power of real SQLite files and opens each state they can be in.
 
 use crate::failure::Failure;
 use crate::workspace;
 
-/// How many images are opened when nothing is said.
+/// How many states of the disk are opened by default.
 const IMAGES: &str = "3000";
 
 pub fn run(arguments: &[String]) -> Result<(), Failure> {
@@ -11,8 +11,8 @@ pub fn run(arguments: &[String]) -> Result<(), Failure> {
         [] => IMAGES,
         [flag, images] if flag == "--images" && images.parse::<u32>().is_ok() => images,
         _ => {
-            let says = format!("say `--images N`, not {:?}", arguments.join(" "));
-            return Err(Failure { says, code: 2 });
+            let given = arguments.join(" ");
+            return Err(Failure::usage(format!("takes `--images N` or nothing, not `{given}`")));
         }
     };
     let test = ["test", "--locked", "-p", "earmark-simulator", "--test", "power"];

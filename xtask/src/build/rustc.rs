@@ -1,4 +1,4 @@
-//! The compiler that cargo uses, as it tells about itself.
+//! What the compiler that cargo uses says about itself.
 
 use crate::failure::Failure;
 use crate::workspace;
@@ -10,34 +10,34 @@ use std::process::Command;
 /// The compiler.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Rustc {
-    /// All that it tells of its version.
-    pub told: String,
-    /// What it builds for when it is told nothing, as `x86_64-unknown-linux-gnu`.
+    /// The output of `rustc -vV`.
+    pub version: String,
+    /// The default target, such as `x86_64-unknown-linux-gnu`.
     pub host: String,
-    /// The version of its LLVM, as `22`.
+    /// The major version of its LLVM, such as `22`.
     pub llvm: String,
-    /// Where rustup puts the tools of that LLVM.
+    /// The folder into which rustup installs the tools of that LLVM.
     pub tools: PathBuf,
 }
 
 impl Rustc {
-    pub fn seen() -> Result<Self, Failure> {
+    pub fn current() -> Result<Self, Failure> {
         let rustc = env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc"));
-        // In the root, where the workspace says which toolchain it wants.
+        // In the root, which has the file that selects the toolchain.
         let ask = |what: &[&str]| {
             workspace::output(Command::new(&rustc).args(what).current_dir(workspace::root()))
         };
-        let (told, sysroot) = (ask(&["-vV"])?, ask(&["--print", "sysroot"])?);
-        Self::of(&told, Path::new(sysroot.trim()))
-            .ok_or_else(|| Failure::new(format!("rustc does not tell its host and LLVM:\n{told}")))
+        let (version, sysroot) = (ask(&["-vV"])?, ask(&["--print", "sysroot"])?);
+        Self::of(&version, Path::new(sysroot.trim()))
+            .ok_or_else(|| Failure::new(format!("rustc names no host or no LLVM:\n{version}")))
     }
 
-    fn of(told: &str, sysroot: &Path) -> Option<Self> {
-        let after = |name: &str| told.lines().find_map(|line| line.strip_prefix(name));
+    fn of(version: &str, sysroot: &Path) -> Option<Self> {
+        let after = |name: &str| version.lines().find_map(|line| line.strip_prefix(name));
         let (host, llvm) = (after("host: ")?, after("LLVM version: ")?);
         let tools = sysroot.join("lib/rustlib").join(host).join("bin");
         let llvm = llvm.split('.').next()?.to_owned();
-        Some(Self { told: told.to_owned(), host: host.to_owned(), llvm, tools })
+        Some(Self { version: version.to_owned(), host: host.to_owned(), llvm, tools })
     }
 }
 
@@ -47,16 +47,16 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     #[test]
-    fn the_compiler_tells_what_its_profiles_are_read_with() {
-        let told = "rustc 1.95.0 (59807616e 2026-04-14)\nbinary: rustc\n\
+    fn the_output_of_the_compiler_is_read() {
+        let version = "rustc 1.95.0 (59807616e 2026-04-14)\nbinary: rustc\n\
                     host: x86_64-unknown-linux-gnu\nrelease: 1.95.0\nLLVM version: 22.1.2\n";
         let expected = Rustc {
-            told: told.to_owned(),
+            version: version.to_owned(),
             host: "x86_64-unknown-linux-gnu".to_owned(),
             llvm: "22".to_owned(),
             tools: PathBuf::from("/rust/lib/rustlib/x86_64-unknown-linux-gnu/bin"),
         };
-        assert_eq!(Rustc::of(told, Path::new("/rust")), Some(expected));
+        assert_eq!(Rustc::of(version, Path::new("/rust")), Some(expected));
         assert_eq!(Rustc::of("rustc 1.95.0\nhost: x\n", Path::new("/rust")), None);
     }
 }

@@ -1,24 +1,26 @@
-//! Installs what a run needs and the machine lacks, and says so; touches nothing that is there.
+//! Installs the programs that a task needs and the machine does not have.
+//!
+//! Each installation is announced. A program that is there is used as it is.
 
+use crate::build::rustc::Rustc;
 use crate::failure::Failure;
-use crate::rustc::Rustc;
 use crate::workspace;
 use std::env;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// A program of Debian's, and the packages that bring it.
+/// A program, and the Debian packages that contain it.
 struct Program {
     name: &'static str,
     packages: &'static [&'static str],
 }
 
-/// Everything from Debian: git, for what `tidy` reads. A C compiler for the SQLite that is built in
-/// is not in the list: without one this program could not have been linked.
-const DEBIAN: [Program; 1] = [Program { name: "git", packages: &["git"] }];
+/// For all tasks: `tidy` asks git for the list of files. A C compiler, which SQLite needs, is not
+/// in the list: without one this program could not have been linked.
+const ALL_TASKS: [Program; 1] = [Program { name: "git", packages: &["git"] }];
 
-/// Servers that the tests start, and what makes their certificates. Debian has PostgreSQL's own
-/// programs on nobody's path.
+/// Servers that the tests start, and openssl for their certificates. `pg_createcluster` stands for
+/// PostgreSQL, whose own programs Debian keeps out of the PATH.
 const TESTS: [Program; 5] = [
     Program { name: "openssl", packages: &["openssl"] },
     Program { name: "pg_createcluster", packages: &["postgresql"] },
@@ -27,31 +29,27 @@ const TESTS: [Program; 5] = [
     Program { name: "aiosmtpd", packages: &["python3-aiosmtpd"] },
 ];
 
-/// What the benchmark measures beside Earmark, and what counts instructions for it.
+/// What the benchmark compares Earmark with, and valgrind, which counts instructions.
 const BENCH: [Program; 3] = [
     Program { name: "redis-server", packages: &["redis-server", "redis-tools"] },
     Program { name: "valgrind", packages: &["valgrind"] },
     Program { name: "pgbench", packages: &["postgresql", "postgresql-contrib"] },
 ];
 
-/// Cargo's subcommands that rustup does not bring, each in a version that is known to work.
-/// A version that is already there is taken as it is.
+/// Subcommands of cargo that rustup does not install, each in a version that is known to work.
 const CARGO: [(&str, &str); 2] = [("cargo-deny", "0.20.2"), ("cargo-nextest", "0.9.143")];
 
-/// Debian's packages for all tasks.
-pub fn debian() -> Result<(), Failure> {
-    install_missing(&DEBIAN)
+pub fn for_all_tasks() -> Result<(), Failure> {
+    install_missing(&ALL_TASKS)
 }
 
-/// Debian's packages for the tests.
-pub fn tests() -> Result<(), Failure> {
-    debian()?;
+pub fn for_tests() -> Result<(), Failure> {
+    for_all_tasks()?;
     install_missing(&TESTS)
 }
 
-/// Debian's packages for the benchmark.
-pub fn bench() -> Result<(), Failure> {
-    debian()?;
+pub fn for_bench() -> Result<(), Failure> {
+    for_all_tasks()?;
     install_missing(&BENCH)
 }
 
@@ -67,8 +65,8 @@ fn install(packages: &[&str]) -> Result<(), Failure> {
     let list = packages.join(" ");
     if !is_root()? {
         return Err(Failure::new(format!(
-            "Debian packages are missing and only root may install them; run `apt-get install \
-             {list}` as root, then this again"
+            "Debian packages are missing and only root may install them: run `apt-get install \
+             {list}` as root, then this command again"
         )));
     }
     println!("installing from Debian: {list}");
@@ -77,8 +75,8 @@ fn install(packages: &[&str]) -> Result<(), Failure> {
     workspace::run(install.args(packages))
 }
 
-/// LLVM's tool for profiles, of a version that reads what this rustc writes: rustup's own if it is
-/// there, else Debian's.
+/// LLVM's tool for profiles, in the version that reads what this rustc writes: from rustup if it is
+/// installed there, else from Debian.
 pub fn llvm_profdata(rustc: &Rustc) -> Result<PathBuf, Failure> {
     let own = rustc.tools.join("llvm-profdata");
     if own.is_file() {
@@ -87,33 +85,33 @@ pub fn llvm_profdata(rustc: &Rustc) -> Result<PathBuf, Failure> {
     let name = format!("llvm-profdata-{}", rustc.llvm);
     if !is_there(&name) {
         install(&[&format!("llvm-{}", rustc.llvm)]).map_err(|failure| {
-            let says = format!("{}; or run `rustup component add llvm-tools`", failure.says);
-            Failure { says, ..failure }
+            let message = format!("{}; or run `rustup component add llvm-tools`", failure.message);
+            Failure { message, ..failure }
         })?;
     }
     Ok(name.into())
 }
 
-/// The subcommands of cargo that the tests need.
+/// The subcommands of cargo for the tests.
 pub fn cargo_tools() -> Result<(), Failure> {
     for (name, version) in CARGO {
         if is_there(name) {
             continue;
         }
-        println!("installing {name} {version}; it is built from source, which takes some minutes");
+        println!("installing {name} {version} from source, which takes some minutes");
         let install = ["install", name, "--locked", "--version", version];
         workspace::run(&mut workspace::cargo(&install))?;
     }
     Ok(())
 }
 
-/// A program of Python's in one version, in a folder of its own under the target folder.
+/// A Python program in one version, in a virtual environment below the target folder.
 pub fn python_tool(name: &str, version: &str) -> Result<PathBuf, Failure> {
     let folder = workspace::target_dir().join(format!("{name}-{version}"));
     let tool = folder.join("bin").join(name);
-    // Written last, so that an installation that broke off is begun anew.
-    let whole = folder.join("installed");
-    if whole.is_file() {
+    // Written last, so that an interrupted installation starts again.
+    let finished = folder.join("installed");
+    if finished.is_file() {
         return Ok(tool);
     }
     let has_venv = Command::new("python3").args(["-c", "import ensurepip, venv"]).output();
@@ -125,20 +123,20 @@ pub fn python_tool(name: &str, version: &str) -> Result<PathBuf, Failure> {
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
     let mut pinned = Command::new(folder.join("bin/python"));
     workspace::run(pinned.args(pip).arg(format!("{name}=={version}")))?;
-    std::fs::write(&whole, version)
-        .map_err(|error| Failure::new(format!("cannot write {}: {error}", whole.display())))?;
+    std::fs::write(&finished, version)
+        .map_err(|error| Failure::new(format!("cannot write {}: {error}", finished.display())))?;
     Ok(tool)
 }
 
 fn missing(programs: &[Program], is_there: impl Fn(&str) -> bool) -> Vec<&'static str> {
-    let lacking = programs.iter().filter(|program| !is_there(program.name));
-    lacking.flat_map(|program| program.packages).copied().collect()
+    let missing = programs.iter().filter(|program| !is_there(program.name));
+    missing.flat_map(|program| program.packages).copied().collect()
 }
 
 fn is_there(name: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     let mut folders: Vec<PathBuf> = env::split_paths(&path).collect();
-    // Cargo finds its subcommands here even if the PATH does not name it.
+    // Cargo finds its subcommands in this folder even if it is not in the PATH.
     let home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")));
     folders.extend(home.map(|home| home.join("bin")));
@@ -160,7 +158,7 @@ mod tests {
     use super::{Program, is_there, missing};
 
     #[test]
-    fn only_the_packages_of_programs_that_lack_are_asked_for() {
+    fn only_packages_of_missing_programs_are_installed() {
         let programs = [
             Program { name: "cc", packages: &["gcc", "libc6-dev"] },
             Program { name: "git", packages: &["git"] },
@@ -171,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_is_found_along_the_path() {
+    fn a_program_is_found_in_the_path() {
         assert!(is_there("sh"));
         assert!(!is_there("no-such-program"));
     }

@@ -1,25 +1,26 @@
-//! `cargo xtask demo`: build, then hand over to `earmark demo` with the arguments as they are.
+//! `cargo xtask demo`: builds, then becomes `earmark demo` with the given arguments.
 
+use super::release;
 use crate::failure::Failure;
-use crate::{build, workspace};
+use crate::workspace;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 pub fn run(arguments: &[String]) -> Result<(), Failure> {
-    build::release()?;
+    release::build()?;
     let mut demo = earmark(arguments);
-    // The demo takes this process's place, so that Ctrl-C and its exit code are its own.
+    // The demo replaces this process, so that Ctrl-C and the exit code are its own.
     let error = demo.exec();
     Err(workspace::cannot_start(&demo, &error))
 }
 
-/// The demo of the release binary that stands built, ended as soon as it is through.
+/// The demo of the release binary that is already built; it ends when it is done.
 pub fn once() -> Result<(), Failure> {
     workspace::run(&mut earmark(&["--exit".to_owned()]))
 }
 
 fn earmark(arguments: &[String]) -> Command {
-    let mut demo = Command::new(workspace::target_dir().join("release/earmark"));
+    let mut demo = release::program("earmark");
     demo.arg("demo").args(arguments).current_dir(workspace::root());
     demo
 }
