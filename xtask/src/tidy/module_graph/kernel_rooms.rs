@@ -6,7 +6,7 @@ use crate::tidy::Violation;
 const KERNEL: &str = "crates/kernel";
 
 /// The folders of the kernel, called rooms. A room may import itself and the rooms before it.
-const ORDER: [&str; 7] = ["ports", "model", "views", "write", "table", "bus", "exchange"];
+const ORDER: [&str; 7] = ["ports", "model", "views", "write", "bus", "table", "exchange"];
 
 pub fn check(graphs: &[Graph]) -> Vec<Violation> {
     let Some(kernel) = graphs.iter().find(|graph| graph.folder == KERNEL) else {
