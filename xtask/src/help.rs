@@ -1,12 +1,12 @@
 //! `cargo xtask help`: all tasks by group, each with what it does and an example.
 
-use crate::failure::{Failure, no_arguments};
+use crate::error::{CliError, no_arguments};
 use crate::tasks::TASKS;
 
 /// Where the second column starts.
 const COLUMN: usize = 26;
 
-pub fn run(arguments: &[String]) -> Result<(), Failure> {
+pub fn run(arguments: &[String]) -> Result<(), CliError> {
     no_arguments(arguments)?;
     print!("Usage: cargo xtask COMMAND [ARGUMENTS]\n{}", list());
     println!("\nARGS are passed on unchanged; paths in them are relative to the workspace's root.");
@@ -15,8 +15,8 @@ pub fn run(arguments: &[String]) -> Result<(), Failure> {
 }
 
 /// The answer to a command that does not exist.
-pub fn unknown(name: &str) -> Failure {
-    Failure::usage(format!("there is no command `{name}`\n{}", list()))
+pub fn unknown(name: &str) -> CliError {
+    CliError::usage(format!("there is no command `{name}`\n{}", list()))
 }
 
 fn list() -> String {

@@ -3,7 +3,7 @@
 //! Each installation is announced. A program that is there is used as it is.
 
 use crate::build::rustc::Rustc;
-use crate::failure::Failure;
+use crate::error::CliError;
 use crate::workspace;
 use std::env;
 use std::path::PathBuf;
@@ -39,21 +39,21 @@ const BENCH: [Program; 3] = [
 /// Subcommands of cargo that rustup does not install, each in a version that is known to work.
 const CARGO: [(&str, &str); 2] = [("cargo-deny", "0.20.2"), ("cargo-nextest", "0.9.143")];
 
-pub fn for_all_tasks() -> Result<(), Failure> {
+pub fn for_all_tasks() -> Result<(), CliError> {
     install_missing(&ALL_TASKS)
 }
 
-pub fn for_tests() -> Result<(), Failure> {
+pub fn for_tests() -> Result<(), CliError> {
     for_all_tasks()?;
     install_missing(&TESTS)
 }
 
-pub fn for_bench() -> Result<(), Failure> {
+pub fn for_bench() -> Result<(), CliError> {
     for_all_tasks()?;
     install_missing(&BENCH)
 }
 
-fn install_missing(programs: &[Program]) -> Result<(), Failure> {
+fn install_missing(programs: &[Program]) -> Result<(), CliError> {
     let packages = missing(programs, is_there);
     if packages.is_empty() {
         return Ok(());
@@ -61,10 +61,10 @@ fn install_missing(programs: &[Program]) -> Result<(), Failure> {
     install(&packages)
 }
 
-fn install(packages: &[&str]) -> Result<(), Failure> {
+fn install(packages: &[&str]) -> Result<(), CliError> {
     let list = packages.join(" ");
     if !is_root()? {
-        return Err(Failure::new(format!(
+        return Err(CliError::new(format!(
             "Debian packages are missing and only root may install them: run `apt-get install \
              {list}` as root, then this command again"
         )));
@@ -77,7 +77,7 @@ fn install(packages: &[&str]) -> Result<(), Failure> {
 
 /// LLVM's tool for profiles, in the version that reads what this rustc writes: from rustup if it is
 /// installed there, else from Debian.
-pub fn llvm_profdata(rustc: &Rustc) -> Result<PathBuf, Failure> {
+pub fn llvm_profdata(rustc: &Rustc) -> Result<PathBuf, CliError> {
     let own = rustc.tools.join("llvm-profdata");
     if own.is_file() {
         return Ok(own);
@@ -86,14 +86,14 @@ pub fn llvm_profdata(rustc: &Rustc) -> Result<PathBuf, Failure> {
     if !is_there(&name) {
         install(&[&format!("llvm-{}", rustc.llvm)]).map_err(|failure| {
             let message = format!("{}; or run `rustup component add llvm-tools`", failure.message);
-            Failure { message, ..failure }
+            CliError { message, ..failure }
         })?;
     }
     Ok(name.into())
 }
 
 /// The subcommands of cargo for the tests.
-pub fn cargo_tools() -> Result<(), Failure> {
+pub fn cargo_tools() -> Result<(), CliError> {
     for (name, version) in CARGO {
         if is_there(name) {
             continue;
@@ -106,7 +106,7 @@ pub fn cargo_tools() -> Result<(), Failure> {
 }
 
 /// A Python program in one version, in a virtual environment below the target folder.
-pub fn python_tool(name: &str, version: &str) -> Result<PathBuf, Failure> {
+pub fn python_tool(name: &str, version: &str) -> Result<PathBuf, CliError> {
     let folder = workspace::target_dir().join(format!("{name}-{version}"));
     let tool = folder.join("bin").join(name);
     // Written last, so that an interrupted installation starts again.
@@ -124,7 +124,7 @@ pub fn python_tool(name: &str, version: &str) -> Result<PathBuf, Failure> {
     let mut pinned = Command::new(folder.join("bin/python"));
     workspace::run(pinned.args(pip).arg(format!("{name}=={version}")))?;
     std::fs::write(&finished, version)
-        .map_err(|error| Failure::new(format!("cannot write {}: {error}", finished.display())))?;
+        .map_err(|error| CliError::new(format!("cannot write {}: {error}", finished.display())))?;
     Ok(tool)
 }
 
@@ -143,7 +143,7 @@ fn is_there(name: &str) -> bool {
     folders.iter().any(|folder| folder.join(name).is_file())
 }
 
-fn is_root() -> Result<bool, Failure> {
+fn is_root() -> Result<bool, CliError> {
     Ok(workspace::output(Command::new("id").arg("-u"))?.trim() == "0")
 }
 

@@ -2,7 +2,7 @@
 
 mod build;
 mod check;
-mod failure;
+mod error;
 mod help;
 mod install;
 mod pages;
@@ -10,7 +10,7 @@ mod tasks;
 mod tidy;
 mod workspace;
 
-use failure::Failure;
+use error::CliError;
 use std::process::ExitCode;
 use tasks::TASKS;
 
@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn dispatch(name: &str, arguments: &[String]) -> Result<(), Failure> {
+fn dispatch(name: &str, arguments: &[String]) -> Result<(), CliError> {
     if matches!(name, "help" | "--help" | "-h") {
         return help::run(arguments);
     }

@@ -2,7 +2,7 @@
 
 use crate::build::{bench, demo, dist, release};
 use crate::check::{failpoints, power, schemathesis, simulate, test, torture};
-use crate::failure::Failure;
+use crate::error::CliError;
 use crate::pages::{flows, messages};
 use crate::tidy;
 
@@ -14,7 +14,7 @@ pub struct Task {
     pub does: &'static str,
     /// A call with arguments; empty if the name alone says enough.
     pub example: &'static str,
-    pub run: fn(&[String]) -> Result<(), Failure>,
+    pub run: fn(&[String]) -> Result<(), CliError>,
 }
 
 const BUILD: &str = "Build and run";

@@ -1,6 +1,6 @@
 //! The root of the workspace, and running programs in it.
 
-use crate::failure::Failure;
+use crate::error::CliError;
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -42,29 +42,29 @@ pub fn cargo(arguments: &[&str]) -> Command {
 }
 
 /// Runs a program to its end. Its output goes where the output of this program goes.
-pub fn run(command: &mut Command) -> Result<(), Failure> {
+pub fn run(command: &mut Command) -> Result<(), CliError> {
     let status = command.status().map_err(|error| cannot_start(command, &error))?;
     if status.success() {
         return Ok(());
     }
-    Err(Failure { message: format!("{} failed: {status}", shown(command)), code: code(status) })
+    Err(CliError { message: format!("{} failed: {status}", shown(command)), code: code(status) })
 }
 
 /// Runs a program to its end and returns its output. Its errors go where those of this program go.
-pub fn output(command: &mut Command) -> Result<String, Failure> {
+pub fn output(command: &mut Command) -> Result<String, CliError> {
     command.stderr(std::process::Stdio::inherit());
     let output = command.output().map_err(|error| cannot_start(command, &error))?;
     if !output.status.success() {
         let message = format!("{} failed: {}", shown(command), output.status);
-        return Err(Failure { message, code: code(output.status) });
+        return Err(CliError { message, code: code(output.status) });
     }
     String::from_utf8(output.stdout)
-        .map_err(|_| Failure::new(format!("the output of {} is not UTF-8", shown(command))))
+        .map_err(|_| CliError::new(format!("the output of {} is not UTF-8", shown(command))))
 }
 
 /// The failure to start a program.
-pub fn cannot_start(command: &Command, error: &std::io::Error) -> Failure {
-    Failure::new(format!("cannot run {}: {error}", shown(command)))
+pub fn cannot_start(command: &Command, error: &std::io::Error) -> CliError {
+    CliError::new(format!("cannot run {}: {error}", shown(command)))
 }
 
 fn shown(command: &Command) -> String {

@@ -1,11 +1,11 @@
 //! `cargo xtask bench`: measures Earmark and its baselines side by side, in one run.
 
 use super::dist::{self, Recording};
-use crate::failure::Failure;
+use crate::error::CliError;
 use crate::{install, workspace};
 use std::process::Command;
 
-pub fn run(arguments: &[String]) -> Result<(), Failure> {
+pub fn run(arguments: &[String]) -> Result<(), CliError> {
     if arguments.iter().any(|it| it == "--help" || it == "-h") {
         let compare = ["run", "--quiet", "-p", "earmark-benches", "--", "compare", "--help"];
         return workspace::run(&mut workspace::cargo(&compare));

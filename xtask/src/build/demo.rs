@@ -1,12 +1,12 @@
 //! `cargo xtask demo`: builds, then becomes `earmark demo` with the given arguments.
 
 use super::release;
-use crate::failure::Failure;
+use crate::error::CliError;
 use crate::workspace;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-pub fn run(arguments: &[String]) -> Result<(), Failure> {
+pub fn run(arguments: &[String]) -> Result<(), CliError> {
     release::build()?;
     let mut demo = earmark(arguments);
     // The demo replaces this process, so that Ctrl-C and the exit code are its own.
@@ -15,7 +15,7 @@ pub fn run(arguments: &[String]) -> Result<(), Failure> {
 }
 
 /// The demo of the release binary that is already built; it ends when it is done.
-pub fn once() -> Result<(), Failure> {
+pub fn once() -> Result<(), CliError> {
     workspace::run(&mut earmark(&["--exit".to_owned()]))
 }
 

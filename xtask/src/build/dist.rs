@@ -5,7 +5,7 @@
 //! then with that profile, which tells the compiler what to inline and where to place code.
 
 use super::rustc::Rustc;
-use crate::failure::{Failure, no_arguments};
+use crate::error::{CliError, no_arguments};
 use crate::{install, workspace};
 use std::env;
 use std::fs::{self, File};
@@ -26,7 +26,7 @@ pub enum Recording {
     Latest,
 }
 
-pub fn run(arguments: &[String]) -> Result<(), Failure> {
+pub fn run(arguments: &[String]) -> Result<(), CliError> {
     no_arguments(arguments)?;
     build(Recording::Current)?;
     println!("built: {}", program("earmark").display());
@@ -34,7 +34,7 @@ pub fn run(arguments: &[String]) -> Result<(), Failure> {
 }
 
 /// Builds [`PROGRAMS`] with a recorded profile.
-pub fn build(recording: Recording) -> Result<(), Failure> {
+pub fn build(recording: Recording) -> Result<(), CliError> {
     install::for_all_tasks()?;
     let rustc = Rustc::current()?;
     // Another process that records at the same time would mix its profile with this one.
@@ -89,7 +89,7 @@ impl Profile {
     }
 
     /// Records, unless there is a profile of the same programs.
-    fn record(&self, rustc: &Rustc) -> Result<(), Failure> {
+    fn record(&self, rustc: &Rustc) -> Result<(), CliError> {
         let profdata = install::llvm_profdata(rustc)?;
         let raw = self.folder.join("raw");
         let programs = cargo_build(rustc, &Build::Instrumented { into: raw.clone() })?;
@@ -113,7 +113,7 @@ impl Profile {
                 raw.display(),
                 PROGRAMS.len()
             );
-            return Err(Failure::new(message));
+            return Err(CliError::new(message));
         }
         let mut merge = Command::new(profdata);
         workspace::run(merge.args(["merge", "-o"]).args([&self.file(), &raw]))?;
@@ -122,7 +122,7 @@ impl Profile {
 }
 
 /// The compiler, and each program with its size and the time of its last change.
-fn origin(rustc: &Rustc, programs: &[PathBuf]) -> Result<String, Failure> {
+fn origin(rustc: &Rustc, programs: &[PathBuf]) -> Result<String, CliError> {
     let mut text = rustc.version.clone();
     for program in programs {
         let of = fs::metadata(program).and_then(|it| Ok((it.len(), it.modified()?)));
@@ -142,7 +142,7 @@ enum Build {
 
 /// Builds, and returns the paths of the programs. The target is named so that the flags do not
 /// apply to build scripts and procedural macros.
-fn cargo_build(rustc: &Rustc, build: &Build) -> Result<[PathBuf; 2], Failure> {
+fn cargo_build(rustc: &Rustc, build: &Build) -> Result<[PathBuf; 2], CliError> {
     let (into, flag) = match build {
         Build::Instrumented { into } => {
             ("record", format!("-Cprofile-generate={}", into.display()))
@@ -172,7 +172,7 @@ fn flags_of(environment: impl Fn(&str) -> Option<String>) -> Vec<String> {
     }
 }
 
-fn remove(path: &Path) -> Result<(), Failure> {
+fn remove(path: &Path) -> Result<(), CliError> {
     let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
     match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(cannot("remove", path)(error)),
@@ -180,9 +180,9 @@ fn remove(path: &Path) -> Result<(), Failure> {
     }
 }
 
-fn cannot(doing: &str, path: &Path) -> impl FnOnce(io::Error) -> Failure {
+fn cannot(doing: &str, path: &Path) -> impl FnOnce(io::Error) -> CliError {
     let doing = format!("cannot {doing} {}", path.display());
-    move |error| Failure::new(format!("{doing}: {error}"))
+    move |error| CliError::new(format!("{doing}: {error}"))
 }
 
 #[cfg(test)]

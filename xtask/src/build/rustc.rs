@@ -1,6 +1,6 @@
 //! What the compiler that cargo uses says about itself.
 
-use crate::failure::Failure;
+use crate::error::CliError;
 use crate::workspace;
 use std::env;
 use std::ffi::OsString;
@@ -21,7 +21,7 @@ pub struct Rustc {
 }
 
 impl Rustc {
-    pub fn current() -> Result<Self, Failure> {
+    pub fn current() -> Result<Self, CliError> {
         let rustc = env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc"));
         // In the root, which has the file that selects the toolchain.
         let ask = |what: &[&str]| {
@@ -29,7 +29,7 @@ impl Rustc {
         };
         let (version, sysroot) = (ask(&["-vV"])?, ask(&["--print", "sysroot"])?);
         Self::of(&version, Path::new(sysroot.trim()))
-            .ok_or_else(|| Failure::new(format!("rustc names no host or no LLVM:\n{version}")))
+            .ok_or_else(|| CliError::new(format!("rustc names no host or no LLVM:\n{version}")))
     }
 
     fn of(version: &str, sysroot: &Path) -> Option<Self> {

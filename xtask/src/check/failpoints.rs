@@ -1,7 +1,7 @@
 //! `cargo xtask failpoints`: turns deliberate faults on, one at a time, and checks that the test
 //! that should catch each of them fails.
 
-use crate::failure::{Failure, no_arguments};
+use crate::error::{CliError, no_arguments};
 use crate::tidy::{self, File};
 use crate::workspace;
 use std::collections::BTreeSet;
@@ -89,12 +89,12 @@ const FAULTS: [Fault; 12] = [
     },
 ];
 
-pub fn run(arguments: &[String]) -> Result<(), Failure> {
+pub fn run(arguments: &[String]) -> Result<(), CliError> {
     no_arguments(arguments)?;
     consistent(&tidy::tracked()?)?;
     let all: Vec<&str> = FAULTS.iter().map(|fault| fault.test).collect();
     if !passes(&all, None)? {
-        return Err(Failure::new("the tests fail without a fault; run `cargo xtask test` first"));
+        return Err(CliError::new("the tests fail without a fault; run `cargo xtask test` first"));
     }
     let mut missed = Vec::new();
     println!("{:<22} {:<56} caught by", "fault", "what it does");
@@ -110,7 +110,7 @@ pub fn run(arguments: &[String]) -> Result<(), Failure> {
         println!("{} faults, all caught", FAULTS.len());
         return Ok(());
     }
-    Err(Failure::new(format!("no test catches {}", missed.join(", "))))
+    Err(CliError::new(format!("no test catches {}", missed.join(", "))))
 }
 
 /// Runs the faults if a file that they depend on has changed lately. For CI, which runs this step
@@ -119,7 +119,7 @@ pub fn run(arguments: &[String]) -> Result<(), Failure> {
 /// A file counts if it asks for a fault, has one of the tests, or has `failpoint` in its path. It
 /// has changed if a commit of the last [`WINDOW_S`] seconds before `HEAD` touches it; a merge
 /// counts with all that it brings. The answer depends on the history alone, not on the clock.
-pub fn check_changed() -> Result<(), Failure> {
+pub fn check_changed() -> Result<(), CliError> {
     let files = tidy::tracked()?;
     consistent(&files)?;
     let changed = changed()?;
@@ -134,20 +134,20 @@ pub fn check_changed() -> Result<(), Failure> {
 }
 
 /// Fails unless the list of faults, the code and the tests name the same things.
-fn consistent(files: &[File]) -> Result<(), Failure> {
+fn consistent(files: &[File]) -> Result<(), CliError> {
     let listed: BTreeSet<&str> = FAULTS.iter().map(|fault| fault.name).collect();
     let asked = files.iter().filter(|file| file.is_our_rust()).flat_map(asked);
     let asked: BTreeSet<&str> = asked.collect();
     let unlike: Vec<&str> = listed.symmetric_difference(&asked).copied().collect();
     if !unlike.is_empty() {
-        return Err(Failure::new(format!(
+        return Err(CliError::new(format!(
             "a fault is either listed and not in the code, or in the code and not listed: {}",
             unlike.join(", ")
         )));
     }
     let is_there = |test: &str| files.iter().any(|file| has_test(file, test));
     match FAULTS.iter().find(|fault| !is_there(fault.test)) {
-        Some(fault) => Err(Failure::new(format!("there is no test `{}`", fault.test))),
+        Some(fault) => Err(CliError::new(format!("there is no test `{}`", fault.test))),
         None => Ok(()),
     }
 }
@@ -172,12 +172,12 @@ fn guarded(files: &[File]) -> BTreeSet<&str> {
 }
 
 /// The files that the commits within the window have touched.
-fn changed() -> Result<BTreeSet<String>, Failure> {
+fn changed() -> Result<BTreeSet<String>, CliError> {
     let git = |arguments: &[&str]| {
         workspace::output(Command::new("git").args(arguments).current_dir(workspace::root()))
     };
     let head = git(&["log", "-1", "--format=%ct"])?;
-    let head: u64 = head.trim().parse().map_err(|_| Failure::new("HEAD has no date"))?;
+    let head: u64 = head.trim().parse().map_err(|_| CliError::new("HEAD has no date"))?;
     let since = format!("--since=@{}", head.saturating_sub(WINDOW_S));
     // With `-m` a merge lists what differs from its first parent.
     let log = ["log", &since, "--first-parent", "-m", "--name-only", "--format="];
@@ -185,7 +185,7 @@ fn changed() -> Result<BTreeSet<String>, Failure> {
 }
 
 /// Whether some tests pass, with a fault or without.
-fn passes(tests: &[&str], fault: Option<&str>) -> Result<bool, Failure> {
+fn passes(tests: &[&str], fault: Option<&str>) -> Result<bool, CliError> {
     let mut cargo = workspace::cargo(&["nextest", "run", "--workspace", "--locked"]);
     let filter = format!("test(/::({})$/)", tests.join("|"));
     cargo.args(BUILT_IN).args(["--no-tests", "fail", "-E", &filter]);
@@ -198,7 +198,7 @@ fn passes(tests: &[&str], fault: Option<&str>) -> Result<bool, Failure> {
         Some(0) => Ok(true),
         // Nextest's code for a test that failed.
         Some(100) => Ok(false),
-        _ => Err(Failure::new(String::from_utf8_lossy(&output.stderr).into_owned())),
+        _ => Err(CliError::new(String::from_utf8_lossy(&output.stderr).into_owned())),
     }
 }
 

@@ -2,7 +2,7 @@
 //! document, then verifies the log.
 
 use crate::build::release;
-use crate::failure::{Failure, no_arguments};
+use crate::error::{CliError, no_arguments};
 use crate::{install, workspace};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -19,23 +19,23 @@ const ANSWER_S: &str = "10";
 /// The same requests in every run.
 const SEED: &str = "1";
 
-pub fn run(arguments: &[String]) -> Result<(), Failure> {
+pub fn run(arguments: &[String]) -> Result<(), CliError> {
     no_arguments(arguments)?;
     release::build()?;
     once()
 }
 
 /// Tests the release binary that is already built.
-pub fn once() -> Result<(), Failure> {
+pub fn once() -> Result<(), CliError> {
     let target = workspace::target_dir();
     let tool = install::python_tool("schemathesis", VERSION)?;
     against(&target.join("release/earmark"), &tool, &target.join("schemathesis-data"))
 }
 
-fn against(earmark: &Path, tool: &Path, data: &Path) -> Result<(), Failure> {
+fn against(earmark: &Path, tool: &Path, data: &Path) -> Result<(), CliError> {
     if data.exists() {
         std::fs::remove_dir_all(data)
-            .map_err(|error| Failure::new(format!("cannot empty {}: {error}", data.display())))?;
+            .map_err(|error| CliError::new(format!("cannot empty {}: {error}", data.display())))?;
     }
     let mut server = Server::start(earmark, data)?;
     let mut requests = Command::new(tool);
@@ -74,7 +74,7 @@ struct Server {
 }
 
 impl Server {
-    fn start(earmark: &Path, data: &Path) -> Result<Self, Failure> {
+    fn start(earmark: &Path, data: &Path) -> Result<Self, CliError> {
         let mut serve = Command::new(earmark);
         serve.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
         serve.stdout(Stdio::piped());
@@ -89,16 +89,16 @@ impl Server {
             }
             line.clear();
         }
-        Err(Failure::new("the server ended before it was ready"))
+        Err(CliError::new("the server ended before it was ready"))
     }
 
-    fn stop(&mut self) -> Result<(), Failure> {
+    fn stop(&mut self) -> Result<(), CliError> {
         let id = self.child.0.id().to_string();
         workspace::run(Command::new("kill").args(["-TERM", &id]))?;
         match self.child.0.wait() {
             Ok(status) if status.success() => Ok(()),
-            Ok(status) => Err(Failure::new(format!("the server failed: {status}"))),
-            Err(error) => Err(Failure::new(format!("cannot wait for the server to end: {error}"))),
+            Ok(status) => Err(CliError::new(format!("the server failed: {status}"))),
+            Err(error) => Err(CliError::new(format!("cannot wait for the server to end: {error}"))),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{failpoints, schemathesis, simulate};
 use crate::build::{demo, release};
-use crate::failure::{Failure, only_flag};
+use crate::error::{CliError, only_flag};
 use crate::pages::{flows, messages};
 use crate::workspace::{self, cargo};
 use crate::{install, tidy};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 struct Step {
     name: &'static str,
     runs: Runs,
-    run: fn() -> Result<(), Failure>,
+    run: fn() -> Result<(), CliError>,
 }
 
 /// When a step runs.
@@ -44,7 +44,7 @@ const STEPS: [Step; 16] = [
     Step { name: "failpoints", runs: Runs::Ci, run: failpoints::check_changed },
 ];
 
-pub fn run(arguments: &[String]) -> Result<(), Failure> {
+pub fn run(arguments: &[String]) -> Result<(), CliError> {
     let is_quick = only_flag("--quick", arguments)?;
     walk(&steps(is_quick, is_ci()))
 }
@@ -63,7 +63,7 @@ fn is_ci() -> bool {
 }
 
 /// Runs the steps in order and prints the table at the end, also when one of them fails.
-fn walk(steps: &[&Step]) -> Result<(), Failure> {
+fn walk(steps: &[&Step]) -> Result<(), CliError> {
     let mut times = Vec::new();
     for step in steps {
         println!("\n━━ {} ━━", step.name);
@@ -73,7 +73,7 @@ fn walk(steps: &[&Step]) -> Result<(), Failure> {
         if let Err(failure) = outcome {
             let left: Vec<&str> = steps[times.len()..].iter().map(|step| step.name).collect();
             print!("{}", summary(&times, Some(&left)));
-            return Err(Failure {
+            return Err(CliError {
                 message: format!("{}: {}", step.name, failure.message),
                 ..failure
             });
@@ -83,49 +83,49 @@ fn walk(steps: &[&Step]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn tools() -> Result<(), Failure> {
+fn tools() -> Result<(), CliError> {
     install::for_tests()?;
     install::cargo_tools()
 }
 
 /// Downloads all sources for all platforms, so that no later step needs the network.
-fn fetch() -> Result<(), Failure> {
+fn fetch() -> Result<(), CliError> {
     workspace::run(&mut cargo(&["fetch", "--locked"]))
 }
 
-fn fmt() -> Result<(), Failure> {
+fn fmt() -> Result<(), CliError> {
     workspace::run(&mut cargo(&["fmt", "--all", "--check"]))
 }
 
-fn clippy() -> Result<(), Failure> {
+fn clippy() -> Result<(), CliError> {
     let clippy = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
     workspace::run(&mut cargo(&clippy))
 }
 
 /// Without advisories: they are a download, and change without a change of ours.
-fn deny() -> Result<(), Failure> {
+fn deny() -> Result<(), CliError> {
     let deny = ["deny", "--offline", "--locked", "--workspace", "check"];
     let quiet = ["--hide-inclusion-graph", "-A", "unused-wrapper"];
     workspace::run(cargo(&deny).args(quiet).args(["bans", "licenses", "sources"]))
 }
 
-fn tests() -> Result<(), Failure> {
+fn tests() -> Result<(), CliError> {
     let profile = if is_ci() { "ci" } else { "default" };
     let tests = ["nextest", "run", "--workspace", "--locked", "--profile", profile];
     workspace::run(&mut cargo(&tests))
 }
 
-fn doctests() -> Result<(), Failure> {
+fn doctests() -> Result<(), CliError> {
     workspace::run(&mut cargo(&["test", "--doc", "--workspace", "--locked", "--quiet"]))
 }
 
-fn docs() -> Result<(), Failure> {
+fn docs() -> Result<(), CliError> {
     let mut doc = cargo(&["doc", "--no-deps", "--workspace", "--locked"]);
     workspace::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
 }
 
 #[expect(clippy::disallowed_methods, reason = "people wait for these steps in real time")]
-fn timed(run: fn() -> Result<(), Failure>) -> (Result<(), Failure>, Duration) {
+fn timed(run: fn() -> Result<(), CliError>) -> (Result<(), CliError>, Duration) {
     let start = Instant::now();
     (run(), start.elapsed())
 }
@@ -154,7 +154,7 @@ fn seconds(time: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Failure, Runs, Step, steps, summary, walk};
+    use super::{CliError, Runs, Step, steps, summary, walk};
     use std::time::Duration;
 
     #[test]
@@ -173,7 +173,7 @@ mod tests {
         let bad = Step {
             name: "bad",
             runs: Runs::Always,
-            run: || Err(Failure { message: "it broke".to_owned(), code: 101 }),
+            run: || Err(CliError { message: "it broke".to_owned(), code: 101 }),
         };
         let never = Step { name: "never", runs: Runs::Always, run: || panic!("must not run") };
         let failure = walk(&[&good, &bad, &never]).unwrap_err();

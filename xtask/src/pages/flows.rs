@@ -1,7 +1,7 @@
 //! `cargo xtask flows`: the map of all flows, generated from the tables of the services.
 
 use super::page::{Build, Page};
-use crate::failure::Failure;
+use crate::error::CliError;
 
 const PAGE: Page = Page {
     path: "docs/FLOWS.md",
@@ -9,11 +9,11 @@ const PAGE: Page = Page {
     earmark_arguments: &["flow", "--format", "markdown"],
 };
 
-pub fn run(arguments: &[String]) -> Result<(), Failure> {
+pub fn run(arguments: &[String]) -> Result<(), CliError> {
     PAGE.run(arguments)
 }
 
 /// Fails if the page differs from what the release build generates.
-pub fn check() -> Result<(), Failure> {
+pub fn check() -> Result<(), CliError> {
     PAGE.check(Build::Release)
 }

@@ -1,7 +1,7 @@
 //! A page of the documentation that the program generates about itself.
 
 use crate::build::release;
-use crate::failure::{Failure, only_flag};
+use crate::error::{CliError, only_flag};
 use crate::workspace;
 use std::fs;
 
@@ -21,7 +21,7 @@ pub enum Build {
 
 impl Page {
     /// Prints and writes the page. Fails if it was out of date, so that the change is committed.
-    pub fn run(&self, arguments: &[String]) -> Result<(), Failure> {
+    pub fn run(&self, arguments: &[String]) -> Result<(), CliError> {
         if only_flag("--check", arguments)? {
             return self.check(Build::Dev);
         }
@@ -29,9 +29,9 @@ impl Page {
         print!("{now}");
         let was = self.written();
         fs::write(workspace::root().join(self.path), &now)
-            .map_err(|error| Failure::new(format!("cannot write {}: {error}", self.path)))?;
+            .map_err(|error| CliError::new(format!("cannot write {}: {error}", self.path)))?;
         match was {
-            Ok(was) if was != now => Err(Failure::new(format!(
+            Ok(was) if was != now => Err(CliError::new(format!(
                 "{} was out of date and has been written: read its diff and commit it\n{}",
                 self.path,
                 difference(self.path, &was, &now)
@@ -41,14 +41,14 @@ impl Page {
     }
 
     /// Fails with the first line that differs from the code; writes nothing.
-    pub fn check(&self, build: Build) -> Result<(), Failure> {
+    pub fn check(&self, build: Build) -> Result<(), CliError> {
         let now = self.generated(build)?;
         let was = self.written()?;
         if was == now {
             println!("{} is up to date", self.path);
             return Ok(());
         }
-        Err(Failure::new(format!(
+        Err(CliError::new(format!(
             "{}\nrun `cargo xtask {}` and commit {}",
             difference(self.path, &was, &now),
             self.task,
@@ -56,7 +56,7 @@ impl Page {
         )))
     }
 
-    fn generated(&self, build: Build) -> Result<String, Failure> {
+    fn generated(&self, build: Build) -> Result<String, CliError> {
         if matches!(build, Build::Release) {
             release::build()?;
             return workspace::output(release::program("earmark").args(self.earmark_arguments));
@@ -65,10 +65,10 @@ impl Page {
         workspace::output(cargo.arg("--").args(self.earmark_arguments))
     }
 
-    fn written(&self) -> Result<String, Failure> {
+    fn written(&self) -> Result<String, CliError> {
         fs::read_to_string(workspace::root().join(self.path)).map_err(|error| {
             let hint = format!("`cargo xtask {}` writes it", self.task);
-            Failure::new(format!("cannot read {}: {error}; {hint}", self.path))
+            CliError::new(format!("cannot read {}: {error}; {hint}", self.path))
         })
     }
 }

@@ -3,13 +3,13 @@
 use super::File;
 use super::check::check;
 use super::module_graph::{graphs, list_circles};
-use crate::failure::{Failure, no_arguments};
+use crate::error::{CliError, no_arguments};
 use crate::workspace;
 use std::path::Path;
 use std::process::Command;
 
 /// `--circles [CRATE…]` is not in the help: it lists circles of imports while they are removed.
-pub fn run(arguments: &[String]) -> Result<(), Failure> {
+pub fn run(arguments: &[String]) -> Result<(), CliError> {
     if let [flag, crates @ ..] = arguments
         && flag == "--circles"
     {
@@ -26,11 +26,11 @@ pub fn run(arguments: &[String]) -> Result<(), Failure> {
         println!("tidy: {} files, no violations", files.len());
         return Ok(());
     }
-    Err(Failure::new(format!("{} violations", violations.len())))
+    Err(CliError::new(format!("{} violations", violations.len())))
 }
 
 /// The files that git tracks or would add. What is not UTF-8 counts as a file without text.
-pub fn tracked() -> Result<Vec<File>, Failure> {
+pub fn tracked() -> Result<Vec<File>, CliError> {
     let root = workspace::root();
     let mut git = Command::new("git");
     git.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]).current_dir(&root);

@@ -3,12 +3,12 @@
 /// What went wrong, and the exit code: 2 for a usage error, else the code of the program that
 /// failed, or 1.
 #[derive(Debug)]
-pub struct Failure {
+pub struct CliError {
     pub message: String,
     pub code: u8,
 }
 
-impl Failure {
+impl CliError {
     pub fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), code: 1 }
     }
@@ -19,11 +19,11 @@ impl Failure {
 }
 
 /// True if the one flag of a task was given; any other argument is a usage error.
-pub fn only_flag(flag: &str, arguments: &[String]) -> Result<bool, Failure> {
+pub fn only_flag(flag: &str, arguments: &[String]) -> Result<bool, CliError> {
     match arguments {
         [] => Ok(false),
         [one] if one == flag => Ok(true),
-        _ => Err(Failure::usage(format!(
+        _ => Err(CliError::usage(format!(
             "takes {flag} or nothing, not `{}`; see `cargo xtask help`",
             arguments.join(" ")
         ))),
@@ -31,11 +31,11 @@ pub fn only_flag(flag: &str, arguments: &[String]) -> Result<bool, Failure> {
 }
 
 /// Any argument is a usage error.
-pub fn no_arguments(arguments: &[String]) -> Result<(), Failure> {
+pub fn no_arguments(arguments: &[String]) -> Result<(), CliError> {
     if arguments.is_empty() {
         return Ok(());
     }
-    Err(Failure::usage(format!(
+    Err(CliError::usage(format!(
         "takes no arguments, not `{}`; see `cargo xtask help`",
         arguments.join(" ")
     )))
