@@ -13,6 +13,9 @@ const VARIABLE: &str = "EARMARK_FAILPOINT";
 /// One build with this feature has all faults in it.
 const BUILT_IN: [&str; 2] = ["--features", "earmark-kernel/failpoint"];
 
+/// The crates that have the tests: only these are built with faults.
+const PACKAGES: [&str; 3] = ["earmark-kernel", "earmark-services", "earmark-simulator"];
+
 /// How the code asks whether a fault is on, up to the name of the fault.
 const ASKS: &str = "failpoint::is_on(\"";
 
@@ -186,7 +189,8 @@ fn changed() -> Result<BTreeSet<String>, CliError> {
 
 /// Whether some tests pass, with a fault or without.
 fn passes(tests: &[&str], fault: Option<&str>) -> Result<bool, CliError> {
-    let mut cargo = workspace::cargo(&["nextest", "run", "--workspace", "--locked"]);
+    let mut cargo = workspace::cargo(&["nextest", "run", "--locked"]);
+    cargo.args(PACKAGES.iter().flat_map(|package| ["--package", *package]));
     let filter = format!("test(/::({})$/)", tests.join("|"));
     cargo.args(BUILT_IN).args(["--no-tests", "fail", "-E", &filter]);
     match fault {
