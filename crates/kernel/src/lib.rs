@@ -1,11 +1,11 @@
-//! The road every message takes in Earmark: bus, writer, log, views, readers.
+//! The message path of Earmark: bus, writer, log, views and readers.
 //!
-//! A service is a table ([`Service`]) of pure functions. The [`Bus`] brings each command to the one
-//! writer of its partition, which decides a whole group, appends what happened as one record of the
-//! log, syncs, and only then answers. Everything else reads the log.
+//! A service is a table ([`Service`]) of pure functions. The [`Bus`] sends each command to the
+//! single writer of its partition. The writer decides a group of commands, appends their events as
+//! one record of the log, syncs, and only then answers. Everything else reads the log.
 //!
-//! **Invariant:** nothing here knows what business it serves, speaks SQL or HTTP, or reads a clock
-//! outside [`clock`].
+//! **Invariant:** no code here depends on the business domain, uses SQL or HTTP, or reads a system
+//! clock outside [`clock`].
 
 mod bus;
 mod exchange;

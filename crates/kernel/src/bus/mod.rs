@@ -1,4 +1,4 @@
-//! The bus of a process: routes, status, verification, and the threads that drive it.
+//! The bus of a process: routing, status, verification, and the threads that drive it.
 
 pub(crate) mod relay_registry;
 pub(crate) mod routes;

@@ -1,52 +1,52 @@
-//! How the relays of a process are doing, for health checks, metrics and operators.
+//! The status of the relays of a process, for health checks, metrics and operators.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
-/// Where a relay is.
+/// The phase of a relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RelayPhase {
-    /// It has reached nobody yet.
+    /// The publisher was not reached yet.
     Starting,
-    /// It publishes what happens.
+    /// The relay publishes events.
     Publishing,
-    /// The publisher is unavailable: it is tried again and again.
+    /// The publisher is unavailable and is retried.
     Unavailable,
-    /// The publisher takes nothing until somebody has looked at it.
+    /// The publisher accepts no events until an operator intervenes.
     Blocked,
-    /// Another process does this work.
+    /// Another process holds the relay's lease.
     Elsewhere,
-    /// It was told to stop.
+    /// The relay was stopped.
     Stopped,
 }
 
-/// How a relay is doing.
+/// The status of a relay.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RelayStatus {
-    /// The publisher.
+    /// The publisher's name.
     pub publisher: &'static str,
-    /// The service.
+    /// The service's name.
     pub service: &'static str,
-    /// The partition.
+    /// The partition's index, from 0.
     pub partition: usize,
-    /// Where it is.
+    /// The current phase.
     pub phase: RelayPhase,
-    /// Everything through this number is carried.
+    /// The publisher has all events through this sequence number.
     pub through: u64,
-    /// Numbers of the log that it has not looked at.
+    /// The number of events of the log that are not processed yet.
     pub lag: u64,
-    /// Why it is unavailable or blocked.
+    /// Why the publisher is unavailable or blocked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }
 
-/// A relay: publisher, service, partition.
+/// The key of a relay: publisher, service, partition.
 pub(crate) type RelayEntry = (&'static str, &'static str, usize);
 
-/// How the relays of a process are doing.
+/// The status of all relays of a process.
 #[derive(Default)]
 pub(crate) struct RelayRegistry(Mutex<BTreeMap<RelayEntry, RelayStatus>>);
 
@@ -61,7 +61,7 @@ impl RelayRegistry {
         }
     }
 
-    /// Puts down how a relay is; what changes is told in the log of the program too.
+    /// Stores the status of a relay. A change of phase is logged.
     pub(crate) fn say(&self, status: RelayStatus) {
         let RelayStatus { publisher, service, partition, phase, .. } = status;
         let why = status.why.clone();
@@ -71,7 +71,7 @@ impl RelayRegistry {
         }
         match (phase, why) {
             (RelayPhase::Unavailable | RelayPhase::Blocked, Some(why)) => {
-                tracing::warn!(publisher, service, partition, why, "{phase:?}: events wait");
+                tracing::warn!(publisher, service, partition, why, "{phase:?}: events are waiting");
             }
             _ => tracing::info!(publisher, service, partition, "{phase:?}"),
         }

@@ -1,4 +1,4 @@
-//! Where each message goes: from a type or a wire name to what handles it.
+//! The routes of a bus: from a type or a wire name to the handler.
 
 use std::any::{Any, TypeId};
 use std::sync::Arc;
@@ -12,26 +12,26 @@ use crate::model::outcome::{Failure, NotDone};
 use crate::write::handling::Handling;
 use crate::write::submission::ReplyFuture;
 
-/// The routes of a bus. Services are numbered by their place in the bus.
+/// The routes of a bus. A service is identified by its index in the bus.
 #[derive(Default)]
 pub(crate) struct Routes {
     pub(crate) commands: FxHashMap<TypeId, CommandRoute>,
-    /// The service, and `Box<Answerer<Q>>`.
+    /// The service's index, and `Box<Answerer<Q>>`.
     pub(crate) queries: FxHashMap<TypeId, (usize, Box<dyn Any + Send + Sync>)>,
     pub(crate) by_name: FxHashMap<&'static str, Dispatch>,
-    /// By service.
+    /// By the service's index.
     pub(crate) reactions: Vec<Vec<Reaction>>,
 }
 
-/// Where a command goes.
+/// The destination of a command.
 pub(crate) enum CommandRoute {
-    /// To the writer of its key's partition.
+    /// The writer of its key's partition.
     Handler {
         service: usize,
         /// `Arc<Handling<C>>`.
         handling: Box<dyn Any + Send + Sync>,
     },
-    /// To a procedure.
+    /// A procedure.
     Procedure {
         /// `Arc<RunProcedure<C>>`.
         run: Box<dyn Any + Send + Sync>,
@@ -48,14 +48,14 @@ impl CommandRoute {
     }
 }
 
-/// Runs a procedure to its reply.
+/// Runs a procedure and returns its reply.
 pub(crate) type RunProcedure<C> = dyn Fn(Bus, C, Meta) -> ReplyFuture<Reply<C>> + Send + Sync;
 
-/// Reads a command from JSON and sends it.
+/// Decodes a command from JSON and sends it.
 pub(crate) type Dispatch =
     Box<dyn Fn(Bus, &str, Meta) -> ReplyFuture<Result<JsonReply, Failure>> + Send + Sync>;
 
-/// A reaction in the table: a public event heard becomes commands.
+/// A reaction in the table: a public event leads to commands.
 pub(crate) struct Reaction {
     pub(crate) event: &'static str,
     pub(crate) command: &'static str,
@@ -63,8 +63,8 @@ pub(crate) struct Reaction {
     pub(crate) run: ReactFn,
 }
 
-/// From the public event's JSON to the commands it asks for, each ready to be sent.
+/// Decodes the public event from JSON and returns the resulting commands, each ready to be sent.
 pub(crate) type ReactFn = Box<dyn Fn(&str) -> Result<Vec<SendFn>, serde_json::Error> + Send + Sync>;
 
-/// Sends one command; tells only whether it was not decided and should be tried again.
+/// Sends one command and discards its answer; the error says why it was not done.
 pub(crate) type SendFn = Box<dyn Fn(Bus, Meta) -> ReplyFuture<Result<(), NotDone<String>>> + Send>;

@@ -1,4 +1,4 @@
-//! Moves the partitions of a bus with threads: writers, projectors, flushers, timers, reactions.
+//! The threads that drive the partitions of a bus: a writer, a projector and a flusher each.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -11,17 +11,18 @@ use crate::bus::sending::Bus;
 use crate::ports::clock::Stopwatch;
 use crate::write::partition::Partition;
 
-/// A writer looks up from an empty queue at least this often.
+/// The longest wait of a writer for its empty queue.
 const WRITER_IDLE_WAIT: Duration = Duration::from_millis(500);
-/// Views look up from a log in which nothing happens at least this often.
+/// The longest wait of a projector or flusher if nothing happens.
 const PROJECT_INTERVAL: Duration = Duration::from_millis(250);
-/// A log that others write to is asked at least so often what is new, for feeds, timers and
-/// reactions: who reads asks by itself.
+/// How often a shared log is read for records of other processes, for the sake of feeds, timers and
+/// reactions; queries read it themselves.
 const SHARED_LOG_POLL_INTERVAL: Duration = Duration::from_millis(50);
-/// Views are flushed at least this often while anything changes.
+/// How often changed views are flushed, at least.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The threads of a process. Dropping it without [`Runtime::stop`] leaves them to the process' end.
+/// The threads of a process. If it is dropped without [`Runtime::stop`], they run until the process
+/// exits.
 pub struct Runtime {
     bus: Bus,
     writers: Vec<JoinHandle<()>>,
@@ -33,7 +34,7 @@ impl Runtime {
     /// Starts the threads of every partition.
     ///
     /// # Errors
-    /// When the system gives no thread.
+    /// When the system cannot create a thread.
     pub fn start(bus: &Bus) -> std::io::Result<Self> {
         let stopping = watch::Sender::new(false);
         let (mut writers, mut projectors) = (Vec::new(), Vec::new());
@@ -50,7 +51,8 @@ impl Runtime {
         Ok(Self { bus: bus.clone(), writers, projectors, stopping })
     }
 
-    /// Why a writer stopped by itself, once one has: the process should end and start again.
+    /// Waits until a writer has stopped because of an error, and returns the reason. The process
+    /// should exit and be restarted.
     pub async fn halted(&self) -> String {
         let partitions = self.bus.services().iter().flat_map(|running| &running.partitions);
         let mut halted: Vec<_> = partitions.map(|partition| partition.watch_halted()).collect();
@@ -67,7 +69,7 @@ impl Runtime {
         .await
     }
 
-    /// Takes nothing more, serves what waits, flushes the views, and ends the threads.
+    /// Closes the queues, serves the queued commands, ends the threads, and flushes the views.
     pub fn stop(self) {
         for partition in self.bus.services().iter().flat_map(|running| &running.partitions) {
             partition.queue.close();
@@ -81,7 +83,7 @@ impl Runtime {
         }
         for partition in self.bus.services().iter().flat_map(|running| &running.partitions) {
             if let Err(error) = partition.projector.flush() {
-                tracing::warn!(%error, "the views were not flushed; the next start derives them");
+                tracing::warn!(%error, "the views were not flushed; the next start rebuilds them");
             }
         }
     }
@@ -94,7 +96,7 @@ fn write(partition: &Partition) {
         }
     }));
     if moved.is_err() {
-        partition.halt("the writer broke; its last group may or may not be committed");
+        partition.halt("the writer panicked; its last group may or may not be committed");
     }
 }
 
@@ -103,18 +105,19 @@ fn follow(partition: &Partition, stop: &watch::Receiver<bool>) {
     let mut asked = Stopwatch::start();
     while !*stop.borrow() {
         partition.projector.wait(every);
-        // Not with every group of our own: the writer sees in its turns what others wrote.
+        // Not after each group of this process: the writer reads other processes' records in its
+        // turns.
         if asked.seconds() >= every.as_secs_f64() {
             asked = Stopwatch::start();
             if let Err(error) = partition.projector.follow() {
-                tracing::warn!(%error, "what others have written is not seen");
+                tracing::warn!(%error, "records of other processes cannot be read");
             }
         }
         if let Some(why) = partition.log.broken() {
             partition.halt(&why);
         }
         if let Err(error) = partition.projector.catch_up() {
-            tracing::warn!(%error, "the views cannot follow the log");
+            tracing::warn!(%error, "the views cannot apply the log");
         }
     }
 }
@@ -124,7 +127,7 @@ fn flush(partition: &Partition, stop: &watch::Receiver<bool>) {
     let mut tried = Stopwatch::start();
     let mut well = true;
     while !*stop.borrow() {
-        // What failed is tried again, but not with every commit.
+        // A failed flush is retried after FLUSH_INTERVAL, not after every commit.
         let is_due = projector.wait_to_flush(PROJECT_INTERVAL, well);
         let long = tried.seconds() > FLUSH_INTERVAL.as_secs_f64() && projector.unflushed() > 0;
         if !long && !is_due {
@@ -139,16 +142,16 @@ fn flush(partition: &Partition, stop: &watch::Receiver<bool>) {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the seam through which threads come in")]
+#[expect(clippy::disallowed_methods, reason = "the one place where threads are started")]
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name(name.to_owned()).spawn(run)
 }
 
-/// Runs a future to its end in this thread, moving the partitions whenever it waits: for tests and
-/// simulators, which have no other threads.
+/// Runs a future to completion in this thread, and drives the partitions whenever it waits. For
+/// tests and simulators, which have no other threads.
 ///
 /// # Panics
-/// When the future waits for something that no partition will ever bring.
+/// When the future waits and no partition has work.
 pub fn drive<T>(bus: &Bus, future: impl Future<Output = T>) -> T {
     let mut future = std::pin::pin!(future);
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
@@ -156,6 +159,6 @@ pub fn drive<T>(bus: &Bus, future: impl Future<Output = T>) -> T {
         if let std::task::Poll::Ready(output) = future.as_mut().poll(&mut context) {
             return output;
         }
-        assert!(bus.step(), "the future waits for something that no partition brings");
+        assert!(bus.step(), "the future waits and no partition has work");
     }
 }

@@ -1,5 +1,5 @@
-//! The bus: every command goes to the one service that handles it, every query to the one that
-//! answers it, typed from end to end.
+//! The bus: sends each command to the service that handles it, and each query to the one that
+//! answers it.
 
 use std::any::TypeId;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::write::partition::Partition;
 use crate::write::running::Running;
 use crate::write::submission::Submission;
 
-/// The bus of a process. Cloning it is cheap; all clones are the same bus.
+/// The bus of a process. Clones are cheap and share the same bus.
 #[derive(Clone)]
 pub struct Bus {
     inner: Arc<Inner>,
@@ -32,12 +32,12 @@ struct Inner {
     routes: Routes,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
-    /// State of every relay of this process.
+    /// The status of the relays of this process.
     relays: RelayRegistry,
 }
 
 impl Bus {
-    /// A bus of services that are open, with the routes to them.
+    /// Creates a bus of opened services, with the routes to them.
     pub(crate) fn assemble(
         services: Vec<Arc<Running>>,
         routes: Routes,
@@ -51,13 +51,14 @@ impl Bus {
     /// Sends a command and waits for its answer.
     ///
     /// # Errors
-    /// [`NotDone`] says whether it was refused, failed or has an unknown outcome.
+    /// [`NotDone`] says whether the command was refused, failed or has an unknown outcome.
     pub async fn send<C: Command>(&self, command: C) -> Result<C::Answer, NotDone<C::Refusal>> {
         self.send_as(command, Meta::default()).await.ending
     }
 
-    /// Sends a command with its metadata. A command that names its aggregate is queued when this
-    /// returns, whether the answer is awaited or not; any other begins when it is first polled.
+    /// Sends a command with its metadata. A command that contains its aggregate's key is usually
+    /// queued when this returns, whether the future is polled or not. Any other command (one whose
+    /// key must be looked up, or a procedure) starts when the future is first polled.
     pub fn send_as<C: Command>(
         &self,
         command: C,
@@ -76,8 +77,8 @@ impl Bus {
         submission.reply()
     }
 
-    /// Sends many commands of one type; those of one partition are decided in order, and the
-    /// replies come in the order of the commands. Cheaper than one by one.
+    /// Sends many commands of one type, which is cheaper than one by one. Those of one partition are
+    /// decided in order. The replies have the order of the commands.
     pub async fn send_many<C: Command>(&self, commands: Vec<(C, Meta)>) -> Vec<Reply<C>> {
         let Some(CommandRoute::Handler { service, handling }) =
             self.inner.routes.commands.get(&TypeId::of::<C>())
@@ -95,10 +96,11 @@ impl Bus {
             .await
     }
 
-    /// Sends a command or a message that is known by its wire name only, as JSON.
+    /// Sends a command or an external message by its wire name, as JSON.
     ///
     /// # Errors
-    /// When no service here takes it, or it cannot be read.
+    /// When no service handles it, or it cannot be decoded. The outcome of the command itself is in
+    /// the reply.
     pub async fn send_json(
         &self,
         name: &str,
@@ -110,11 +112,11 @@ impl Bus {
         dispatch(self.clone(), json, meta).await
     }
 
-    /// Answers a query from the views. The answer reflects everything that was answered before the
-    /// query arrived.
+    /// Answers a query from the views. The answer reflects all commands that were answered before
+    /// this call.
     ///
     /// # Errors
-    /// When no service here answers it, or the storage cannot be read.
+    /// When no service answers it, or the storage cannot be read.
     pub fn ask<Q: Query>(&self, query: Q) -> Result<Q::Answer, Failure> {
         let route = self.inner.routes.queries.get(&TypeId::of::<Q>());
         let (service, answerer) = route.ok_or_else(|| Failure::NotServed(Q::NAME.into()))?;
@@ -127,8 +129,8 @@ impl Bus {
         }
     }
 
-    /// The records of a partition's log that hold events after `after`, oldest first, as
-    /// [`crate::ports::log::LogStore::read_after`] gives them.
+    /// The records of a partition's log that hold events after `after`, oldest first, as returned by
+    /// [`crate::ports::log::LogStore::read_after`].
     ///
     /// # Errors
     /// When there is no such service or partition, or the storage cannot be read.
@@ -142,7 +144,7 @@ impl Bus {
         Ok(self.partition(service, partition)?.log.read_after(after, events_max)?)
     }
 
-    /// The number of the last event of a partition, as it changes.
+    /// The sequence number of the last event of a partition, as a channel of changes.
     ///
     /// # Errors
     /// When there is no such service or partition.
@@ -154,7 +156,7 @@ impl Bus {
         Ok(self.partition(service, partition)?.projector.watch())
     }
 
-    /// Waits until a partition's log holds an event after `after`, at most `at_most`.
+    /// Waits until a partition's log holds an event after `after`, at most `timeout`.
     ///
     /// # Errors
     /// When there is no such service or partition.
@@ -166,12 +168,12 @@ impl Bus {
         at_most: Duration,
     ) -> Result<(), Failure> {
         let mut head = self.watch_head(service, partition)?;
-        // Neither the end of the time nor the end of the service is an error: there is nothing new.
+        // A timeout and a stopped service are not errors: there are no new events.
         let _ = tokio::time::timeout(at_most, head.wait_for(|head| *head > after)).await;
         Ok(())
     }
 
-    /// The present moment, by the clock of this bus.
+    /// The current time, by the clock of this bus.
     #[must_use]
     pub fn now(&self) -> UnixMillis {
         self.inner.clock.now()
@@ -181,7 +183,7 @@ impl Bus {
         &self.inner.services
     }
 
-    /// The reactions of a service, by its place among [`Bus::services`].
+    /// The reactions of a service, by its index in [`Bus::services`].
     pub(crate) fn reactions(&self, service: usize) -> &[Reaction] {
         &self.inner.routes.reactions[service]
     }
@@ -204,13 +206,13 @@ impl Bus {
         &self.inner.relays
     }
 
-    /// An id that was never given before.
+    /// A new id that was never returned before.
     #[must_use]
     pub fn new_id(&self) -> Uuid {
         self.inner.ids.next()
     }
 
-    /// Gives a command an id where it has none.
+    /// Assigns an id to a command that has none.
     pub(crate) fn identify(&self, meta: &mut Meta) {
         if meta.command_id.is_nil() {
             meta.command_id = self.inner.ids.next();

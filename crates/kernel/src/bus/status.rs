@@ -1,31 +1,31 @@
-//! How the partitions of a process are doing, for health checks and operators.
+//! The status of the partitions of a process, for health checks and operators.
 
 use serde::Serialize;
 
 use crate::bus::sending::Bus;
 use crate::model::outcome::Failure;
 
-/// How one partition is doing.
+/// The status of one partition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PartitionStatus {
     /// The service's name.
     pub service: &'static str,
-    /// The partition's number, from 0.
+    /// The partition's index, from 0.
     pub partition: usize,
-    /// The number of the last event in the log.
+    /// The sequence number of the last event in the log.
     pub head: u64,
-    /// The views reflect the log through this number.
+    /// The views reflect the log through this sequence number.
     pub applied: u64,
-    /// The views on disk reflect the log through this number.
+    /// The views on disk reflect the log through this sequence number.
     pub flushed: u64,
-    /// Commands that wait for the writer.
+    /// The number of queued commands.
     pub queued: usize,
-    /// Why the writer takes nothing any more, if so.
+    /// Why the writer accepts no more commands, if it has stopped.
     pub halted: Option<String>,
 }
 
 impl Bus {
-    /// How every partition is doing.
+    /// The status of all partitions.
     #[must_use]
     pub fn status(&self) -> Vec<PartitionStatus> {
         let partitions = self.services().iter().flat_map(|running| &running.partitions);
@@ -41,10 +41,10 @@ impl Bus {
         partitions.map(status).collect()
     }
 
-    /// Writes the views of every partition to disk now.
+    /// Writes the changes of the views of all partitions to disk now.
     ///
     /// # Errors
-    /// When they cannot be written; they will be tried again.
+    /// When they cannot be written. The next flush tries again.
     pub fn flush(&self) -> Result<(), Failure> {
         for partition in self.services().iter().flat_map(|running| &running.partitions) {
             partition.projector.flush()?;
@@ -52,8 +52,8 @@ impl Bus {
         Ok(())
     }
 
-    /// Decides and commits the next group of every partition in this thread; says whether there was
-    /// one. For a simulator, which has no other threads.
+    /// Decides and commits the next group of every partition in this thread, and returns whether
+    /// there was one. For simulators, which have no other threads.
     #[must_use]
     pub fn step(&self) -> bool {
         let partitions = self.services().iter().flat_map(|running| &running.partitions);

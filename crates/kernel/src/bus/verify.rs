@@ -1,5 +1,5 @@
-//! Checks a whole log: numbers without a gap, what always holds, and that views and snapshots say
-//! what the log says.
+//! Verifies a whole log: sequence numbers have no gaps, invariants hold, and views and snapshots
+//! match the events.
 
 use std::sync::Arc;
 
@@ -20,33 +20,33 @@ use crate::views::materialized_state::MaterializedState;
 use crate::views::table::AnyTable;
 use crate::write::partition::Partition;
 
-/// So many events are read at a time.
+/// Events read per batch.
 const WINDOW_EVENTS: u64 = 10_000;
-/// So many rows are compared at a time.
-const PAGE: usize = 1_000;
+/// Rows compared per batch.
+const PAGE_ROWS: usize = 1_000;
 
-/// What was checked and found right.
+/// The counts of a successful verification.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Verified {
     /// Records of the log.
     pub records: u64,
-    /// Events in them.
+    /// Events in these records.
     pub events: u64,
-    /// Aggregates folded from them and compared with what is loaded from streams and snapshots.
+    /// Aggregates folded from the events and compared with those loaded from streams and snapshots.
     pub aggregates: u64,
-    /// Times that what always holds was checked.
+    /// Number of times that invariants were checked.
     pub checks: u64,
-    /// Rows of views compared.
+    /// Rows of views that were compared.
     pub rows: u64,
 }
 
-/// Why a log was not found right.
+/// Why a verification did not succeed.
 #[derive(Clone, Debug, Error)]
 pub enum NotVerified {
     /// The first difference.
     #[error("{0}")]
     Difference(String),
-    /// It could not be read to the end.
+    /// The log or the views could not be read.
     #[error("cannot be verified: {0}")]
     Unreadable(Failure),
 }
@@ -64,12 +64,12 @@ impl From<Failure> for NotVerified {
 }
 
 impl Bus {
-    /// Replays the whole log of every partition of a service into nothing, checks what always holds
-    /// as it goes, and compares the outcome with the views and aggregates in use. Nothing else may
-    /// be going on. `progress` is told the number reached and the last number.
+    /// Replays the whole log of every partition of a service in memory, checks the invariants, and
+    /// compares the result with the views and aggregates in use. The service must be idle meanwhile.
+    /// `progress` is called with the current and the last sequence number of the partition.
     ///
     /// # Errors
-    /// The first difference, or why it cannot be told.
+    /// The first difference, or why the log or the views cannot be read.
     pub fn verify(
         &self,
         service: &str,
@@ -77,7 +77,7 @@ impl Bus {
     ) -> Result<Verified, NotVerified> {
         let mut verified = Verified::default();
         for partition in &self.running(service)?.partitions {
-            // What others append meanwhile is for the next time.
+            // Records that other processes append from here on are not verified.
             partition.projector.follow()?;
             let _still = Still::stand(partition);
             let mut check = Check::new(partition)?;
@@ -94,7 +94,7 @@ impl Bus {
     }
 }
 
-/// A partition that follows nobody as long as this lives.
+/// Stops a partition from following other processes until it is dropped.
 struct Still<'a>(&'a Partition);
 
 impl<'a> Still<'a> {
@@ -110,12 +110,12 @@ impl Drop for Still<'_> {
     }
 }
 
-/// One partition being checked.
+/// The verification of one partition.
 struct Check<'a> {
     partition: &'a Partition,
     schema: &'a LogSchema,
     head: u64,
-    /// Derived anew, in memory only.
+    /// The state derived from the log alone, in memory.
     materialized: MaterializedState,
     aggregates: FxHashMap<(KindIndex, Key), Box<dyn AnyRecorder>>,
     verified: Verified,
@@ -144,7 +144,7 @@ impl<'a> Check<'a> {
             }
             for record in records {
                 if record.first_seq != seen + 1 {
-                    return different(format!("after {seen} comes {}: a gap", record.first_seq));
+                    return different(format!("a gap: {seen} is followed by {}", record.first_seq));
                 }
                 if record.at_ms < at_ms {
                     return different(format!("time goes back at {}", record.first_seq));
@@ -170,7 +170,7 @@ impl<'a> Check<'a> {
         Ok(self.materialized.derive(self.schema, record)?)
     }
 
-    /// Folds what one command has recorded, then checks what it is about.
+    /// Folds the events of one command, then checks the invariants that concern them.
     fn fold_command(
         &mut self,
         events: &[CommittedEvent],
@@ -184,20 +184,21 @@ impl<'a> Check<'a> {
                 let fresh = kinds.get(id.0).restore(&id.1, None)?;
                 self.aggregates.insert(id.clone(), fresh);
             }
-            let recorder = self.aggregates.get_mut(&id).expect("put there just now");
+            let recorder = self.aggregates.get_mut(&id).expect("inserted above");
             recorder.fold_any(event.event.as_any());
-            // A whole check costs as much as the aggregate is large: whenever it has doubled.
+            // A whole check costs time in proportion to the aggregate's size, so it is done each
+            // time that its version has doubled.
             if recorder.version().is_power_of_two() {
                 due.insert(id);
             }
         }
         for event in own() {
             let recorder = self.aggregates.get_mut(&(event.kind, event.key.clone()));
-            let (kind, recorder) = (kinds.get(event.kind), recorder.expect("folded just now"));
+            let (kind, recorder) = (kinds.get(event.kind), recorder.expect("folded above"));
             self.verified.checks += 1;
             kind.check_after(recorder.as_mut(), event.event.as_any()).or_else(|why| {
                 let (of, key, command) = (kind.name, &event.key, event.causation);
-                different(format!("after command {command} the {of} {key:?} does not hold: {why}"))
+                different(format!("after command {command} the {of} {key:?} violates an invariant: {why}"))
             })?;
         }
         Ok(())
@@ -211,7 +212,7 @@ impl<'a> Check<'a> {
         self.verified.checks += 1;
         let (version, of, key) = (recorder.version(), kind.name, &id.1);
         kind.check(recorder.as_mut()).or_else(|why| {
-            different(format!("the {of} {key:?} does not hold at version {version}: {why}"))
+            different(format!("the {of} {key:?} violates an invariant at version {version}: {why}"))
         })
     }
 
@@ -229,7 +230,7 @@ impl<'a> Check<'a> {
             if folded != loaded {
                 let (folded, loaded) = first_difference(&folded.1, &loaded.1);
                 return different(format!(
-                    "the {of} {key:?} is {folded} by the log and {loaded} by stream and snapshot"
+                    "the {of} {key:?} is {folded} by the log, but {loaded} by its stream and snapshot"
                 ));
             }
             self.verified.aggregates += 1;
@@ -241,7 +242,7 @@ impl<'a> Check<'a> {
         let mut materialized = self.partition.projector.write()?;
         let timers = materialized.timers.name();
         for (derived, used) in self.materialized.tables().zip(materialized.tables()) {
-            // Timers that rang are gone from the table and not from the log.
+            // Timers that have fired are deleted from the table, but can be derived from the log.
             if used.name() != timers {
                 self.verified.rows += compare(derived, used)?;
             }
@@ -250,12 +251,12 @@ impl<'a> Check<'a> {
     }
 }
 
-/// Compares two tables row by row; says how many rows they have.
+/// Compares two tables row by row and returns the number of rows.
 fn compare(derived: &dyn AnyTable, used: &dyn AnyTable) -> Result<u64, NotVerified> {
     let (mut after, mut count) = (None, 0);
     loop {
         let (by_log, in_use) =
-            (derived.page(after.as_deref(), PAGE)?, used.page(after.as_deref(), PAGE)?);
+            (derived.page(after.as_deref(), PAGE_ROWS)?, used.page(after.as_deref(), PAGE_ROWS)?);
         if by_log != in_use {
             let differs = by_log.iter().zip(&in_use).find(|(a, b)| a != b);
             let at = by_log.len().min(in_use.len());
@@ -275,7 +276,7 @@ fn different<T>(what: String) -> Result<T, NotVerified> {
     Err(NotVerified::Difference(what))
 }
 
-/// The parts of two texts from a little before where they differ.
+/// Excerpts of two texts around their first difference.
 fn first_difference<'t>(a: &'t str, b: &'t str) -> (&'t str, &'t str) {
     let common = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
     let part = |text: &'t str| {
@@ -285,7 +286,7 @@ fn first_difference<'t>(a: &'t str, b: &'t str) -> (&'t str, &'t str) {
     (part(a), part(b))
 }
 
-/// Rows that are never written: everything stays in memory.
+/// A row store that is always empty: a verification keeps everything in memory.
 struct Nowhere;
 
 impl RowStore for Nowhere {
@@ -293,7 +294,7 @@ impl RowStore for Nowhere {
         Ok(0)
     }
     fn flush(&self, _: &FlushBatch<'_>) -> Result<(), StoreError> {
-        Err(StoreError("a check is not flushed".into()))
+        Err(StoreError("a verification is not flushed".into()))
     }
     fn row(&self, _: &str, _: &str) -> Result<Option<String>, StoreError> {
         Ok(None)

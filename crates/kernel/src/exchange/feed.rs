@@ -1,4 +1,4 @@
-//! Public events as others read them: CloudEvents 1.0 with the log's number as `sequence`.
+//! The feed of a partition: its public events in the order of the log.
 
 use serde_json::value::RawValue;
 
@@ -9,11 +9,12 @@ use crate::ports::log::{LogStore, StoreError};
 use crate::ports::public_record::PublicRecord;
 use crate::views::log_schema::LogSchema;
 
-/// So many events of the log are read at a time.
+/// Events of the log read per batch.
 const WINDOW_EVENTS: u64 = 1_000;
 
 impl Bus {
-    /// The public events of a partition after `after`, oldest first, at most `limit`.
+    /// The public events of a partition after the sequence number `after`, oldest first, at most
+    /// `limit`.
     ///
     /// # Errors
     /// When there is no such service or partition, or the storage cannot be read.
@@ -39,17 +40,17 @@ pub(crate) struct Feed<'a> {
     pub(crate) partition: usize,
 }
 
-/// How far a feed was read.
+/// A position in a feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Reached {
-    /// Through this number.
+    /// The feed was read through this sequence number.
     pub(crate) through: u64,
-    /// The number of the last public event up to there, where that is known.
+    /// The sequence number of the last public event up to there, if it is known.
     pub(crate) previous: Option<u64>,
 }
 
 impl Feed<'_> {
-    /// The public events after `after`, oldest first, at most `limit`, none beyond `head`.
+    /// The public events with `after < sequence <= head`, oldest first, at most `limit`.
     pub(crate) fn read(
         &self,
         after: u64,
@@ -59,7 +60,7 @@ impl Feed<'_> {
         Ok(self.read_on(Reached { through: after, previous: None }, head, limit)?.0)
     }
 
-    /// The same, for who reads on: says too how far it has read.
+    /// Like [`Feed::read`], but returns the position from which to continue too.
     pub(crate) fn read_on(
         &self,
         from: Reached,
@@ -110,7 +111,8 @@ impl Feed<'_> {
         })
     }
 
-    /// The number of the last public event up to `through`; 0 when there is none.
+    /// The sequence number of the last public event up to `through`; 0 if there is none. Searches
+    /// backwards in windows that double in size.
     fn last_public(&self, through: u64) -> Result<u64, StoreError> {
         let (mut below, mut window) = (through, 64);
         while below > 0 {
@@ -156,7 +158,7 @@ impl Feed<'_> {
             previous,
             causationid: event.causation.to_string(),
             correlationid: correlation.unwrap_or_else(|| event.causation.to_string()),
-            data: RawValue::from_string(data).expect("a publication writes JSON"),
+            data: RawValue::from_string(data).expect("serde_json writes JSON"),
         })
     }
 }

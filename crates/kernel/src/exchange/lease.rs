@@ -1,4 +1,4 @@
-//! A lease: the right to a work that only one process may do at a time, kept while it is done.
+//! Leases: the exclusive right of one process to do a job, renewed while it does it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,22 +11,22 @@ use crate::ports::clock::Stopwatch;
 use crate::ports::log::StoreError;
 use crate::write::partition::Partition;
 
-/// Who is not heard of for so long has ended: another process may do its work.
+/// A lease that was not renewed for this long expires, and another process may take the job.
 const LEASE_DURATION: Duration = Duration::from_secs(10);
-/// It is kept this often, so that it is never near its end while something is done.
+/// How often the holder renews its lease; well below [`LEASE_DURATION`].
 pub(crate) const LEASE_RENEW_INTERVAL: Duration = Duration::from_secs(3);
 
-/// A work that only one process may do at a time, on one partition of a service.
+/// The lease of a job on one partition of a service, which only one process may do at a time.
 pub struct Lease {
     partition: Arc<Partition>,
     work: String,
     holder: Uuid,
-    /// Since it was asked for and given.
+    /// Measures the time since the last successful request; `None` if the lease is not held.
     held: Option<Stopwatch>,
 }
 
 impl Bus {
-    /// The lease on a work; nobody has asked for it yet.
+    /// The lease of a job. It is not acquired yet.
     ///
     /// # Errors
     /// When there is no such partition.
@@ -37,10 +37,11 @@ impl Bus {
 }
 
 impl Lease {
-    /// Whether this process has it, for some seconds from now: asks where that is not known.
+    /// Whether this process holds the lease for at least 7 seconds from now. Acquires or renews it if
+    /// the last renewal is older than 3 seconds.
     ///
     /// # Errors
-    /// When the storage cannot be asked: then nobody may go on with the work.
+    /// When the storage cannot be reached. The job must not continue then.
     pub fn has(&mut self) -> Result<bool, StoreError> {
         if self.held.as_ref().is_some_and(|it| it.seconds() < LEASE_RENEW_INTERVAL.as_secs_f64()) {
             return Ok(true);
@@ -52,7 +53,7 @@ impl Lease {
         Ok(is_given)
     }
 
-    /// Whether it was given when it was asked for last.
+    /// Whether the last request was granted.
     pub(crate) fn is_held(&self) -> bool {
         self.held.is_some()
     }

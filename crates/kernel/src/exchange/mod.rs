@@ -1,4 +1,4 @@
-//! What crosses the border of a service: feeds, relays, subscriptions, leases, parked messages.
+//! Messages between services and external systems: feeds, relays, subscriptions, parked messages.
 
 pub(crate) mod feed;
 pub(crate) mod lease;

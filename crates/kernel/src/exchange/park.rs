@@ -1,4 +1,4 @@
-//! Messages set aside: seen, explained, and sent again when the reason is gone.
+//! Parked messages: listed with their reasons, and replayed after the cause is fixed.
 
 use crate::bus::sending::Bus;
 use crate::model::json_reply::JsonReply;
@@ -7,8 +7,8 @@ use crate::model::message::{Idempotency, Key, Meta};
 use crate::model::outcome::{Failure, NotDone};
 
 impl Bus {
-    /// Messages set aside in a service, as `(id, message)` in order of their ids, at most `limit`
-    /// after the id `after`.
+    /// The parked messages of a service as `(id, message)`, ordered by id, at most `limit` after the
+    /// id `after`.
     ///
     /// # Errors
     /// When there is no such service, or the storage cannot be read.
@@ -27,10 +27,10 @@ impl Bus {
         Ok(parked)
     }
 
-    /// Sets a message aside that cannot be read or served, with the reason.
+    /// Parks a message that cannot be read or handled.
     ///
     /// # Errors
-    /// When there is no such service, or nothing was kept.
+    /// When there is no such service, or the message was not stored.
     pub async fn park(&self, service: &str, message: Parked) -> Result<(), Failure> {
         let mut meta = Meta::default();
         self.identify(&mut meta);
@@ -40,12 +40,12 @@ impl Bus {
         partition.run_job(move |writer| writer.park(&meta, &message, body.clone(), &reason)).await
     }
 
-    /// Sends a parked message again; it is parked no more if it was decided (not for a dry run).
-    /// However often it is sent, it has its effect once.
-    /// None: nothing is parked under that id.
+    /// Sends a parked message again. If it is decided and this is not a dry run, it is no longer
+    /// parked. The message has its effect at most once, however often it is replayed. Returns `None`
+    /// if no message is parked under the id.
     ///
     /// # Errors
-    /// When there is no such service, or it fails again.
+    /// When there is no such service, or the message cannot be read or handled.
     pub async fn replay_parked(
         &self,
         service: &str,
@@ -56,7 +56,8 @@ impl Bus {
             let Some(parked) = partition.projector.read()?.parked.get(id)? else {
                 continue;
             };
-            // One that came without a key is done once all the same, and parked under one id.
+            // A message without an idempotency key gets its id as the key, so it is done once and
+            // stays parked under the same id.
             let own = || Idempotency::of(id, parked.body.as_bytes());
             let idempotency = Some(parked.idempotency.clone().unwrap_or_else(own));
             let mut meta = Meta { dry_run, idempotency, ..Meta::default() };
@@ -68,9 +69,9 @@ impl Bus {
                 let unpark = move |writer: &mut crate::write::writer::Writer| {
                     writer.record_own(&id, &meta, KernelEvent::Unparked);
                 };
-                // Sent again, it gives the same answer, and is parked no more then.
+                // The next replay returns the same answer and tries again to unpark it.
                 if let Err(failure) = partition.run_job(unpark).await {
-                    tracing::warn!(%failure, "a message that was decided is still parked");
+                    tracing::warn!(%failure, "a replayed message could not be unparked");
                 }
             }
             return Ok(Some(reply));

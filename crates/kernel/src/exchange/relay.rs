@@ -1,4 +1,4 @@
-//! A relay: reads the public events of a partition, has them carried, and keeps its position.
+//! A relay: reads the public events of a partition, publishes them, and saves its position.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,27 +19,29 @@ use crate::ports::public_record::PublicRecord;
 use crate::ports::publisher::{Position, PublishError, Publisher, Source};
 use crate::write::partition::Partition;
 
-/// Who does not have the lease looks this often whether it is free.
+/// How often a process without the lease tries to acquire it.
 const LEASE_POLL_INTERVAL: Duration = Duration::from_secs(2);
-/// So many public events are read at a time.
+/// Maximum number of public events read per batch.
 const READ_EVENTS_MAX: usize = 500;
-/// The first wait for a publisher that is unavailable; then longer and longer.
+/// The first delay before an unavailable publisher is retried; it grows exponentially.
 const RETRY_DELAY_MIN: Duration = Duration::from_millis(50);
-/// The longest such wait.
+/// The maximum retry delay.
 const RETRY_DELAY_MAX: Duration = Duration::from_secs(2);
-/// A publisher that takes nothing until somebody has looked is asked again after so long.
+/// How often a blocked publisher is retried.
 const BLOCKED_RETRY_INTERVAL: Duration = Duration::from_secs(10);
-/// A relay that is told to stop may still publish for so long what has happened by then.
+/// How long a relay may still publish pending events after it was asked to stop.
 const SHUTDOWN_PUBLISH_DURATION_MAX: Duration = Duration::from_secs(2);
 
-/// How much a relay does at a time.
+/// The limits of a relay.
 #[derive(Clone, Copy, Debug)]
 pub struct RelayLimits {
-    /// Events published together, at most.
+    /// Maximum number of events published together.
     pub events: usize,
-    /// The place is kept at most this often while events are published: zero keeps it each time.
+    /// Minimum interval between two saves of the position while events are published; with zero it
+    /// is saved after each publication.
     pub keep_every: Duration,
-    /// It is also kept when the log has gone on by so many numbers that it did not have to carry.
+    /// The position is also saved when it has advanced by this many sequence numbers since the
+    /// last save, even if none of these events is published.
     pub keep_numbers: u64,
 }
 
@@ -49,19 +51,19 @@ impl Default for RelayLimits {
     }
 }
 
-/// What a step of a relay came to.
+/// The outcome of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// It went on.
+    /// The relay made progress; more may follow.
     Further,
-    /// There is nothing beyond this number.
+    /// The relay has read the log through its head, this sequence number.
     AtHead(u64),
-    /// Another process does this work.
+    /// Another process holds the lease.
     Elsewhere,
 }
 
-/// Publishes the public events of one partition to one publisher. It reads the log, so it never holds
-/// a writer up; where it is goes into the log as the position of any reader does.
+/// Publishes the public events of one partition to one publisher. It reads the log, so it never
+/// blocks the writer. Its position is saved in the log, like that of any reader.
 pub struct Relay {
     bus: Bus,
     partition: Arc<Partition>,
@@ -69,14 +71,14 @@ pub struct Relay {
     source: Source,
     limits: RelayLimits,
     lease: Lease,
-    /// Where it reads on; none: the publisher has to be asked first.
+    /// Where reading continues; `None` if the publisher must be asked for its position first.
     at: Option<Reached>,
-    /// The highest number that the publisher has confirmed in this process' life.
+    /// The sequence number through which the publisher has everything.
     confirmed: u64,
-    /// What the log says.
+    /// The position that is saved in the log.
     kept: u64,
     kept_at: Stopwatch,
-    /// Something was published since the position was kept.
+    /// Whether something was published since the position was saved.
     is_ahead: bool,
 }
 
@@ -113,7 +115,8 @@ impl Relay {
         Ok(relay)
     }
 
-    /// Publishes what happens until it is told to stop, then what has happened by then.
+    /// Publishes events until `stopping` becomes true, then for at most two seconds the events that
+    /// are still pending.
     pub async fn run(mut self, mut stopping: watch::Receiver<bool>) {
         let mut waits = waits();
         let mut stopped: Option<Stopwatch> = None;
@@ -150,8 +153,8 @@ impl Relay {
         self.say(RelayPhase::Stopped, None);
     }
 
-    /// Takes one step: the lease, then the publisher's position, then the next events. What goes wrong
-    /// is told once, and counted.
+    /// Takes one step: checks the lease, then asks for the publisher's position, then publishes the
+    /// next events. Errors are logged once and counted.
     pub(crate) async fn step(&mut self) -> Result<Step, PublishError> {
         let stepped = self.try_step().await;
         let named = [("publisher", self.publisher.name()), ("service", self.source.service)];
@@ -159,12 +162,12 @@ impl Relay {
             Ok(Step::Elsewhere) => self.say(RelayPhase::Elsewhere, None),
             Ok(_) => {}
             Err(PublishError::Refused { sequence, why }) => {
-                // Parked: the relay goes on behind it.
+                // The event is parked and the relay continues after it.
                 tracing::warn!(
                     publisher = self.publisher.name(),
                     sequence,
                     why,
-                    "an event is refused"
+                    "an event was refused and parked"
                 );
             }
             Err(PublishError::Unavailable(why)) => {
@@ -196,7 +199,7 @@ impl Relay {
             self.feed().read_on(at, head, READ_EVENTS_MAX).map_err(unavailable)?;
         events.retain(|event| self.publisher.publishes(&event.name));
         for events in events.chunks(self.limits.events.max(1)) {
-            // Who waits long for a publisher may have lost the work meanwhile.
+            // The lease may have expired while the publisher was slow.
             if !self.lease.has().map_err(unavailable)? {
                 self.at = None;
                 return Ok(Step::Elsewhere);
@@ -214,7 +217,7 @@ impl Relay {
         Ok(if is_at_head { Step::AtHead(head) } else { Step::Further })
     }
 
-    /// Has some events carried; one that is refused for good is set aside.
+    /// Publishes some events; an event that is refused permanently is parked.
     async fn publish(&mut self, events: &[PublicRecord]) -> Result<(), PublishError> {
         let Some(last) = events.last().map(|it| it.sequence) else { return Ok(()) };
         match self.publisher.publish(&self.source, events).await {
@@ -230,7 +233,7 @@ impl Relay {
         Ok(())
     }
 
-    /// From where on to publish, now that the publisher's position is known.
+    /// The sequence number after which publishing starts, given the publisher's position.
     fn start(&mut self, position: Position) -> Result<u64, PublishError> {
         let name = self.publisher.name();
         let known = self.partition.projector.read().map_err(unavailable)?;
@@ -250,7 +253,7 @@ impl Relay {
             )));
         }
         if start < own {
-            tracing::warn!(publisher = name, from = start, "the publisher lost events: sent again");
+            tracing::warn!(publisher = name, from = start, "the publisher lost events; they are resent");
             metrics::counter!("earmark_relay_rewinds_total", "publisher" => name).increment(1);
         }
         self.confirmed = start;
@@ -262,7 +265,8 @@ impl Relay {
         Feed { schema, log: log.as_ref(), log_id, partition: *index }
     }
 
-    /// Sets an event aside that the publisher will never take, and goes on behind it.
+    /// Parks an event that the publisher will never accept, and continues after it. Always returns an
+    /// error: the refusal, or why the event could not be parked.
     async fn set_aside(
         &mut self,
         events: &[PublicRecord],
@@ -275,7 +279,7 @@ impl Relay {
         let key = format!("{}/{}", cursor(self.publisher.name()), event.id);
         let body = event.cloud_event();
         let idempotency = Some(Idempotency::of(&key, body.as_bytes()));
-        let reason = format!("{} refuses it: {why}", self.publisher.name());
+        let reason = format!("refused by {}: {why}", self.publisher.name());
         let parked = Parked { message: event.name.clone(), body, reason, idempotency };
         self.bus.park(self.source.service, parked).await.map_err(unavailable)?;
         self.go_to(Reached { through: sequence, previous: Some(sequence) }, true);
@@ -295,8 +299,8 @@ impl Relay {
         is_far || (self.is_ahead && is_time)
     }
 
-    /// Keeps the position in the log. Where that fails the position is an older one: more is sent again
-    /// after a restart, and nothing is left out.
+    /// Saves the position in the log. If that fails, the saved position is older: after a restart
+    /// more events are resent, and none is skipped.
     pub(crate) async fn keep(&mut self) {
         let is_news = self.is_ahead || self.confirmed > self.kept + self.limits.keep_numbers;
         if !is_news || !self.lease.is_held() {
@@ -308,11 +312,11 @@ impl Relay {
         let cursor = cursor(self.publisher.name());
         match self.partition.keep_cursor(&cursor, self.confirmed, meta).await {
             Ok(()) => (self.kept, self.is_ahead) = (self.confirmed, false),
-            Err(failure) => tracing::debug!(%failure, "a relay's position was not kept"),
+            Err(failure) => tracing::debug!(%failure, "a relay's position was not saved"),
         }
     }
 
-    /// Waits until there is more, or the position or the lease has to be kept.
+    /// Waits until there are more events, the position or the lease is due, or `stopping` is true.
     async fn wait_for_more(&self, head: u64, stopping: &mut watch::Receiver<bool>) {
         let mut heads = self.partition.projector.watch();
         let more = async {

@@ -1,4 +1,4 @@
-//! How far each relay has come, as the log keeps it.
+//! The positions of relays, as saved in the log, and their status.
 
 use crate::bus::relay_registry::RelayStatus;
 use crate::bus::sending::Bus;
@@ -6,7 +6,7 @@ use crate::model::message::{Key, Meta};
 use crate::model::outcome::Failure;
 
 impl Bus {
-    /// How every relay of this process is doing, in the order of publishers and sources.
+    /// The status of all relays of this process, ordered by publisher and source.
     #[must_use]
     pub fn relays(&self) -> Vec<RelayStatus> {
         let registry = self.relay_registry().lock();
@@ -17,8 +17,8 @@ impl Bus {
         registry.values().map(behind).collect()
     }
 
-    /// How far a reader of a partition (a relay's publisher, by its name) has come, as the log keeps
-    /// it; 0 when it never came anywhere.
+    /// The position of a publisher in a partition, as saved in the log: the sequence number through
+    /// which events were relayed; 0 if no position was saved yet.
     ///
     /// # Errors
     /// When there is no such partition, or the storage cannot be read.
@@ -32,10 +32,11 @@ impl Bus {
         Ok(partition.projector.read()?.cursors.get(&cursor(publisher))?.unwrap_or(0))
     }
 
-    /// Puts down how far a reader has come, though it has not: what lies before is left out.
+    /// Sets a publisher's position to the head of the log and returns it. Events up to there that
+    /// were not relayed yet are skipped.
     ///
     /// # Errors
-    /// When there is no such partition, or nothing was kept.
+    /// When there is no such partition, or the position was not saved.
     pub async fn skip_relayed(
         &self,
         publisher: &str,
@@ -51,7 +52,7 @@ impl Bus {
     }
 }
 
-/// The name of the cursor that a publisher has in the log of each source.
+/// The key of a publisher's position in the log of each source.
 pub(crate) fn cursor(publisher: &str) -> Key {
     Key::from(format!("relay/{publisher}"))
 }

@@ -1,27 +1,27 @@
-//! Reactions: a service hears public events of another (or itself) and sends itself commands.
+//! Subscriptions: a service reads public events of another (or itself) and reacts with commands.
 
 use crate::bus::sending::Bus;
 use crate::model::message::{Idempotency, Key, Meta};
 use crate::model::outcome::{Failure, NotDone};
 use crate::views::log_schema::Publication;
 
-/// So many events are heard before the place is kept.
+/// Maximum number of events handled before the position is saved.
 const POLL_EVENTS_MAX: usize = 256;
 
-/// One partition of a source, as one service hears it.
+/// The subscription of one service to one partition of another.
 #[derive(Clone, Debug)]
 pub struct Subscription {
-    /// Who hears.
+    /// The subscribing service.
     pub service: &'static str,
-    /// Whom.
+    /// The service whose events it reads.
     pub source: &'static str,
-    /// Which partition of the source.
+    /// The partition of the source.
     pub partition: usize,
 }
 
 impl Bus {
-    /// Everything that is heard here: for each service with reactions, each partition of each
-    /// service.
+    /// All subscriptions in this process: one for each partition of each service whose public
+    /// events another service (or the same) reacts to.
     #[must_use]
     pub fn subscriptions(&self) -> Vec<Subscription> {
         let mut subscriptions = Vec::new();
@@ -45,13 +45,15 @@ impl Bus {
         subscriptions
     }
 
-    /// Hears the next public events of a source and does what they ask for; says how many.
+    /// Reads the next public events of a source and sends the commands of the reactions. Returns the
+    /// number of events.
     ///
-    /// Each command has an idempotency key made of the event and its place, so an event that is
-    /// heard twice has its effect once. A command that breaks its handler is parked by the writer.
+    /// Each command has an idempotency key made of the event, the reaction and the command's index,
+    /// so an event that is read twice has its effect once. The writer parks commands whose handler
+    /// panics.
     ///
     /// # Errors
-    /// When something could not be done now; hear again later.
+    /// When a command or the position could not be committed now; poll again later.
     pub async fn poll(&self, subscription: &Subscription) -> Result<usize, Failure> {
         let Subscription { service, source, partition } = subscription;
         let keeper = self.partition(service, 0)?;
@@ -86,7 +88,7 @@ impl Bus {
                     let parked = crate::model::kernel_event::Parked {
                         message: event.name.clone(),
                         body: event.data.get().to_owned(),
-                        reason: format!("{} cannot read it: {error}", reaction.by),
+                        reason: format!("{} cannot decode it: {error}", reaction.by),
                         idempotency: Some(keyed(event, reaction.by, "unread")),
                     };
                     self.park(service, parked).await?;
@@ -110,10 +112,11 @@ impl Bus {
         Ok(())
     }
 
-    /// Wakes the aggregates whose timers rang, in every partition; says how many.
+    /// Runs the `before_each` hooks of the aggregates whose timers are due, in all partitions: at
+    /// most 256 timers per partition. Returns the number of timers.
     ///
     /// # Errors
-    /// When something could not be done now; sweep again later.
+    /// When the storage failed or a queue was full; sweep again later.
     pub async fn sweep(&self) -> Result<usize, Failure> {
         let mut woken = 0;
         for partition in self.services().iter().flat_map(|running| &running.partitions) {
@@ -125,7 +128,7 @@ impl Bus {
     }
 }
 
-/// The key of what a reaction does about an event.
+/// The idempotency key of one command of a reaction to an event.
 fn keyed(
     event: &crate::ports::public_record::PublicRecord,
     by: &str,

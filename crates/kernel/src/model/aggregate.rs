@@ -1,4 +1,4 @@
-//! State as the fold of events: aggregates, and the recorder through which handlers state facts.
+//! Aggregates, whose state is the fold of their events, and the recorder that handlers use.
 
 use std::any::Any;
 use std::ops::Deref;
@@ -10,49 +10,52 @@ use serde::de::DeserializeOwned;
 use crate::model::message::{Event, Key};
 use crate::ports::clock::UnixMillis;
 
-/// More events than this from one command is a handler that runs in circles.
+/// A handler that records more events than this for one command is in an endless loop.
 const EVENTS_PER_COMMAND_MAX: usize = 2_000_000;
 
-/// What one key stands for: the stock of one SKU, one order. Its state is the fold of its events.
+/// The unit of consistency behind one key, for example the stock of one SKU, or one order. Its
+/// state is the fold of its events.
 ///
-/// A clone should be cheap whatever the size (persistent collections): dry runs clone.
+/// Cloning should be cheap for any size (persistent collections), because dry runs clone.
 pub trait Aggregate:
     Clone + Default + Serialize + DeserializeOwned + Send + Sync + 'static
 {
-    /// The name of the kind in the log; never changes.
+    /// The name of this kind of aggregate in the log; never changes.
     const NAME: &'static str;
-    /// Counted up when the shape of the state changes: snapshots of another version are of no use.
+    /// Incremented when the shape of the state changes. Snapshots of other versions are discarded.
     const VERSION: u32 = 1;
-    /// What can happen to it.
+    /// The events of this kind of aggregate.
     type Event: Event;
 
-    /// Changes the state as the event says. Total: no event is refused, none is checked again.
+    /// Applies an event to the state. Total: events are facts, so they are never refused or validated
+    /// here.
     fn evolve(&mut self, event: &Self::Event);
 }
 
-/// What always holds for an aggregate: what runs first, and what follows from which fact.
+/// The hooks of one kind of aggregate: before each command, and after a fact.
 pub(crate) struct Rules<A: Aggregate> {
     pub(crate) before_each: Vec<BeforeEach<A>>,
     pub(crate) on_fact: Vec<OnFact<A>>,
 }
 
-/// Runs before every command on the aggregate, and when a timer wakes it.
+/// Runs before every command on the aggregate, and when one of its timers fires.
 pub(crate) struct BeforeEach<A: Aggregate> {
     pub(crate) records: &'static [&'static str],
     pub(crate) run: BeforeEachFn<A>,
 }
 type BeforeEachFn<A> = Box<dyn Fn(&mut Recorder<A>, UnixMillis) + Send + Sync>;
 
-/// Runs after a fact was recorded, in the same unit of work.
+/// Runs after a fact was recorded, as part of the same command.
 pub(crate) struct OnFact<A: Aggregate> {
     pub(crate) fact: &'static str,
     pub(crate) records: &'static [&'static str],
     pub(crate) run: OnFactFn<A>,
 }
-/// The number is the fact's place among the recorded.
+/// Arguments: the recorder, the index of the fact in [`Recorder::recorded`], and the time.
 pub(crate) type OnFactFn<A> = Box<dyn Fn(&mut Recorder<A>, usize, UnixMillis) + Send + Sync>;
 
-/// An aggregate at work: read its state through it, state facts with [`Recorder::record`].
+/// An aggregate that is handling a command. It dereferences to the state; [`Recorder::record`]
+/// records facts.
 #[derive(Clone)]
 pub struct Recorder<A: Aggregate> {
     key: Key,
@@ -84,36 +87,38 @@ impl<A: Aggregate> Recorder<A> {
         &self.key
     }
 
-    /// How many events made the state what it is. Every change counts.
+    /// The number of events folded into the state since the aggregate exists.
     #[must_use]
     pub fn version(&self) -> u64 {
         self.version
     }
 
-    /// What the present command has recorded so far, what followed from it included.
+    /// What the current command has recorded so far, including the follow-ups of its facts.
     #[must_use]
     pub fn recorded(&self) -> &[A::Event] {
         &self.recorded
     }
 
-    /// States a fact: the state changes at once, the event is kept if the command is not refused.
+    /// Records a fact. The state changes immediately; the event is written to the log with the group.
+    /// A handler that refuses its command must not record anything.
     ///
     /// # Panics
-    /// When the service's table does not say that this handler records such a fact.
+    /// When the service's table does not declare that this handler records such a fact, or when one
+    /// command records more than two million events.
     pub fn record(&mut self, event: A::Event) {
         let name = event.name();
         assert!(
             self.declared.contains(&name),
             "the table does not declare that this records {name}"
         );
-        assert!(self.recorded.len() < EVENTS_PER_COMMAND_MAX, "a command records without end");
+        assert!(self.recorded.len() < EVENTS_PER_COMMAND_MAX, "a command records too many events");
         self.state.evolve(&event);
         self.version += 1;
         self.recorded.push(event);
     }
 
-    /// Does now what follows from the facts recorded so far (the table's `on`). The kernel calls
-    /// it after every handler; a handler whose answer tells what followed calls it itself.
+    /// Runs the follow-ups (the table's `on`) of the facts recorded so far. The kernel calls it after
+    /// every handler. A handler whose answer depends on the follow-ups calls it itself.
     pub fn follow(&mut self) {
         let rules = Arc::clone(&self.rules);
         while self.followed < self.recorded.len() {
@@ -128,9 +133,9 @@ impl<A: Aggregate> Recorder<A> {
         }
     }
 
-    /// Makes ready for a command: runs what always comes first.
+    /// Prepares for a command: sets the time and runs the `before_each` hooks.
     pub(crate) fn begin(&mut self, now: UnixMillis, declared: &'static [&'static str]) {
-        debug_assert!(self.recorded.is_empty(), "the command before was drained");
+        debug_assert!(self.recorded.is_empty(), "the previous command was drained");
         (self.now, self.followed) = (now, 0);
         let rules = Arc::clone(&self.rules);
         for hook in &rules.before_each {
@@ -147,25 +152,25 @@ impl<A: Aggregate> Recorder<A> {
     }
 }
 
-/// A recorder whose kind is not known at compile time, as the writer keeps it.
+/// A recorder whose type is erased; the writer's cache holds these.
 pub(crate) trait AnyRecorder: Send {
     fn as_any(&mut self) -> &mut dyn Any;
     fn copy(&self) -> Box<dyn AnyRecorder>;
-    /// Takes what was recorded, each event with its wire name.
+    /// Removes the recorded events and passes each one, with its wire name, to `sink`.
     fn drain(&mut self, sink: &mut dyn FnMut(&'static str, EventBox));
-    /// Changes the state as an event from the log says.
+    /// Applies an event from the log to the state.
     fn fold_any(&mut self, event: &(dyn Any + Send + Sync));
-    /// Runs only what always comes first.
+    /// Runs only the `before_each` hooks.
     fn wake(&mut self, now: UnixMillis);
     fn version(&self) -> u64;
-    /// The version and the state as JSON.
+    /// The version, and the state as JSON.
     fn snapshot(&self) -> Result<(u64, String), serde_json::Error>;
 }
 
-/// An event of some aggregate, as the group and the views carry it.
+/// An event of any aggregate, as groups and views hold it.
 pub(crate) type EventBox = Box<dyn AnyEvent>;
 
-/// An event whose kind is not known at compile time.
+/// An event whose type is erased.
 pub(crate) trait AnyEvent: Send + Sync {
     fn as_any(&self) -> &(dyn Any + Send + Sync);
     /// Writes the event as JSON: `{"type":…,"data":…}`.
@@ -189,13 +194,13 @@ impl<A: Aggregate> AnyRecorder for Recorder<A> {
         Box::new(self.clone())
     }
     fn drain(&mut self, sink: &mut dyn FnMut(&'static str, EventBox)) {
-        // Most aggregates record nothing for a long time: no room is kept for it.
+        // `take` frees the buffer: most cached aggregates record nothing for a long time.
         for event in std::mem::take(&mut self.recorded) {
             sink(event.name(), Box::new(event));
         }
     }
     fn fold_any(&mut self, event: &(dyn Any + Send + Sync)) {
-        let event = event.downcast_ref().expect("a stream holds one kind of event");
+        let event = event.downcast_ref().expect("all events of a stream have one type");
         self.fold(event);
     }
     fn wake(&mut self, now: UnixMillis) {

@@ -1,4 +1,4 @@
-//! An event between memory and log: how a group is written as one record, and how it is read back.
+//! The format of events in the log: a group is written as one record and read back.
 
 use std::ops::Range;
 
@@ -13,7 +13,7 @@ use crate::model::message::{Key, Meta};
 use crate::ports::clock::UnixMillis;
 use crate::ports::log::{Record, StoreError};
 
-/// A record that is in the log, with its events as they are in memory.
+/// A record of the log together with its decoded events.
 pub(crate) struct Committed {
     pub(crate) record: Record,
     pub(crate) events: Vec<CommittedEvent>,
@@ -27,7 +27,7 @@ pub(crate) struct CommittedEvent {
     pub(crate) at: UnixMillis,
     pub(crate) causation: Uuid,
     pub(crate) event: EventBox,
-    /// Where its envelope stands in the record's text.
+    /// The byte range of its envelope in the record's text.
     span: Range<usize>,
 }
 
@@ -36,7 +36,7 @@ impl Committed {
         self.record.last_seq
     }
 
-    /// The number of the event at `index`.
+    /// The sequence number of the event at `index`.
     pub(crate) fn seq(&self, index: usize) -> u64 {
         self.record.first_seq + index as u64
     }
@@ -46,7 +46,7 @@ impl Committed {
         &self.record.events[self.events[index].span.clone()]
     }
 
-    /// Tells this record from any other that could stand in its place.
+    /// A hash that tells this record from any other at the same position.
     pub(crate) fn digest(&self) -> String {
         digest(&self.record.events)
     }
@@ -56,7 +56,7 @@ impl Committed {
         (self.record.first_seq..).zip(&self.events)
     }
 
-    /// Reads a record back.
+    /// Decodes a record.
     pub(crate) fn read(record: Record, kinds: &Kinds) -> Result<Self, StoreError> {
         let unreadable = |why: String| {
             StoreError(format!("the log record at {} cannot be read: {why}", record.first_seq))
@@ -65,7 +65,7 @@ impl Committed {
             serde_json::from_str(&record.events).map_err(|e| unreadable(e.to_string()))?;
         let promised = record.last_seq.wrapping_sub(record.first_seq).wrapping_add(1);
         if envelopes.len() as u64 != promised {
-            return Err(unreadable(format!("{} events, not {promised}", envelopes.len())));
+            return Err(unreadable(format!("{} events, not {expected}", envelopes.len())));
         }
         let start = record.events.as_ptr() as usize;
         let mut events = Vec::with_capacity(envelopes.len());
@@ -89,12 +89,12 @@ impl Committed {
     }
 }
 
-/// Tells a record's text from any other.
+/// A hash of a record's text.
 pub(crate) fn digest(text: &str) -> String {
     format!("{:032x}", xxh3_128(text.as_bytes()))
 }
 
-/// What stands around an event's `type` and `data`.
+/// The envelope of an event, without its `type` and `data`.
 #[derive(Deserialize)]
 pub(crate) struct Envelope<'a> {
     #[serde(borrow)]
@@ -102,10 +102,10 @@ pub(crate) struct Envelope<'a> {
     #[serde(borrow)]
     pub(crate) key: std::borrow::Cow<'a, str>,
     pub(crate) causation: Uuid,
-    /// What it belongs to, where that is not the command that caused it.
+    /// The correlation id, if it is not the id of the causing command.
     #[serde(borrow)]
     pub(crate) correlation: Option<std::borrow::Cow<'a, str>>,
-    /// When the command was decided, where that is not the record's moment.
+    /// When the command was decided, if that differs from the record's time.
     pub(crate) at: Option<i64>,
 }
 
@@ -115,19 +115,19 @@ impl<'a> Envelope<'a> {
     }
 }
 
-/// So much room for text, in bytes, and for events, a group keeps for the next at most.
+/// The maximum buffer capacity, in bytes of text and in events, that is kept for the next group.
 const ROOM_BYTES_MAX: usize = 4 * 1024 * 1024;
 const ROOM_EVENTS_MAX: usize = 16_384;
 
-/// A group in the making: the text of its record, and its events. What it grows into serves one
-/// group after another; a record gets memory of just its size.
+/// The group that is being decided: the text of its record, and its events. Its buffers are reused
+/// for the next group; the finished record is copied to its exact size.
 pub(crate) struct Group {
     pub(crate) at: UnixMillis,
     text: Vec<u8>,
     pub(crate) events: Vec<CommittedEvent>,
 }
 
-/// Whose event is written.
+/// The metadata of the events that one command records.
 pub(crate) struct Author<'a> {
     pub(crate) kind: KindIndex,
     pub(crate) of: &'static str,
@@ -156,7 +156,8 @@ impl Group {
         });
     }
 
-    /// The group as a record that begins at `first_seq`; the next group begins at the same moment.
+    /// Turns the group into a record that begins at `first_seq`, and leaves an empty group with the
+    /// same time.
     pub(crate) fn finish(&mut self, first_seq: u64) -> Committed {
         self.text.push(b']');
         let text = std::str::from_utf8(&self.text).expect("serde_json writes UTF-8").to_owned();
@@ -177,7 +178,7 @@ fn write_envelope(
     event: &EventBox,
     record_at: UnixMillis,
 ) {
-    let serialized = "events are plain data, which always serializes";
+    let serialized = "plain data always serializes";
     event.write_json(text).expect(serialized);
     assert_eq!(text.pop(), Some(b'}'), "an event serializes as an object");
     text.extend_from_slice(br#","of":""#);

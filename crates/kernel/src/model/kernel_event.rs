@@ -1,4 +1,4 @@
-//! What the kernel itself keeps in the log: answers under their keys, parked messages, cursors.
+//! The kernel's own events in the log: stored answers, parked messages and positions of readers.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
@@ -6,23 +6,23 @@ use serde_json::value::{RawValue, to_raw_value};
 use crate::model::message::{Command, Event, Idempotency, Key, Reply, Wire};
 use crate::model::outcome::{Failure, NotDone};
 
-/// The kind under which the kernel's own events stand in the log.
+/// The aggregate name of the kernel's own events in the log.
 pub(crate) const KERNEL: &str = "kernel";
 
-/// The kernel's own events. They are numbered like all others and never leave the service.
+/// The kernel's own events. They have sequence numbers like all others and are never published.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "type", content = "data")]
 pub(crate) enum KernelEvent {
     /// A command with an idempotency key (the event's key) was answered.
     #[serde(rename = "kernel.answered")]
     Answered(Answered),
-    /// A message could not be read or broke its handler twice; the event's key is its id.
+    /// A message could not be read, or its handler panicked twice. The event's key is the message id.
     #[serde(rename = "kernel.parked")]
     Parked(Parked),
-    /// A parked message was sent again or given up; the event's key is its id.
+    /// A parked message was replayed or discarded. The event's key is the message id.
     #[serde(rename = "kernel.unparked")]
     Unparked,
-    /// A reader (the event's key) has dealt with its source through this number.
+    /// A reader (the event's key) has processed its source through this sequence number.
     #[serde(rename = "kernel.read")]
     Read { through: u64 },
 }
@@ -38,19 +38,19 @@ impl Event for KernelEvent {
     }
 }
 
-/// The answer kept under an idempotency key.
+/// The answer stored under an idempotency key.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Answered {
-    /// The hash of what was asked.
+    /// The hash of the request.
     pub(crate) fingerprint: Key,
     /// The answer or the refusal.
     pub(crate) ending: Ending,
 }
 
 impl Answered {
-    /// What is kept of an answer or a refusal.
+    /// Serializes an answer or a refusal for storage.
     pub(crate) fn of<A: Wire, R: Wire>(idempotency: &Idempotency, decided: Result<&A, &R>) -> Self {
-        let plain = "answers and refusals are plain data";
+        let plain = "plain data always serializes";
         let ending = match decided {
             Ok(answer) => Ending::Done(to_raw_value(answer).expect(plain)),
             Err(refusal) => Ending::Refused(to_raw_value(refusal).expect(plain)),
@@ -58,12 +58,12 @@ impl Answered {
         Self { fingerprint: idempotency.fingerprint.clone(), ending }
     }
 
-    /// The answer once more, if it is the same request that asks.
+    /// The stored answer as a reply, if the request is the same.
     pub(crate) fn replay<C: Command>(&self, idempotency: &Idempotency) -> Reply<C> {
         Reply { replayed: true, ..Reply::fresh(self.again(idempotency)) }
     }
 
-    /// What was kept, if it is the same request that asks.
+    /// The stored answer or refusal, if the request is the same.
     pub(crate) fn again<A: Wire, R: Wire>(
         &self,
         idempotency: &Idempotency,
@@ -71,9 +71,10 @@ impl Answered {
         if self.fingerprint != idempotency.fingerprint {
             return Err(Failure::KeyReused(idempotency.key.to_string()).into());
         }
-        // It was done: whoever asks must not take it for a request that was never served.
+        // The request was handled, so the caller must not take this for a failure and send it again
+        // under another key.
         let unreadable =
-            |error| NotDone::Unknown(format!("the answer that was kept cannot be read: {error}"));
+            |error| NotDone::Unknown(format!("the stored answer cannot be read: {error}"));
         match &self.ending {
             Ending::Done(json) => Ok(serde_json::from_str(json.get()).map_err(unreadable)?),
             Ending::Refused(json) => {
@@ -84,7 +85,7 @@ impl Answered {
     }
 }
 
-/// How a command ended for good.
+/// The final outcome of a command.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Ending {
@@ -92,16 +93,16 @@ pub(crate) enum Ending {
     Refused(Box<RawValue>),
 }
 
-/// A message set aside with the reason, until somebody looks at it.
+/// A parked message: one that could not be handled, stored with the reason until it is replayed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Parked {
-    /// The wire name of the message, or the channel it came by.
+    /// The wire name of the message, or the channel on which it arrived.
     pub message: String,
-    /// What came, as it came.
+    /// The message as it was received.
     pub body: String,
-    /// Why it was set aside.
+    /// Why it was parked.
     pub reason: String,
-    /// The key it came with: whoever sends it again, it has one effect.
+    /// The idempotency key of the message. A replay uses it, so the message has at most one effect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency: Option<Idempotency>,
 }

@@ -1,4 +1,4 @@
-//! The kinds of aggregates of a service: what must be known of their types to read and load them.
+//! The kinds of aggregates of a service, with the type-erased functions that decode and load them.
 
 use std::any::{Any, TypeId, type_name};
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use crate::model::kernel_event::{KERNEL, KernelEvent};
 use crate::model::message::{Event, Key};
 use crate::ports::log::StoreError;
 
-/// The place of a kind of aggregate in its service's table; 0 is the kernel itself.
+/// The index of a kind of aggregate in its service's table; 0 is the kernel itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct KindIndex(pub(crate) u8);
 
@@ -23,14 +23,15 @@ pub(crate) struct Kinds {
     by_name: BTreeMap<&'static str, KindIndex>,
 }
 
-/// Says what does not hold for an aggregate, if something does not.
+/// Checks the invariants that concern one event of an aggregate; the error says what is violated.
 type CheckAfter = Box<dyn Fn(&mut dyn AnyRecorder, &dyn Any) -> Result<(), String> + Send + Sync>;
+/// Checks the invariants of an aggregate; the error says what is violated.
 pub(crate) type Check = Box<dyn Fn(&mut dyn AnyRecorder) -> Result<(), String> + Send + Sync>;
 
-/// Makes an aggregate of a snapshot's version and state, or of nothing.
+/// Creates an aggregate from a snapshot's version and state, or an empty one.
 type RestoreFn = fn(&Kind, &Key, Option<(u64, &str)>) -> Result<Box<dyn AnyRecorder>, StoreError>;
 
-/// A kind of aggregate, with what must be known of its type.
+/// A kind of aggregate, with the functions that depend on its type.
 pub(crate) struct Kind {
     pub(crate) name: &'static str,
     pub(crate) version: u32,
@@ -66,7 +67,7 @@ impl Kinds {
     }
 
     pub(crate) fn add<A: Aggregate>(&mut self) {
-        let index = KindIndex(u8::try_from(self.kinds.len()).expect("a service has few kinds"));
+        let index = KindIndex(u8::try_from(self.kinds.len()).expect("at most 255 kinds"));
         let taken = self.by_name.insert(A::NAME, index);
         assert!(taken.is_none(), "two kinds of aggregates are named {}", A::NAME);
         self.kinds.push(Kind {
@@ -85,7 +86,7 @@ impl Kinds {
     pub(crate) fn rules<A: Aggregate>(&mut self) -> &mut Rules<A> {
         let index = self.index_of::<A>();
         let rules = Arc::get_mut(&mut self.kinds[usize::from(index.0)].rules);
-        let rules = rules.expect("the table is not in use yet");
+        let rules = rules.expect("the table is still being built");
         rules.downcast_mut().expect("a kind has one type")
     }
 
@@ -97,10 +98,10 @@ impl Kinds {
         self.find(|kind| kind.event == TypeId::of::<E>(), type_name::<E>())
     }
 
-    fn find(&self, wanted: impl Fn(&Kind) -> bool, name: &str) -> KindIndex {
-        let place = self.kinds.iter().position(wanted);
-        let place = place.unwrap_or_else(|| panic!("the service has no aggregate for {name}"));
-        KindIndex(u8::try_from(place).expect("a service has few kinds"))
+    fn find(&self, matches: impl Fn(&Kind) -> bool, name: &str) -> KindIndex {
+        let index = self.kinds.iter().position(matches);
+        let index = index.unwrap_or_else(|| panic!("the service has no aggregate for {name}"));
+        KindIndex(u8::try_from(index).expect("at most 255 kinds"))
     }
 
     pub(crate) fn keep<A: Aggregate>(
@@ -130,7 +131,7 @@ impl Kinds {
         &self.kinds[usize::from(index.0)]
     }
 
-    /// The kinds of the service itself, without the kernel's.
+    /// The kinds of the service, without the kernel's own.
     pub(crate) fn aggregates(&self) -> impl Iterator<Item = (KindIndex, &Kind)> {
         (1..).map(KindIndex).zip(self.kinds.iter().skip(1))
     }
@@ -141,14 +142,14 @@ impl Kinds {
         envelope: &str,
     ) -> Result<(KindIndex, &'static str, EventBox), String> {
         let index =
-            *self.by_name.get(of).ok_or_else(|| format!("no aggregate is called {of:?}"))?;
+            *self.by_name.get(of).ok_or_else(|| format!("there is no aggregate {of:?}"))?;
         let (name, event) = (self.get(index).decode)(envelope).map_err(|e| e.to_string())?;
         Ok((index, name, event))
     }
 }
 
 impl Kind {
-    /// The first thing that does not hold of what an event is about.
+    /// The first invariant that an event has violated.
     pub(crate) fn check_after(
         &self,
         recorder: &mut dyn AnyRecorder,
@@ -157,12 +158,12 @@ impl Kind {
         self.checks_after.iter().try_for_each(|check| check(recorder, event))
     }
 
-    /// The first thing that does not hold for an aggregate of this kind.
+    /// The first invariant that an aggregate of this kind violates.
     pub(crate) fn check(&self, recorder: &mut dyn AnyRecorder) -> Result<(), String> {
         self.checks.iter().try_for_each(|check| check(recorder))
     }
 
-    /// An aggregate of this kind as a snapshot has it, or as it is before anything happened.
+    /// An aggregate of this kind from a snapshot, or an empty one.
     pub(crate) fn restore(
         &self,
         key: &Key,

@@ -1,15 +1,17 @@
-//! Limits of a partition: queue, group, memory and snapshots.
+//! The limits of a partition: queue, group, memory and snapshots.
 
-/// How much a partition takes at once.
+/// The limits of one partition.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Commands that may wait; more are sent back.
+    /// Maximum number of queued commands; further ones fail with [`crate::Failure::Busy`].
     pub queue_commands: usize,
-    /// Commands decided and committed together.
+    /// Maximum number of commands decided and committed together.
     pub group_commands: usize,
-    /// Aggregates kept in memory.
+    /// Number of aggregates in the writer's memory above which those that the latest groups did not
+    /// use are evicted.
     pub aggregates: usize,
-    /// Events after which an aggregate is snapshotted, or half of all it ever had if that is more.
+    /// Number of events since the last snapshot after which an aggregate is snapshotted, or half of
+    /// its version if that is more.
     pub snapshot_events: u64,
 }
 

@@ -1,4 +1,4 @@
-//! What travels: commands, events, facts and queries, and what is said about them on the way.
+//! Messages: commands, events, facts and queries, and the metadata that accompanies them.
 
 use std::fmt::Debug;
 
@@ -15,66 +15,67 @@ use crate::ports::clock::UnixMillis;
 /// The key of an aggregate, a row or an idempotency record.
 pub type Key = CompactString;
 
-/// What can be said on the wire: plain data that serde reads and writes.
+/// Plain data that serde can read and write.
 pub trait Wire: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static {}
 impl<T: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static> Wire for T {}
 
-/// An order to do something, handled by exactly one service.
+/// A request to do something, handled by exactly one service.
 pub trait Command: Wire {
     /// The wire name, `service.verb`; never changes.
     const NAME: &'static str;
-    /// What is answered when it is done.
+    /// The result when the command was done.
     type Answer: Wire;
-    /// What is answered when it is refused.
+    /// The result when the command was refused.
     type Refusal: Wire + std::error::Error;
 
-    /// The key of the aggregate that decides it. `None`: the service's table says how to find it.
+    /// The key of the aggregate that decides the command. `None` if the service's table has a
+    /// function that finds it (`resolves_key`).
     fn key(&self) -> Option<&str> {
         None
     }
 }
 
-/// The events of one aggregate: a closed set, adjacently tagged for serde (`type`, `data`).
+/// The events of one aggregate: an enum, adjacently tagged for serde (`type`, `data`).
 pub trait Event: Wire {
-    /// The wire name of this event, the same that serde writes as `type`.
+    /// The wire name of this event, equal to the `type` that serde writes.
     fn name(&self) -> &'static str;
 }
 
-/// One kind of event of an aggregate: what `then` and `publishes` listen to.
+/// One variant of an aggregate's events: `on`, `timer` and `publishes` refer to these.
 pub trait Fact: Clone + Send + Sync + 'static {
-    /// The closed set this fact belongs to.
+    /// The event enum that contains this fact.
     type Of: Event;
-    /// Its wire name.
+    /// The wire name.
     const NAME: &'static str;
 
-    /// The fact in an event, if it is this one.
+    /// The fact, if the event is of this variant.
     fn of(event: &Self::Of) -> Option<&Self>;
 }
 
-/// An event that other services and systems may hear.
+/// An event that other services and systems may subscribe to.
 pub trait PublicEvent: Wire {
     /// The wire name, `service.fact`; never changes.
     const NAME: &'static str;
 }
 
-/// A message of others, in their own words: it is read and becomes a command.
+/// A message of an external system in that system's format. It is translated into a command.
 pub trait Message: Wire {
-    /// The wire name: the channel it comes by.
+    /// The wire name: the channel on which it arrives.
     const NAME: &'static str;
 }
 
-/// A question to the views of a service.
+/// A query that is answered from the views of a service.
 pub trait Query: Send + 'static {
     /// The wire name.
     const NAME: &'static str;
-    /// What is answered.
+    /// The result.
     type Answer: Send + 'static;
 }
 
-/// An event as it stands in the log.
+/// An event with its metadata from the log.
 #[derive(Clone, Copy, Debug)]
 pub struct Recorded<'a, E> {
-    /// Its sequence number in its partition.
+    /// The sequence number in its partition.
     pub seq: u64,
     /// When it was decided.
     pub at: UnixMillis,
@@ -82,36 +83,36 @@ pub struct Recorded<'a, E> {
     pub key: &'a str,
     /// The id of the command that caused it.
     pub causation: Uuid,
-    /// What happened.
+    /// The event.
     pub event: &'a E,
 }
 
-/// What is said about a command on its way.
+/// The metadata of a command.
 #[derive(Clone, Debug, Default)]
 pub struct Meta {
-    /// The command's id; the bus gives one when it is nil.
+    /// The command's id; the bus assigns one if it is nil.
     pub command_id: Uuid,
-    /// What this belongs to, as the caller named it; at most 64 characters are kept.
+    /// The correlation id from the caller. The kernel does not limit its length.
     pub correlation: Option<Key>,
-    /// The key under which the answer is kept, so that asking again has no second effect.
+    /// The key under which the answer is stored, so that a retry has no second effect.
     pub idempotency: Option<Idempotency>,
-    /// Run the handler, tell what it would record, and keep nothing.
+    /// Run the handler and return the events it would record, but store nothing.
     pub dry_run: bool,
-    /// The moment to decide by, instead of the clock's: for replays of what happened long ago.
+    /// The time at which the command is decided, instead of the clock's: for replays of past data.
     pub at: Option<UnixMillis>,
 }
 
-/// An idempotency key together with what it was used for.
+/// An idempotency key together with a hash of the request that it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Idempotency {
     /// The caller's key.
     pub key: Key,
-    /// A hash of the request: the same key with another request is refused.
+    /// A hash of the request. The same key with another request fails.
     pub fingerprint: Key,
 }
 
 impl Idempotency {
-    /// The key for a request of these bytes.
+    /// The key of a request with this body.
     #[must_use]
     pub fn of(key: &str, request: &[u8]) -> Self {
         let request =
@@ -120,8 +121,8 @@ impl Idempotency {
         Self { key: key.into(), fingerprint }
     }
 
-    /// The key of a part of the request, say one line of many. No caller can write what stands
-    /// between, so it is nobody's own key.
+    /// The key of a part of the request, for example one line of many. The separator is a control
+    /// character that callers cannot send, so the result never equals a caller's own key.
     #[must_use]
     pub fn part(&self, name: impl std::fmt::Display) -> Self {
         let key = CompactString::from(format!("{}\u{1f}{name}", self.key));
@@ -129,19 +130,19 @@ impl Idempotency {
     }
 }
 
-/// How a command ended, with what goes beside the answer.
+/// The outcome of a command.
 #[derive(Clone, Debug)]
 pub struct Reply<C: Command> {
-    /// The answer, or how it ended otherwise.
+    /// The answer, or why the command was not done.
     pub ending: Result<C::Answer, NotDone<C::Refusal>>,
-    /// The answer was given before under the same idempotency key; nothing was done now.
+    /// The answer was stored before under the same idempotency key; nothing was done now.
     pub replayed: bool,
     /// For a dry run: the events that would have been recorded, as JSON (`type`, `data`).
     pub events: Vec<Box<RawValue>>,
 }
 
 impl<C: Command> Reply<C> {
-    /// A reply that was not given before.
+    /// A reply that is not a replay.
     #[must_use]
     pub fn fresh(ending: Result<C::Answer, NotDone<C::Refusal>>) -> Self {
         Self { ending, replayed: false, events: Vec::new() }

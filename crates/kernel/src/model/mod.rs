@@ -1,4 +1,4 @@
-//! The vocabulary: messages, aggregates, events as the log holds them, outcomes.
+//! The vocabulary: messages, aggregates, events as they are stored in the log, and outcomes.
 
 pub(crate) mod aggregate;
 pub(crate) mod envelope;

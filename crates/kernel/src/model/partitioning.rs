@@ -1,8 +1,8 @@
-//! Which partition a key belongs to.
+//! The mapping of keys to partitions.
 
 use xxhash_rust::xxh3::xxh3_64;
 
-/// The partition of a key. The same key always gives the same one.
+/// The partition of a key, less than `partitions`. The result for a key never changes.
 pub(crate) fn partition_of(key: &str, partitions: usize) -> usize {
     if partitions == 1 {
         return 0;

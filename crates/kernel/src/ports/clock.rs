@@ -1,10 +1,10 @@
-//! Time as an argument: the one seam through which the kernel learns what time it is.
+//! The clock port: the only way in which the kernel reads the current time.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-/// A moment: milliseconds since the Unix epoch, UTC. Handlers get it as an argument.
+/// A point in time: milliseconds since the Unix epoch, UTC. Handlers receive it as an argument.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub struct UnixMillis(pub i64);
 
 impl UnixMillis {
-    /// The moment `ms` milliseconds later; the end of time when that cannot be said.
+    /// The time `ms` milliseconds later (earlier if negative). Saturates at the bounds of `i64`.
     #[must_use]
     pub fn plus_ms(self, ms: i64) -> Self {
         Self(self.0.saturating_add(ms))
@@ -25,18 +25,18 @@ impl UnixMillis {
     }
 }
 
-/// Where the time comes from.
+/// A source of the current time.
 pub trait Clock: Send + Sync {
-    /// The present moment.
+    /// The current time.
     fn now(&self) -> UnixMillis;
 }
 
-/// The machine's clock.
+/// The system clock of the machine.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the seam through which time comes in")]
+    #[expect(clippy::disallowed_methods, reason = "the one place where the system clock is read")]
     fn now(&self) -> UnixMillis {
         let since_epoch =
             std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
@@ -44,7 +44,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until it is set: for tests, replays and the simulator.
+/// A clock that changes only when it is set: for tests, replays and the simulator.
 #[derive(Debug, Default)]
 pub struct VirtualClock(AtomicI64);
 
@@ -55,7 +55,7 @@ impl VirtualClock {
         Self(AtomicI64::new(now.0))
     }
 
-    /// Sets the clock; it never goes back.
+    /// Sets the clock. A time before the current one has no effect.
     pub fn set(&self, now: UnixMillis) {
         self.0.fetch_max(now.0, Ordering::SeqCst);
     }
@@ -67,11 +67,12 @@ impl Clock for VirtualClock {
     }
 }
 
-/// Measures how long something takes, for metrics only: no decision rests on it.
+/// Measures elapsed time for metrics, intervals and timeouts; never the input of a decision about a
+/// command.
 pub(crate) struct Stopwatch(std::time::Instant);
 
 impl Stopwatch {
-    #[expect(clippy::disallowed_methods, reason = "measures for metrics, decides nothing")]
+    #[expect(clippy::disallowed_methods, reason = "measures durations, not an input of decisions")]
     pub(crate) fn start() -> Self {
         Self(std::time::Instant::now())
     }

@@ -1,11 +1,12 @@
-//! Faults built in on purpose, to see that the tests catch them: only with the feature `failpoint`,
-//! and then one at a time, named by the environment. `cargo xtask failpoints` has the list.
+//! Deliberate faults that check whether the tests catch them. They exist only with the feature
+//! `failpoint`, and one at a time is enabled by an environment variable. `cargo xtask failpoints`
+//! has the list.
 
-/// The variable that names the fault.
+/// The environment variable with the name of the enabled fault.
 #[cfg(feature = "failpoint")]
 const VARIABLE: &str = "EARMARK_FAILPOINT";
 
-/// Whether this fault is wanted.
+/// Whether this fault is enabled.
 #[cfg(feature = "failpoint")]
 #[must_use]
 pub fn is_on(fault: &str) -> bool {
@@ -15,7 +16,7 @@ pub fn is_on(fault: &str) -> bool {
     wanted.as_deref() == Some(fault)
 }
 
-/// No fault is built in.
+/// Always `false`: this build has no faults.
 #[cfg(not(feature = "failpoint"))]
 #[must_use]
 #[inline(always)]

@@ -1,27 +1,27 @@
-//! Ids as an argument: the one seam through which unique ids are made.
+//! The id port: the only way in which the kernel creates unique ids.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use uuid::Uuid;
 
-/// Where ids come from.
+/// A source of unique ids.
 pub trait Ids: Send + Sync {
-    /// An id that was never given before.
+    /// A new id that was never returned before.
     fn next(&self) -> Uuid;
 }
 
-/// UUIDs of version 7 (RFC 9562): unique over all machines, ordered by time.
+/// UUIDs of version 7 (RFC 9562): globally unique, ordered by creation time.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RandomIds;
 
 impl Ids for RandomIds {
-    #[expect(clippy::disallowed_methods, reason = "this is the seam through which ids come in")]
+    #[expect(clippy::disallowed_methods, reason = "the one place where random ids are created")]
     fn next(&self) -> Uuid {
         Uuid::now_v7()
     }
 }
 
-/// Ids counted up from a seed: the same seed gives the same ids in the same order.
+/// Ids counted up from a seed. The same seed gives the same ids in the same order.
 #[derive(Debug)]
 pub struct SeededIds {
     seed: u64,
@@ -29,7 +29,7 @@ pub struct SeededIds {
 }
 
 impl SeededIds {
-    /// Ids that begin at one for `seed`.
+    /// A source whose ids combine `seed` with a counter that starts at 1.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self { seed, count: AtomicU64::new(0) }

@@ -1,4 +1,4 @@
-//! The seams to the outside: clock, ids, stores and publishers.
+//! Ports to the outside: clock, ids, stores and publishers.
 
 pub mod clock;
 pub mod failpoint;

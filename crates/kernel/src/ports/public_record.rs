@@ -1,43 +1,44 @@
-//! A public event as consumers read it: CloudEvents 1.0 with the log's number as `sequence`.
+//! A public event as consumers read it: CloudEvents 1.0 with the log's sequence number.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-/// A public event, as CloudEvents 1.0 (JSON format) has it, with three extension attributes.
+/// A public event with the attributes of CloudEvents 1.0 and five extension attributes:
+/// `partitionkey`, `sequence`, `previous`, `causationid` and `correlationid`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PublicRecord {
     /// Always `1.0`.
     pub specversion: String,
-    /// Unique and stable: the log's id, the partition and the number.
+    /// Unique and stable: `<log id>-<partition>-<sequence number>`.
     pub id: String,
     /// `/service/partition`.
     pub source: String,
     /// The event's wire name.
     #[serde(rename = "type")]
     pub name: String,
-    /// When it was decided, milliseconds since the epoch; the edge writes it as RFC 3339.
+    /// When the event was decided, in milliseconds since the Unix epoch, UTC. A CloudEvent carries
+    /// it as `time` in RFC 3339.
     #[serde(rename = "time_ms")]
     pub at_ms: i64,
     /// The key of the aggregate.
     pub partitionkey: String,
-    /// The event's number in its partition.
+    /// The event's sequence number in its partition.
     pub sequence: u64,
-    /// The number of the public event before it; 0 when it is the first. A consumer that has seen
-    /// another last one has missed something.
+    /// The sequence number of the previous public event; 0 for the first. A consumer whose last
+    /// event has another sequence number has missed events.
     pub previous: u64,
     /// The id of the command that caused it.
     pub causationid: String,
-    /// What it belongs to: what the first command of a chain said, or its id.
+    /// The correlation id of the first command in the chain, or that command's id if it had none.
     pub correlationid: String,
-    /// What happened.
+    /// The payload.
     pub data: Box<RawValue>,
 }
 
 impl PublicRecord {
-    /// The event as it is sent: CloudEvents 1.0 in its JSON format. The same event always gives the
-    /// same bytes. `sequence` and `previous` are texts, for CloudEvents' own whole numbers end at
-    /// 2^31.
+    /// The event in the JSON format of CloudEvents 1.0. The same event always gives the same bytes.
+    /// `sequence` and `previous` are strings because integers in CloudEvents have 32 bits.
     #[must_use]
     pub fn cloud_event(&self) -> String {
         let time = Timestamp::from_millisecond(self.at_ms).unwrap_or(Timestamp::UNIX_EPOCH);
@@ -55,11 +56,11 @@ impl PublicRecord {
             correlationid: &self.correlationid,
             data: &self.data,
         };
-        serde_json::to_string(&event).expect("events are plain data")
+        serde_json::to_string(&event).expect("plain data always serializes")
     }
 }
 
-/// The attributes in the order in which they are written.
+/// The attributes, in the order in which they are written.
 #[derive(Serialize)]
 struct CloudEvent<'a> {
     specversion: &'a str,

@@ -1,4 +1,4 @@
-//! The port of publishers take public events out of the house: a broker, a mail server.
+//! The publisher port: sends public events to an external system such as a broker or mail server.
 
 use std::pin::Pin;
 
@@ -6,74 +6,75 @@ use thiserror::Error;
 
 use crate::ports::public_record::PublicRecord;
 
-/// What a publisher's method returns.
+/// The future that a publisher's method returns.
 pub type Publishing<'a, T> = Pin<Box<dyn Future<Output = Result<T, PublishError>> + Send + 'a>>;
 
-/// The partition of a service whose public events are carried.
+/// The partition of a service whose public events are published.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
-    /// The service.
+    /// The service's name.
     pub service: &'static str,
-    /// The partition, from 0.
+    /// The partition's index, from 0.
     pub partition: usize,
-    /// The name of its log: the ids of its events begin with it.
+    /// The id of the partition's log; the ids of its events start with it.
     pub log_id: String,
 }
 
-/// How far a publisher has a source, as far as it can tell.
+/// How far a publisher has received the events of a source, as far as the publisher knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Position {
-    /// It passes on and keeps nothing: only who published knows.
+    /// The publisher stores nothing, so only the relay knows the position.
     Unknown,
-    /// It keeps events and has none: it never had any, or lost them all. It has room for the events
-    /// of so many numbers.
+    /// The publisher stores events and has none: it never had any, or lost them all.
     Empty {
-        /// Numbers of the log.
+        /// The size of the publisher's storage, in sequence numbers of the log.
         keeps: u64,
     },
-    /// It has everything through this number that it still keeps.
+    /// The publisher has received all events through this sequence number. Older ones may have been
+    /// removed since.
     Through(u64),
 }
 
-/// Why a publisher did not carry.
+/// Why events were not published.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum PublishError {
-    /// It is unavailable, or broke off: some may have been taken. Ask for its position, then publish again.
+    /// The publisher is unavailable or the connection broke; some events may have been accepted. Ask
+    /// for its position, then publish again.
     #[error("{0}")]
     Unavailable(String),
-    /// It is there and takes nothing until somebody has looked at it.
+    /// The publisher is reachable but accepts no events until an operator intervenes.
     #[error("{0}")]
     Blocked(String),
-    /// It took everything before this event, and will never take this one.
-    #[error("the event {sequence} is refused: {why}")]
+    /// The publisher accepted all events before this one and will never accept this one.
+    #[error("event {sequence} was refused: {why}")]
     Refused {
-        /// The event's number.
+        /// The event's sequence number.
         sequence: u64,
-        /// What the publisher said.
+        /// The publisher's reason.
         why: String,
     },
 }
 
-/// Something that carries public events to others.
+/// Sends public events to an external system.
 ///
-/// Contract: `publish` returns well only after the publisher has confirmed all the events, in their
-/// order. Whatever goes wrong, a later `position` tells how far it surely has them; an event may be
-/// carried again then, with the same id and the same bytes. A method that hears nothing gives up
-/// after some seconds with [`PublishError::Unavailable`].
+/// Contract: `publish` returns `Ok` only after the external system has confirmed all events, in
+/// order. After an error, `position` reports how far the system certainly has them; an event may
+/// then be published again, with the same id and the same bytes. A method that gets no response
+/// gives up after some seconds with [`PublishError::Unavailable`].
 pub trait Publisher: Send + Sync {
-    /// What it is called: in metrics, in logs, and in the name of its cursor, so it never changes.
+    /// The name, used in metrics, in logs, and in the key of the saved position: it never changes.
     fn name(&self) -> &'static str;
 
-    /// Whether it carries events of this wire name at all.
+    /// Whether events with this wire name are published at all.
     fn publishes(&self, event: &str) -> bool {
         let _ = event;
         true
     }
 
-    /// Reaches the publisher, makes ready what a publication needs, and tells how far it has the
-    /// source. Asked before the first publication, and after everything that went wrong.
+    /// Connects, prepares what publishing needs, and returns how far the external system has the
+    /// events of the source. Called before the first publication and after every error.
     fn position<'a>(&'a self, source: &'a Source) -> Publishing<'a, Position>;
 
-    /// Carries events, at least one, and waits until they are confirmed.
+    /// Publishes at least one event and waits until all are confirmed.
     fn publish<'a>(&'a self, source: &'a Source, events: &'a [PublicRecord]) -> Publishing<'a, ()>;
 }

@@ -1,28 +1,28 @@
-//! What is derived from the log and kept on disk: tables of rows, and the port that keeps them.
+//! The row port: tables of rows that are derived from the log and stored on disk.
 
 use std::ops::ControlFlow;
 
 use crate::ports::log::StoreError;
 
-/// What changes in one table, sorted by key, each key once. A flush has tens of thousands of
-/// rows, so each can be made when it is written, and need not stand in memory with the others.
+/// The changes of one table, sorted by key, with each key once. A flush has tens of thousands of
+/// rows, so each row can be serialized when it is written instead of holding all of them in memory.
 pub trait Changes {
-    /// How many rows change.
+    /// The number of changed rows.
     fn count(&self) -> usize;
 
-    /// Shows each row to `show`, and none after it breaks: its key, any text without NUL (keys
-    /// are ordered by their UTF-8 bytes), and its value as JSON text, `None` where it is deleted.
-    /// It shows the same when it is called again, and reads nothing from the store that asks it.
+    /// Calls `show` for each row until it breaks: with the key, any text without NUL (keys are
+    /// ordered by their UTF-8 bytes), and the value as JSON, `None` for a deleted row. A second call
+    /// shows the same rows. Implementations do not read from the store that is being written.
     ///
     /// # Errors
-    /// When a row cannot be made.
+    /// When a row cannot be serialized.
     fn each(&self, show: &mut ShowRow<'_>) -> Result<(), StoreError>;
 }
 
-/// Takes a row's key and its value as JSON text, `None` where it is deleted.
+/// Receives a row's key and its value as JSON, `None` for a deleted row.
 pub type ShowRow<'s> = dyn FnMut(&str, Option<&[u8]>) -> ControlFlow<()> + 's;
 
-/// Rows that stand in memory.
+/// Rows that are already serialized in memory.
 impl<K: AsRef<str>, V: AsRef<[u8]>> Changes for Vec<(K, Option<V>)> {
     fn count(&self) -> usize {
         self.len()
@@ -35,61 +35,61 @@ impl<K: AsRef<str>, V: AsRef<[u8]>> Changes for Vec<(K, Option<V>)> {
     }
 }
 
-/// Everything that changed between two flushed numbers, applied in one transaction.
+/// All changes since the previous flush, applied in one transaction.
 #[derive(Default)]
 pub struct FlushBatch<'c> {
-    /// All rows now reflect the log through this sequence number.
+    /// After this flush the rows reflect the log through this sequence number.
     pub through_seq: u64,
-    /// What changes, by table (`[a-z_]+`, at most 40 characters).
+    /// The changes by table name (`[a-z_]+`, at most 40 characters).
     pub tables: Vec<(String, Box<dyn Changes + 'c>)>,
 }
 
-/// A range of keys to scan: `from <= key < below` (`below` empty: no end).
+/// A range of keys to scan: `from <= key < below`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyRange {
-    /// The first key that may be returned.
+    /// The first key of the range (inclusive).
     pub from: String,
-    /// Keys from here on are not returned; `None` means to the end of the table.
+    /// The end of the range (exclusive); `None` for the end of the table.
     pub below: Option<String>,
-    /// At most so many rows.
+    /// The maximum number of rows.
     pub limit: usize,
-    /// From the end of the range backwards.
+    /// Returns the rows in descending order, starting at the end of the range.
     pub backwards: bool,
 }
 
 /// The derived rows of one partition.
 ///
-/// Contract: a flush is applied whole or not at all, and a reader sees it whole or not at all.
-/// Rows need not survive a power cut: what is lost is rebuilt from the log, so a store may lose the
-/// latest flushes, as long as `flushed` and the rows agree.
+/// Contract: a flush is applied whole or not at all, and readers see it whole or not at all. Rows
+/// need not survive a power cut, because they can be rebuilt from the log: a store may lose the
+/// latest flushes if `flushed` and the rows still agree.
 pub trait RowStore: Send + Sync {
-    /// The sequence number through which the rows reflect the log; 0 when there are none.
+    /// The sequence number through which the rows reflect the log; 0 if nothing was flushed yet.
     ///
     /// # Errors
     /// When the storage cannot be read.
     fn flushed(&self) -> Result<u64, StoreError>;
 
-    /// Applies a flush in one transaction; missing tables are created.
+    /// Applies a flush in one transaction. Creates missing tables.
     ///
     /// # Errors
-    /// When the storage cannot be written or a row cannot be made; then nothing of it was applied.
+    /// When the storage cannot be written or a row cannot be serialized; nothing was applied then.
     fn flush(&self, batch: &FlushBatch<'_>) -> Result<(), StoreError>;
 
-    /// One row's value, `None` when there is no such row or table.
+    /// The value of one row; `None` if there is no such row or table.
     ///
     /// # Errors
     /// When the storage cannot be read.
     fn row(&self, table: &str, key: &str) -> Result<Option<String>, StoreError>;
 
-    /// The rows of a range, in order of their keys (or backwards), as `(key, value)`.
+    /// The rows of a range as `(key, value)`, ordered by key (descending if `backwards`).
     ///
     /// # Errors
     /// When the storage cannot be read.
     fn rows(&self, table: &str, range: &KeyRange) -> Result<Vec<(String, String)>, StoreError>;
 
-    /// Removes every row of every table; `flushed` is 0 afterwards.
+    /// Removes all rows of all tables; `flushed` is 0 afterwards.
     ///
     /// # Errors
-    /// When the storage cannot be written; then nothing was removed.
+    /// When the storage cannot be written; nothing was removed then.
     fn clear(&self) -> Result<(), StoreError>;
 }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use crate::ports::log::LogStore;
 use crate::ports::rows::RowStore;
 
-/// What a partition stores its log and its rows in.
+/// The storage of one partition: its log and its rows.
 #[derive(Clone)]
 pub struct Stores {
-    /// The log: the truth.
+    /// The log, the source of truth.
     pub log: Arc<dyn LogStore>,
-    /// The rows: derived, may be empty.
+    /// The rows, derived from the log; may be empty.
     pub rows: Arc<dyn RowStore>,
 }

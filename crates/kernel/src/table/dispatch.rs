@@ -1,4 +1,4 @@
-//! How a message in JSON finds its way to the handler of its command.
+//! Dispatch of JSON messages to the handlers of their commands.
 
 use serde_json::value::RawValue;
 
@@ -7,12 +7,12 @@ use crate::model::json_reply::{JsonReply, RefusedJson};
 use crate::model::message::{Command, Wire};
 use crate::model::outcome::{Failure, NotDone};
 
-/// Reads a command from JSON and sends it.
+/// Decodes a command from JSON and sends it.
 pub(crate) fn dispatch<C: Command>() -> Dispatch {
     dispatch_as::<C, C>(C::NAME, |command| command)
 }
 
-/// The same for what is written in other words and made a command of.
+/// Decodes a message in another format, translates it into a command, and sends that.
 pub(crate) fn dispatch_as<C: Command, M: Wire>(
     name: &'static str,
     into: impl Fn(M) -> C + Send + Sync + 'static,

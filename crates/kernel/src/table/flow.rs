@@ -1,4 +1,4 @@
-//! The flow map: what leads to what in a service, drawn from its table.
+//! The flow map of a service: which messages lead to which, derived from its table.
 
 use std::fmt::Write;
 
@@ -6,25 +6,28 @@ use serde::Serialize;
 
 use crate::table::service::Service;
 
-/// One edge of the map: by what line of the table `from` leads to `to`.
+const INFALLIBLE: &str = "writing to a string cannot fail";
+
+/// One edge of the map: an entry of the table by which `from` leads to `to`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Edge {
-    /// A command, an event, a query or a moment.
+    /// A command, a message, an event, a query, or when a hook runs.
     pub from: String,
-    /// `handles`, `orchestrates`, `translates`, `on`, `reacts`, `view`, `publishes`, `timer` or `answers`.
+    /// `handles`, `orchestrates`, `translates`, `on`, `reacts`, `view`, `publishes`, `timer` or
+    /// `answers`.
     pub verb: &'static str,
-    /// The function or view.
+    /// The name of the function or view.
     pub by: String,
-    /// What comes of it: an event, a command, a view; empty when nothing leaves the function.
+    /// The resulting event or command; empty if there is none.
     pub to: String,
 }
 
-/// All edges of a service, sorted.
+/// The flow map of one service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Flow {
     /// The service's name.
     pub service: &'static str,
-    /// Its edges.
+    /// All edges, sorted.
     pub edges: Vec<Edge>,
 }
 
@@ -68,7 +71,7 @@ impl Flow {
         let mut text =
             format!("## {}\n\n| from | verb | by | to |\n|---|---|---|---|\n", self.service);
         for Edge { from, verb, by, to } in &self.edges {
-            writeln!(text, "| {from} | {verb} | `{by}` | {to} |").expect("writing to a string");
+            writeln!(text, "| {from} | {verb} | `{by}` | {to} |").expect(INFALLIBLE);
         }
         text
     }
@@ -79,7 +82,7 @@ impl Flow {
         let mut text = format!("{}\n", self.service);
         for Edge { from, verb, by, to } in &self.edges {
             let arrow = if to.is_empty() { String::new() } else { format!(" -> {to}") };
-            writeln!(text, "  {from} --{verb} {by}{arrow}").expect("writing to a string");
+            writeln!(text, "  {from} --{verb} {by}{arrow}").expect(INFALLIBLE);
         }
         text
     }
@@ -92,10 +95,9 @@ impl Flow {
             let (from, by_id, to_id) = (id(from), id(by), id(to));
             let (from_label, to_label) = (label(&self.edges, &from), to);
             writeln!(text, "  {from}[\"{from_label}\"] -- {verb} --> {by_id}(\"{by}\")")
-                .expect("writing to a string");
-            if !to.is_empty() {
-                writeln!(text, "  {by_id} --> {to_id}[\"{to_label}\"]")
-                    .expect("writing to a string");
+                .expect(INFALLIBLE);
+                if !to.is_empty() {
+                writeln!(text, "  {by_id} --> {to_id}[\"{to_label}\"]").expect(INFALLIBLE);
             }
         }
         text
@@ -106,7 +108,7 @@ fn id(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
 }
 
-/// The words behind an id.
+/// The original name behind a Mermaid id.
 fn label(edges: &[Edge], wanted: &str) -> String {
     let found = edges.iter().find(|edge| id(&edge.from) == wanted);
     found.map_or_else(String::new, |edge| edge.from.clone())

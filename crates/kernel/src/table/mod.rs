@@ -1,4 +1,4 @@
-//! The table of a service: what it handles, answers, publishes and subscribes to.
+//! The table of a service: what it handles, answers, publishes and reacts to.
 
 pub(crate) mod dispatch;
 pub(crate) mod flow;

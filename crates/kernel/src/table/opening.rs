@@ -1,4 +1,4 @@
-//! Opening a bus: the stores of every service are opened, and the routes are drawn from its table.
+//! Opening a bus: opens the partitions of all services and builds the routes from their tables.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::table::service::Service;
 use crate::write::partition::Partition;
 use crate::write::running::Running;
 
-/// A service that is not started yet, with the stores of its partitions.
+/// A service to be opened, with the stores of its partitions.
 pub struct Opening {
     /// The service's table.
     pub service: Service,
@@ -22,16 +22,16 @@ pub struct Opening {
 }
 
 impl Bus {
-    /// Opens the services: views are brought to the head of their logs first.
+    /// Opens the services and brings their views up to the heads of their logs.
     ///
-    /// No command is decided yet: a [`crate::runtime::Runtime`] (or a simulator) drives the
+    /// Commands are decided only when a [`crate::runtime::Runtime`] (or a simulator) drives the
     /// partitions.
     ///
     /// # Errors
-    /// When a log or its rows cannot be read.
+    /// When a log or its rows cannot be read or written.
     ///
     /// # Panics
-    /// When two services handle the same command.
+    /// When two entries of the tables handle, translate or answer the same message.
     pub fn open(
         services: Vec<Opening>,
         clock: Arc<dyn Clock>,
@@ -52,8 +52,8 @@ impl Bus {
     }
 }
 
-/// Adds the routes to the service that will have the place `index` in the bus. What is left of its
-/// table is what readers of its log need.
+/// Adds the routes to the service at `index` in the bus. Returns the rest of its table, which is
+/// what readers of its log need.
 fn draw_routes(
     table: Service,
     index: usize,

@@ -1,4 +1,4 @@
-//! Procedures: commands that take several commands, each step safe to repeat.
+//! Procedures: commands that are carried out by several commands, each safe to repeat.
 
 use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,13 +13,13 @@ use crate::model::outcome::{Failure, NotDone};
 use crate::ports::clock::UnixMillis;
 use crate::write::submission::ReplyFuture;
 
-/// A procedure: a function from its context and its command to how it ends.
+/// A procedure: an asynchronous function of its context and its command.
 pub(crate) type Procedure<C> = dyn Fn(ProcedureContext, C) -> ReplyFuture<Ended<C>> + Send + Sync;
 
-/// How a procedure ends.
+/// The result of a procedure.
 type Ended<C> = Result<<C as Command>::Answer, NotDone<<C as Command>::Refusal>>;
 
-/// How the bus runs a procedure of the service that has the place `service` in it.
+/// The route to a procedure of the service at index `service` in the bus.
 pub(crate) fn route<C: Command>(
     service: usize,
     procedure: Arc<Procedure<C>>,
@@ -30,8 +30,8 @@ pub(crate) fn route<C: Command>(
     })
 }
 
-/// Runs a procedure. Its answer is kept under the idempotency key, as a handler's is; if it breaks
-/// off half-way, the steps done are replayed from theirs.
+/// Runs a procedure. Like a handler's answer, its answer is stored under the idempotency key. If it
+/// is interrupted, a retry replays the completed steps from their own idempotency keys.
 async fn run<C: Command>(
     bus: &Bus,
     service: usize,
@@ -49,8 +49,8 @@ async fn run<C: Command>(
         ProcedureContext { bus: bus.clone(), service, meta: meta.clone(), progress: within };
     let mut ending = procedure(context, command).await;
     if progress.done.load(Ordering::SeqCst) && matches!(ending, Err(NotDone::Failed(_))) {
-        // Some of it is done, and the steps know it: asking again completes it.
-        ending = ending.map_err(|failed| NotDone::Unknown(format!("half done: {failed}")));
+        // Some steps are done and their answers are stored: a retry completes the rest.
+        ending = ending.map_err(|failed| NotDone::Unknown(format!("partly done: {failed}")));
     }
     let idempotency = meta.idempotency.as_ref().filter(|_| !meta.dry_run);
     let decided = match &ending {
@@ -61,9 +61,9 @@ async fn run<C: Command>(
     if let (Some(idempotency), Some(decided)) = (idempotency, decided) {
         match running.keep(idempotency, decided, &meta).await {
             Ok(None) => {}
-            // The same request came twice at once, and the other was faster.
+            // A concurrent request with the same key has stored its answer first.
             Ok(Some(first)) => return first.replay(idempotency),
-            // What was done is done: asking again completes it.
+            // The steps are done: a retry completes the procedure.
             Err(not_kept) => return Reply::fresh(Err(NotDone::Unknown(not_kept.to_string()))),
         }
     }
@@ -71,11 +71,13 @@ async fn run<C: Command>(
     Reply { events, ..Reply::fresh(ending) }
 }
 
-/// What the steps of a procedure leave behind.
+/// The progress of a procedure over its steps.
 #[derive(Default)]
 struct Progress {
-    /// A step was done or may be, now or before, and was not only rehearsed.
+    /// Whether a step was done or may be done (now or in an earlier attempt), other than in a dry
+    /// run.
     done: AtomicBool,
+    /// The events that a dry run would have recorded.
     events: Mutex<Vec<Box<RawValue>>>,
 }
 
@@ -85,7 +87,7 @@ impl Progress {
     }
 }
 
-/// A procedure at work: sends its steps with what was said about the whole.
+/// The context of a running procedure: sends its steps with the metadata of the whole.
 #[derive(Clone)]
 pub struct ProcedureContext {
     bus: Bus,
@@ -95,17 +97,18 @@ pub struct ProcedureContext {
 }
 
 impl ProcedureContext {
-    /// Sends a step. Its name is unique in the procedure: it is part of the step's idempotency key.
+    /// Sends a step. Its name must be unique in the procedure, because it is part of the step's
+    /// idempotency key.
     ///
     /// # Errors
-    /// As the step ends.
+    /// [`NotDone`], if the step was not done.
     pub async fn send<C: Command>(
         &self,
         step: impl Display,
         command: C,
     ) -> Result<C::Answer, NotDone<C::Refusal>> {
         let meta = Meta {
-            // What its steps record was caused by the whole.
+            // The events of a step name the procedure's command as their cause.
             command_id: self.meta.command_id,
             correlation: self.meta.correlation.clone(),
             idempotency: self.meta.idempotency.as_ref().map(|it| it.part(step)),
@@ -119,11 +122,12 @@ impl ProcedureContext {
         reply.ending
     }
 
-    /// What was seen when the same request came first, which is now unless its key says otherwise.
-    /// What a procedure is to do must not rest on what its own steps, or its twin's, have changed.
+    /// Stores a value that the procedure has read, so that retries of the same request use it too.
+    /// Returns the value of the first attempt. Decisions of a procedure must not depend on changes
+    /// made by its own steps, or by a concurrent attempt.
     ///
     /// # Errors
-    /// When it could not be kept: nothing happened, or it may have.
+    /// [`NotDone::Failed`] or [`NotDone::Unknown`], if the value could not be stored.
     pub async fn pin<T: Wire, R: Wire>(
         &self,
         what: impl Display,
@@ -138,7 +142,7 @@ impl ProcedureContext {
         first.map_or(Ok(seen), |first| first.again(&idempotency))
     }
 
-    /// Asks the views.
+    /// Answers a query from the views.
     ///
     /// # Errors
     /// As [`Bus::ask`].
@@ -146,19 +150,19 @@ impl ProcedureContext {
         self.bus.ask(query)
     }
 
-    /// Whether nothing is to be kept.
+    /// Whether this is a dry run, which stores nothing.
     #[must_use]
     pub fn dry_run(&self) -> bool {
         self.meta.dry_run
     }
 
-    /// Whether asking again replays the steps that were decided: the caller gave a key.
+    /// Whether a retry replays the completed steps, that is, the caller has sent an idempotency key.
     #[must_use]
     pub fn replays(&self) -> bool {
         self.meta.idempotency.is_some()
     }
 
-    /// The moment to decide by.
+    /// The time at which the procedure decides.
     #[must_use]
     pub fn now(&self) -> UnixMillis {
         self.meta.at.unwrap_or_else(|| self.bus.now())

@@ -1,10 +1,10 @@
-//! The entries of a service's table, each with what must be known of its types.
+//! The entries of a service's table, each with its type-erased functions.
 
 use std::any::{Any, TypeId};
 
 use crate::bus::routes::{CommandRoute, Dispatch};
 
-/// A handler in the table.
+/// An entry for a command and its handler.
 pub(crate) struct CommandEntry {
     pub(crate) command: &'static str,
     pub(crate) handler: &'static str,
@@ -15,17 +15,17 @@ pub(crate) struct CommandEntry {
     pub(crate) dispatch: Dispatch,
 }
 
-/// A procedure in the table: a command that takes several commands.
+/// An entry for a command and its procedure.
 pub(crate) struct ProcedureEntry {
     pub(crate) command: &'static str,
     pub(crate) procedure: &'static str,
     pub(crate) command_type: TypeId,
-    /// The route, given the place of the service in the bus.
+    /// Creates the route, given the index of the service in the bus.
     pub(crate) route: Box<dyn FnOnce(usize) -> CommandRoute + Send + Sync>,
     pub(crate) dispatch: Dispatch,
 }
 
-/// A message of others in the table: it becomes a command.
+/// An entry for an external message that is translated into a command.
 pub(crate) struct TranslationEntry {
     pub(crate) message: &'static str,
     pub(crate) by: &'static str,
@@ -33,7 +33,7 @@ pub(crate) struct TranslationEntry {
     pub(crate) dispatch: Dispatch,
 }
 
-/// A query in the table.
+/// An entry for a query.
 pub(crate) struct QueryEntry {
     pub(crate) query: &'static str,
     pub(crate) by: &'static str,
@@ -42,7 +42,7 @@ pub(crate) struct QueryEntry {
     pub(crate) run: Box<dyn Any + Send + Sync>,
 }
 
-/// What follows from a fact, for the flow map.
+/// An entry for a hook or a follow-up of a fact, for the flow map.
 pub(crate) struct FlowEntry {
     pub(crate) fact: &'static str,
     pub(crate) by: &'static str,

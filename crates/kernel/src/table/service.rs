@@ -1,4 +1,4 @@
-//! A service as a table: who handles what, what follows from which fact, who keeps and who tells.
+//! A service as a table of handlers, hooks, queries, views, reactions and publications.
 
 use std::any::{TypeId, type_name};
 use std::sync::Arc;
@@ -22,9 +22,9 @@ use crate::views::reading::Reading;
 use crate::views::view::{View, Viewing};
 use crate::write::handling::{Handling, ResolveKey};
 
-/// A service: what it is called and everything it does, line by line.
+/// The table of a service: its name and all its entries.
 pub struct Service {
-    /// What concerns its events alone.
+    /// The part that concerns its events.
     pub(crate) schema: LogSchema,
     pub(crate) commands: Vec<CommandEntry>,
     pub(crate) procedures: Vec<ProcedureEntry>,
@@ -35,7 +35,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// A service that begins with one kind of aggregate.
+    /// A service with one kind of aggregate and an otherwise empty table.
     #[must_use]
     pub fn of<A: Aggregate>(name: &'static str) -> Self {
         let schema = LogSchema {
@@ -57,13 +57,13 @@ impl Service {
         service.and_of::<A>()
     }
 
-    /// Its name.
+    /// The service's name.
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.schema.service
     }
 
-    /// One more kind of aggregate in the same log.
+    /// Adds a kind of aggregate, whose events are in the same log.
     #[must_use]
     pub fn and_of<A: Aggregate>(mut self) -> Self {
         self.kinds_mut().add::<A>();
@@ -71,10 +71,11 @@ impl Service {
     }
 
     fn kinds_mut(&mut self) -> &mut Kinds {
-        Arc::get_mut(&mut self.schema.kinds).expect("the table is not in use yet")
+        Arc::get_mut(&mut self.schema.kinds).expect("the table is still being built")
     }
 
-    /// What runs before every command on an aggregate, and when a timer wakes it.
+    /// Adds a hook that runs before every command on an aggregate, and when one of its timers fires.
+    /// It may record only the events listed in `records`.
     #[must_use]
     pub fn before_each<A, F>(mut self, run: F, records: &'static [&'static str]) -> Self
     where
@@ -83,7 +84,7 @@ impl Service {
     {
         let by = function_name::<F>();
         self.follow_ups.push(FlowEntry {
-            fact: "(before every command, and when woken)",
+            fact: "(before every command, and when a timer fires)",
             by,
             records,
         });
@@ -91,7 +92,8 @@ impl Service {
         self
     }
 
-    /// A command is decided by a pure function, which may record only the events named here.
+    /// Adds the handler of a command: a pure function that may record only the events listed in
+    /// `records`.
     #[must_use]
     pub fn handles<A, C, F>(mut self, run: F, records: &'static [&'static str]) -> Self
     where
@@ -114,7 +116,7 @@ impl Service {
                 let before = recorder.recorded().len();
                 let answer = run(recorder, command, now);
                 let kept = recorder.recorded().len() == before;
-                assert!(answer.is_ok() || kept, "a handler that refuses has recorded nothing");
+                assert!(answer.is_ok() || kept, "a handler that refuses must not record events");
                 recorder.follow();
                 answer
             }),
@@ -131,10 +133,11 @@ impl Service {
         self
     }
 
-    /// How the aggregate of a command that does not name it is found; `handles` comes before.
+    /// Adds a function that finds the aggregate's key for a command that does not contain it. The
+    /// command's `handles` comes first.
     ///
     /// # Panics
-    /// When no line before this one handles the command.
+    /// When no earlier entry handles the command.
     #[must_use]
     pub fn resolves_key<C, F>(mut self, find: F) -> Self
     where
@@ -146,12 +149,12 @@ impl Service {
         let handling: &mut Arc<Handling<C>> =
             handled.handling.downcast_mut().expect("found by its type");
         let resolve_key: Box<ResolveKey<C>> = Box::new(find);
-        Arc::get_mut(handling).expect("the table is not in use yet").resolve_key =
+        Arc::get_mut(handling).expect("the table is still being built").resolve_key =
             Some(resolve_key);
         self
     }
 
-    /// A command that takes several commands, one after another, each safe to repeat.
+    /// Adds a procedure: a command that is carried out by several commands, each safe to repeat.
     #[must_use]
     pub fn orchestrates<C, F, Fut>(mut self, run: F) -> Self
     where
@@ -174,7 +177,7 @@ impl Service {
         self
     }
 
-    /// A message of others becomes a command, whoever handles that.
+    /// Adds a translation of an external message into a command of any service.
     #[must_use]
     pub fn translates<M, C, F>(mut self, run: F) -> Self
     where
@@ -188,7 +191,7 @@ impl Service {
         self
     }
 
-    /// A question is answered from the views.
+    /// Adds a query that is answered from the views.
     #[must_use]
     pub fn answers<Q, F>(self, run: F) -> Self
     where
@@ -199,8 +202,8 @@ impl Service {
         self.answers_by::<Q>(function_name::<F>(), Box::new(run))
     }
 
-    /// A question is answered from the past of aggregates: what is found at this moment says how to
-    /// tell it, which may take long and holds nobody up.
+    /// Adds a query that is answered from the history of aggregates. `run` collects what it needs and
+    /// returns a function that computes the answer, which may take long and holds no locks.
     #[must_use]
     pub fn answers_from_history<Q, F>(self, run: F) -> Self
     where
@@ -217,7 +220,8 @@ impl Service {
         self
     }
 
-    /// What follows from a fact in the same unit of work.
+    /// Adds a follow-up of a fact, which runs as part of the same command. It may record only the
+    /// events listed in `records`.
     #[must_use]
     pub fn on<A, T, F>(mut self, run: F, records: &'static [&'static str]) -> Self
     where
@@ -235,7 +239,8 @@ impl Service {
         self
     }
 
-    /// What always holds for an aggregate between two commands; `verify` checks it.
+    /// Adds an invariant of an aggregate, which holds between commands. [`crate::Bus::verify`] checks
+    /// it; the error says what is violated.
     #[must_use]
     pub fn invariant<A: Aggregate>(
         mut self,
@@ -245,8 +250,8 @@ impl Service {
         self
     }
 
-    /// What must hold of what a fact is about, once the command that recorded it is through; unlike
-    /// what `invariant` checks it must not cost more as the aggregate grows.
+    /// Adds an invariant that concerns one fact, checked after all events of the command that
+    /// recorded it. Unlike the check of `invariant`, its cost must not grow with the aggregate.
     #[must_use]
     pub fn invariant_after<A: Aggregate>(
         mut self,
@@ -256,7 +261,7 @@ impl Service {
         self
     }
 
-    /// A fact after which the aggregate is looked at again (`before_each` runs) at the moment returned.
+    /// Adds a timer: after the fact, the aggregate's `before_each` hooks run at the returned time.
     #[must_use]
     pub fn timer<T, F>(mut self, due: F) -> Self
     where
@@ -269,7 +274,7 @@ impl Service {
         self
     }
 
-    /// A view follows the log.
+    /// Adds a view.
     #[must_use]
     pub fn view<V: View>(mut self) -> Self {
         let kind = self.schema.kinds.index_of_event::<V::Event>();
@@ -279,7 +284,7 @@ impl Service {
         self
     }
 
-    /// A public event of any service becomes commands.
+    /// Adds a reaction: a public event of any service leads to commands.
     #[must_use]
     pub fn reacts<E, C, I, F>(mut self, run: F) -> Self
     where
@@ -298,7 +303,7 @@ impl Service {
         self
     }
 
-    /// A fact is told to others.
+    /// Adds a publication: a fact becomes a public event.
     #[must_use]
     pub fn publishes<T, E, F>(mut self, tell: F) -> Self
     where
@@ -310,7 +315,7 @@ impl Service {
         let run = Box::new(move |seq, it: &CommittedEvent| {
             let (at, causation, event) = (it.at, it.causation, fact::<T>(it)?);
             let public = tell(&Recorded { seq, at, key: &it.key, causation, event });
-            Some(serde_json::to_string(&public).expect("public events are plain data"))
+            Some(serde_json::to_string(&public).expect("plain data always serializes"))
         });
         self.schema.publications.push(Publication { fact: T::NAME, event: E::NAME, by, run });
         self
@@ -331,7 +336,7 @@ fn sending<C: Command>(command: C) -> SendFn {
     })
 }
 
-/// The last part of a function's path: `allocate` of `services::allocation::handlers::allocate`.
+/// The last part of a function's path: `allocate` for `services::allocation::handlers::allocate`.
 fn function_name<F>() -> &'static str {
     let path = type_name::<F>();
     path.rsplit("::").find(|part| !part.starts_with('{')).unwrap_or(path)

@@ -1,17 +1,17 @@
-//! How a query is answered: at once, or later without holding a lock.
+//! The answer of a query: computed immediately, or later without holding a lock.
 
 use crate::model::message::Query;
 use crate::ports::log::StoreError;
 use crate::views::reading::Reading;
 
-/// How a query is answered.
+/// The function that answers a query.
 pub(crate) type Answerer<Q> =
     dyn Fn(&Reading, Q) -> Result<Answer<<Q as Query>::Answer>, StoreError> + Send + Sync;
 
-/// What takes long to tell, told when nothing is held any more.
+/// Computes an answer that takes long; called after all locks are released.
 pub type DeferredAnswer<T> = Box<dyn FnOnce() -> Result<T, StoreError> + Send>;
 
-/// An answer, or how to come by it.
+/// An answer, or the function that computes it.
 pub(crate) enum Answer<T> {
     Ready(T),
     Deferred(DeferredAnswer<T>),

@@ -1,27 +1,27 @@
-//! Backpressure: how fast the writer may go, by how far behind it the views are flushed.
+//! Backpressure: limits the writer when flushing the views falls behind the log.
 
 use std::time::Duration;
 
-/// Flush when so many events have been applied since the last time.
+/// Number of applied events since the last flush after which the next flush is due.
 pub(crate) const FLUSH_AFTER_EVENTS: u64 = 32_768;
-/// More unflushed events than this and the writer goes slower.
+/// Number of unflushed events above which the writer slows down.
 const UNFLUSHED_MANY: u64 = 2 * FLUSH_AFTER_EVENTS;
-/// More unflushed events than this and the writer waits until they are flushed: memory ends, too.
-/// Where the disk is well, only commands of thousands of events each get here.
+/// Number of unflushed events above which the writer waits for a flush, because unflushed events
+/// stay in memory. With a healthy disk, only commands with thousands of events each get here.
 const UNFLUSHED_MAX: u64 = 4 * FLUSH_AFTER_EVENTS;
-/// So long it waits for the views after each group when it goes slower, and so many commands a
-/// group has then at most (but one job, however large): the more often it waits, the shorter each
-/// wait can be.
+/// How long a slowed-down writer waits after each group, at most.
 pub(super) const SLOW_WAIT: Duration = Duration::from_millis(2);
+/// Maximum number of commands in a group of a slowed-down writer (a single larger job is still
+/// decided whole). Small groups mean frequent waits, so each wait can be short.
 const SLOW_GROUP_COMMANDS_MAX: usize = 1_024;
 
-/// How fast the writer may go, by how far behind it the views are flushed.
+/// How much the writer is limited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Backpressure {
     None,
-    /// A short wait after each group.
+    /// The writer waits shortly after each group.
     Slow,
-    /// Not before they are flushed.
+    /// The writer waits until enough is flushed.
     Stop,
 }
 
@@ -36,9 +36,9 @@ impl Backpressure {
         }
     }
 
-    /// How many commands the next group may have, of `most`.
-    pub(crate) fn group_commands(self, most: usize) -> usize {
-        if self == Self::None { most } else { most.min(SLOW_GROUP_COMMANDS_MAX) }
+    /// The maximum number of commands in the next group, at most `commands_max`.
+    pub(crate) fn group_commands(self, commands_max: usize) -> usize {
+        if self == Self::None { commands_max } else { commands_max.min(SLOW_GROUP_COMMANDS_MAX) }
     }
 }
 
@@ -47,7 +47,7 @@ mod tests {
     use super::{Backpressure, SLOW_GROUP_COMMANDS_MAX, UNFLUSHED_MANY, UNFLUSHED_MAX};
 
     #[test]
-    fn the_further_behind_the_views_the_slower_the_writer() {
+    fn backpressure_grows_with_the_number_of_unflushed_events() {
         let paces = [0, UNFLUSHED_MANY, UNFLUSHED_MANY + 1, UNFLUSHED_MAX, UNFLUSHED_MAX + 1];
         let paces = paces.map(Backpressure::of);
         assert_eq!(
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_are_small_while_the_views_are_behind() {
+    fn groups_are_limited_under_backpressure() {
         for (pace, most, commands) in [
             (Backpressure::None, 4_096, 4_096),
             (Backpressure::Slow, 4_096, SLOW_GROUP_COMMANDS_MAX),

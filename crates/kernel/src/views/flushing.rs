@@ -1,4 +1,4 @@
-//! Flushing: what changed in memory is written to disk in one sorted batch, while others go on.
+//! Flushing: writes the changes in memory to disk in one sorted batch, without blocking others.
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -10,8 +10,11 @@ use crate::views::materialized_state::Frozen;
 use crate::views::projector::{Projector, lock};
 
 impl Projector {
-    /// Writes what changed since the last time to disk, in one sorted batch. Commits and reads go
-    /// on meanwhile. Returns the number through which the disk is now up to date.
+    /// Writes the changes since the last flush to disk, in one sorted batch. Commits and reads
+    /// continue meanwhile. Returns the sequence number through which the disk is now up to date.
+    ///
+    /// # Errors
+    /// When the disk cannot be written; the frozen changes stay and the next flush writes them.
     pub(crate) fn flush(&self) -> Result<u64, StoreError> {
         let one_at_a_time = lock(&self.flushing);
         let (through_seq, digest, frozen, streams) = {
@@ -36,8 +39,7 @@ impl Projector {
         tables.extend(frozen.into_iter().map(|(table, rows)| (table.to_owned(), rows)));
         tables.extend(digest.map(|digest| lineage::row(self.schema.service, &digest)));
         tables.retain(|(_, changes)| changes.count() > 0);
-        // When this fails, what was set apart stays so and is tried again with the next flushing.
-        // The batch is dropped after the lock: to free so many rows takes a while.
+        // The batch is dropped after the lock is released, because freeing many rows takes a while.
         let batch = FlushBatch { through_seq, tables };
         self.disk.flush(&batch)?;
         let mut materialized = self.materialized.write().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! A projector follows a log that other processes append to.
+//! How a projector follows a log that other processes append to.
 
 use std::sync::{Arc, RwLockReadGuard};
 
@@ -9,7 +9,8 @@ use crate::views::materialized_state::MaterializedState;
 use crate::views::projector::Projector;
 
 impl Projector {
-    /// Takes over what other processes have committed to this log by now, if there can be any.
+    /// Reads the records that other processes have committed to this log. Does nothing if the log is
+    /// not shared.
     pub(crate) fn follow(&self) -> Result<(), StoreError> {
         if !self.log.is_shared() {
             return Ok(());
@@ -27,13 +28,14 @@ impl Projector {
         })
     }
 
-    /// The state as of what is known here of the log.
+    /// The state as of the last record that this process has read or written; unlike
+    /// [`Projector::read`] it does not look for records of other processes.
     pub(crate) fn read_known(&self) -> Result<RwLockReadGuard<'_, MaterializedState>, StoreError> {
         self.catch_up()?;
         self.as_applied()
     }
 
-    /// Stays where it is, while its state is compared with the log.
+    /// Stops or resumes following other processes; stopped while the state is compared with the log.
     pub(crate) fn stand_still(&self, is_still: bool) {
         self.tail.stand_still(is_still);
     }

@@ -1,4 +1,4 @@
-//! Streams set apart, on their way to disk: the rows of their events, and snapshots that are due.
+//! Frozen streams that are being flushed: rows of events, and snapshots that are due.
 
 use std::io::Write as _;
 use std::ops::Range;
@@ -15,10 +15,10 @@ use crate::views::stream::{
     Entries, Entry, Events, Id, Stream, push_stream_key, snapshot_table, stream_table,
 };
 
-/// So many events of an aggregate are flushed as one row, at most.
+/// Maximum number of events of an aggregate in one row.
 const ROW_EVENTS: usize = 64;
 
-/// Stream entries set apart, to be written without a lock.
+/// Frozen stream entries, which are written without holding a lock.
 pub(crate) struct FrozenStreams {
     pub(super) kinds: Arc<Kinds>,
     pub(super) disk: Arc<dyn RowStore>,
@@ -26,17 +26,17 @@ pub(crate) struct FrozenStreams {
     pub(super) due: Vec<Id>,
 }
 
-/// Snapshots of one kind of aggregate, in the order of keys.
+/// Snapshots of one kind of aggregate, ordered by key.
 type Snapshots = Vec<(Key, Option<String>)>;
 
-/// Snapshots, by table, and which version of each aggregate they hold.
+/// Snapshots by table, and the version of each snapshotted aggregate.
 pub(crate) struct Made {
     pub(crate) tables: Vec<(String, Snapshots)>,
     pub(crate) versions: Vec<(Id, u64)>,
 }
 
 impl FrozenStreams {
-    /// What changes in the tables of streams.
+    /// The changes of the stream tables.
     pub(crate) fn tables(&self) -> impl Iterator<Item = (String, StreamRows<'_>)> {
         self.kinds.aggregates().map(|(kind, of)| {
             let entries = self.entries.iter().filter(move |((of_kind, _), _)| *of_kind == kind);
@@ -44,7 +44,8 @@ impl FrozenStreams {
         })
     }
 
-    /// Snapshots of the aggregates for which one is due and which are at hand.
+    /// Snapshots of the aggregates for which one is due. Those whose copy was requested from the
+    /// writer and has not arrived are left for the next flush.
     pub(crate) fn snapshots(&self, through: u64, copies: &Copies) -> Result<Made, StoreError> {
         let mut tables: FxHashMap<KindIndex, Snapshots> = FxHashMap::default();
         let mut versions = Vec::new();
@@ -75,14 +76,14 @@ impl FrozenStreams {
     }
 }
 
-/// Rows of streams.
+/// The rows of the streams of one kind of aggregate.
 pub(crate) struct StreamRows<'e> {
     keys: String,
-    /// In the order of keys.
+    /// Ordered by key.
     rows: Vec<StreamRow<'e>>,
 }
 
-/// Where the key of a row stands, and the row's events.
+/// The range of the row's key in [`StreamRows::keys`], and the row's events.
 struct StreamRow<'e> {
     key: Range<usize>,
     events: &'e [Entry],
@@ -127,7 +128,7 @@ fn write_row(text: &mut Vec<u8>, events: &[Entry]) {
     for (record, index) in events {
         text.push(before);
         let (seq, at) = (record.seq(*index), record.events[*index].at.0);
-        write!(text, "[{seq},{at},").expect("a text takes what is written");
+        write!(text, "[{seq},{at},").expect("writing to a vector cannot fail");
         text.extend_from_slice(record.envelope(*index).as_bytes());
         text.push(b']');
         before = b',';

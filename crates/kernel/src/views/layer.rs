@@ -1,16 +1,17 @@
-//! Rows sorted by key, in memory.
+//! A sorted map of rows in memory.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use crate::model::message::Key;
 
-/// Rows by key. Nothing but the beginnings of keys is looked at as long as these differ: they stand
-/// beside each other, where the rest of a long key is elsewhere in memory.
+/// Rows by key. Keys are compared by their first 16 bytes, which are stored inline; the rest of a
+/// long key, which is elsewhere in memory, is read only if these are equal.
 pub(crate) struct Layer<R>(BTreeMap<Sorted, R>);
 
-/// A key behind its first sixteen bytes, as numbers: these are compared at once. One that is
-/// shorter has zeros there, which nothing is below; where these bytes are the same the keys decide.
+/// A key together with its first 16 bytes as two big-endian numbers, padded with zeros, for fast
+/// comparison. The order is that of the keys: zero is the lowest byte, and if the first 16 bytes
+/// are equal, the keys are compared.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Sorted {
     head: [u64; 2],
@@ -63,12 +64,12 @@ impl<R> Layer<R> {
         self.0.insert(key, row);
     }
 
-    /// In the order of keys.
+    /// All rows, ordered by key.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Key, &R)> {
         self.0.iter().map(|(it, row)| (&it.key, row))
     }
 
-    /// The same from a key on, below another if one is given.
+    /// The rows with `from <= key < below`, ordered by key; `None` for no upper bound.
     pub(crate) fn range(
         &self,
         from: &str,
@@ -86,12 +87,12 @@ mod tests {
 
     use super::*;
 
-    /// Many of them have the same beginning.
+    /// Generates keys of which many share their first bytes.
     const KEYS: &str = "(a{14,17}|箱{5}|)[ab\u{1}\u{1f}箱]{0,3}";
 
     proptest! {
         #[test]
-        fn it_is_a_map_in_the_order_of_keys(
+        fn a_layer_behaves_like_a_sorted_map(
             keys in prop::collection::vec(KEYS, 0..60),
             (one, other) in (KEYS, KEYS),
         ) {

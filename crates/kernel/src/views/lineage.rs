@@ -1,21 +1,21 @@
-//! Where the derived rows end: by a digest of the last record that they reflect, a log is known
-//! that came back from an older copy and went on another way.
+//! Checks that derived rows belong to the log: a digest of the last flushed record detects a log
+//! that was restored from an older copy and has diverged since.
 
 use crate::model::envelope::digest;
 use crate::ports::log::StoreError;
 use crate::ports::rows::Changes;
 use crate::ports::stores::Stores;
 
-/// One row a service: the digest of the record that ends where the rows are flushed.
+/// The table with one row per service: the digest of the last record that the rows reflect.
 const TABLE: &str = "kernel_end";
 
-/// The row that a flush leaves: the table, and what changes there.
+/// The row that a flush writes, as the table's name and its changes.
 pub(crate) fn row<'s>(service: &'s str, digest: &str) -> (String, Box<dyn Changes + 's>) {
     let value = format!("\"{digest}\"");
     (TABLE.to_owned(), Box::new(vec![(service, Some(value))]))
 }
 
-/// Whether the rows reflect this log: it holds the record that they end with.
+/// Whether the rows were derived from this log, that is, the log holds the last flushed record.
 pub(crate) fn is_in_log(service: &str, stores: &Stores) -> Result<bool, StoreError> {
     let flushed = stores.rows.flushed()?;
     if flushed == 0 {

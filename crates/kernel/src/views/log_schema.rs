@@ -1,5 +1,4 @@
-//! What a service's log holds, and what is derived from it: kinds of aggregates, views, timers and
-//! public events.
+//! The schema of a service's log: its kinds of aggregates and what is derived from their events.
 
 use std::any::TypeId;
 use std::sync::Arc;
@@ -10,8 +9,7 @@ use crate::ports::clock::UnixMillis;
 use crate::ports::rows::RowStore;
 use crate::views::view::AnyView;
 
-/// The part of a service's table that concerns its events alone. Whoever reads a log needs this and
-/// nothing else of the service.
+/// The part of a service's table that concerns its events. Readers of the log need only this part.
 pub(crate) struct LogSchema {
     /// The service's name.
     pub(crate) service: &'static str,
@@ -40,7 +38,7 @@ pub(crate) struct Publication {
 
 type PublishFn = Box<dyn Fn(u64, &CommittedEvent) -> Option<String> + Send + Sync>;
 
-/// A timer in the table: a fact after which the aggregate must be looked at again at some moment.
+/// A timer in the table: a fact after which the aggregate's `before_each` hooks run at a later time.
 pub(crate) struct Timer {
     pub(crate) fact: &'static str,
     pub(crate) by: &'static str,

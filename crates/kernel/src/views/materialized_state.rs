@@ -14,39 +14,40 @@ use crate::views::stream::Streams;
 use crate::views::table::{AnyTable, Table};
 use crate::views::view::AnyView;
 
-/// Through where changes are set apart.
+/// How far the frozen changes reach.
 #[derive(Clone)]
 pub(super) struct Frozen {
     pub(super) through_seq: u64,
-    /// Of the record that ends there.
+    /// The digest of the record that ends at `through_seq`.
     pub(super) digest: Option<String>,
 }
 
-/// The derived state of one partition, behind one lock, but for the streams, which have one more.
-/// Who takes several takes them in this order: flushing, materialized, streams, pending.
+/// The derived state of one partition. It is behind one lock; the streams have another one.
+///
+/// Lock order for callers that take several locks: flushing, materialized, streams, pending.
 pub(crate) struct MaterializedState {
     pub(crate) views: Vec<Box<dyn AnyView>>,
-    /// Behind a lock of their own: the writer loads from them while views are applied. They change
-    /// only while the materialized is locked, too.
+    /// Behind a separate lock, so that the writer can load aggregates while views are updated.
+    /// Changed only while the materialized state is locked too.
     pub(super) streams: Arc<RwLock<Streams>>,
     pub(crate) answers: Table<Answered>,
     pub(crate) timers: Table<()>,
     pub(crate) parked: Table<Parked>,
     pub(crate) cursors: Table<u64>,
-    /// Reflects the log through this number.
+    /// The sequence number through which the state reflects the log.
     pub(crate) applied: u64,
     pub(super) flushed: u64,
-    /// The last record that is applied.
+    /// The last applied record.
     pub(super) end: Option<Arc<Committed>>,
-    /// Set apart through this number, and not yet known to be on disk.
+    /// The frozen changes that are not known to be on disk yet.
     pub(super) frozen: Option<Frozen>,
-    /// A row could not be read while a record was applied: nothing here can be trusted until it is
-    /// derived again.
+    /// The error of a row that could not be read while a record was applied. The state is not valid
+    /// until it is rebuilt.
     pub(super) broken: Option<StoreError>,
 }
 
 impl MaterializedState {
-    /// What the disk holds, flushed through this number.
+    /// The state on disk, which reflects the log through `flushed`.
     pub(crate) fn new(
         schema: &LogSchema,
         disk: &Arc<dyn RowStore>,
@@ -85,14 +86,14 @@ impl MaterializedState {
         record: &Arc<Committed>,
     ) -> Result<(), StoreError> {
         self.derive(schema, record)?;
-        // What is derived again may have come further than what waits.
+        // After a rebuild the state may be ahead of the pending records.
         if self.end.as_ref().is_none_or(|end| end.last_seq() <= record.last_seq()) {
             self.end = Some(Arc::clone(record));
         }
         Ok(())
     }
 
-    /// Applies a record to everything but the streams.
+    /// Applies a record to everything except the streams.
     pub(crate) fn derive(
         &mut self,
         schema: &LogSchema,
@@ -113,13 +114,13 @@ impl MaterializedState {
                 }
             }
         }
-        // A record whose beginning was flushed is still whole in the log.
+        // The record may have been applied before, whole or in part.
         self.applied = self.applied.max(record.last_seq());
         Ok(())
     }
 
     fn apply_kernel(&mut self, it: &CommittedEvent) {
-        let event = it.event.as_any().downcast_ref().expect("the kernel has one type of event");
+        let event = it.event.as_any().downcast_ref().expect("the kernel's events have one type");
         match event {
             KernelEvent::Answered(answered) => self.answers.put(it.key.clone(), answered.clone()),
             KernelEvent::Parked(parked) => self.parked.put(it.key.clone(), parked.clone()),
@@ -134,7 +135,7 @@ impl MaterializedState {
         self.views.iter_mut().map(|view| view.table()).chain(own)
     }
 
-    /// Sets the changes apart, unless an earlier flushing that failed left some.
+    /// Freezes the changes for flushing. If an earlier flush failed, returns its frozen changes.
     pub(super) fn freeze(&mut self) -> Frozen {
         if let Some(frozen) = &self.frozen {
             return frozen.clone();

@@ -1,4 +1,4 @@
-//! What is derived from a log, in memory and on disk, and how it is read.
+//! The state derived from a log, in memory and on disk, and how it is read.
 
 pub(crate) mod answer;
 pub(crate) mod backpressure;

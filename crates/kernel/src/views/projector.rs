@@ -1,4 +1,4 @@
-//! What follows the log of one partition in memory: views, streams, answers, timers, cursors.
+//! The projector of one partition: applies the log to the derived state in memory.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,23 +24,24 @@ use crate::views::snapshots::Copies;
 use crate::views::stream::Streams;
 use crate::views::tail::Tail;
 
-/// The projector's thread is woken for so many events: readers apply fewer by themselves, and many
-/// are applied for less each than few.
+/// Number of unapplied events that wakes the projector's thread. Readers apply fewer events
+/// themselves, and large batches cost less per event.
 pub(super) const PROJECT_AFTER_EVENTS: u64 = 512;
 
-/// Follows the log of one partition: whoever needs the present state brings it up to date.
+/// Applies the log of one partition to its derived state. Readers bring the state up to date
+/// themselves; the projector's thread applies large backlogs.
 pub(crate) struct Projector {
     pub(super) schema: Arc<LogSchema>,
     pub(super) log: Arc<dyn LogStore>,
     pub(super) disk: Arc<dyn RowStore>,
     pub(super) limits: Limits,
     pub(super) materialized: RwLock<MaterializedState>,
-    /// Those of the materialized.
+    /// The same streams as in the materialized state.
     pub(super) streams: Arc<RwLock<Streams>>,
-    /// Committed, not applied yet.
+    /// Committed records that are not applied yet.
     pub(super) pending: Mutex<VecDeque<Arc<Committed>>>,
     pub(super) arrived: Condvar,
-    /// Many are applied and not flushed, or were flushed; with [`Projector::pending`].
+    /// Signalled when a flush becomes due; used with the mutex of [`Projector::pending`].
     pub(super) flushing_due: Condvar,
     pub(super) flush_ended: Condvar,
     pub(super) applied: AtomicU64,
@@ -80,8 +81,8 @@ impl Projector {
         })
     }
 
-    /// Takes over what was committed. Records come in order; one that came before, from another
-    /// reader of the same log, is left out.
+    /// Adds a committed record to the pending ones. Records arrive in order; one that was added
+    /// before by another reader of the same log is ignored.
     pub(crate) fn publish(&self, committed: Arc<Committed>) {
         let last = committed.last_seq();
         let mut pending = lock(&self.pending);
@@ -96,7 +97,7 @@ impl Projector {
         }
     }
 
-    /// The number of the last committed event.
+    /// The sequence number of the last committed event.
     pub(crate) fn head(&self) -> u64 {
         *self.head.borrow()
     }
@@ -117,13 +118,13 @@ impl Projector {
         self.head().saturating_sub(self.flushed())
     }
 
-    /// The state as of the head at this moment, for reading.
+    /// The state as of the current head of the log, including records of other processes.
     pub(crate) fn read(&self) -> Result<RwLockReadGuard<'_, MaterializedState>, StoreError> {
         self.follow()?;
         self.read_known()
     }
 
-    /// The state as far as the log is applied.
+    /// The state without applying pending records.
     pub(super) fn as_applied(&self) -> Result<RwLockReadGuard<'_, MaterializedState>, StoreError> {
         let materialized = self.materialized.read().unwrap_or_else(PoisonError::into_inner);
         match &materialized.broken {
@@ -132,7 +133,7 @@ impl Projector {
         }
     }
 
-    /// Applies what was committed and not applied yet.
+    /// Applies the pending records.
     pub(crate) fn catch_up(&self) -> Result<(), StoreError> {
         if self.applied() == self.head() {
             return Ok(());
@@ -141,7 +142,7 @@ impl Projector {
         Ok(())
     }
 
-    /// The state as of the head, for a change that is not from the log (a timer that rang).
+    /// The state as of the head, for a change that does not come from the log (a timer that fired).
     pub(crate) fn write(&self) -> Result<RwLockWriteGuard<'_, MaterializedState>, StoreError> {
         self.write_if_sound().or_else(|_| {
             self.derive_again(&lock(&self.flushing))?;
@@ -157,7 +158,7 @@ impl Projector {
             return Err(error.clone());
         }
         let pending = {
-            // Who loads finds a record there or here.
+            // The streams stay locked, so `load` finds a record either in them or in `pending`.
             let mut streams = materialized.streams_mut();
             let pending = std::mem::take(&mut *lock(&self.pending));
             pending.iter().for_each(|record| streams.apply(record));
@@ -165,7 +166,7 @@ impl Projector {
         };
         for record in pending {
             if let Err(error) = materialized.apply(&self.schema, &record) {
-                tracing::warn!(%error, "the views cannot follow the log; they are derived again");
+                tracing::warn!(%error, "the views cannot apply the log; they will be rebuilt");
                 materialized.broken = Some(error.clone());
                 return Err(error);
             }
@@ -177,8 +178,8 @@ impl Projector {
         Ok(materialized)
     }
 
-    /// Forgets a state that cannot be trusted and derives it from the disk and the log; nothing is
-    /// flushed meanwhile.
+    /// Replaces an invalid state by one that is rebuilt from the disk and the log. The guard makes
+    /// sure that nothing is flushed meanwhile.
     pub(super) fn derive_again(&self, _flushing: &MutexGuard<'_, ()>) -> Result<(), StoreError> {
         let mut materialized = self.materialized.write().unwrap_or_else(PoisonError::into_inner);
         if materialized.broken.is_none() {
@@ -189,7 +190,7 @@ impl Projector {
         while anew.applied < head {
             let records = self.log.read_after(anew.applied, FLUSH_AFTER_EVENTS)?;
             if records.is_empty() {
-                return Err(StoreError(format!("the log has nothing after {}", anew.applied)));
+                return Err(StoreError(format!("the log has no records after {}", rebuilt.applied)));
             }
             for record in records {
                 let record = Arc::new(Committed::read(record, &self.schema.kinds)?);
@@ -205,7 +206,7 @@ impl Projector {
         Ok(())
     }
 
-    /// Gives the writer's copies of what snapshots are due of.
+    /// Provides copies of the writer's aggregates for which snapshots are due.
     pub(crate) fn give_copies(
         &self,
         through_seq: u64,
@@ -214,8 +215,8 @@ impl Projector {
         self.copies.give(through_seq, copy);
     }
 
-    /// An aggregate as the log has it. What is not applied yet is folded here, not applied first:
-    /// the writer does not wait for the views.
+    /// Loads an aggregate as of the last committed record. Its pending events are folded here
+    /// instead of being applied to the views first, so the writer does not wait for the views.
     pub(crate) fn load(
         &self,
         kind: KindIndex,
@@ -231,11 +232,13 @@ impl Projector {
         Ok(recorder)
     }
 
-    /// The answer kept under a key, as far as the log is applied: who asks knows what is newer.
+    /// The answer stored under a key, without applying pending records: the writer that calls this
+    /// has the newer answers in memory.
     pub(crate) fn applied_answer(&self, key: &Key) -> Result<Option<Answered>, StoreError> {
         self.as_applied().or_else(|_| self.read())?.answers.get(key)
     }
 
+    /// The answer stored under a key, as of the current head of the log.
     pub(crate) fn answer(&self, key: &Key) -> Result<Option<Answered>, StoreError> {
         self.read()?.answers.get(key)
     }

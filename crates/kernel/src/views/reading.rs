@@ -1,4 +1,4 @@
-//! Reading: what a query sees of a service's partitions, all as of the head when it arrived.
+//! The read access of a query to all partitions of a service, as of the time when it arrived.
 
 use std::marker::PhantomData;
 use std::sync::RwLockReadGuard;
@@ -14,7 +14,7 @@ use crate::views::materialized_state::MaterializedState;
 use crate::views::stream::{Stream, causation};
 use crate::views::view::{View, Viewing};
 
-/// The views of a service, as of the moment a question arrived.
+/// The views of a service as of the time when a query arrived.
 pub struct Reading<'a> {
     pub(crate) schema: &'a LogSchema,
     pub(crate) states: Vec<RwLockReadGuard<'a, MaterializedState>>,
@@ -30,18 +30,18 @@ pub struct PastEvent<E> {
     pub at: UnixMillis,
     /// The id of the command that caused it.
     pub causation: Uuid,
-    /// What happened.
+    /// The event.
     pub event: E,
 }
 
 impl Reading<'_> {
-    /// The moment the question arrived.
+    /// The time when the query arrived.
     #[must_use]
     pub fn now(&self) -> UnixMillis {
         self.now
     }
 
-    /// A row of a view.
+    /// The row of a view under `key`.
     ///
     /// # Errors
     /// When the storage cannot be read.
@@ -54,8 +54,8 @@ impl Reading<'_> {
         Ok(None)
     }
 
-    /// The rows whose keys begin with `prefix` and come after `after`, in order of their keys, at
-    /// most `limit`.
+    /// The rows whose keys begin with `prefix` and are greater than `after`, ordered by key, at most
+    /// `limit`.
     ///
     /// # Errors
     /// When the storage cannot be read.
@@ -74,7 +74,7 @@ impl Reading<'_> {
         Ok(rows)
     }
 
-    /// An aggregate as it is.
+    /// The current state of an aggregate.
     ///
     /// # Errors
     /// When the storage cannot be read.
@@ -83,7 +83,7 @@ impl Reading<'_> {
         typed(self.state_of(key).streams().load(kind, &key.into())?.as_mut())
     }
 
-    /// What has happened to an aggregate until this moment, to be told without holding others up.
+    /// The history of an aggregate until now, which can be read later without holding a lock.
     #[must_use]
     pub fn past<A: Aggregate>(&self, key: &str) -> History<A> {
         let kind = self.schema.kinds.index_of::<A>();
@@ -91,7 +91,7 @@ impl Reading<'_> {
         History { stream, key: key.into(), aggregate: PhantomData }
     }
 
-    /// The materialized of the partition that a key of an aggregate belongs to.
+    /// The state of the partition that an aggregate's key belongs to.
     fn state_of(&self, key: &str) -> &MaterializedState {
         &self.states[crate::model::partitioning::partition_of(key, self.states.len())]
     }
@@ -106,11 +106,11 @@ impl Reading<'_> {
         let place =
             place.unwrap_or_else(|| panic!("{} has no view {}", self.schema.service, V::NAME));
         let view = materialized.views[place].as_any().downcast_ref::<Viewing<V>>();
-        &view.expect("views stand in the table's order").table
+        &view.expect("views have the order of the table").table
     }
 }
 
-/// The past of one aggregate: read from the disk, however long it takes, while others go on.
+/// The history of one aggregate. Reading it may take long; it holds no locks.
 pub struct History<A> {
     stream: Stream,
     key: Key,
@@ -118,7 +118,7 @@ pub struct History<A> {
 }
 
 impl<A: Aggregate> History<A> {
-    /// What happened after `after`, oldest first, at most `limit` events.
+    /// The events after the sequence number `after`, oldest first, at most `limit`.
     ///
     /// # Errors
     /// When the storage cannot be read.
@@ -136,7 +136,7 @@ impl<A: Aggregate> History<A> {
         self.stream.events(after, limit)?.into_iter().map(happened).collect()
     }
 
-    /// The aggregate as it was when the event `through` had happened.
+    /// The aggregate as it was after the event with the sequence number `through`.
     ///
     /// # Errors
     /// When the storage cannot be read.

@@ -1,5 +1,4 @@
-//! Snapshots are made of what the writer has in memory: an aggregate is loaded from disk for one
-//! only where the writer has it no more.
+//! Copies of the writer's aggregates for snapshots, so that they need not be loaded from disk.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,33 +11,33 @@ use crate::model::message::Key;
 
 type Id = (KindIndex, Key);
 
-/// An aggregate as it was when the log ended at a number.
+/// An aggregate as of a sequence number of the log.
 pub(crate) struct Copied {
     pub(crate) through_seq: u64,
     pub(crate) recorder: Box<dyn AnyRecorder>,
 }
 
-/// What the flusher asks the writer for, and what it got.
+/// The flusher's requests for copies, and the copies that the writer has provided.
 #[derive(Default)]
 pub(crate) struct Copies {
     is_asked: AtomicBool,
     asked: Mutex<Vec<Id>>,
-    /// `None`: the writer has it not.
+    /// `None` if the writer does not have the aggregate in memory.
     given: Mutex<FxHashMap<Id, Option<Copied>>>,
 }
 
-/// What became of asking.
+/// The state of a request.
 pub(crate) enum Given {
     Copy(Copied),
-    /// It has to be loaded.
+    /// The writer does not have it; it must be loaded from disk.
     NotThere,
-    /// Not yet.
+    /// The writer has not responded yet, or its copy is too new for this flush.
     Waiting,
 }
 
 impl Copies {
-    /// Takes the copy of an aggregate that is not newer than `through_seq`. Where nobody asked for
-    /// it, asks.
+    /// Takes the copy of an aggregate if there is one that is not newer than `through_seq`. Requests
+    /// it if it was not requested yet.
     pub(crate) fn take(&self, id: &Id, through_seq: u64) -> Given {
         let mut given = lock(&self.given);
         match given.remove(id) {
@@ -59,8 +58,8 @@ impl Copies {
         }
     }
 
-    /// Gives the writer's copies of what was asked for. The log ends at `through_seq`, and the
-    /// writer's memory has nothing beyond it.
+    /// Provides the requested copies. Called by the writer between groups: the log ends at
+    /// `through_seq`, and the writer's memory reflects exactly that.
     pub(crate) fn give(
         &self,
         through_seq: u64,

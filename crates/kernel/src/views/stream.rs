@@ -1,7 +1,7 @@
-//! The events of one aggregate, found by its key: for loading it, for its history, for time travel.
+//! Streams: the events of each aggregate by key, for loading, history and time travel.
 //!
-//! Beside the log, flushed batches of each aggregate's events stand in a table by key; now and then
-//! a snapshot makes what came before unnecessary for loading.
+//! Flushing copies each aggregate's events from the log to a table that is ordered by key.
+//! Snapshots limit how many of these events must be read to load an aggregate.
 
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,65 +20,67 @@ use crate::ports::rows::{KeyRange, RowStore};
 
 pub(crate) use crate::views::frozen_streams::FrozenStreams;
 
-/// So many rows of a stream are read at a time.
+/// Rows of a stream read per query.
 const PAGE_ROWS: usize = 256;
-/// Who has fewer events between two flushes is not counted: loading it will tell.
+/// An aggregate with fewer events than this between two flushes is not counted for snapshots. If
+/// it accumulates many events, loading it notices.
 const COUNTED_FROM: u64 = 32;
-/// Snapshots of one flushing are of aggregates that have so many events together, or of one: many
-/// that grow alike are not all written at once.
+/// Budget of one flush for snapshots, in events of the snapshotted aggregates (at least one
+/// aggregate is snapshotted). It spreads the snapshots of aggregates that grow at the same rate.
 const SNAPSHOT_EVENTS_MAX: u64 = 65_536;
-/// Between the key of an aggregate and the number of the first event of a row.
+/// Separates the aggregate's key from the sequence number of the row's first event.
 const SEPARATOR: char = '\u{1f}';
 
 pub(super) type Id = (KindIndex, Key);
-/// An event: the record that has it, and its place there.
+/// An event: its record, and its index there.
 pub(super) type Entry = (Arc<Committed>, usize);
 pub(super) type Events = Vec<Entry>;
 pub(super) type Entries = FxHashMap<Id, Events>;
 
-/// The streams of a partition: what is not flushed yet in memory, the rest on disk.
+/// The streams of a partition: unflushed events in memory, the rest on disk.
 pub(crate) struct Streams {
     kinds: Arc<Kinds>,
     disk: Arc<dyn RowStore>,
     active: Entries,
     frozen: Arc<Entries>,
-    /// Events since the last snapshot, as far as they were set apart, and after how many the next
-    /// is due.
+    /// The frozen or flushed events since the last snapshot, and the number after which the next
+    /// snapshot is due.
     since_snapshot: FxHashMap<Id, (u64, u64)>,
-    /// What took so many events to load that a snapshot is due.
+    /// Aggregates whose loading took so many events that a snapshot is due.
     long: Mutex<FxHashSet<Id>>,
     snapshot_after_min: u64,
-    /// They reflect the log through this number.
+    /// The sequence number through which the streams reflect the log.
     applied: u64,
 }
 
-/// The events of one aggregate as of the moment it was asked for, read without holding anybody up.
+/// The events of one aggregate as of one point of the log, readable without holding a lock.
 pub(crate) struct Stream {
     pub(super) kinds: Arc<Kinds>,
     pub(super) disk: Arc<dyn RowStore>,
     pub(super) kind: KindIndex,
     pub(super) key: Key,
-    /// What was not flushed at that moment.
+    /// The events that were not flushed at that point.
     pub(super) memory: Events,
 }
 
-/// An aggregate, loaded.
+/// A loaded aggregate.
 pub(crate) struct Loaded {
     pub(crate) recorder: Box<dyn AnyRecorder>,
-    /// Events since the snapshot, and the version that it holds.
+    /// The number of events folded on top of the snapshot.
     folded: u64,
+    /// The version in the snapshot; 0 if there is none.
     snapshot_version: u64,
 }
 
-/// One event of a stream, as JSON.
+/// One event of a stream, with its envelope as JSON.
 pub(crate) struct StreamEvent {
     pub(crate) seq: u64,
     pub(crate) at: UnixMillis,
     pub(crate) envelope: String,
 }
 
-/// Written as `[seq,at,event]`, so the fields stand in this order; rows of earlier programs have
-/// their names.
+/// Written as the array `[seq,at,event]`, so the order of the fields matters. Rows of earlier
+/// versions are objects with these field names; both forms can be read.
 #[derive(Deserialize)]
 struct StoredEvent<'a> {
     seq: u64,
@@ -114,7 +116,7 @@ impl Streams {
         }
     }
 
-    /// Takes in a record, as far as it is new.
+    /// Adds the events of a record that are not applied yet.
     pub(crate) fn apply(&mut self, record: &Arc<Committed>) {
         for (index, (seq, event)) in record.numbered().enumerate() {
             if seq > self.applied && event.kind != KindIndex::KERNEL {
@@ -129,7 +131,7 @@ impl Streams {
         self.applied
     }
 
-    /// Sets apart what is to be flushed, and says what a snapshot is due of.
+    /// Freezes the events in memory for flushing, and counts them towards the next snapshots.
     pub(crate) fn freeze(&mut self) {
         let due = (0, self.snapshot_after_min);
         self.active.iter().for_each(|(id, events)| {
@@ -157,7 +159,7 @@ impl Streams {
 
     pub(crate) fn frozen(&self) -> FrozenStreams {
         let due = self.since_snapshot.iter().filter(|(_, (count, at))| count >= at);
-        // What does not find room now is due again with the next flushing.
+        // A snapshot that exceeds the budget is due again at the next flush.
         let mut room = SNAPSHOT_EVENTS_MAX;
         let due = due.take_while(|(_, (count, at))| {
             let fits = room > 0;
@@ -174,7 +176,7 @@ impl Streams {
         }
     }
 
-    /// The stream of an aggregate at this moment.
+    /// The stream of an aggregate as of now.
     pub(crate) fn stream(&self, kind: KindIndex, key: &Key) -> Stream {
         let id = (kind, key.clone());
         let memory = self.frozen.get(&id).into_iter().chain(self.active.get(&id)).flatten();
@@ -182,7 +184,7 @@ impl Streams {
         Stream { kinds, disk, kind, key: id.1.clone(), memory: memory.cloned().collect() }
     }
 
-    /// Loads an aggregate as the log has it: its snapshot, and the events since.
+    /// Loads an aggregate from its snapshot and the events since.
     pub(crate) fn load(
         &self,
         kind: KindIndex,
@@ -198,7 +200,7 @@ impl Streams {
 }
 
 impl Stream {
-    /// The aggregate as it was when the event `through` had happened.
+    /// The aggregate as it was after the event with the sequence number `through`.
     pub(crate) fn load(&self, through: u64) -> Result<Loaded, StoreError> {
         let of = self.kinds.get(self.kind);
         let stored = self.disk.row(&snapshot_table(of.name), &self.key)?;
@@ -232,7 +234,7 @@ impl Stream {
         Ok(Loaded { recorder, folded, snapshot_version })
     }
 
-    /// The events of the aggregate after `after`, oldest first, at most `limit`.
+    /// The events after the sequence number `after`, oldest first, at most `limit`.
     pub(crate) fn events(&self, after: u64, limit: usize) -> Result<Vec<StreamEvent>, StoreError> {
         let mut events = Vec::new();
         self.each_stored(after, |it| {
@@ -256,7 +258,7 @@ impl Stream {
         Ok(events)
     }
 
-    /// Shows the flushed events after `after`, oldest first, for as long as `show` wants more.
+    /// Calls `visit` for each flushed event after `after`, oldest first, until it returns `false`.
     fn each_stored(
         &self,
         after: u64,
@@ -265,7 +267,7 @@ impl Stream {
         let table = stream_table(self.kinds.get(self.kind).name);
         let mut from = stream_key(&self.key, 0);
         if after > 0 {
-            // The row that holds `after + 1` may begin before it.
+            // The row that holds `after + 1` may begin with an earlier event.
             let below = Some(stream_key(&self.key, after.saturating_add(1)) + "\u{1}");
             let range = KeyRange { from: from.clone(), below, limit: 1, backwards: true };
             if let Some((row_key, _)) = self.disk.rows(&table, &range)?.pop() {
@@ -296,7 +298,7 @@ impl Stream {
     }
 }
 
-/// The id of the command that caused an event.
+/// The id of the command that caused the event with this envelope.
 pub(crate) fn causation(envelope: &str) -> Result<uuid::Uuid, StoreError> {
     let envelope = Envelope::parse(envelope).map_err(|e| StoreError(e.to_string()))?;
     Ok(envelope.causation)
@@ -319,5 +321,5 @@ fn stream_key(key: &str, first_seq: u64) -> String {
 pub(super) fn push_stream_key(text: &mut String, key: &str, first_seq: u64) {
     text.push_str(key);
     text.push(SEPARATOR);
-    write!(text, "{first_seq:016x}").expect("a text takes what is written");
+    write!(text, "{first_seq:016x}").expect("writing to a string cannot fail");
 }

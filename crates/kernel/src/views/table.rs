@@ -1,4 +1,4 @@
-//! Rows in memory above rows on disk: what changed since the last flushing, in two layers.
+//! A table of rows: changes in memory, in layers above the rows on disk.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,14 +11,14 @@ use crate::views::layer::{Layer, Sorted};
 /// Changed rows: `None` is a deletion.
 type Changed<R> = Layer<Option<R>>;
 
-/// A table of a view: changes apply in memory at once and are flushed to disk in batches.
+/// The rows of a view. Changes apply immediately in memory and are flushed to disk in batches.
 pub struct Table<R> {
     name: &'static str,
-    /// Changed since the last freeze.
+    /// Changes since the last freeze.
     active: Changed<R>,
-    /// Being flushed; not changed any more.
+    /// Changes that are being flushed; immutable.
     frozen: Arc<Changed<R>>,
-    /// As they are on disk, where rows change so often that they are soon wanted again.
+    /// The rows of the last flush, kept as a cache if rows change often. Equal to those on disk.
     recent: Arc<Changed<R>>,
     changes_often: bool,
     disk: Arc<dyn RowStore>,
@@ -30,7 +30,7 @@ impl<R: Wire> Table<R> {
         Self { name, active, frozen, recent, changes_often: false, disk }
     }
 
-    /// The same, for rows that change often.
+    /// Sets whether recently flushed rows stay in memory.
     pub(crate) fn changing_often(self, changes_often: bool) -> Self {
         Self { changes_often, ..self }
     }
@@ -47,7 +47,7 @@ impl<R: Wire> Table<R> {
         }
     }
 
-    /// Puts a row, whatever was there.
+    /// Inserts or replaces the row under `key`.
     pub fn put(&mut self, key: impl Into<Key>, row: R) {
         self.active.insert(key.into().into(), Some(row));
     }
@@ -57,7 +57,7 @@ impl<R: Wire> Table<R> {
         self.active.insert(key.into().into(), None);
     }
 
-    /// Changes the row under `key`; what is not there is left alone.
+    /// Changes the row under `key`, if there is one.
     ///
     /// # Errors
     /// When the storage cannot be read.
@@ -80,7 +80,7 @@ impl<R: Wire> Table<R> {
         Ok(())
     }
 
-    /// The row under `key` as it was before what changed since the last freeze.
+    /// The row under `key` without the changes since the last freeze.
     fn flushed(&self, key: &Sorted) -> Result<Option<R>, StoreError> {
         let mut layers = [&*self.frozen, &*self.recent].into_iter();
         if let Some(row) = layers.find_map(|layer| layer.get(key)) {
@@ -90,7 +90,8 @@ impl<R: Wire> Table<R> {
         text.map(|text| parse(self.name, &key.key, &text)).transpose()
     }
 
-    /// The rows whose keys begin with `prefix` and come after `after` (exclusive), at most `limit`.
+    /// The rows whose keys begin with `prefix` and are greater than `after`, ordered by key, at most
+    /// `limit`.
     ///
     /// # Errors
     /// When the storage cannot be read.
@@ -114,7 +115,8 @@ impl<R: Wire> Table<R> {
         }
     }
 
-    /// A step of a scan: up to `limit` entries of each layer, merged as far as all of them reach.
+    /// One page of a scan: up to `limit` entries of each layer, merged up to the smallest key at
+    /// which one of the layers was cut off.
     fn step(&self, from: &str, below: Option<&str>, limit: usize) -> Result<Page<R>, StoreError> {
         let mut known_through: Option<Key> = None;
         let mut reached = |count: usize, last: Option<&str>| {
@@ -151,18 +153,19 @@ impl<R: Wire> Table<R> {
     }
 }
 
-/// Part of a scan: the rows, and the key up to which they are all there is (`None`: to the end).
+/// A page of a scan: the rows, and the key through which they are complete (`None`: to the end of
+/// the range).
 struct Page<R> {
     rows: Vec<(Key, R)>,
     known_through: Option<Key>,
 }
 
-/// The least key above `key`; keys hold no NUL.
+/// The smallest key greater than `key`; keys hold no NUL.
 fn successor(key: &str) -> String {
     format!("{key}\u{1}")
 }
 
-/// The least text above all that begin with `prefix`; `None`: there is none.
+/// The smallest text that is greater than all texts with this prefix; `None` if there is none.
 fn beyond(prefix: &str) -> Option<String> {
     let mut rest = prefix.to_owned();
     while let Some(last) = rest.pop() {
@@ -179,16 +182,16 @@ fn parse<R: Wire>(table: &str, key: &str, text: &str) -> Result<R, StoreError> {
         .map_err(|e| StoreError(format!("the row {key:?} of {table} cannot be read: {e}")))
 }
 
-/// A table whose rows' type is not known at compile time, as flushing sees it.
+/// A table whose row type is erased, as used by flushing and verification.
 pub(crate) trait AnyTable: Send + Sync {
     fn name(&self) -> &'static str;
-    /// Rows after `after` as JSON, at most `limit`.
+    /// The rows with keys greater than `after`, as JSON, at most `limit`.
     fn page(&self, after: Option<&str>, limit: usize) -> Result<Vec<(Key, String)>, StoreError>;
-    /// Sets the changes apart; they are read from there until [`AnyTable::mark_flushed`].
+    /// Freezes the changes for flushing. They remain readable.
     fn freeze(&mut self);
-    /// What is set apart, to be written without a lock.
+    /// The frozen changes, which can be written without holding a lock.
     fn frozen(&self) -> Box<dyn Changes>;
-    /// The changes set apart are on disk (or derived anew): forgets them.
+    /// Drops the frozen changes after they were written to disk.
     fn mark_flushed(&mut self);
 }
 
@@ -204,7 +207,7 @@ impl<R: Wire> AnyTable for Table<R> {
         self.scan("", after, limit)?.into_iter().map(json).collect()
     }
     fn freeze(&mut self) {
-        assert!(self.frozen.is_empty(), "one flushing at a time");
+        assert!(self.frozen.is_empty(), "one flush at a time");
         self.frozen = Arc::new(std::mem::take(&mut self.active));
     }
     fn frozen(&self) -> Box<dyn Changes> {
@@ -218,7 +221,7 @@ impl<R: Wire> AnyTable for Table<R> {
     }
 }
 
-/// Rows set apart.
+/// The frozen changes of a table.
 struct Frozen<R> {
     table: &'static str,
     rows: Arc<Changed<R>>,

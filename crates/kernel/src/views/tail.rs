@@ -1,11 +1,11 @@
-//! The end of a log that other processes append to: asked for by many readers, read once for all.
+//! Coordinates reads of a shared log's tail: concurrent readers share one read.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::ports::log::StoreError;
 
-/// Readings of a log's end.
+/// Shares reads of a log's tail between concurrent callers.
 #[derive(Default)]
 pub(super) struct Tail {
     state: Mutex<State>,
@@ -15,15 +15,15 @@ pub(super) struct Tail {
 
 #[derive(Default)]
 struct State {
-    /// Readings that were begun, and the last that has ended.
+    /// The number of reads started so far, and the number of the last finished one.
     begun: u64,
     ended: u64,
     outcome: Option<StoreError>,
 }
 
 impl Tail {
-    /// Reads the end of the log, or waits for a reading that began after this was called: an older
-    /// one may have missed what was answered before.
+    /// Reads the tail of the log, or waits for another caller's read that started after this call.
+    /// A read that started earlier may have missed commands that were answered before this call.
     pub(super) fn follow(
         &self,
         read: impl FnOnce() -> Result<(), StoreError>,
@@ -42,7 +42,7 @@ impl Tail {
         state.begun += 1;
         let own = state.begun;
         drop(state);
-        let broken = Err(StoreError("reading the log broke off".into()));
+        let broken = Err(StoreError("reading the log was interrupted".into()));
         let mut ending = Ending { tail: self, own, outcome: broken };
         ending.outcome = read();
         ending.outcome.clone()
@@ -57,7 +57,7 @@ impl Tail {
     }
 }
 
-/// The end of a reading, told to those who wait.
+/// Reports the outcome of a read to the waiting callers when it is dropped, even in a panic.
 struct Ending<'t> {
     tail: &'t Tail,
     own: u64,

@@ -1,4 +1,4 @@
-//! Timers: rows that say when an aggregate must be looked at again, and the sweep that does it.
+//! Timers: rows ordered by the time at which they fire.
 
 use crate::model::kinds::KindIndex;
 use crate::model::message::Key;
@@ -8,20 +8,21 @@ use crate::views::table::Table;
 
 const SEPARATOR: char = '\u{1f}';
 
-/// An aggregate whose time has come.
+/// A timer that is due, and its aggregate.
 pub(crate) struct Due {
     pub(crate) row: Key,
     pub(crate) kind: KindIndex,
     pub(crate) key: Key,
 }
 
-/// Rows are ordered by their moment; moments before 1970 count as 1970.
+/// The key of a timer's row. Keys sort by time; times before 1970 count as 1970.
 pub(crate) fn row_key(due: UnixMillis, kind: KindIndex, key: &str) -> Key {
     let due_ms = due.0.max(0);
     Key::from(format!("{due_ms:016x}{SEPARATOR}{}{SEPARATOR}{key}", kind.0))
 }
 
-/// The timers that are due at `now`, earliest first, at most `limit`.
+/// The timers that are due at `now`, earliest first, at most `limit`. Stops at the first row whose
+/// key cannot be parsed.
 pub(crate) fn due(
     timers: &Table<()>,
     now: UnixMillis,

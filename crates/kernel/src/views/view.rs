@@ -1,4 +1,4 @@
-//! Read models: what a service keeps of its events so that questions can be answered.
+//! Views: rows that are derived from events to answer queries.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -10,36 +10,37 @@ use crate::ports::log::StoreError;
 use crate::ports::rows::RowStore;
 use crate::views::table::{AnyTable, Table};
 
-/// A view follows the events of one kind of aggregate and keeps rows of them.
+/// A view derives rows from the events of one kind of aggregate.
 ///
-/// It is derived: what it holds is always what the log says, and it can be deleted and built anew.
+/// Its rows depend on the log alone, so they can be deleted and rebuilt at any time.
 pub trait View: Send + Sync + 'static {
     /// The table's name, `[a-z_]+`.
     const NAME: &'static str;
-    /// Counted up when the rows' shape or meaning changes: then they are derived anew.
+    /// Incremented when the rows' shape or meaning changes; the rows are then rebuilt.
     const VERSION: u32 = 1;
-    /// Rows change again and again: those that changed of late are kept in memory.
+    /// Set if the same rows change often: recently changed rows then stay in memory.
     const CHANGES_OFTEN: bool = false;
-    /// The events it follows.
+    /// The events that it applies.
     type Event: Event;
-    /// What a row holds.
+    /// The type of a row.
     type Row: Wire;
 
-    /// Changes the rows as the event says.
+    /// Applies an event to the rows.
     ///
     /// # Errors
-    /// When rows that are needed cannot be read.
-    fn apply(rows: &mut Table<Self::Row>, heard: &Recorded<Self::Event>) -> Result<(), StoreError>;
+    /// When a row cannot be read. The view is then rebuilt.
+    fn apply(rows: &mut Table<Self::Row>, recorded: &Recorded<Self::Event>)
+    -> Result<(), StoreError>;
 }
 
-/// A view whose type is not known at compile time.
+/// A view whose type is erased.
 pub(crate) trait AnyView: Send + Sync {
     fn apply(&mut self, seq: u64, event: &CommittedEvent) -> Result<(), StoreError>;
     fn table(&mut self) -> &mut dyn AnyTable;
     fn as_any(&self) -> &dyn Any;
 }
 
-/// A view at work over its table.
+/// A view together with its table.
 pub(crate) struct Viewing<V: View> {
     pub(crate) kind: KindIndex,
     pub(crate) table: Table<V::Row>,
@@ -57,7 +58,7 @@ impl<V: View> AnyView for Viewing<V> {
         if it.kind != self.kind {
             return Ok(());
         }
-        let event = it.event.as_any().downcast_ref().expect("a kind has one type of event");
+        let event = it.event.as_any().downcast_ref().expect("all events of a kind have one type");
         let (at, causation) = (it.at, it.causation);
         V::apply(&mut self.table, &Recorded { seq, at, key: &it.key, causation, event })
     }

@@ -1,4 +1,4 @@
-//! Who waits for what is to be applied and flushed, and how the writer keeps the views in sight.
+//! How threads wait for events to apply or to flush, and how the writer waits under backpressure.
 
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -11,7 +11,7 @@ impl Projector {
         Backpressure::of(self.unflushed())
     }
 
-    /// Waits after a group as the backpressure demands.
+    /// Waits after a group as the backpressure requires.
     pub(crate) fn apply_backpressure(&self, pressure: Backpressure) {
         match pressure {
             Backpressure::None => {}
@@ -20,11 +20,11 @@ impl Projector {
                 drop(waited.unwrap_or_else(PoisonError::into_inner));
             }
             Backpressure::Stop => {
-                // Most often what is being flushed is enough.
+                // Waiting for the flush in progress is usually enough.
                 drop(lock(&self.flushing));
                 while self.backpressure() == Backpressure::Stop {
                     if let Err(error) = self.flush() {
-                        tracing::warn!(%error, "the views cannot keep up with the log");
+                        tracing::warn!(%error, "the views cannot be flushed");
                         return self.apply_backpressure(Backpressure::Slow);
                     }
                 }
@@ -32,7 +32,7 @@ impl Projector {
         }
     }
 
-    /// Waits until so much was committed that it is to be applied, at most `at_most`.
+    /// Waits until enough events are pending for the projector's thread, at most `timeout`.
     pub(crate) fn wait(&self, at_most: Duration) {
         let pending = lock(&self.pending);
         if self.head().saturating_sub(self.applied()) < PROJECT_AFTER_EVENTS {
@@ -41,8 +41,9 @@ impl Projector {
         }
     }
 
-    /// Waits until so much is applied that it should be flushed, if that is looked for, at most
-    /// `at_most`. Says whether it is.
+    /// Waits until a flush is due, at most `timeout`, and returns whether it is. With
+    /// `may_flush == false` it waits for a signal or the timeout and returns `false`: after a flush
+    /// that failed, the flusher must not retry immediately.
     pub(crate) fn wait_to_flush(&self, at_most: Duration, is_looked_for: bool) -> bool {
         let pending = lock(&self.pending);
         if !is_looked_for || !self.is_flushing_due() {

@@ -1,4 +1,4 @@
-//! Aggregates in the writer's memory.
+//! The writer's cache of aggregates.
 
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
@@ -13,25 +13,26 @@ use crate::ports::clock::Stopwatch;
 use crate::ports::log::StoreError;
 use crate::views::projector::Projector;
 
-/// What was used in so many groups stays when room is made.
+/// Aggregates that were used in this many latest groups are not evicted.
 const GROUPS_KEPT: u64 = 64;
 
 pub(super) type Id = (KindIndex, Key);
 
-/// An aggregate, and the group that used it last.
+/// An aggregate, and the number of the last group that used it.
 struct Cached {
     recorder: Box<dyn AnyRecorder>,
     group: u64,
 }
 
-/// The aggregates that were used of late.
+/// The recently used aggregates.
 pub(super) struct Cache {
     service: &'static str,
     projector: Arc<Projector>,
     entries: FxHashMap<Id, Cached>,
     entries_max: usize,
-    /// The number of the present group, and of the last in which an aggregate was removed.
+    /// The number of the current group.
     group: u64,
+    /// The number of the last group in which an aggregate was removed.
     removed_in: u64,
 }
 
@@ -45,12 +46,12 @@ impl Cache {
         Self { service, projector, entries, entries_max, group: 0, removed_in: 0 }
     }
 
-    /// Another group begins.
+    /// Begins the next group.
     pub(super) fn turn(&mut self) {
         self.group += 1;
     }
 
-    /// The aggregate as the log and the present group have it.
+    /// The aggregate with all events of the log and of the current group; loaded if it is not cached.
     pub(super) fn load(
         &mut self,
         id: &Id,
@@ -63,7 +64,8 @@ impl Cache {
                 let mut recorder = self.projector.load(id.0, &id.1)?;
                 metrics::histogram!("earmark_load_seconds", "service" => self.service)
                     .record(watch.seconds());
-                // Only what was removed in this group can have events in it.
+                // An aggregate that is not cached has events in the current group only if it was
+                // removed during this group.
                 if self.removed_in == self.group {
                     let own = group.events.iter().filter(|it| it.kind == id.0 && it.key == id.1);
                     own.for_each(|it| recorder.fold_any(it.event.as_any()));
@@ -75,19 +77,19 @@ impl Cache {
         Ok(cached.recorder.as_mut())
     }
 
-    /// The aggregate, if it is here.
+    /// The aggregate, if it is cached.
     pub(super) fn known(&mut self, id: &Id) -> Option<&mut dyn AnyRecorder> {
         let cached = self.entries.get_mut(id)?;
         Some(cached.recorder.as_mut())
     }
 
-    /// Forgets an aggregate: the next who wants it loads it anew.
+    /// Removes an aggregate; the next use loads it again.
     pub(super) fn remove(&mut self, id: &Id) {
         self.entries.remove(id);
         self.removed_in = self.group;
     }
 
-    /// Makes room, between two groups.
+    /// Evicts aggregates that recent groups did not use, if there are too many. Called between groups.
     pub(super) fn keep_in_bounds(&mut self) {
         if self.entries.len() > self.entries_max {
             let keep_from = self.group.saturating_sub(GROUPS_KEPT);

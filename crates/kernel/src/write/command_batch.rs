@@ -1,4 +1,4 @@
-//! Commands of one type on their way through a writer, and the kernel's own jobs.
+//! The jobs of a writer: batches of commands of one type, and the kernel's internal jobs.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::write::handling::Handling;
 use crate::write::queue::Queued;
 use crate::write::writer::{GroupEnding, Job, Writer};
 
-/// Some commands of one type for one partition, decided one after another, answered together.
+/// Commands of one type for one partition, decided in order and answered together.
 pub(crate) struct CommandBatch<C: Command> {
     pub(crate) handling: Arc<Handling<C>>,
     pub(crate) items: Vec<Item<C>>,
@@ -18,7 +18,7 @@ pub(crate) struct CommandBatch<C: Command> {
     pub(crate) reply: oneshot::Sender<Vec<Reply<C>>>,
 }
 
-/// A command, the aggregate that decides it, and what is said about it.
+/// A command, the key of the aggregate that decides it, and its metadata.
 pub(crate) struct Item<C> {
     pub(crate) key: Key,
     pub(crate) command: C,
@@ -42,7 +42,7 @@ impl<C: Command> Job for CommandBatch<C> {
     fn answer(self: Box<Self>, ending: &GroupEnding) {
         let not_done = match ending {
             GroupEnding::Committed => {
-                // Nobody may be waiting any more: what was decided holds all the same.
+                // The caller may be gone; the commands are committed regardless.
                 let _ = self.reply.send(self.decided);
                 return;
             }
@@ -54,7 +54,7 @@ impl<C: Command> Job for CommandBatch<C> {
     }
 }
 
-/// Something the kernel itself has a writer do.
+/// A job of the kernel itself, run by the writer as part of a group.
 pub(crate) struct InternalJob {
     pub(crate) run: Box<dyn FnMut(&mut Writer) + Send>,
     pub(crate) reply: oneshot::Sender<GroupEnding>,

@@ -1,4 +1,4 @@
-//! How one type of command is decided: the handler as the writer knows it.
+//! The handler of one type of command, as the writer uses it.
 
 use crate::model::aggregate::AnyRecorder;
 use crate::model::kinds::KindIndex;
@@ -7,7 +7,7 @@ use crate::ports::clock::UnixMillis;
 use crate::ports::log::StoreError;
 use crate::views::reading::Reading;
 
-/// How one type of command is decided.
+/// The handler of one type of command.
 pub(crate) struct Handling<C: Command> {
     pub(crate) kind: KindIndex,
     pub(crate) of: &'static str,
@@ -15,12 +15,12 @@ pub(crate) struct Handling<C: Command> {
     pub(crate) resolve_key: Option<Box<ResolveKey<C>>>,
 }
 
-/// Runs what comes first, the handler, and what follows.
+/// Runs the `before_each` hooks, the handler, and the follow-ups of the recorded facts.
 pub(crate) type Run<C> = dyn Fn(&mut dyn AnyRecorder, C, UnixMillis) -> Decided<C> + Send + Sync;
 
-/// What a handler returns.
+/// The result of a handler.
 type Decided<C> = Result<<C as Command>::Answer, <C as Command>::Refusal>;
 
-/// Finds the key of the aggregate of a command that does not name it.
+/// Finds the aggregate's key for a command that does not contain it.
 pub(crate) type ResolveKey<C> =
     dyn Fn(&Reading, &C) -> Result<Result<Key, <C as Command>::Refusal>, StoreError> + Send + Sync;

@@ -1,4 +1,4 @@
-//! Answers kept under idempotency keys: found whichever partition keeps them, kept once.
+//! Answers stored under idempotency keys: found in any partition, stored once.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,7 +11,7 @@ use crate::write::running::Running;
 use crate::write::writer::{GroupEnding, Writer};
 
 impl Running {
-    /// The answer given before under the key of a command, if it is not a rehearsal.
+    /// The reply that is stored under the command's idempotency key; `None` for a dry run.
     pub(crate) fn kept<C: Command>(&self, meta: &Meta) -> Option<Reply<C>> {
         let idempotency = meta.idempotency.as_ref().filter(|_| !meta.dry_run)?;
         match self.answered(&idempotency.key) {
@@ -29,7 +29,8 @@ impl Running {
         Ok(None)
     }
 
-    /// Keeps how something was decided that no writer decides, and says what was kept first.
+    /// Stores an answer that was not decided by a writer. Returns the answer that was stored before
+    /// under the same key, if there is one; then nothing is stored.
     pub(crate) async fn keep<A: Wire, R: Wire>(
         &self,
         idempotency: &Idempotency,
@@ -55,9 +56,9 @@ impl Running {
         Ok(first.map_err(Failure::from)?)
     }
 
-    /// Where a command goes that had to be looked for, or the answer that nothing was found. The
-    /// same request asked twice at once may see two things, but goes one way: the one that was kept
-    /// first.
+    /// Fixes the result of a key lookup (`resolves_key`) for an idempotent command. Two concurrent
+    /// requests with the same idempotency key may find different aggregates; both use the result that
+    /// was stored first. Returns the aggregate's key, or the final reply.
     pub(crate) async fn agree_on_key<C: Command>(
         &self,
         found: Result<Key, NotDone<C::Refusal>>,

@@ -1,4 +1,4 @@
-//! The write path of a partition: queue, writer, group commit, kept responses.
+//! The write path of a partition: queue, writer, group commit and stored answers.
 
 pub(crate) mod cache;
 pub(crate) mod command_batch;

@@ -1,4 +1,4 @@
-//! One partition of a running service: its queue, its writer, what follows it, and how it opens.
+//! One partition of a running service: how it opens, its queue, its writer and its projector.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -22,11 +22,11 @@ use crate::write::command_batch::InternalJob;
 use crate::write::queue::{NotTaken, Queue};
 use crate::write::writer::{GroupEnding, Job, Writer};
 
-/// So many events are read from the log at a time while a partition opens.
+/// Events read per batch while a partition opens.
 const OPEN_WINDOW: u64 = 10_000;
-/// A sweep wakes at most so many aggregates.
+/// Maximum number of timers handled by one sweep.
 const SWEEP_MAX: usize = 256;
-/// Where the rows say which tables they were derived for.
+/// The table with the names and versions of the views and aggregates that the rows were derived for.
 const SHAPE_TABLE: &str = "kernel_shape";
 
 pub(crate) struct Partition {
@@ -43,7 +43,10 @@ pub(crate) struct Partition {
 }
 
 impl Partition {
-    /// Opens a partition: the rows are brought to the log's head, from nothing where need be.
+    /// Opens a partition and brings its rows up to the log's head. Stale rows are rebuilt.
+    ///
+    /// # Errors
+    /// When the log or the rows cannot be read or written.
     pub(crate) fn open(
         schema: &Arc<LogSchema>,
         index: usize,
@@ -59,7 +62,7 @@ impl Partition {
             tracing::info!(
                 service = schema.service,
                 events = behind,
-                "deriving views from the log"
+                "building views from the log"
             );
         }
         while projector.head() < head {
@@ -92,7 +95,10 @@ impl Partition {
         })
     }
 
-    /// Gives a job to the writer; full and closed queues send it back before anything was done.
+    /// Queues a job for the writer.
+    ///
+    /// # Errors
+    /// When the queue is full or closed; nothing was done then.
     pub(crate) fn submit(&self, job: Box<dyn Job>) -> Result<(), Failure> {
         self.queue.push(job).map_err(|not_taken| match not_taken {
             NotTaken::Full => Failure::Busy { retry_after_s: 1 },
@@ -100,13 +106,13 @@ impl Partition {
         })
     }
 
-    /// Decides and commits the next group, if anything waits. Says whether something was done.
+    /// Decides and commits the next group, if a job is queued. Returns whether there was one.
     pub(crate) fn write(&self) -> bool {
         if self.queue.is_empty() {
             return false;
         }
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        // Whoever comes while it waits for its turn is of the group.
+        // Jobs that arrive while the writer waits for its turn are part of the group.
         let turn = writer.begin();
         let jobs = self.queue.take(writer.group_commands(self.limits.group_commands));
         writer.run(jobs, turn, &self.queue);
@@ -117,7 +123,7 @@ impl Partition {
         true
     }
 
-    /// The writer's thread ended by itself: nothing more is taken.
+    /// Closes the queue because the writer cannot continue.
     pub(crate) fn halt(&self, why: &str) {
         self.queue.close();
         self.halted.send_replace(Some(why.to_owned()));
@@ -127,7 +133,8 @@ impl Partition {
         self.halted.subscribe()
     }
 
-    /// Wakes aggregates whose timers rang; says how many. They are looked at in one group.
+    /// Runs the `before_each` hooks of the aggregates whose timers are due, in one group. Returns
+    /// the number of timers.
     pub(crate) async fn sweep(&self, meta: &Meta) -> Result<usize, Failure> {
         let due = timer::due(&self.projector.read()?.timers, self.clock.now(), SWEEP_MAX)?;
         if due.is_empty() {
@@ -144,7 +151,7 @@ impl Partition {
             }
         })
         .await?;
-        // The timers stay: they ring again.
+        // The timers stay in the table and the next sweep retries them.
         if let Some(error) = not_loaded.lock().unwrap_or_else(PoisonError::into_inner).take() {
             return Err(error.into());
         }
@@ -153,7 +160,7 @@ impl Partition {
         Ok(due.len())
     }
 
-    /// Keeps how far a reader has come, in the log.
+    /// Saves in the log through which sequence number a reader has processed its source.
     pub(crate) async fn keep_cursor(
         &self,
         reader: &Key,
@@ -167,7 +174,7 @@ impl Partition {
         .await
     }
 
-    /// Has the writer do something as part of a group.
+    /// Runs a job on the writer, as part of a group.
     pub(crate) async fn run_job(
         &self,
         run: impl FnMut(&mut Writer) + Send + 'static,
@@ -179,19 +186,20 @@ impl Partition {
         }
     }
 
-    /// The same; says how its group ended.
+    /// Like [`Partition::run_job`]; returns how the group ended.
     pub(crate) async fn run_job_to_end(
         &self,
         run: impl FnMut(&mut Writer) + Send + 'static,
     ) -> Result<GroupEnding, Failure> {
         let (reply, answer) = oneshot::channel();
         self.submit(Box::new(InternalJob { run: Box::new(run), reply }))?;
-        let ended = || GroupEnding::Unknown("the writer ended before it answered".into());
+        let ended = || GroupEnding::Unknown("the writer stopped before it answered".into());
         Ok(answer.await.unwrap_or_else(|_| ended()))
     }
 }
 
-/// Rows of another log, of one that went on another way, or of other tables are of no use.
+/// Clears rows that cannot be used: those of another log, of a diverged log, or of other views or
+/// aggregates than the schema has.
 fn rederive_if_stale(schema: &LogSchema, stores: &Stores) -> Result<(), StoreError> {
     let views = schema.views.iter().map(|it| format!("{}:{}", it.name, it.version));
     let kinds = schema.kinds.aggregates().map(|(_, it)| format!("{}:{}", it.name, it.version));

@@ -1,16 +1,16 @@
-//! The bounded queue before a writer: what does not fit is sent back before any work is done.
+//! The bounded queue of a writer: a job that does not fit is rejected before any work is done.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Work that waits for the writer.
+/// An item of the queue.
 pub(crate) trait Queued: Send {
-    /// How many commands it holds.
+    /// The number of commands in it.
     fn commands(&self) -> usize;
 }
 
-/// Jobs that wait for the writer, counted in commands.
+/// A queue of jobs whose size is counted in commands.
 pub(crate) struct Queue<J: ?Sized> {
     waiting: Mutex<Waiting<J>>,
     arrived: Condvar,
@@ -21,11 +21,11 @@ struct Waiting<J: ?Sized> {
     jobs: VecDeque<Box<J>>,
     commands: usize,
     closed: bool,
-    /// The writer waits for a job: to wake one that does not would be a call of the system.
+    /// Whether the writer is waiting. Notifying it otherwise would be a needless system call.
     is_awaited: bool,
 }
 
-/// Why a job was not taken.
+/// Why a job was rejected.
 pub(crate) enum NotTaken {
     Full,
     Closed,
@@ -42,7 +42,7 @@ impl<J: Queued + ?Sized> Queue<J> {
         Self { waiting: Mutex::default(), arrived: Condvar::new(), commands_max }
     }
 
-    /// Puts a job at the end. A job larger than the whole queue is taken when nothing else waits.
+    /// Appends a job. A job larger than the whole queue is accepted if the queue is empty.
     pub(crate) fn push(&self, job: Box<J>) -> Result<(), NotTaken> {
         let mut waiting = self.lock();
         if waiting.closed {
@@ -62,7 +62,8 @@ impl<J: Queued + ?Sized> Queue<J> {
         Ok(())
     }
 
-    /// Takes the next group: whatever waits, up to `commands_max` commands, at least one job.
+    /// Removes the jobs of the next group: at most `commands_max` commands, but at least one job if
+    /// there is any.
     pub(crate) fn take(&self, commands_max: usize) -> Vec<Box<J>> {
         let mut waiting = self.lock();
         let (mut jobs, mut commands) = (Vec::new(), 0);
@@ -77,7 +78,8 @@ impl<J: Queued + ?Sized> Queue<J> {
         jobs
     }
 
-    /// Waits until something waits, the queue is closed or the time is over. One thread waits.
+    /// Waits until a job is queued or the queue is closed, at most `timeout`. Only one thread may
+    /// wait.
     pub(crate) fn wait(&self, at_most: Duration) {
         let mut waiting = self.lock();
         if waiting.jobs.is_empty() && !waiting.closed {
@@ -88,7 +90,7 @@ impl<J: Queued + ?Sized> Queue<J> {
         }
     }
 
-    /// Takes nothing more; what waits is still served.
+    /// Rejects further jobs; queued ones are still served.
     pub(crate) fn close(&self) {
         self.lock().closed = true;
         self.arrived.notify_all();
@@ -98,12 +100,12 @@ impl<J: Queued + ?Sized> Queue<J> {
         self.lock().closed
     }
 
-    /// Whether no job waits.
+    /// Whether no job is queued.
     pub(crate) fn is_empty(&self) -> bool {
         self.lock().jobs.is_empty()
     }
 
-    /// Commands that wait.
+    /// The number of queued commands.
     pub(crate) fn depth(&self) -> usize {
         self.lock().commands
     }

@@ -1,4 +1,4 @@
-//! A running service: its partitions, and how its commands find the right one.
+//! A running service: its partitions, and the routing of its commands to them.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ pub(crate) struct Running {
 impl Running {
     /// The views of all partitions as of now.
     pub(crate) fn reading(&self) -> Result<Reading<'_>, StoreError> {
-        // No lock on a materialized state is held while a store is read.
+        // All logs are read before the first state is locked, so no lock is held during I/O.
         self.partitions.iter().try_for_each(|it| it.projector.follow())?;
         let states = self.partitions.iter().map(|it| it.projector.read_known());
         let states = states.collect::<Result<Vec<_>, _>>()?;
@@ -41,7 +41,7 @@ impl Running {
         meta: Meta,
     ) -> Submission<C> {
         let names_key = command.key().is_some();
-        // The writer of the command's own partition may not know the answer given before.
+        // The stored answer may be in another partition, where this command's writer cannot find it.
         let may_be_elsewhere = !names_key || self.partitions.len() > 1;
         if may_be_elsewhere && let Some(reply) = self.kept(&meta) {
             return Submission::ended(reply);
@@ -64,7 +64,7 @@ impl Running {
         }
     }
 
-    /// Sends many commands of one type; replies come in the order of the commands.
+    /// Sends many commands of one type. The replies have the order of the commands.
     pub(crate) async fn send_many<C: Command>(
         &self,
         handling: &Arc<Handling<C>>,
@@ -98,7 +98,7 @@ impl Running {
         ordered.into_iter().map(|it| it.expect("every command has a reply")).collect()
     }
 
-    /// The key of the aggregate that decides a command.
+    /// The key of the aggregate that decides the command.
     fn key_of<C: Command>(
         &self,
         handling: &Handling<C>,

@@ -1,4 +1,4 @@
-//! A command on its way to the writer that decides it, and the reply that comes back.
+//! A submitted command and the future of its reply.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,14 +11,14 @@ use crate::write::command_batch::{CommandBatch, Item};
 use crate::write::handling::Handling;
 use crate::write::partition::Partition;
 
-/// A future that brings a reply.
+/// A boxed future.
 pub(crate) type ReplyFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// A command that was sent.
+/// A submitted command.
 pub(crate) enum Submission<C: Command> {
-    /// In the queue of its partition's writer, if the queue took it.
+    /// Queued at its partition's writer, or rejected by the queue.
     Queued(Result<oneshot::Receiver<Vec<Reply<C>>>, Failure>),
-    /// More is to be done before or after: it begins when it is first polled.
+    /// A future that does all the work; it starts when it is first polled.
     InProgress(ReplyFuture<Reply<C>>),
 }
 
@@ -37,7 +37,7 @@ impl<C: Command> Submission<C> {
     }
 }
 
-/// Puts commands into the queue of a partition's writer; the receiver brings the replies.
+/// Queues commands at a partition's writer. The receiver gets the replies.
 pub(crate) fn submit<C: Command>(
     partition: &Partition,
     handling: &Arc<Handling<C>>,
@@ -57,7 +57,7 @@ pub(crate) async fn replies<C: Command>(
     let not_done = match submitted {
         Ok(receiver) => match receiver.await {
             Ok(replies) => return replies,
-            Err(_) => NotDone::Unknown("the writer ended before it answered".into()),
+            Err(_) => NotDone::Unknown("the writer stopped before it answered".into()),
         },
         Err(failure) => NotDone::Failed(failure),
     };

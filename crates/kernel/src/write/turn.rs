@@ -1,4 +1,4 @@
-//! A writer's turn at a log that other processes append to: what they wrote is taken over first.
+//! A writer's turn on a shared log: first it applies the records of other processes.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::ports::log::{AppendError, Record, StoreError};
 use crate::write::writer::Writer;
 
 impl Writer {
-    /// Takes this writer's turn, if the log is shared: nobody else appends until its group ends.
+    /// Begins this writer's turn if the log is shared. No other process appends until the group ends.
     pub(crate) fn begin(&mut self) -> Result<(), Failure> {
         if self.halted.is_none() {
             self.halted = self.log.broken();
@@ -35,7 +35,7 @@ impl Writer {
         })
     }
 
-    /// Takes over what another process has appended.
+    /// Applies a record that another process has appended.
     fn learn(&mut self, record: Record) -> Result<(), StoreError> {
         let at = UnixMillis(record.at_ms);
         let committed = Arc::new(Committed::read(record, &self.schema.kinds)?);

@@ -1,4 +1,4 @@
-//! The one writer of a partition: decides a group of commands, appends it as one record, answers.
+//! The single writer of a partition: decides a group of commands, appends one record, answers.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,18 +23,18 @@ use crate::write::cache::{Cache, Id};
 use crate::write::handling::Handling;
 use crate::write::queue::{Queue, Queued};
 
-/// A handler that breaks is tried once more on a fresh aggregate; then its message is parked.
+/// A handler that panics is run once more on a freshly loaded aggregate; then the command is parked.
 const HANDLER_ATTEMPTS_MAX: usize = 2;
-/// Answers kept by the writer itself until the views surely have them.
+/// Number of recent answers in memory above which those that the views have are removed.
 const RECENT_ANSWERS: usize = 20_000;
 
-/// What a writer does for one caller: decide some commands, and answer when they are committed.
+/// A unit of work of the writer: decides commands, and answers the caller after the commit.
 pub(crate) trait Job: Queued {
     fn decide(&mut self, writer: &mut Writer);
     fn answer(self: Box<Self>, ending: &GroupEnding);
 }
 
-/// How the commit of a group ended.
+/// The outcome of a group's commit.
 #[derive(Clone, Debug)]
 pub(crate) enum GroupEnding {
     Committed,
@@ -42,7 +42,7 @@ pub(crate) enum GroupEnding {
     Unknown(String),
 }
 
-/// The writer of one partition. It alone decides and appends.
+/// The writer of one partition. Only it decides commands and appends to the log.
 pub(crate) struct Writer {
     pub(super) schema: Arc<LogSchema>,
     pub(super) log: Arc<dyn LogStore>,
@@ -51,9 +51,9 @@ pub(crate) struct Writer {
     pub(super) cache: Cache,
     pub(super) next_seq: u64,
     pub(super) group: Group,
-    /// Answers of the present group under their keys.
+    /// The answers of the current group, by idempotency key.
     pub(super) answers: FxHashMap<Key, Answered>,
-    /// Answers of late groups, with the number of the event that keeps each.
+    /// The answers of recent groups, each with the last sequence number of its group.
     pub(super) recent: FxHashMap<Key, (u64, Answered)>,
     pub(super) halted: Option<String>,
 }
@@ -84,18 +84,18 @@ impl Writer {
         })
     }
 
-    /// Why this writer takes nothing any more, if so.
+    /// Why this writer accepts no more work, if it has stopped.
     pub(crate) fn halted(&self) -> Option<&str> {
         self.halted.as_deref()
     }
 
-    /// How many commands the next group may have, of `most`.
+    /// The maximum number of commands in the next group, at most `commands_max`.
     pub(crate) fn group_commands(&self, most: usize) -> usize {
         self.projector.backpressure().group_commands(most)
     }
 
-    /// Decides the jobs one after another, commits what they recorded, and only then answers.
-    /// Where more wait in the `queue` by then, the next turn follows at once.
+    /// Decides the jobs in order, commits what they recorded, and only then answers. If more jobs
+    /// are in the `queue`, the commit also requests the next turn on a shared log.
     pub(crate) fn run(
         &mut self,
         mut jobs: Vec<Box<dyn Job>>,
@@ -171,16 +171,16 @@ impl Writer {
                 }
                 Err(broke) => reason = broke,
             }
-            // What it left in memory is not what the log says: the next try loads it anew.
+            // The aggregate in memory may be inconsistent after the panic; the next attempt loads it.
             self.cache.remove(&id);
         }
-        tracing::error!(command = C::NAME, %key, reason, "a handler broke twice, parked");
+        tracing::error!(command = C::NAME, %key, reason, "a handler panicked twice; command parked");
         let body = serde_json::to_string(command).unwrap_or_default();
         self.park(meta, C::NAME, body, &reason);
         Err(Failure::Broken { command: C::NAME.into(), reason })
     }
 
-    /// Runs a handler on a copy and keeps nothing.
+    /// Runs a handler on a copy of the aggregate and discards the copy.
     fn rehearse<C: Command>(
         &mut self,
         handling: &Handling<C>,
@@ -195,14 +195,14 @@ impl Writer {
         let mut events = Vec::new();
         copy.drain(&mut |_, event| {
             let mut json = Vec::new();
-            event.write_json(&mut json).expect("events are plain data");
+            event.write_json(&mut json).expect("plain data always serializes");
             let json = String::from_utf8(json).expect("serde_json writes UTF-8");
             events.push(RawValue::from_string(json).expect("serde_json writes JSON"));
         });
         Ok(Reply { ending: decided.map_err(NotDone::Refused), replayed: false, events })
     }
 
-    /// Runs what always comes first for an aggregate: its timer rang.
+    /// Runs the `before_each` hooks of an aggregate whose timer is due.
     pub(crate) fn wake(
         &mut self,
         kind: KindIndex,
@@ -213,7 +213,7 @@ impl Writer {
         let (of, now) = (self.schema.kinds.get(kind).name, self.group.at);
         let recorder = self.cache.load(&id, &self.group)?;
         if let Err(reason) = catch(|| recorder.wake(now)) {
-            tracing::error!(%key, reason, "what runs first broke on a timer");
+            tracing::error!(%key, reason, "a `before_each` hook panicked for a timer");
             self.cache.remove(&id);
             return Ok(());
         }
@@ -221,8 +221,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Sets a message aside, as part of the present group; one that came before under the same
-    /// idempotency key is the same message.
+    /// Parks a message as part of the current group. Its id is the idempotency key if it has one, so
+    /// parking the same message twice leaves one entry.
     pub(crate) fn park(&mut self, meta: &Meta, message: &str, body: String, reason: &str) {
         let idempotency = meta.idempotency.clone();
         let own_key = || Key::from(meta.command_id.to_string());
@@ -231,14 +231,14 @@ impl Writer {
         self.record_own(&key, meta, KernelEvent::Parked(parked));
     }
 
-    /// Records one of the kernel's own events in the present group.
+    /// Records one of the kernel's own events in the current group.
     pub(crate) fn record_own(&mut self, key: &Key, meta: &Meta, event: KernelEvent) {
         let at = self.group.at;
         let author = Author { kind: KindIndex::KERNEL, of: KERNEL, key, meta, at };
         self.group.push(&author, event.name(), Box::new(event));
     }
 
-    /// Keeps an answer under its key, unless there is one already: then that one is returned.
+    /// Stores an answer under its key. If there is one already, returns that and stores nothing.
     pub(crate) fn keep_first(
         &mut self,
         key: &Key,
@@ -253,7 +253,7 @@ impl Writer {
         Ok(known)
     }
 
-    /// The answer given before under an idempotency key.
+    /// The answer stored under an idempotency key.
     fn answered(&self, key: &Key) -> Result<Option<Answered>, StoreError> {
         let near = self.answers.get(key).or_else(|| Some(&self.recent.get(key)?.1));
         near.map_or_else(|| self.projector.applied_answer(key), |it| Ok(Some(it.clone())))
@@ -280,7 +280,7 @@ impl Writer {
             self.projector.publish(Arc::clone(&committed));
         }
         let watch = Stopwatch::start();
-        // Not where it would wait for the views and hold up the others.
+        // Not under backpressure: the writer would hold its next turn while it waits for the views.
         let goes_on = !queue.is_empty() && self.projector.backpressure() == Backpressure::None;
         let append = if goes_on { LogStore::append_and_ask } else { LogStore::append };
         let appended = append(self.log.as_ref(), &committed.record);
@@ -303,14 +303,14 @@ impl Writer {
                 self.forget(&committed, Failure::Storage(why))
             }
             Err(AppendError::Unknown(why)) => {
-                tracing::error!(why, "the outcome of a commit is not known; the writer stops");
+                tracing::error!(why, "the outcome of a commit is unknown; the writer stops");
                 self.halted = Some(why.clone());
                 GroupEnding::Unknown(why)
             }
         }
     }
 
-    /// Nothing was appended: what the group did in memory is not so.
+    /// Removes the aggregates that a failed group has changed from memory.
     fn forget(&mut self, group: &Committed, failure: Failure) -> GroupEnding {
         tracing::warn!(%failure, "a group was not committed");
         for event in &group.events {
@@ -340,12 +340,12 @@ impl Writer {
     }
 }
 
-/// Moves what an aggregate has recorded into the group.
+/// Moves the recorded events of an aggregate into the group.
 fn drain(recorder: &mut dyn AnyRecorder, group: &mut Group, author: &Author<'_>) {
     recorder.drain(&mut |name, event| group.push(author, name, event));
 }
 
-/// Runs what may panic; what the panic said is the error.
+/// Runs a function that may panic; the error is the panic message.
 fn catch<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     if failpoint::is_on("panic-takes-group") {
         return Ok(run());
@@ -353,6 +353,6 @@ fn catch<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(run)).map_err(|payload: Box<dyn Any + Send>| {
         let text = payload.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
-        text.unwrap_or("it panicked without a word").to_owned()
+        text.unwrap_or("it panicked without a message").to_owned()
     })
 }
