@@ -13,8 +13,8 @@ pub fn record(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
     };
-    // A record whose sequence range does not fit is rejected before its envelopes are parsed, so the
-    // fitting range is one of those tried.
+    // A record whose sequence range does not fit is rejected before its envelopes are parsed, so
+    // the fitting range is one of those tried.
     let events: Vec<&serde_json::value::RawValue> = serde_json::from_str(text).unwrap_or_default();
     for last_seq in [0, events.len() as u64, u64::MAX] {
         let record = Record { first_seq: 1, last_seq, at_ms: 0, events: text.to_owned() };
@@ -22,7 +22,8 @@ pub fn record(bytes: &[u8]) {
             continue;
         };
         for (index, (_, event)) in committed.numbered().enumerate() {
-            let envelope = Envelope::parse(committed.envelope(index)).expect("it was parsed before");
+            let envelope =
+                Envelope::parse(committed.envelope(index)).expect("it was parsed before");
             assert_eq!((envelope.key.as_ref(), envelope.causation), (&*event.key, event.causation));
         }
     }

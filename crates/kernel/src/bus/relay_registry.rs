@@ -55,14 +55,14 @@ impl RelayRegistry {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn go_to(&self, relay: &RelayEntry, through: u64) {
+    pub(crate) fn advance(&self, relay: &RelayEntry, through: u64) {
         if let Some(status) = self.lock().get_mut(relay) {
             status.through = through;
         }
     }
 
     /// Stores the status of a relay. A change of phase is logged.
-    pub(crate) fn say(&self, status: RelayStatus) {
+    pub(crate) fn report(&self, status: RelayStatus) {
         let RelayStatus { publisher, service, partition, phase, .. } = status;
         let why = status.why.clone();
         let before = self.lock().insert((publisher, service, partition), status);

@@ -42,11 +42,12 @@ impl Runtime {
             let name = format!("{}-{}", partition.schema.service, partition.index);
             let (writer, projector) = (Arc::clone(partition), Arc::clone(partition));
             let flusher = Arc::clone(partition);
-            writers.push(spawn(&format!("write-{name}"), move || write(&writer))?);
+            writers.push(spawn(&format!("write-{name}"), move || run_writer(&writer))?);
             let stop = stopping.subscribe();
-            projectors.push(spawn(&format!("project-{name}"), move || follow(&projector, &stop))?);
+            projectors
+                .push(spawn(&format!("project-{name}"), move || run_projector(&projector, &stop))?);
             let stop = stopping.subscribe();
-            projectors.push(spawn(&format!("flush-{name}"), move || flush(&flusher, &stop))?);
+            projectors.push(spawn(&format!("flush-{name}"), move || run_flusher(&flusher, &stop))?);
         }
         Ok(Self { bus: bus.clone(), writers, projectors, stopping })
     }
@@ -89,26 +90,26 @@ impl Runtime {
     }
 }
 
-fn write(partition: &Partition) {
-    let moved = catch_unwind(AssertUnwindSafe(|| {
+fn run_writer(partition: &Partition) {
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
         while partition.write() || !partition.queue.is_closed() {
             partition.queue.wait(WRITER_IDLE_WAIT);
         }
     }));
-    if moved.is_err() {
+    if outcome.is_err() {
         partition.halt("the writer panicked; its last group may or may not be committed");
     }
 }
 
-fn follow(partition: &Partition, stop: &watch::Receiver<bool>) {
+fn run_projector(partition: &Partition, stop: &watch::Receiver<bool>) {
     let every = if partition.log.is_shared() { SHARED_LOG_POLL_INTERVAL } else { PROJECT_INTERVAL };
-    let mut asked = Stopwatch::start();
+    let mut last_follow = Stopwatch::start();
     while !*stop.borrow() {
-        partition.projector.wait(every);
+        partition.projector.wait_for_events(every);
         // Not after each group of this process: the writer reads other processes' records in its
         // turns.
-        if asked.seconds() >= every.as_secs_f64() {
-            asked = Stopwatch::start();
+        if last_follow.seconds() >= every.as_secs_f64() {
+            last_follow = Stopwatch::start();
             if let Err(error) = partition.projector.follow() {
                 tracing::warn!(%error, "records of other processes cannot be read");
             }
@@ -122,20 +123,21 @@ fn follow(partition: &Partition, stop: &watch::Receiver<bool>) {
     }
 }
 
-fn flush(partition: &Partition, stop: &watch::Receiver<bool>) {
+fn run_flusher(partition: &Partition, stop: &watch::Receiver<bool>) {
     let projector = &partition.projector;
-    let mut tried = Stopwatch::start();
-    let mut well = true;
+    let mut last_flush = Stopwatch::start();
+    let mut last_flush_succeeded = true;
     while !*stop.borrow() {
         // A failed flush is retried after FLUSH_INTERVAL, not after every commit.
-        let is_due = projector.wait_to_flush(PROJECT_INTERVAL, well);
-        let long = tried.seconds() > FLUSH_INTERVAL.as_secs_f64() && projector.unflushed() > 0;
-        if !long && !is_due {
+        let is_due = projector.wait_for_flush_due(PROJECT_INTERVAL, last_flush_succeeded);
+        let is_interval_over =
+            last_flush.seconds() > FLUSH_INTERVAL.as_secs_f64() && projector.unflushed() > 0;
+        if !is_interval_over && !is_due {
             continue;
         }
-        tried = Stopwatch::start();
+        last_flush = Stopwatch::start();
         let flushed = projector.flush();
-        well = flushed.is_ok();
+        last_flush_succeeded = flushed.is_ok();
         if let Err(error) = flushed {
             tracing::warn!(%error, "the views cannot be flushed");
         }

@@ -56,9 +56,10 @@ impl Bus {
         self.send_as(command, Meta::default()).await.ending
     }
 
-    /// Sends a command with its metadata. A command that contains its aggregate's key is usually
-    /// queued when this returns, whether the future is polled or not. Any other command (one whose
-    /// key must be looked up, or a procedure) starts when the future is first polled.
+    /// Sends a command with its metadata. A command that contains its aggregate's key is queued (or
+    /// answered from its idempotency key) when this returns, even if the future is never polled.
+    /// Any other command (one whose key must be looked up, or a procedure) starts when the future
+    /// is first polled.
     pub fn send_as<C: Command>(
         &self,
         command: C,
@@ -77,8 +78,8 @@ impl Bus {
         submission.reply()
     }
 
-    /// Sends many commands of one type, which is cheaper than one by one. Those of one partition are
-    /// decided in order. The replies have the order of the commands.
+    /// Sends many commands of one type, which is cheaper than one by one. Those of one partition
+    /// are decided in order. The replies have the order of the commands.
     pub async fn send_many<C: Command>(&self, commands: Vec<(C, Meta)>) -> Vec<Reply<C>> {
         let Some(CommandRoute::Handler { service, handling }) =
             self.inner.routes.commands.get(&TypeId::of::<C>())
@@ -129,8 +130,8 @@ impl Bus {
         }
     }
 
-    /// The records of a partition's log that hold events after `after`, oldest first, as returned by
-    /// [`crate::ports::log::LogStore::read_after`].
+    /// The records of a partition's log that hold events after `after`, oldest first, as returned
+    /// by [`crate::ports::log::LogStore::read_after`].
     ///
     /// # Errors
     /// When there is no such service or partition, or the storage cannot be read.
@@ -165,11 +166,11 @@ impl Bus {
         service: &str,
         partition: usize,
         after: u64,
-        at_most: Duration,
+        timeout: Duration,
     ) -> Result<(), Failure> {
         let mut head = self.watch_head(service, partition)?;
         // A timeout and a stopped service are not errors: there are no new events.
-        let _ = tokio::time::timeout(at_most, head.wait_for(|head| *head > after)).await;
+        let _ = tokio::time::timeout(timeout, head.wait_for(|head| *head > after)).await;
         Ok(())
     }
 

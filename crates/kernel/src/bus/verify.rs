@@ -65,8 +65,9 @@ impl From<Failure> for NotVerified {
 
 impl Bus {
     /// Replays the whole log of every partition of a service in memory, checks the invariants, and
-    /// compares the result with the views and aggregates in use. The service must be idle meanwhile.
-    /// `progress` is called with the current and the last sequence number of the partition.
+    /// compares the result with the views and aggregates in use. The service must be idle
+    /// meanwhile. `progress` is called with the current and the last sequence number of the
+    /// partition.
     ///
     /// # Errors
     /// The first difference, or why the log or the views cannot be read.
@@ -79,7 +80,7 @@ impl Bus {
         for partition in &self.running(service)?.partitions {
             // Records that other processes append from here on are not verified.
             partition.projector.follow()?;
-            let _still = Still::stand(partition);
+            let _paused = PausedFollowing::new(partition);
             let mut check = Check::new(partition)?;
             check.replay(&mut progress)?;
             check.compare_aggregates()?;
@@ -95,18 +96,18 @@ impl Bus {
 }
 
 /// Stops a partition from following other processes until it is dropped.
-struct Still<'a>(&'a Partition);
+struct PausedFollowing<'a>(&'a Partition);
 
-impl<'a> Still<'a> {
-    fn stand(partition: &'a Partition) -> Self {
-        partition.projector.stand_still(true);
+impl<'a> PausedFollowing<'a> {
+    fn new(partition: &'a Partition) -> Self {
+        partition.projector.set_following_paused(true);
         Self(partition)
     }
 }
 
-impl Drop for Still<'_> {
+impl Drop for PausedFollowing<'_> {
     fn drop(&mut self) {
-        self.0.projector.stand_still(false);
+        self.0.projector.set_following_paused(false);
     }
 }
 
@@ -124,12 +125,12 @@ struct Check<'a> {
 impl<'a> Check<'a> {
     fn new(partition: &'a Partition) -> Result<Self, NotVerified> {
         let schema = &*partition.schema;
-        let nowhere: Arc<dyn RowStore> = Arc::new(Nowhere);
+        let rows: Arc<dyn RowStore> = Arc::new(NoRows);
         Ok(Self {
             partition,
             schema,
             head: partition.projector.head(),
-            materialized: MaterializedState::new(schema, &nowhere, Limits::default(), 0),
+            materialized: MaterializedState::new(schema, &rows, Limits::default(), 0),
             aggregates: FxHashMap::default(),
             verified: Verified::default(),
         })
@@ -140,14 +141,17 @@ impl<'a> Check<'a> {
         while seen < self.head {
             let records = self.partition.log.read_after(seen, WINDOW_EVENTS)?;
             if records.is_empty() {
-                return different(format!("the log ends at {seen}, its head is {}", self.head));
+                return difference(format!("the log ends at {seen}, its head is {}", self.head));
             }
             for record in records {
                 if record.first_seq != seen + 1 {
-                    return different(format!("a gap: {seen} is followed by {}", record.first_seq));
+                    return difference(format!(
+                        "a gap: {seen} is followed by {}",
+                        record.first_seq
+                    ));
                 }
                 if record.at_ms < at_ms {
-                    return different(format!("time goes back at {}", record.first_seq));
+                    return difference(format!("time goes back at {}", record.first_seq));
                 }
                 (seen, at_ms) = (record.last_seq, record.at_ms);
                 self.fold(&Committed::read(record, &self.schema.kinds)?)?;
@@ -177,8 +181,8 @@ impl<'a> Check<'a> {
         due: &mut FxHashSet<(KindIndex, Key)>,
     ) -> Result<(), NotVerified> {
         let kinds = &self.schema.kinds;
-        let own = || events.iter().filter(|it| it.kind != KindIndex::KERNEL);
-        for event in own() {
+        let service_events = || events.iter().filter(|it| it.kind != KindIndex::KERNEL);
+        for event in service_events() {
             let id = (event.kind, event.key.clone());
             if !self.aggregates.contains_key(&id) {
                 let fresh = kinds.get(id.0).restore(&id.1, None)?;
@@ -192,13 +196,15 @@ impl<'a> Check<'a> {
                 due.insert(id);
             }
         }
-        for event in own() {
+        for event in service_events() {
             let recorder = self.aggregates.get_mut(&(event.kind, event.key.clone()));
             let (kind, recorder) = (kinds.get(event.kind), recorder.expect("folded above"));
             self.verified.checks += 1;
             kind.check_after(recorder.as_mut(), event.event.as_any()).or_else(|why| {
-                let (of, key, command) = (kind.name, &event.key, event.causation);
-                different(format!("after command {command} the {of} {key:?} violates an invariant: {why}"))
+                let (kind_name, key, command) = (kind.name, &event.key, event.causation);
+                difference(format!(
+                    "after command {command} the {kind_name} {key:?} violates an invariant: {why}"
+                ))
             })?;
         }
         Ok(())
@@ -210,9 +216,11 @@ impl<'a> Check<'a> {
             return Ok(());
         };
         self.verified.checks += 1;
-        let (version, of, key) = (recorder.version(), kind.name, &id.1);
+        let (version, kind_name, key) = (recorder.version(), kind.name, &id.1);
         kind.check(recorder.as_mut()).or_else(|why| {
-            different(format!("the {of} {key:?} violates an invariant at version {version}: {why}"))
+            difference(format!(
+                "the {kind_name} {key:?} violates an invariant at version {version}: {why}"
+            ))
         })
     }
 
@@ -221,7 +229,7 @@ impl<'a> Check<'a> {
         ids.sort_unstable();
         for id in ids {
             self.check(&id)?;
-            let (of, key) = (self.schema.kinds.get(id.0).name, &id.1);
+            let (kind_name, key) = (self.schema.kinds.get(id.0).name, &id.1);
             let loaded = self.partition.projector.read()?.streams().load(id.0, key)?;
             let text = |recorder: &dyn AnyRecorder| {
                 recorder.snapshot().map_err(|e| StoreError(e.to_string()))
@@ -229,8 +237,9 @@ impl<'a> Check<'a> {
             let (folded, loaded) = (text(self.aggregates[&id].as_ref())?, text(loaded.as_ref())?);
             if folded != loaded {
                 let (folded, loaded) = first_difference(&folded.1, &loaded.1);
-                return different(format!(
-                    "the {of} {key:?} is {folded} by the log, but {loaded} by its stream and snapshot"
+                return difference(format!(
+                    "the {kind_name} {key:?} is {folded} by the log, but {loaded} by its stream \
+                     and snapshot"
                 ));
             }
             self.verified.aggregates += 1;
@@ -262,7 +271,7 @@ fn compare(derived: &dyn AnyTable, used: &dyn AnyTable) -> Result<u64, NotVerifi
             let at = by_log.len().min(in_use.len());
             let differs = differs.map(|(a, b)| (Some(a), Some(b)));
             let (a, b) = differs.unwrap_or_else(|| (by_log.get(at), in_use.get(at)));
-            return different(format!("the view {} has {b:?}, the log says {a:?}", used.name()));
+            return difference(format!("the view {} has {b:?}, the log says {a:?}", used.name()));
         }
         count += by_log.len() as u64;
         match by_log.into_iter().next_back() {
@@ -272,7 +281,7 @@ fn compare(derived: &dyn AnyTable, used: &dyn AnyTable) -> Result<u64, NotVerifi
     }
 }
 
-fn different<T>(what: String) -> Result<T, NotVerified> {
+fn difference<T>(what: String) -> Result<T, NotVerified> {
     Err(NotVerified::Difference(what))
 }
 
@@ -287,9 +296,9 @@ fn first_difference<'t>(a: &'t str, b: &'t str) -> (&'t str, &'t str) {
 }
 
 /// A row store that is always empty: a verification keeps everything in memory.
-struct Nowhere;
+struct NoRows;
 
-impl RowStore for Nowhere {
+impl RowStore for NoRows {
     fn flushed(&self) -> Result<u64, StoreError> {
         Ok(0)
     }

@@ -42,7 +42,7 @@ pub(crate) struct Feed<'a> {
 
 /// A position in a feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Reached {
+pub(crate) struct FeedPosition {
     /// The feed was read through this sequence number.
     pub(crate) through: u64,
     /// The sequence number of the last public event up to there, if it is known.
@@ -57,17 +57,17 @@ impl Feed<'_> {
         head: u64,
         limit: usize,
     ) -> Result<Vec<PublicRecord>, StoreError> {
-        Ok(self.read_on(Reached { through: after, previous: None }, head, limit)?.0)
+        Ok(self.read_from(FeedPosition { through: after, previous: None }, head, limit)?.0)
     }
 
     /// Like [`Feed::read`], but returns the position from which to continue too.
-    pub(crate) fn read_on(
+    pub(crate) fn read_from(
         &self,
-        from: Reached,
+        from: FeedPosition,
         head: u64,
         limit: usize,
-    ) -> Result<(Vec<PublicRecord>, Reached), StoreError> {
-        let Reached { through: after, mut previous } = from;
+    ) -> Result<(Vec<PublicRecord>, FeedPosition), StoreError> {
+        let FeedPosition { through: after, mut previous } = from;
         let mut found = Vec::new();
         let mut seen = after;
         while seen < head && found.len() < limit {
@@ -98,7 +98,7 @@ impl Feed<'_> {
             Some(last) if found.len() >= limit => last.sequence,
             _ => seen.min(head).max(after),
         };
-        Ok((found, Reached { through, previous }))
+        Ok((found, FeedPosition { through, previous }))
     }
 
     fn public<'c>(
@@ -106,8 +106,9 @@ impl Feed<'_> {
         committed: &'c Committed,
     ) -> impl Iterator<Item = (u64, String, &'static str, usize)> + 'c {
         committed.numbered().enumerate().filter_map(|(index, (seq, event))| {
-            let mut told = self.schema.publications.iter().filter(|it| it.fact == event.name);
-            told.find_map(|it| Some((seq, (it.run)(seq, event)?, it.event, index)))
+            let mut publications =
+                self.schema.publications.iter().filter(|it| it.fact == event.name);
+            publications.find_map(|it| Some((seq, (it.run)(seq, event)?, it.event, index)))
         })
     }
 
@@ -124,8 +125,8 @@ impl Feed<'_> {
                     break;
                 };
                 let committed = Committed::read(record, &self.schema.kinds)?;
-                let upto = self.public(&committed).take_while(|it| it.0 <= through);
-                last = upto.last().map_or(last, |it| it.0);
+                let public_events = self.public(&committed).take_while(|it| it.0 <= through);
+                last = public_events.last().map_or(last, |it| it.0);
                 seen = committed.last_seq();
             }
             if last > 0 {

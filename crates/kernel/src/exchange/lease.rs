@@ -19,7 +19,7 @@ pub(crate) const LEASE_RENEW_INTERVAL: Duration = Duration::from_secs(3);
 /// The lease of a job on one partition of a service, which only one process may do at a time.
 pub struct Lease {
     partition: Arc<Partition>,
-    work: String,
+    job: String,
     holder: Uuid,
     /// Measures the time since the last successful request; `None` if the lease is not held.
     held: Option<Stopwatch>,
@@ -30,15 +30,15 @@ impl Bus {
     ///
     /// # Errors
     /// When there is no such partition.
-    pub fn lease(&self, service: &str, partition: usize, work: &str) -> Result<Lease, Failure> {
+    pub fn lease(&self, service: &str, partition: usize, job: &str) -> Result<Lease, Failure> {
         let partition = Arc::clone(self.partition(service, partition)?);
-        Ok(Lease { partition, work: work.to_owned(), holder: self.new_id(), held: None })
+        Ok(Lease { partition, job: job.to_owned(), holder: self.new_id(), held: None })
     }
 }
 
 impl Lease {
-    /// Whether this process holds the lease for at least 7 seconds from now. Acquires or renews it if
-    /// the last renewal is older than 3 seconds.
+    /// Whether this process holds the lease for at least 7 seconds from now. Acquires or renews it
+    /// if the last renewal is older than 3 seconds.
     ///
     /// # Errors
     /// When the storage cannot be reached. The job must not continue then.
@@ -47,10 +47,10 @@ impl Lease {
             return Ok(true);
         }
         self.held = None;
-        let asked = Stopwatch::start();
-        let is_given = self.partition.log.lease(&self.work, self.holder, LEASE_DURATION)?;
-        self.held = is_given.then_some(asked);
-        Ok(is_given)
+        let requested = Stopwatch::start();
+        let is_granted = self.partition.log.lease(&self.job, self.holder, LEASE_DURATION)?;
+        self.held = is_granted.then_some(requested);
+        Ok(is_granted)
     }
 
     /// Whether the last request was granted.

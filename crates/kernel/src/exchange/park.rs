@@ -7,8 +7,8 @@ use crate::model::message::{Idempotency, Key, Meta};
 use crate::model::outcome::{Failure, NotDone};
 
 impl Bus {
-    /// The parked messages of a service as `(id, message)`, ordered by id, at most `limit` after the
-    /// id `after`.
+    /// The parked messages of a service as `(id, message)`, ordered by id, at most `limit` after
+    /// the id `after`.
     ///
     /// # Errors
     /// When there is no such service, or the storage cannot be read.
@@ -41,8 +41,8 @@ impl Bus {
     }
 
     /// Sends a parked message again. If it is decided and this is not a dry run, it is no longer
-    /// parked. The message has its effect at most once, however often it is replayed. Returns `None`
-    /// if no message is parked under the id.
+    /// parked. The message has its effect at most once, however often it is replayed. Returns
+    /// `None` if no message is parked under the id.
     ///
     /// # Errors
     /// When there is no such service, or the message cannot be read or handled.
@@ -58,8 +58,8 @@ impl Bus {
             };
             // A message without an idempotency key gets its id as the key, so it is done once and
             // stays parked under the same id.
-            let own = || Idempotency::of(id, parked.body.as_bytes());
-            let idempotency = Some(parked.idempotency.clone().unwrap_or_else(own));
+            let own_key = || Idempotency::of(id, parked.body.as_bytes());
+            let idempotency = Some(parked.idempotency.clone().unwrap_or_else(own_key));
             let mut meta = Meta { dry_run, idempotency, ..Meta::default() };
             self.identify(&mut meta);
             let reply = self.send_json(&parked.message, &parked.body, meta.clone()).await?;
@@ -67,7 +67,7 @@ impl Bus {
             if decided && !dry_run {
                 let id = Key::from(id);
                 let unpark = move |writer: &mut crate::write::writer::Writer| {
-                    writer.record_own(&id, &meta, KernelEvent::Unparked);
+                    writer.record_kernel_event(&id, &meta, KernelEvent::Unparked);
                 };
                 // The next replay returns the same answer and tries again to unpark it.
                 if let Err(failure) = partition.run_job(unpark).await {

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::bus::relay_registry::{RelayEntry, RelayPhase, RelayStatus};
 use crate::bus::sending::Bus;
-use crate::exchange::feed::{Feed, Reached};
+use crate::exchange::feed::{Feed, FeedPosition};
 use crate::exchange::lease::{LEASE_RENEW_INTERVAL, Lease};
 use crate::exchange::relay_positions::cursor;
 use crate::model::kernel_event::Parked;
@@ -55,7 +55,7 @@ impl Default for RelayLimits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// The relay made progress; more may follow.
-    Further,
+    Progressed,
     /// The relay has read the log through its head, this sequence number.
     AtHead(u64),
     /// Another process holds the lease.
@@ -72,14 +72,14 @@ pub struct Relay {
     limits: RelayLimits,
     lease: Lease,
     /// Where reading continues; `None` if the publisher must be asked for its position first.
-    at: Option<Reached>,
+    read_position: Option<FeedPosition>,
     /// The sequence number through which the publisher has everything.
     confirmed: u64,
     /// The position that is saved in the log.
-    kept: u64,
-    kept_at: Stopwatch,
+    saved: u64,
+    saved_at: Stopwatch,
     /// Whether something was published since the position was saved.
-    is_ahead: bool,
+    has_unsaved: bool,
 }
 
 impl Relay {
@@ -97,44 +97,44 @@ impl Relay {
         let found = Arc::clone(bus.partition(service, partition)?);
         let source =
             Source { service: found.schema.service, partition, log_id: found.log_id.clone() };
-        let work = cursor(publisher.name());
+        let job = cursor(publisher.name());
         let relay = Self {
             bus: bus.clone(),
             partition: found,
             publisher,
             source,
             limits,
-            lease: bus.lease(service, partition, &work)?,
-            at: None,
+            lease: bus.lease(service, partition, &job)?,
+            read_position: None,
             confirmed: 0,
-            kept: 0,
-            kept_at: Stopwatch::start(),
-            is_ahead: false,
+            saved: 0,
+            saved_at: Stopwatch::start(),
+            has_unsaved: false,
         };
-        relay.say(RelayPhase::Starting, None);
+        relay.report(RelayPhase::Starting, None);
         Ok(relay)
     }
 
     /// Publishes events until `stopping` becomes true, then for at most two seconds the events that
     /// are still pending.
     pub async fn run(mut self, mut stopping: watch::Receiver<bool>) {
-        let mut waits = waits();
-        let mut stopped: Option<Stopwatch> = None;
-        let is_over = |it: &Option<Stopwatch>| {
+        let mut retry_delays = retry_delays();
+        let mut stop_started: Option<Stopwatch> = None;
+        let is_time_up = |it: &Option<Stopwatch>| {
             it.as_ref().is_some_and(|it| it.seconds() > SHUTDOWN_PUBLISH_DURATION_MAX.as_secs_f64())
         };
-        while !is_over(&stopped) {
-            if *stopping.borrow() && stopped.is_none() {
-                stopped = Some(Stopwatch::start());
+        while !is_time_up(&stop_started) {
+            if *stopping.borrow() && stop_started.is_none() {
+                stop_started = Some(Stopwatch::start());
             }
-            let wait = match self.step().await {
-                Ok(Step::Further) => {
-                    waits = self::waits();
+            let delay = match self.step().await {
+                Ok(Step::Progressed) => {
+                    retry_delays = self::retry_delays();
                     continue;
                 }
                 Ok(Step::AtHead(head)) => {
-                    waits = self::waits();
-                    if stopped.is_some() {
+                    retry_delays = self::retry_delays();
+                    if stop_started.is_some() {
                         break;
                     }
                     self.wait_for_more(head, &mut stopping).await;
@@ -142,24 +142,24 @@ impl Relay {
                 }
                 Ok(Step::Elsewhere) => LEASE_POLL_INTERVAL,
                 Err(PublishError::Blocked(_)) => BLOCKED_RETRY_INTERVAL,
-                Err(_) => waits.next().unwrap_or(RETRY_DELAY_MAX),
+                Err(_) => retry_delays.next().unwrap_or(RETRY_DELAY_MAX),
             };
-            if stopped.is_some() {
+            if stop_started.is_some() {
                 break;
             }
-            let _ = tokio::time::timeout(wait, stopping.wait_for(|told| *told)).await;
+            let _ = tokio::time::timeout(delay, stopping.wait_for(|stop| *stop)).await;
         }
-        self.keep().await;
-        self.say(RelayPhase::Stopped, None);
+        self.save_position().await;
+        self.report(RelayPhase::Stopped, None);
     }
 
     /// Takes one step: checks the lease, then asks for the publisher's position, then publishes the
     /// next events. Errors are logged once and counted.
     pub(crate) async fn step(&mut self) -> Result<Step, PublishError> {
         let stepped = self.try_step().await;
-        let named = [("publisher", self.publisher.name()), ("service", self.source.service)];
+        let labels = [("publisher", self.publisher.name()), ("service", self.source.service)];
         match &stepped {
-            Ok(Step::Elsewhere) => self.say(RelayPhase::Elsewhere, None),
+            Ok(Step::Elsewhere) => self.report(RelayPhase::Elsewhere, None),
             Ok(_) => {}
             Err(PublishError::Refused { sequence, why }) => {
                 // The event is parked and the relay continues after it.
@@ -171,13 +171,13 @@ impl Relay {
                 );
             }
             Err(PublishError::Unavailable(why)) => {
-                self.at = None;
-                metrics::counter!("earmark_relay_breaks_total", &named).increment(1);
-                self.say(RelayPhase::Unavailable, Some(why));
+                self.read_position = None;
+                metrics::counter!("earmark_relay_breaks_total", &labels).increment(1);
+                self.report(RelayPhase::Unavailable, Some(why));
             }
             Err(PublishError::Blocked(why)) => {
-                self.at = None;
-                self.say(RelayPhase::Blocked, Some(why));
+                self.read_position = None;
+                self.report(RelayPhase::Blocked, Some(why));
             }
         }
         stepped
@@ -185,36 +185,37 @@ impl Relay {
 
     async fn try_step(&mut self) -> Result<Step, PublishError> {
         if !self.lease.has().map_err(unavailable)? {
-            self.at = None;
+            self.read_position = None;
             return Ok(Step::Elsewhere);
         }
-        let Some(at) = self.at else {
+        let Some(read_position) = self.read_position else {
             let position = self.publisher.position(&self.source).await?;
-            self.at = Some(Reached { through: self.start(position)?, previous: None });
-            self.say(RelayPhase::Publishing, None);
-            return Ok(Step::Further);
+            self.read_position =
+                Some(FeedPosition { through: self.start(position)?, previous: None });
+            self.report(RelayPhase::Publishing, None);
+            return Ok(Step::Progressed);
         };
         let head = self.partition.projector.head();
         let (mut events, reached) =
-            self.feed().read_on(at, head, READ_EVENTS_MAX).map_err(unavailable)?;
+            self.feed().read_from(read_position, head, READ_EVENTS_MAX).map_err(unavailable)?;
         events.retain(|event| self.publisher.publishes(&event.name));
         for events in events.chunks(self.limits.events.max(1)) {
             // The lease may have expired while the publisher was slow.
             if !self.lease.has().map_err(unavailable)? {
-                self.at = None;
+                self.read_position = None;
                 return Ok(Step::Elsewhere);
             }
             self.publish(events).await?;
-            if self.is_keeping_due() {
-                self.keep().await;
+            if self.is_save_due() {
+                self.save_position().await;
             }
         }
-        self.go_to(reached, false);
-        if self.is_keeping_due() {
-            self.keep().await;
+        self.advance(reached, false);
+        if self.is_save_due() {
+            self.save_position().await;
         }
         let is_at_head = reached.through >= head;
-        Ok(if is_at_head { Step::AtHead(head) } else { Step::Further })
+        Ok(if is_at_head { Step::AtHead(head) } else { Step::Progressed })
     }
 
     /// Publishes some events; an event that is refused permanently is parked.
@@ -223,26 +224,26 @@ impl Relay {
         match self.publisher.publish(&self.source, events).await {
             Ok(()) => {}
             Err(PublishError::Refused { sequence, why }) => {
-                return self.set_aside(events, sequence, why).await;
+                return self.park_event(events, sequence, why).await;
             }
             Err(other) => return Err(other),
         }
-        let named = [("publisher", self.publisher.name()), ("service", self.source.service)];
-        metrics::counter!("earmark_relay_published_total", &named).increment(events.len() as u64);
-        self.go_to(Reached { through: last, previous: Some(last) }, true);
+        let labels = [("publisher", self.publisher.name()), ("service", self.source.service)];
+        metrics::counter!("earmark_relay_published_total", &labels).increment(events.len() as u64);
+        self.advance(FeedPosition { through: last, previous: Some(last) }, true);
         Ok(())
     }
 
     /// The sequence number after which publishing starts, given the publisher's position.
     fn start(&mut self, position: Position) -> Result<u64, PublishError> {
         let name = self.publisher.name();
-        let known = self.partition.projector.read().map_err(unavailable)?;
-        self.kept = known.cursors.get(&cursor(name)).map_err(unavailable)?.unwrap_or(0);
-        drop(known);
-        let own = self.kept.max(self.confirmed);
+        let state = self.partition.projector.read().map_err(unavailable)?;
+        self.saved = state.cursors.get(&cursor(name)).map_err(unavailable)?.unwrap_or(0);
+        drop(state);
+        let last_position = self.saved.max(self.confirmed);
         let start = match position {
-            Position::Unknown => own,
-            Position::Empty { keeps } => own.saturating_sub(keeps),
+            Position::Unknown => last_position,
+            Position::Empty { keeps } => last_position.saturating_sub(keeps),
             Position::Through(through) => through,
         };
         let head = self.partition.log.head().map_err(unavailable)?;
@@ -252,8 +253,12 @@ impl Relay {
                  from an older copy?"
             )));
         }
-        if start < own {
-            tracing::warn!(publisher = name, from = start, "the publisher lost events; they are resent");
+        if start < last_position {
+            tracing::warn!(
+                publisher = name,
+                from = start,
+                "the publisher lost events; they are resent"
+            );
             metrics::counter!("earmark_relay_rewinds_total", "publisher" => name).increment(1);
         }
         self.confirmed = start;
@@ -265,9 +270,9 @@ impl Relay {
         Feed { schema, log: log.as_ref(), log_id, partition: *index }
     }
 
-    /// Parks an event that the publisher will never accept, and continues after it. Always returns an
-    /// error: the refusal, or why the event could not be parked.
-    async fn set_aside(
+    /// Parks an event that the publisher will never accept, and continues after it. Always returns
+    /// an error: the refusal, or why the event could not be parked.
+    async fn park_event(
         &mut self,
         events: &[PublicRecord],
         sequence: u64,
@@ -282,36 +287,36 @@ impl Relay {
         let reason = format!("refused by {}: {why}", self.publisher.name());
         let parked = Parked { message: event.name.clone(), body, reason, idempotency };
         self.bus.park(self.source.service, parked).await.map_err(unavailable)?;
-        self.go_to(Reached { through: sequence, previous: Some(sequence) }, true);
+        self.advance(FeedPosition { through: sequence, previous: Some(sequence) }, true);
         Err(refused)
     }
 
-    fn go_to(&mut self, reached: Reached, has_published: bool) {
-        self.at = Some(reached);
+    fn advance(&mut self, reached: FeedPosition, has_published: bool) {
+        self.read_position = Some(reached);
         self.confirmed = reached.through;
-        self.is_ahead |= has_published;
-        self.bus.relay_registry().go_to(&self.entry(), reached.through);
+        self.has_unsaved |= has_published;
+        self.bus.relay_registry().advance(&self.entry(), reached.through);
     }
 
-    fn is_keeping_due(&self) -> bool {
-        let is_far = self.confirmed.saturating_sub(self.kept) >= self.limits.keep_numbers;
-        let is_time = self.kept_at.seconds() >= self.limits.keep_every.as_secs_f64();
-        is_far || (self.is_ahead && is_time)
+    fn is_save_due(&self) -> bool {
+        let has_advanced = self.confirmed.saturating_sub(self.saved) >= self.limits.keep_numbers;
+        let is_interval_over = self.saved_at.seconds() >= self.limits.keep_every.as_secs_f64();
+        has_advanced || (self.has_unsaved && is_interval_over)
     }
 
     /// Saves the position in the log. If that fails, the saved position is older: after a restart
     /// more events are resent, and none is skipped.
-    pub(crate) async fn keep(&mut self) {
-        let is_news = self.is_ahead || self.confirmed > self.kept + self.limits.keep_numbers;
-        if !is_news || !self.lease.is_held() {
+    pub(crate) async fn save_position(&mut self) {
+        let is_changed = self.has_unsaved || self.confirmed > self.saved + self.limits.keep_numbers;
+        if !is_changed || !self.lease.is_held() {
             return;
         }
-        self.kept_at = Stopwatch::start();
+        self.saved_at = Stopwatch::start();
         let mut meta = Meta::default();
         self.bus.identify(&mut meta);
         let cursor = cursor(self.publisher.name());
-        match self.partition.keep_cursor(&cursor, self.confirmed, meta).await {
-            Ok(()) => (self.kept, self.is_ahead) = (self.confirmed, false),
+        match self.partition.save_cursor(&cursor, self.confirmed, meta).await {
+            Ok(()) => (self.saved, self.has_unsaved) = (self.confirmed, false),
             Err(failure) => tracing::debug!(%failure, "a relay's position was not saved"),
         }
     }
@@ -322,20 +327,20 @@ impl Relay {
         let more = async {
             tokio::select! {
                 _ = heads.wait_for(|now| *now > head) => {}
-                _ = stopping.wait_for(|told| *told) => {}
+                _ = stopping.wait_for(|stop| *stop) => {}
             }
         };
-        let at_most = if self.is_ahead { self.limits.keep_every } else { LEASE_RENEW_INTERVAL };
-        let _ = tokio::time::timeout(at_most.max(RETRY_DELAY_MIN), more).await;
+        let timeout = if self.has_unsaved { self.limits.keep_every } else { LEASE_RENEW_INTERVAL };
+        let _ = tokio::time::timeout(timeout.max(RETRY_DELAY_MIN), more).await;
     }
 
     fn entry(&self) -> RelayEntry {
         (self.publisher.name(), self.source.service, self.source.partition)
     }
 
-    fn say(&self, phase: RelayPhase, why: Option<&str>) {
+    fn report(&self, phase: RelayPhase, why: Option<&str>) {
         let (publisher, service, partition) = self.entry();
-        self.bus.relay_registry().say(RelayStatus {
+        self.bus.relay_registry().report(RelayStatus {
             publisher,
             service,
             partition,
@@ -347,10 +352,10 @@ impl Relay {
     }
 }
 
-fn waits() -> impl Iterator<Item = Duration> {
-    let waits =
+fn retry_delays() -> impl Iterator<Item = Duration> {
+    let retry_delays =
         ExponentialBuilder::new().with_min_delay(RETRY_DELAY_MIN).with_max_delay(RETRY_DELAY_MAX);
-    waits.with_jitter().without_max_times().build()
+    retry_delays.with_jitter().without_max_times().build()
 }
 
 fn unavailable(error: impl std::fmt::Display) -> PublishError {

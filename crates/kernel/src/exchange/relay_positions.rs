@@ -10,11 +10,11 @@ impl Bus {
     #[must_use]
     pub fn relays(&self) -> Vec<RelayStatus> {
         let registry = self.relay_registry().lock();
-        let behind = |it: &RelayStatus| {
+        let with_lag = |it: &RelayStatus| {
             let head = self.partition(it.service, it.partition).map_or(0, |it| it.projector.head());
             RelayStatus { lag: head.saturating_sub(it.through), ..it.clone() }
         };
-        registry.values().map(behind).collect()
+        registry.values().map(with_lag).collect()
     }
 
     /// The position of a publisher in a partition, as saved in the log: the sequence number through
@@ -47,7 +47,7 @@ impl Bus {
         let through = partition.projector.head();
         let mut meta = Meta::default();
         self.identify(&mut meta);
-        partition.keep_cursor(&cursor(publisher), through, meta).await?;
+        partition.save_cursor(&cursor(publisher), through, meta).await?;
         Ok(through)
     }
 }

@@ -25,13 +25,13 @@ impl Bus {
     #[must_use]
     pub fn subscriptions(&self) -> Vec<Subscription> {
         let mut subscriptions = Vec::new();
-        for (index, listener) in self.services().iter().enumerate() {
+        for (index, subscriber) in self.services().iter().enumerate() {
             for source in self.services() {
-                let is_wanted = |it: &Publication| {
+                let is_reacted_to = |it: &Publication| {
                     self.reactions(index).iter().any(|reaction| reaction.event == it.event)
                 };
-                if source.schema.publications.iter().any(is_wanted) {
-                    let (service, source_name) = (listener.schema.service, source.schema.service);
+                if source.schema.publications.iter().any(is_reacted_to) {
+                    let (service, source_name) = (subscriber.schema.service, source.schema.service);
                     subscriptions.extend(
                         (0..source.partitions.len()).map(|partition| Subscription {
                             service,
@@ -45,8 +45,8 @@ impl Bus {
         subscriptions
     }
 
-    /// Reads the next public events of a source and sends the commands of the reactions. Returns the
-    /// number of events.
+    /// Reads the next public events of a source and sends the commands of the reactions. Returns
+    /// the number of events.
     ///
     /// Each command has an idempotency key made of the event, the reaction and the command's index,
     /// so an event that is read twice has its effect once. The writer parks commands whose handler
@@ -56,20 +56,20 @@ impl Bus {
     /// When a command or the position could not be committed now; poll again later.
     pub async fn poll(&self, subscription: &Subscription) -> Result<usize, Failure> {
         let Subscription { service, source, partition } = subscription;
-        let keeper = self.partition(service, 0)?;
+        let positions = self.partition(service, 0)?;
         let reader = Key::from(format!("{source}/{partition}"));
-        let after = keeper.projector.read()?.cursors.get(&reader)?.unwrap_or(0);
-        let heard = self.feed(source, *partition, after, POLL_EVENTS_MAX)?;
-        let Some(last) = heard.last().map(|event| event.sequence) else {
+        let after = positions.projector.read()?.cursors.get(&reader)?.unwrap_or(0);
+        let events = self.feed(source, *partition, after, POLL_EVENTS_MAX)?;
+        let Some(last) = events.last().map(|event| event.sequence) else {
             return Ok(0);
         };
-        for event in &heard {
+        for event in &events {
             self.react(service, event).await?;
         }
         let mut meta = Meta::default();
         self.identify(&mut meta);
-        keeper.keep_cursor(&reader, last, meta).await?;
-        Ok(heard.len())
+        positions.save_cursor(&reader, last, meta).await?;
+        Ok(events.len())
     }
 
     async fn react(
@@ -89,15 +89,15 @@ impl Bus {
                         message: event.name.clone(),
                         body: event.data.get().to_owned(),
                         reason: format!("{} cannot decode it: {error}", reaction.by),
-                        idempotency: Some(keyed(event, reaction.by, "unread")),
+                        idempotency: Some(idempotency_key(event, reaction.by, "unread")),
                     };
                     self.park(service, parked).await?;
                     continue;
                 }
             };
-            for (place, send) in sends.into_iter().enumerate() {
+            for (index, send) in sends.into_iter().enumerate() {
                 let meta = Meta {
-                    idempotency: Some(keyed(event, reaction.by, place)),
+                    idempotency: Some(idempotency_key(event, reaction.by, index)),
                     correlation: Some(Key::from(event.correlationid.as_str())),
                     ..Meta::default()
                 };
@@ -118,21 +118,21 @@ impl Bus {
     /// # Errors
     /// When the storage failed or a queue was full; sweep again later.
     pub async fn sweep(&self) -> Result<usize, Failure> {
-        let mut woken = 0;
+        let mut fired = 0;
         for partition in self.services().iter().flat_map(|running| &running.partitions) {
             let mut meta = Meta::default();
             self.identify(&mut meta);
-            woken += partition.sweep(&meta).await?;
+            fired += partition.sweep(&meta).await?;
         }
-        Ok(woken)
+        Ok(fired)
     }
 }
 
 /// The idempotency key of one command of a reaction to an event.
-fn keyed(
+fn idempotency_key(
     event: &crate::ports::public_record::PublicRecord,
     by: &str,
-    place: impl std::fmt::Display,
+    part: impl std::fmt::Display,
 ) -> Idempotency {
-    Idempotency::of(&format!("{}/{by}/{place}", event.id), event.data.get().as_bytes())
+    Idempotency::of(&format!("{}/{by}/{part}", event.id), event.data.get().as_bytes())
 }

@@ -27,8 +27,8 @@ pub trait Aggregate:
     /// The events of this kind of aggregate.
     type Event: Event;
 
-    /// Applies an event to the state. Total: events are facts, so they are never refused or validated
-    /// here.
+    /// Applies an event to the state. Total: events are facts, so they are never refused or
+    /// validated here.
     fn evolve(&mut self, event: &Self::Event);
 }
 
@@ -63,7 +63,7 @@ pub struct Recorder<A: Aggregate> {
     version: u64,
     now: UnixMillis,
     recorded: Vec<A::Event>,
-    followed: usize,
+    followed_up: usize,
     declared: &'static [&'static str],
     rules: Arc<Rules<A>>,
 }
@@ -77,8 +77,17 @@ impl<A: Aggregate> Deref for Recorder<A> {
 
 impl<A: Aggregate> Recorder<A> {
     pub(crate) fn restore(key: Key, state: A, version: u64, rules: Arc<Rules<A>>) -> Self {
-        let (recorded, followed) = (Vec::new(), 0);
-        Self { key, state, version, now: UnixMillis(0), recorded, followed, declared: &[], rules }
+        let (recorded, followed_up) = (Vec::new(), 0);
+        Self {
+            key,
+            state,
+            version,
+            now: UnixMillis(0),
+            recorded,
+            followed_up,
+            declared: &[],
+            rules,
+        }
     }
 
     /// The aggregate's key.
@@ -99,8 +108,8 @@ impl<A: Aggregate> Recorder<A> {
         &self.recorded
     }
 
-    /// Records a fact. The state changes immediately; the event is written to the log with the group.
-    /// A handler that refuses its command must not record anything.
+    /// Records a fact. The state changes immediately; the event is written to the log with the
+    /// group. A handler that refuses its command must not record anything.
     ///
     /// # Panics
     /// When the service's table does not declare that this handler records such a fact, or when one
@@ -117,13 +126,13 @@ impl<A: Aggregate> Recorder<A> {
         self.recorded.push(event);
     }
 
-    /// Runs the follow-ups (the table's `on`) of the facts recorded so far. The kernel calls it after
-    /// every handler. A handler whose answer depends on the follow-ups calls it itself.
+    /// Runs the follow-ups (the table's `on`) of the facts recorded so far. The kernel calls it
+    /// after every handler. A handler whose answer depends on the follow-ups calls it itself.
     pub fn follow(&mut self) {
         let rules = Arc::clone(&self.rules);
-        while self.followed < self.recorded.len() {
-            let index = self.followed;
-            self.followed += 1;
+        while self.followed_up < self.recorded.len() {
+            let index = self.followed_up;
+            self.followed_up += 1;
             let name = self.recorded[index].name();
             for follow_up in rules.on_fact.iter().filter(|it| it.fact == name) {
                 let declared = std::mem::replace(&mut self.declared, follow_up.records);
@@ -136,7 +145,7 @@ impl<A: Aggregate> Recorder<A> {
     /// Prepares for a command: sets the time and runs the `before_each` hooks.
     pub(crate) fn begin(&mut self, now: UnixMillis, declared: &'static [&'static str]) {
         debug_assert!(self.recorded.is_empty(), "the previous command was drained");
-        (self.now, self.followed) = (now, 0);
+        (self.now, self.followed_up) = (now, 0);
         let rules = Arc::clone(&self.rules);
         for hook in &rules.before_each {
             self.declared = hook.records;
@@ -155,13 +164,13 @@ impl<A: Aggregate> Recorder<A> {
 /// A recorder whose type is erased; the writer's cache holds these.
 pub(crate) trait AnyRecorder: Send {
     fn as_any(&mut self) -> &mut dyn Any;
-    fn copy(&self) -> Box<dyn AnyRecorder>;
+    fn clone_box(&self) -> Box<dyn AnyRecorder>;
     /// Removes the recorded events and passes each one, with its wire name, to `sink`.
     fn drain(&mut self, sink: &mut dyn FnMut(&'static str, EventBox));
     /// Applies an event from the log to the state.
     fn fold_any(&mut self, event: &(dyn Any + Send + Sync));
     /// Runs only the `before_each` hooks.
-    fn wake(&mut self, now: UnixMillis);
+    fn run_before_each(&mut self, now: UnixMillis);
     fn version(&self) -> u64;
     /// The version, and the state as JSON.
     fn snapshot(&self) -> Result<(u64, String), serde_json::Error>;
@@ -190,7 +199,7 @@ impl<A: Aggregate> AnyRecorder for Recorder<A> {
     fn as_any(&mut self) -> &mut dyn Any {
         self
     }
-    fn copy(&self) -> Box<dyn AnyRecorder> {
+    fn clone_box(&self) -> Box<dyn AnyRecorder> {
         Box::new(self.clone())
     }
     fn drain(&mut self, sink: &mut dyn FnMut(&'static str, EventBox)) {
@@ -203,7 +212,7 @@ impl<A: Aggregate> AnyRecorder for Recorder<A> {
         let event = event.downcast_ref().expect("all events of a stream have one type");
         self.fold(event);
     }
-    fn wake(&mut self, now: UnixMillis) {
+    fn run_before_each(&mut self, now: UnixMillis) {
         self.begin(now, &[]);
     }
     fn version(&self) -> u64 {

@@ -63,8 +63,8 @@ impl Committed {
         };
         let envelopes: Vec<&RawValue> =
             serde_json::from_str(&record.events).map_err(|e| unreadable(e.to_string()))?;
-        let promised = record.last_seq.wrapping_sub(record.first_seq).wrapping_add(1);
-        if envelopes.len() as u64 != promised {
+        let expected = record.last_seq.wrapping_sub(record.first_seq).wrapping_add(1);
+        if envelopes.len() as u64 != expected {
             return Err(unreadable(format!("{} events, not {expected}", envelopes.len())));
         }
         let start = record.events.as_ptr() as usize;
@@ -73,7 +73,7 @@ impl Committed {
             let from = raw.get().as_ptr() as usize - start;
             let envelope = Envelope::parse(raw.get()).map_err(|e| unreadable(e.to_string()))?;
             let (kind, name, event) = kinds
-                .decode(&envelope.of, raw.get())
+                .decode(&envelope.aggregate, raw.get())
                 .map_err(|e| unreadable(format!("{e} in {}", raw.get())))?;
             events.push(CommittedEvent {
                 kind,
@@ -97,8 +97,8 @@ pub(crate) fn digest(text: &str) -> String {
 /// The envelope of an event, without its `type` and `data`.
 #[derive(Deserialize)]
 pub(crate) struct Envelope<'a> {
-    #[serde(borrow)]
-    pub(crate) of: std::borrow::Cow<'a, str>,
+    #[serde(rename = "of", borrow)]
+    pub(crate) aggregate: std::borrow::Cow<'a, str>,
     #[serde(borrow)]
     pub(crate) key: std::borrow::Cow<'a, str>,
     pub(crate) causation: Uuid,
@@ -116,8 +116,8 @@ impl<'a> Envelope<'a> {
 }
 
 /// The maximum buffer capacity, in bytes of text and in events, that is kept for the next group.
-const ROOM_BYTES_MAX: usize = 4 * 1024 * 1024;
-const ROOM_EVENTS_MAX: usize = 16_384;
+const BUFFER_BYTES_MAX: usize = 4 * 1024 * 1024;
+const BUFFER_EVENTS_MAX: usize = 16_384;
 
 /// The group that is being decided: the text of its record, and its events. Its buffers are reused
 /// for the next group; the finished record is copied to its exact size.
@@ -130,14 +130,14 @@ pub(crate) struct Group {
 /// The metadata of the events that one command records.
 pub(crate) struct Author<'a> {
     pub(crate) kind: KindIndex,
-    pub(crate) of: &'static str,
+    pub(crate) aggregate: &'static str,
     pub(crate) key: &'a Key,
     pub(crate) meta: &'a Meta,
     pub(crate) at: UnixMillis,
 }
 
 impl Group {
-    pub(crate) fn begin(at: UnixMillis) -> Self {
+    pub(crate) fn new(at: UnixMillis) -> Self {
         Self { at, text: Vec::new(), events: Vec::new() }
     }
 
@@ -165,8 +165,8 @@ impl Group {
         let record = Record { first_seq, last_seq, at_ms: self.at.0, events: text };
         let events = self.events.drain(..).collect();
         self.text.clear();
-        self.text.shrink_to(ROOM_BYTES_MAX);
-        self.events.shrink_to(ROOM_EVENTS_MAX);
+        self.text.shrink_to(BUFFER_BYTES_MAX);
+        self.events.shrink_to(BUFFER_EVENTS_MAX);
         Committed { record, events }
     }
 }
@@ -182,7 +182,7 @@ fn write_envelope(
     event.write_json(text).expect(serialized);
     assert_eq!(text.pop(), Some(b'}'), "an event serializes as an object");
     text.extend_from_slice(br#","of":""#);
-    text.extend_from_slice(author.of.as_bytes());
+    text.extend_from_slice(author.aggregate.as_bytes());
     text.extend_from_slice(br#"","key":"#);
     serde_json::to_writer(&mut *text, author.key.as_str()).expect(serialized);
     text.extend_from_slice(br#","causation":""#);

@@ -16,7 +16,8 @@ pub(crate) enum KernelEvent {
     /// A command with an idempotency key (the event's key) was answered.
     #[serde(rename = "kernel.answered")]
     Answered(Answered),
-    /// A message could not be read, or its handler panicked twice. The event's key is the message id.
+    /// A message could not be read, or its handler panicked twice. The event's key is the message
+    /// id.
     #[serde(rename = "kernel.parked")]
     Parked(Parked),
     /// A parked message was replayed or discarded. The event's key is the message id.
@@ -44,27 +45,31 @@ pub(crate) struct Answered {
     /// The hash of the request.
     pub(crate) fingerprint: Key,
     /// The answer or the refusal.
-    pub(crate) ending: Ending,
+    #[serde(rename = "ending")]
+    pub(crate) outcome: StoredOutcome,
 }
 
 impl Answered {
     /// Serializes an answer or a refusal for storage.
-    pub(crate) fn of<A: Wire, R: Wire>(idempotency: &Idempotency, decided: Result<&A, &R>) -> Self {
+    pub(crate) fn new<A: Wire, R: Wire>(
+        idempotency: &Idempotency,
+        decided: Result<&A, &R>,
+    ) -> Self {
         let plain = "plain data always serializes";
-        let ending = match decided {
-            Ok(answer) => Ending::Done(to_raw_value(answer).expect(plain)),
-            Err(refusal) => Ending::Refused(to_raw_value(refusal).expect(plain)),
+        let outcome = match decided {
+            Ok(answer) => StoredOutcome::Done(to_raw_value(answer).expect(plain)),
+            Err(refusal) => StoredOutcome::Refused(to_raw_value(refusal).expect(plain)),
         };
-        Self { fingerprint: idempotency.fingerprint.clone(), ending }
+        Self { fingerprint: idempotency.fingerprint.clone(), outcome }
     }
 
     /// The stored answer as a reply, if the request is the same.
     pub(crate) fn replay<C: Command>(&self, idempotency: &Idempotency) -> Reply<C> {
-        Reply { replayed: true, ..Reply::fresh(self.again(idempotency)) }
+        Reply { replayed: true, ..Reply::fresh(self.stored_result(idempotency)) }
     }
 
     /// The stored answer or refusal, if the request is the same.
-    pub(crate) fn again<A: Wire, R: Wire>(
+    pub(crate) fn stored_result<A: Wire, R: Wire>(
         &self,
         idempotency: &Idempotency,
     ) -> Result<A, NotDone<R>> {
@@ -75,9 +80,9 @@ impl Answered {
         // under another key.
         let unreadable =
             |error| NotDone::Unknown(format!("the stored answer cannot be read: {error}"));
-        match &self.ending {
-            Ending::Done(json) => Ok(serde_json::from_str(json.get()).map_err(unreadable)?),
-            Ending::Refused(json) => {
+        match &self.outcome {
+            StoredOutcome::Done(json) => Ok(serde_json::from_str(json.get()).map_err(unreadable)?),
+            StoredOutcome::Refused(json) => {
                 let refusal = serde_json::from_str(json.get()).map_err(unreadable)?;
                 Err(NotDone::Refused(refusal))
             }
@@ -88,7 +93,7 @@ impl Answered {
 /// The final outcome of a command.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Ending {
+pub(crate) enum StoredOutcome {
     Done(Box<RawValue>),
     Refused(Box<RawValue>),
 }

@@ -68,8 +68,8 @@ impl Kinds {
 
     pub(crate) fn add<A: Aggregate>(&mut self) {
         let index = KindIndex(u8::try_from(self.kinds.len()).expect("at most 255 kinds"));
-        let taken = self.by_name.insert(A::NAME, index);
-        assert!(taken.is_none(), "two kinds of aggregates are named {}", A::NAME);
+        let previous = self.by_name.insert(A::NAME, index);
+        assert!(previous.is_none(), "two kinds of aggregates are named {}", A::NAME);
         self.kinds.push(Kind {
             name: A::NAME,
             version: A::VERSION,
@@ -104,7 +104,7 @@ impl Kinds {
         KindIndex(u8::try_from(index).expect("at most 255 kinds"))
     }
 
-    pub(crate) fn keep<A: Aggregate>(
+    pub(crate) fn add_invariant<A: Aggregate>(
         &mut self,
         check: impl Fn(&A) -> Result<(), String> + Send + Sync + 'static,
     ) {
@@ -115,7 +115,7 @@ impl Kinds {
         }));
     }
 
-    pub(crate) fn keep_after<A: Aggregate>(
+    pub(crate) fn add_invariant_after<A: Aggregate>(
         &mut self,
         check: impl Fn(&A, &A::Event) -> Result<(), String> + Send + Sync + 'static,
     ) {
@@ -138,11 +138,13 @@ impl Kinds {
 
     pub(crate) fn decode(
         &self,
-        of: &str,
+        aggregate: &str,
         envelope: &str,
     ) -> Result<(KindIndex, &'static str, EventBox), String> {
-        let index =
-            *self.by_name.get(of).ok_or_else(|| format!("there is no aggregate {of:?}"))?;
+        let index = *self
+            .by_name
+            .get(aggregate)
+            .ok_or_else(|| format!("there is no aggregate {aggregate:?}"))?;
         let (name, event) = (self.get(index).decode)(envelope).map_err(|e| e.to_string())?;
         Ok((index, name, event))
     }

@@ -5,7 +5,8 @@ use thiserror::Error;
 /// Why a command was not done.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum NotDone<R> {
-    /// The command was understood and will not be done. Refusals are part of the service's contract.
+    /// The command was understood and will not be done. Refusals are part of the service's
+    /// contract.
     #[error("{0}")]
     Refused(R),
     /// Nothing was changed. The same command may be sent again.

@@ -38,8 +38,8 @@ pub enum Position {
 /// Why events were not published.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum PublishError {
-    /// The publisher is unavailable or the connection broke; some events may have been accepted. Ask
-    /// for its position, then publish again.
+    /// The publisher is unavailable or the connection was lost; some events may have been accepted.
+    /// Ask for its position, then publish again.
     #[error("{0}")]
     Unavailable(String),
     /// The publisher is reachable but accepts no events until an operator intervenes.

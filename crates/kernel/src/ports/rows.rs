@@ -11,8 +11,8 @@ pub trait Changes {
     fn count(&self) -> usize;
 
     /// Calls `show` for each row until it breaks: with the key, any text without NUL (keys are
-    /// ordered by their UTF-8 bytes), and the value as JSON, `None` for a deleted row. A second call
-    /// shows the same rows. Implementations do not read from the store that is being written.
+    /// ordered by their UTF-8 bytes), and the value as JSON, `None` for a deleted row. A second
+    /// call shows the same rows. Implementations do not read from the store that is being written.
     ///
     /// # Errors
     /// When a row cannot be serialized.

@@ -96,7 +96,7 @@ impl Flow {
             let (from_label, to_label) = (label(&self.edges, &from), to);
             writeln!(text, "  {from}[\"{from_label}\"] -- {verb} --> {by_id}(\"{by}\")")
                 .expect(INFALLIBLE);
-                if !to.is_empty() {
+            if !to.is_empty() {
                 writeln!(text, "  {by_id} --> {to_id}[\"{to_label}\"]").expect(INFALLIBLE);
             }
         }

@@ -40,7 +40,7 @@ impl Bus {
     ) -> Result<Self, StoreError> {
         let (mut running, mut routes) = (Vec::new(), Routes::default());
         for (index, Opening { service, stores }) in services.into_iter().enumerate() {
-            let schema = Arc::new(draw_routes(service, index, &mut routes));
+            let schema = Arc::new(add_routes(service, index, &mut routes));
             let open = |(partition, stores)| {
                 Partition::open(&schema, partition, stores, &clock, limits).map(Arc::new)
             };
@@ -54,7 +54,7 @@ impl Bus {
 
 /// Adds the routes to the service at `index` in the bus. Returns the rest of its table, which is
 /// what readers of its log need.
-fn draw_routes(
+fn add_routes(
     table: Service,
     index: usize,
     routes: &mut Routes,
@@ -67,17 +67,17 @@ fn draw_routes(
     let procedures =
         procedures.map(|it| (it.command_type, it.command, (it.route)(index), it.dispatch));
     for (command_type, name, route, dispatch) in handled.chain(procedures) {
-        let taken = routes.commands.insert(command_type, route);
-        assert!(taken.is_none(), "two entries of the tables handle {name}");
+        let previous = routes.commands.insert(command_type, route);
+        assert!(previous.is_none(), "two entries of the tables handle {name}");
         routes.by_name.insert(name, dispatch);
     }
     for it in table.translations {
-        let taken = routes.by_name.insert(it.message, it.dispatch);
-        assert!(taken.is_none(), "two entries of the tables translate {}", it.message);
+        let previous = routes.by_name.insert(it.message, it.dispatch);
+        assert!(previous.is_none(), "two entries of the tables translate {}", it.message);
     }
     for it in table.queries {
-        let taken = routes.queries.insert(it.query_type, (index, it.run));
-        assert!(taken.is_none(), "two entries of the tables answer {}", it.query);
+        let previous = routes.queries.insert(it.query_type, (index, it.run));
+        assert!(previous.is_none(), "two entries of the tables answer {}", it.query);
     }
     routes.reactions.push(table.reactions);
     table.schema

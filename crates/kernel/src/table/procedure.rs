@@ -14,10 +14,11 @@ use crate::ports::clock::UnixMillis;
 use crate::write::submission::ReplyFuture;
 
 /// A procedure: an asynchronous function of its context and its command.
-pub(crate) type Procedure<C> = dyn Fn(ProcedureContext, C) -> ReplyFuture<Ended<C>> + Send + Sync;
+pub(crate) type Procedure<C> =
+    dyn Fn(ProcedureContext, C) -> ReplyFuture<ProcedureResult<C>> + Send + Sync;
 
 /// The result of a procedure.
-type Ended<C> = Result<<C as Command>::Answer, NotDone<<C as Command>::Refusal>>;
+type ProcedureResult<C> = Result<<C as Command>::Answer, NotDone<<C as Command>::Refusal>>;
 
 /// The route to a procedure of the service at index `service` in the bus.
 pub(crate) fn route<C: Command>(
@@ -40,13 +41,13 @@ async fn run<C: Command>(
     meta: Meta,
 ) -> Reply<C> {
     let running = &bus.services()[service];
-    if let Some(reply) = running.kept(&meta) {
+    if let Some(reply) = running.stored_reply(&meta) {
         return reply;
     }
     let progress = Arc::new(Progress::default());
-    let within = Arc::clone(&progress);
+    let shared = Arc::clone(&progress);
     let context =
-        ProcedureContext { bus: bus.clone(), service, meta: meta.clone(), progress: within };
+        ProcedureContext { bus: bus.clone(), service, meta: meta.clone(), progress: shared };
     let mut ending = procedure(context, command).await;
     if progress.done.load(Ordering::SeqCst) && matches!(ending, Err(NotDone::Failed(_))) {
         // Some steps are done and their answers are stored: a retry completes the rest.
@@ -59,12 +60,12 @@ async fn run<C: Command>(
         Err(_) => None,
     };
     if let (Some(idempotency), Some(decided)) = (idempotency, decided) {
-        match running.keep(idempotency, decided, &meta).await {
+        match running.store_answer(idempotency, decided, &meta).await {
             Ok(None) => {}
             // A concurrent request with the same key has stored its answer first.
             Ok(Some(first)) => return first.replay(idempotency),
             // The steps are done: a retry completes the procedure.
-            Err(not_kept) => return Reply::fresh(Err(NotDone::Unknown(not_kept.to_string()))),
+            Err(not_stored) => return Reply::fresh(Err(NotDone::Unknown(not_stored.to_string()))),
         }
     }
     let events = std::mem::take(&mut *progress.lock());
@@ -131,15 +132,15 @@ impl ProcedureContext {
     pub async fn pin<T: Wire, R: Wire>(
         &self,
         what: impl Display,
-        seen: T,
+        value: T,
     ) -> Result<T, NotDone<R>> {
         let Some(idempotency) = self.meta.idempotency.as_ref().filter(|_| !self.meta.dry_run)
         else {
-            return Ok(seen);
+            return Ok(value);
         };
         let (idempotency, running) = (idempotency.part(what), &self.bus.services()[self.service]);
-        let first = running.keep(&idempotency, Ok(&seen), &self.meta).await?;
-        first.map_or(Ok(seen), |first| first.again(&idempotency))
+        let first = running.store_answer(&idempotency, Ok(&value), &self.meta).await?;
+        first.map_or(Ok(value), |first| first.stored_result(&idempotency))
     }
 
     /// Answers a query from the views.
@@ -156,7 +157,8 @@ impl ProcedureContext {
         self.meta.dry_run
     }
 
-    /// Whether a retry replays the completed steps, that is, the caller has sent an idempotency key.
+    /// Whether a retry replays the completed steps, that is, the caller has sent an idempotency
+    /// key.
     #[must_use]
     pub fn replays(&self) -> bool {
         self.meta.idempotency.is_some()

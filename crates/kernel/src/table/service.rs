@@ -19,7 +19,7 @@ use crate::table::registration::{
 use crate::views::answer::{Answer, Answerer, DeferredAnswer};
 use crate::views::log_schema::{LogSchema, Publication, Timer, ViewEntry};
 use crate::views::reading::Reading;
-use crate::views::view::{View, Viewing};
+use crate::views::view::{BoundView, View};
 use crate::write::handling::{Handling, ResolveKey};
 
 /// The table of a service: its name and all its entries.
@@ -74,8 +74,8 @@ impl Service {
         Arc::get_mut(&mut self.schema.kinds).expect("the table is still being built")
     }
 
-    /// Adds a hook that runs before every command on an aggregate, and when one of its timers fires.
-    /// It may record only the events listed in `records`.
+    /// Adds a hook that runs before every command on an aggregate, and when one of its timers
+    /// fires. It may record only the events listed in `records`.
     #[must_use]
     pub fn before_each<A, F>(mut self, run: F, records: &'static [&'static str]) -> Self
     where
@@ -105,18 +105,21 @@ impl Service {
             + 'static,
     {
         let kind = self.schema.kinds.index_of::<A>();
-        let of = A::NAME;
+        let aggregate = A::NAME;
         let handling = Handling::<C> {
             kind,
-            of,
+            aggregate,
             run: Box::new(move |recorder: &mut dyn AnyRecorder, command, now| {
                 let recorder = recorder.as_any().downcast_mut();
                 let recorder: &mut Recorder<A> = recorder.expect("a kind has one type");
                 recorder.begin(now, records);
                 let before = recorder.recorded().len();
                 let answer = run(recorder, command, now);
-                let kept = recorder.recorded().len() == before;
-                assert!(answer.is_ok() || kept, "a handler that refuses must not record events");
+                let is_unchanged = recorder.recorded().len() == before;
+                assert!(
+                    answer.is_ok() || is_unchanged,
+                    "a handler that refuses must not record events"
+                );
                 recorder.follow();
                 answer
             }),
@@ -202,8 +205,8 @@ impl Service {
         self.answers_by::<Q>(function_name::<F>(), Box::new(run))
     }
 
-    /// Adds a query that is answered from the history of aggregates. `run` collects what it needs and
-    /// returns a function that computes the answer, which may take long and holds no locks.
+    /// Adds a query that is answered from the history of aggregates. `run` collects what it needs
+    /// and returns a function that computes the answer, which may take long and holds no locks.
     #[must_use]
     pub fn answers_from_history<Q, F>(self, run: F) -> Self
     where
@@ -239,14 +242,14 @@ impl Service {
         self
     }
 
-    /// Adds an invariant of an aggregate, which holds between commands. [`crate::Bus::verify`] checks
-    /// it; the error says what is violated.
+    /// Adds an invariant of an aggregate, which holds between commands. [`crate::Bus::verify`]
+    /// checks it; the error says what is violated.
     #[must_use]
     pub fn invariant<A: Aggregate>(
         mut self,
         check: impl Fn(&A) -> Result<(), String> + Send + Sync + 'static,
     ) -> Self {
-        self.kinds_mut().keep(check);
+        self.kinds_mut().add_invariant(check);
         self
     }
 
@@ -257,7 +260,7 @@ impl Service {
         mut self,
         check: impl Fn(&A, &A::Event) -> Result<(), String> + Send + Sync + 'static,
     ) -> Self {
-        self.kinds_mut().keep_after(check);
+        self.kinds_mut().add_invariant_after(check);
         self
     }
 
@@ -279,7 +282,7 @@ impl Service {
     pub fn view<V: View>(mut self) -> Self {
         let kind = self.schema.kinds.index_of_event::<V::Event>();
         let (name, version, view_type) = (V::NAME, V::VERSION, TypeId::of::<V>());
-        let open = Viewing::<V>::boxed;
+        let open = BoundView::<V>::boxed;
         self.schema.views.push(ViewEntry { name, version, kind, view_type, open });
         self
     }
@@ -295,7 +298,7 @@ impl Service {
     {
         let react = move |json: &str| {
             let event: E = serde_json::from_str(json)?;
-            Ok(run(&event).into_iter().map(sending).collect())
+            Ok(run(&event).into_iter().map(send_fn).collect())
         };
         let by = function_name::<F>();
         let run = Box::new(react);
@@ -305,7 +308,7 @@ impl Service {
 
     /// Adds a publication: a fact becomes a public event.
     #[must_use]
-    pub fn publishes<T, E, F>(mut self, tell: F) -> Self
+    pub fn publishes<T, E, F>(mut self, publish: F) -> Self
     where
         T: Fact,
         E: PublicEvent,
@@ -314,7 +317,7 @@ impl Service {
         let by = function_name::<F>();
         let run = Box::new(move |seq, it: &CommittedEvent| {
             let (at, causation, event) = (it.at, it.causation, fact::<T>(it)?);
-            let public = tell(&Recorded { seq, at, key: &it.key, causation, event });
+            let public = publish(&Recorded { seq, at, key: &it.key, causation, event });
             Some(serde_json::to_string(&public).expect("plain data always serializes"))
         });
         self.schema.publications.push(Publication { fact: T::NAME, event: E::NAME, by, run });
@@ -326,7 +329,7 @@ fn fact<T: Fact>(it: &CommittedEvent) -> Option<&T> {
     if it.name == T::NAME { T::of(it.event.as_any().downcast_ref()?) } else { None }
 }
 
-fn sending<C: Command>(command: C) -> SendFn {
+fn send_fn<C: Command>(command: C) -> SendFn {
     Box::new(move |bus, meta| {
         let command = command.clone();
         Box::pin(async move {

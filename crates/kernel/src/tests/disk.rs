@@ -1,4 +1,5 @@
-//! A log and rows in memory, whose appends end as ordered: the kernel's tests know no other store.
+//! The only store of the kernel's tests: a log and rows in memory, with appends that fail on
+//! demand.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
@@ -7,25 +8,25 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use crate::ports::log::{AppendError, LogStore, Record, StoreError};
 use crate::ports::rows::{FlushBatch, KeyRange, RowStore};
 
-/// How an append ends.
+/// The outcome of an append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
-    Well,
+pub(crate) enum AppendOutcome {
+    Success,
     Failed,
-    /// The answer is that nobody knows; it was written, or not.
+    /// The outcome is reported as unknown; the record was written or not.
     Unknown {
         written: bool,
     },
 }
 
-/// A disk. Clones are the same one.
+/// A disk. Clones share the same contents.
 #[derive(Clone, Default)]
 pub(crate) struct Disk(Arc<Mutex<Contents>>);
 
 #[derive(Default)]
 struct Contents {
     records: Vec<Record>,
-    fates: VecDeque<Fate>,
+    outcomes: VecDeque<AppendOutcome>,
     stopped: bool,
     tables: BTreeMap<String, BTreeMap<String, String>>,
     flushed: u64,
@@ -36,10 +37,11 @@ impl Disk {
         Self::default()
     }
 
-    /// The append after `good` good ones ends so.
-    pub(crate) fn ordain(&self, good: usize, fate: Fate) {
+    /// Sets the outcome of the append after the next `successes` successful ones.
+    pub(crate) fn set_outcome_after(&self, good: usize, outcome: AppendOutcome) {
         let mut contents = self.lock();
-        contents.fates = std::iter::repeat_n(Fate::Well, good).chain([fate]).collect();
+        contents.outcomes =
+            std::iter::repeat_n(AppendOutcome::Success, good).chain([outcome]).collect();
     }
 
     pub(crate) fn restart(&self) {
@@ -60,17 +62,17 @@ impl LogStore for Disk {
         let mut contents = self.lock();
         assert!(!contents.stopped, "nothing is appended after an unknown outcome");
         let head = contents.records.last().map_or(0, |it| it.last_seq);
-        assert_eq!(record.first_seq, head + 1, "numbers have no gap");
-        let fate = contents.fates.pop_front().unwrap_or(Fate::Well);
-        if matches!(fate, Fate::Well | Fate::Unknown { written: true }) {
+        assert_eq!(record.first_seq, head + 1, "sequence numbers have no gaps");
+        let outcome = contents.outcomes.pop_front().unwrap_or(AppendOutcome::Success);
+        if matches!(outcome, AppendOutcome::Success | AppendOutcome::Unknown { written: true }) {
             contents.records.push(record.clone());
         }
-        match fate {
-            Fate::Well => Ok(()),
-            Fate::Failed => Err(AppendError::Failed("as ordained".into())),
-            Fate::Unknown { .. } => {
+        match outcome {
+            AppendOutcome::Success => Ok(()),
+            AppendOutcome::Failed => Err(AppendError::Failed("as the test demands".into())),
+            AppendOutcome::Unknown { .. } => {
                 contents.stopped = true;
-                Err(AppendError::Unknown("as ordained".into()))
+                Err(AppendError::Unknown("as the test demands".into()))
             }
         }
     }

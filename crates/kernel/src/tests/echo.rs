@@ -1,4 +1,4 @@
-//! The toy that hears: it notes everything that was counted, twice the number.
+//! The reacting test service: it records each number that was added, twice.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -57,7 +57,7 @@ impl Command for Note {
     }
 }
 
-/// Refuses seven and breaks on eight: neither holds back what comes after it.
+/// Refuses seven and panics on eight.
 fn note(notes: &mut Recorder<Notes>, command: Note, _: UnixMillis) -> Result<(), Seven> {
     assert!(command.by != 8, "eight");
     if command.by == 7 {
@@ -67,26 +67,26 @@ fn note(notes: &mut Recorder<Notes>, command: Note, _: UnixMillis) -> Result<(),
     Ok(())
 }
 
-/// Twice: an event may ask for several commands.
+/// Returns two commands, because a reaction may lead to several.
 fn note_what_was_counted(event: &Counted) -> [Note; 2] {
     [1, 2].map(|_| Note { name: event.name.clone(), by: event.by })
 }
 
-/// Everything noted, in order.
+/// All recorded numbers, in order.
 struct Noted;
 
 impl View for Noted {
     const NAME: &'static str = "noted";
     type Event = NotesEvent;
     type Row = i64;
-    fn apply(rows: &mut Table<i64>, heard: &Recorded<NotesEvent>) -> Result<(), StoreError> {
-        let NotesEvent::Noted { by } = heard.event;
-        rows.put(format!("{:08}", heard.seq), *by);
+    fn apply(rows: &mut Table<i64>, recorded: &Recorded<NotesEvent>) -> Result<(), StoreError> {
+        let NotesEvent::Noted { by } = recorded.event;
+        rows.put(format!("{:08}", recorded.seq), *by);
         Ok(())
     }
 }
 
-/// Asks for everything noted.
+/// Asks for all recorded numbers.
 pub(crate) struct AllNoted;
 
 impl Query for AllNoted {

@@ -1,9 +1,9 @@
-//! Groups: bounded queues, one record a group, answers after the commit, and what a fault leaves.
+//! Group commit: bounded queues, one record per group, answers after the commit, and failures.
 
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
-use super::disk::{Disk, Fate};
+use super::disk::{AppendOutcome, Disk};
 use super::tally::{GetSum, add, plain};
 use super::world::World;
 use crate::bus::runtime::drive;
@@ -22,7 +22,7 @@ fn small() -> World {
 }
 
 #[test]
-fn what_does_not_fit_the_queue_is_sent_back_before_any_work() {
+fn a_command_that_does_not_fit_the_queue_fails_as_busy() {
     let world = small();
     let (mut a, mut b, mut c) = (
         pin!(world.bus.send(add("a", 1))),
@@ -38,7 +38,7 @@ fn what_does_not_fit_the_queue_is_sent_back_before_any_work() {
     assert!(world.bus.step());
     assert_eq!(world.disk(0).records().len(), 1);
     assert_eq!((poll(a), poll(b)), (Poll::Ready(Ok(1)), Poll::Ready(Ok(2))));
-    assert!(poll(c.as_mut()).is_pending(), "a group has its bounds");
+    assert!(poll(c.as_mut()).is_pending(), "a group has at most two commands");
     assert!(world.bus.step());
     assert_eq!(poll(c), Poll::Ready(Ok(4)));
     assert!(!world.bus.step());
@@ -46,12 +46,12 @@ fn what_does_not_fit_the_queue_is_sent_back_before_any_work() {
 }
 
 #[test]
-fn a_job_larger_than_the_queue_is_taken_when_nothing_waits() {
+fn a_job_larger_than_the_queue_is_accepted_if_the_queue_is_empty() {
     let world = small();
     let many = |count: i64| (1..=count).map(|by| (add("a", by), Meta::default())).collect();
     let replies = drive(&world.bus, world.bus.send_many(many(10)));
     assert_eq!(replies.last().unwrap().ending, Ok(55));
-    assert_eq!(world.disk(0).records().len(), 1, "and decided whole");
+    assert_eq!(world.disk(0).records().len(), 1, "the job is one group");
     let mut waiting = pin!(world.bus.send(add("a", 1)));
     assert!(poll(waiting.as_mut()).is_pending());
     let Poll::Ready(replies) = poll(pin!(world.bus.send_many(many(10)))) else { panic!() };
@@ -63,18 +63,18 @@ fn a_job_larger_than_the_queue_is_taken_when_nothing_waits() {
 }
 
 #[test]
-fn a_caller_that_went_away_does_not_undo_its_command() {
+fn a_command_is_committed_even_if_its_caller_is_gone() {
     let world = World::new(vec![plain()]);
     {
-        let mut gone = pin!(world.bus.send(add("a", 1)));
-        assert!(poll(gone.as_mut()).is_pending());
+        let mut dropped = pin!(world.bus.send(add("a", 1)));
+        assert!(poll(dropped.as_mut()).is_pending());
     }
     assert!(world.bus.step());
     assert_eq!(world.bus.ask(GetSum("a")).unwrap(), Some(1));
 }
 
 #[test]
-fn aggregates_that_do_not_fit_memory_are_loaded_again() {
+fn evicted_aggregates_are_loaded_again() {
     let world = small();
     for round in 1..=200 {
         for name in ["a", "b", "c"] {
@@ -85,14 +85,14 @@ fn aggregates_that_do_not_fit_memory_are_loaded_again() {
 }
 
 #[test]
-fn a_group_that_failed_has_not_happened() {
+fn a_failed_group_changes_nothing() {
     let world = World::new(vec![plain()]);
     assert_eq!(world.send(add("a", 1)), Ok(1));
-    world.disk(0).ordain(0, Fate::Failed);
+    world.disk(0).set_outcome_after(0, AppendOutcome::Failed);
     let failed = world.send(add("a", 10));
     assert!(matches!(failed, Err(NotDone::Failed(Failure::Storage(_)))));
     assert_eq!(world.bus.ask(GetSum("a")).unwrap(), Some(1));
-    assert_eq!(world.send(add("a", 2)), Ok(3), "memory says what the log says");
+    assert_eq!(world.send(add("a", 2)), Ok(3), "the state in memory matches the log");
     world.bus.verify("tally", |_, _| {}).unwrap();
 }
 
@@ -100,7 +100,7 @@ fn a_group_that_failed_has_not_happened() {
 fn nothing_is_decided_after_an_unknown_outcome() {
     for written in [true, false] {
         let world = World::new(vec![plain()]);
-        world.disk(0).ordain(1, Fate::Unknown { written });
+        world.disk(0).set_outcome_after(1, AppendOutcome::Unknown { written });
         assert_eq!(world.send(add("a", 1)), Ok(1));
         assert!(matches!(world.send(add("a", 10)), Err(NotDone::Unknown(_))));
         assert!(world.halted());
@@ -123,22 +123,22 @@ fn time_in_the_log_never_goes_back() {
 }
 
 #[test]
-fn an_aggregate_is_loaded_while_the_views_are_held() {
+fn the_writer_loads_aggregates_while_the_views_are_locked() {
     let world = World::new(vec![plain()]);
     world.send(add("a", 1)).unwrap();
     let partition = &world.bus.services()[0].partitions[0];
     for (key, sum) in [("a", 3), ("b", 2)] {
         let mut sent = pin!(world.bus.send_as(add(key, 2), Meta::default()));
         let views = partition.projector.write().unwrap();
-        assert!(partition.write(), "decided and committed, and what is not known was loaded");
+        assert!(partition.write(), "the aggregate was loaded and the command committed");
         drop(views);
-        let Poll::Ready(reply) = poll(sent.as_mut()) else { panic!("it is answered") };
+        let Poll::Ready(reply) = poll(sent.as_mut()) else { panic!("the command is answered") };
         assert_eq!(reply.ending, Ok(sum));
     }
 }
 
 #[test]
-fn a_command_that_names_its_aggregate_is_queued_before_anybody_waits_for_it() {
+fn a_command_with_a_key_is_queued_before_its_future_is_polled() {
     let world = World::new(vec![plain()]);
     drop(world.bus.send_as(add("a", 1), Meta::default()));
     assert!(world.bus.step());

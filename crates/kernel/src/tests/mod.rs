@@ -1,4 +1,4 @@
-//! Tests of the kernel with two small services: one counts, the other records what it receives.
+//! Tests of the kernel with two small services: one adds numbers, the other reacts to it.
 
 mod breaking;
 mod disk;

@@ -1,4 +1,4 @@
-//! Commands that come as JSON, by partitions, or to nobody.
+//! Sending commands: as JSON, to several partitions, and without a handler.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ fn send_json(world: &World, name: &str, json: &str, meta: Meta) -> Result<String
 }
 
 #[test]
-fn a_command_may_come_as_json() {
+fn a_command_can_be_sent_as_json() {
     let world = World::new(vec![plain()]);
     let send = |name, json| send_json(&world, name, json, Meta::default());
     assert_eq!(send("tally.add", r#"{"name":"a","by":5}"#), Ok("5".into()));
@@ -39,7 +39,7 @@ fn a_command_may_come_as_json() {
 }
 
 #[test]
-fn a_rehearsal_tells_the_events() {
+fn a_dry_run_returns_the_events_and_records_nothing() {
     let world = World::new(vec![plain()]);
     let meta = Meta { dry_run: true, ..Meta::default() };
     let reply = world.send_as(add("a", 5), meta);
@@ -50,7 +50,7 @@ fn a_rehearsal_tells_the_events() {
 }
 
 #[test]
-fn the_log_says_who_and_why() {
+fn the_log_holds_key_causation_correlation_and_time() {
     let world = World::new(vec![plain()]);
     let meta = Meta {
         command_id: uuid::Uuid::from_u128(1),
@@ -71,7 +71,7 @@ fn the_log_says_who_and_why() {
 }
 
 #[test]
-fn a_key_belongs_to_one_partition_and_reads_see_them_all() {
+fn keys_are_partitioned_and_queries_read_all_partitions() {
     let disks: Vec<Disk> = (0..3).map(|_| Disk::new()).collect();
     let open = || {
         let store = |it: &Disk| Stores { log: Arc::new(it.clone()), rows: Arc::new(it.clone()) };
@@ -85,8 +85,8 @@ fn a_key_belongs_to_one_partition_and_reads_see_them_all() {
     let commands = names.iter().cycle().take(80).map(|name| (add(name, 1), Meta::default()));
     let replies = drive(&bus, bus.send_many(commands.collect()));
     let sums: Vec<_> = replies.into_iter().map(|it| it.ending.unwrap()).collect();
-    let expected: Vec<i64> = (0..80).map(|place| 1 + place / 8).collect();
-    assert_eq!(sums, expected, "in the order in which they were sent");
+    let expected: Vec<i64> = (0..80).map(|index| 1 + index / 8).collect();
+    assert_eq!(sums, expected, "the replies have the order of the commands");
     bus.flush().unwrap();
     let bus = open();
     assert!(disks.iter().all(|it| !it.records().is_empty()));
@@ -94,24 +94,24 @@ fn a_key_belongs_to_one_partition_and_reads_see_them_all() {
         assert_eq!(bus.ask(GetSum(name)).unwrap(), Some(10));
         assert_eq!(drive(&bus, bus.send(add(name, 1))), Ok(11));
     }
-    let told: usize =
+    let published: usize =
         (0..3).map(|partition| bus.feed("tally", partition, 0, 1_000).unwrap().len()).sum();
-    assert_eq!(told, 88);
+    assert_eq!(published, 88);
     assert!(bus.feed("tally", 3, 0, 1).is_err());
     bus.verify("tally", |_, _| {}).unwrap();
 }
 
 #[test]
 #[should_panic(expected = "two entries of the tables handle tally.add")]
-fn a_command_is_handled_by_one_line_of_the_tables() {
+fn two_services_cannot_handle_the_same_command() {
     World::new(vec![plain(), plain()]);
 }
 
 #[test]
-fn nobody_handles_what_no_table_names() {
+fn a_message_without_a_handler_is_not_served() {
     let world = World::new(vec![super::echo::echo()]);
-    let nobody = Failure::NotServed("tally.add".into());
-    assert_eq!(world.send(add("a", 1)), Err(NotDone::Failed(nobody)));
+    let not_served = Failure::NotServed("tally.add".into());
+    assert_eq!(world.send(add("a", 1)), Err(NotDone::Failed(not_served)));
     assert!(world.bus.ask(GetSum("a")).is_err());
     assert_eq!(Added::NAME, "tally.added");
 }

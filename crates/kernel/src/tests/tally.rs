@@ -1,4 +1,4 @@
-//! The toy that counts: it adds up numbers under names, refuses some and breaks on others.
+//! The adding test service: adds numbers under names, refuses some and panics on others.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -86,30 +86,30 @@ pub(crate) fn add(name: &str, by: i64) -> Add {
     Add { name: name.into(), by }
 }
 
-/// Breaks always; on the first try only; after recording; by recording what the table does not say;
-/// by refusing what it has recorded; refuses.
-pub(crate) const BREAKS: i64 = -13;
-pub(crate) const BREAKS_ONCE: i64 = -1;
-pub(crate) const BREAKS_LATE: i64 = -2;
+/// Numbers with a special effect in the handler. [`UNDECLARED`] records an event that the table
+/// does not declare; [`TOO_MUCH`] is refused.
+pub(crate) const PANICS: i64 = -13;
+pub(crate) const PANICS_ONCE: i64 = -1;
+pub(crate) const PANICS_AFTER_RECORDING: i64 = -2;
 pub(crate) const UNDECLARED: i64 = -3;
-pub(crate) const TWO_FACED: i64 = -4;
+pub(crate) const REFUSES_AFTER_RECORDING: i64 = -4;
 pub(crate) const TOO_MUCH: i64 = 1_000;
 
-fn decide(tally: &mut Recorder<Tally>, by: i64, tries: &AtomicU32) -> Result<i64, TooMuch> {
-    let tried = tries.fetch_add(1, Ordering::SeqCst);
+fn decide(tally: &mut Recorder<Tally>, by: i64, attempts: &AtomicU32) -> Result<i64, TooMuch> {
+    let attempt = attempts.fetch_add(1, Ordering::SeqCst);
     match by {
         TOO_MUCH => return Err(TooMuch(by)),
-        BREAKS => panic!("thirteen"),
-        BREAKS_ONCE if tried == 0 => panic!("moody"),
+        PANICS => panic!("panics"),
+        PANICS_ONCE if attempt == 0 => panic!("first attempt"),
         UNDECLARED => tally.record(TallyEvent::Undeclared),
         _ => {}
     }
     tally.record(TallyEvent::Added(Added { by }));
-    assert!(by != BREAKS_LATE, "late");
-    if by == TWO_FACED { Err(TooMuch(by)) } else { Ok(tally.sum) }
+    assert!(by != PANICS_AFTER_RECORDING, "after recording");
+    if by == REFUSES_AFTER_RECORDING { Err(TooMuch(by)) } else { Ok(tally.sum) }
 }
 
-/// Somebody was told of an addition.
+/// The public event of an addition.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Counted {
     pub(crate) name: String,
@@ -127,10 +127,10 @@ impl View for Sums {
     const NAME: &'static str = "sums";
     type Event = TallyEvent;
     type Row = i64;
-    fn apply(rows: &mut Table<i64>, heard: &Recorded<TallyEvent>) -> Result<(), StoreError> {
-        let TallyEvent::Added(it) = heard.event else { return Ok(()) };
-        let sum = rows.get(heard.key)?.unwrap_or(0);
-        rows.put(heard.key, sum + it.by);
+    fn apply(rows: &mut Table<i64>, recorded: &Recorded<TallyEvent>) -> Result<(), StoreError> {
+        let TallyEvent::Added(it) = recorded.event else { return Ok(()) };
+        let sum = rows.get(recorded.key)?.unwrap_or(0);
+        rows.put(recorded.key, sum + it.by);
         Ok(())
     }
 }
@@ -147,20 +147,23 @@ fn get_sum(reading: &Reading, query: GetSum) -> Result<Option<i64>, StoreError> 
     reading.get::<Sums>(query.0)
 }
 
-/// The service; `tries` counts how often its handler was called.
-pub(crate) fn tally(tries: &Arc<AtomicU32>) -> Service {
-    let tries = Arc::clone(tries);
+/// The service; `attempts` counts the calls of its handler.
+pub(crate) fn tally(attempts: &Arc<AtomicU32>) -> Service {
+    let attempts = Arc::clone(attempts);
     let handle = move |tally: &mut Recorder<Tally>, command: Add, _: UnixMillis| {
-        decide(tally, command.by, &tries)
+        decide(tally, command.by, &attempts)
     };
     Service::of::<Tally>("tally")
         .handles(handle, &[Added::NAME])
         .view::<Sums>()
         .answers(get_sum)
-        .publishes(|heard: &Recorded<Added>| Counted { name: heard.key.into(), by: heard.event.by })
+        .publishes(|recorded: &Recorded<Added>| Counted {
+            name: recorded.key.into(),
+            by: recorded.event.by,
+        })
 }
 
-/// The service when nobody counts its tries.
+/// The service without a count of its handler's calls.
 pub(crate) fn plain() -> Service {
     tally(&Arc::default())
 }

@@ -1,4 +1,4 @@
-//! A bus with small services on disks that survive it.
+//! A bus of test services, on disks that outlive it.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::table::service::Service;
 
 use super::disk::Disk;
 
-/// A bus with the toy services, one partition each, on disks that survive it.
+/// A bus of test services with one partition each, on disks that outlive it.
 pub(crate) struct World {
     pub(crate) bus: Bus,
     pub(crate) clock: Arc<VirtualClock>,
@@ -40,11 +40,11 @@ impl World {
         Self { bus, clock, disks }
     }
 
-    pub(crate) fn disk(&self, place: usize) -> &Disk {
-        &self.disks[place]
+    pub(crate) fn disk(&self, index: usize) -> &Disk {
+        &self.disks[index]
     }
 
-    /// The process ends, flushed or not, and another begins on the same disks.
+    /// Stops without flushing and opens a new bus on the same disks.
     pub(crate) fn restarted(self, services: Vec<Service>) -> Self {
         self.disks.iter().for_each(Disk::restart);
         Self::on(services, self.disks, Limits::default())

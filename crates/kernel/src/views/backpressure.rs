@@ -26,7 +26,7 @@ pub(crate) enum Backpressure {
 }
 
 impl Backpressure {
-    pub(super) fn of(unflushed: u64) -> Self {
+    pub(super) fn for_unflushed(unflushed: u64) -> Self {
         if unflushed <= UNFLUSHED_MANY {
             Self::None
         } else if unflushed <= UNFLUSHED_MAX {
@@ -48,10 +48,10 @@ mod tests {
 
     #[test]
     fn backpressure_grows_with_the_number_of_unflushed_events() {
-        let paces = [0, UNFLUSHED_MANY, UNFLUSHED_MANY + 1, UNFLUSHED_MAX, UNFLUSHED_MAX + 1];
-        let paces = paces.map(Backpressure::of);
+        let levels = [0, UNFLUSHED_MANY, UNFLUSHED_MANY + 1, UNFLUSHED_MAX, UNFLUSHED_MAX + 1];
+        let levels = levels.map(Backpressure::for_unflushed);
         assert_eq!(
-            paces,
+            levels,
             [
                 Backpressure::None,
                 Backpressure::None,
@@ -64,13 +64,13 @@ mod tests {
 
     #[test]
     fn groups_are_limited_under_backpressure() {
-        for (pace, most, commands) in [
+        for (level, commands_max, commands) in [
             (Backpressure::None, 4_096, 4_096),
             (Backpressure::Slow, 4_096, SLOW_GROUP_COMMANDS_MAX),
             (Backpressure::Slow, 2, 2),
             (Backpressure::Stop, 4_096, SLOW_GROUP_COMMANDS_MAX),
         ] {
-            assert_eq!(pace.group_commands(most), commands);
+            assert_eq!(level.group_commands(commands_max), commands);
         }
     }
 }

@@ -16,10 +16,10 @@ impl Projector {
     /// # Errors
     /// When the disk cannot be written; the frozen changes stay and the next flush writes them.
     pub(crate) fn flush(&self) -> Result<u64, StoreError> {
-        let one_at_a_time = lock(&self.flushing);
+        let flush_guard = lock(&self.flushing);
         let (through_seq, digest, frozen, streams) = {
-            self.derive_again(&one_at_a_time)?;
-            let mut materialized = self.write_if_sound()?;
+            self.rebuild(&flush_guard)?;
+            let mut materialized = self.write_unless_broken()?;
             if materialized.applied == materialized.flushed {
                 return Ok(materialized.flushed);
             }
@@ -28,7 +28,7 @@ impl Projector {
             let streams = materialized.streams().frozen();
             (through_seq, digest, frozen, streams)
         };
-        let snapshots = streams.snapshots(through_seq, &self.copies)?;
+        let snapshots = streams.snapshots(through_seq, &self.copy_requests)?;
         let mut tables: Vec<(String, Box<dyn Changes + '_>)> = Vec::new();
         for (table, rows) in snapshots.tables {
             tables.push((table, Box::new(rows)));
@@ -45,7 +45,7 @@ impl Projector {
         let mut materialized = self.materialized.write().unwrap_or_else(PoisonError::into_inner);
         materialized.mark_flushed(through_seq, &snapshots.versions);
         self.flushed.store(through_seq, Ordering::Release);
-        self.flush_ended.notify_all();
+        self.flush_finished.notify_all();
         Ok(through_seq)
     }
 }

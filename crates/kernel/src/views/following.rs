@@ -9,8 +9,8 @@ use crate::views::materialized_state::MaterializedState;
 use crate::views::projector::Projector;
 
 impl Projector {
-    /// Reads the records that other processes have committed to this log. Does nothing if the log is
-    /// not shared.
+    /// Reads the records that other processes have committed to this log. Does nothing if the log
+    /// is not shared.
     pub(crate) fn follow(&self) -> Result<(), StoreError> {
         if !self.log.is_shared() {
             return Ok(());
@@ -30,13 +30,14 @@ impl Projector {
 
     /// The state as of the last record that this process has read or written; unlike
     /// [`Projector::read`] it does not look for records of other processes.
-    pub(crate) fn read_known(&self) -> Result<RwLockReadGuard<'_, MaterializedState>, StoreError> {
+    pub(crate) fn read_local(&self) -> Result<RwLockReadGuard<'_, MaterializedState>, StoreError> {
         self.catch_up()?;
-        self.as_applied()
+        self.read_applied()
     }
 
-    /// Stops or resumes following other processes; stopped while the state is compared with the log.
-    pub(crate) fn stand_still(&self, is_still: bool) {
-        self.tail.stand_still(is_still);
+    /// Stops or resumes following other processes; stopped while the state is compared with the
+    /// log.
+    pub(crate) fn set_following_paused(&self, is_paused: bool) {
+        self.tail.set_paused(is_paused);
     }
 }

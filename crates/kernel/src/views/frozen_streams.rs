@@ -10,7 +10,7 @@ use crate::model::kinds::{KindIndex, Kinds};
 use crate::model::message::Key;
 use crate::ports::log::StoreError;
 use crate::ports::rows::{Changes, RowStore, ShowRow};
-use crate::views::snapshots::{Copied, Copies, Given};
+use crate::views::snapshots::{CopyRequests, CopyState, RecorderCopy};
 use crate::views::stream::{
     Entries, Entry, Events, Id, Stream, push_stream_key, snapshot_table, stream_table,
 };
@@ -30,7 +30,7 @@ pub(crate) struct FrozenStreams {
 type Snapshots = Vec<(Key, Option<String>)>;
 
 /// Snapshots by table, and the version of each snapshotted aggregate.
-pub(crate) struct Made {
+pub(crate) struct SnapshotBatch {
     pub(crate) tables: Vec<(String, Snapshots)>,
     pub(crate) versions: Vec<(Id, u64)>,
 }
@@ -38,22 +38,29 @@ pub(crate) struct Made {
 impl FrozenStreams {
     /// The changes of the stream tables.
     pub(crate) fn tables(&self) -> impl Iterator<Item = (String, StreamRows<'_>)> {
-        self.kinds.aggregates().map(|(kind, of)| {
-            let entries = self.entries.iter().filter(move |((of_kind, _), _)| *of_kind == kind);
-            (stream_table(of.name), StreamRows::of(entries.map(|((_, key), events)| (key, events))))
+        self.kinds.aggregates().map(|(kind_index, kind)| {
+            let entries = self.entries.iter().filter(move |((index, _), _)| *index == kind_index);
+            (
+                stream_table(kind.name),
+                StreamRows::new(entries.map(|((_, key), events)| (key, events))),
+            )
         })
     }
 
     /// Snapshots of the aggregates for which one is due. Those whose copy was requested from the
     /// writer and has not arrived are left for the next flush.
-    pub(crate) fn snapshots(&self, through: u64, copies: &Copies) -> Result<Made, StoreError> {
+    pub(crate) fn snapshots(
+        &self,
+        through: u64,
+        copy_requests: &CopyRequests,
+    ) -> Result<SnapshotBatch, StoreError> {
         let mut tables: FxHashMap<KindIndex, Snapshots> = FxHashMap::default();
         let mut versions = Vec::new();
         for id in &self.due {
-            let Copied { through_seq, recorder } = match copies.take(id, through) {
-                Given::Copy(copied) => copied,
-                Given::NotThere => self.load(id, through)?,
-                Given::Waiting => continue,
+            let RecorderCopy { through_seq, recorder } = match copy_requests.take(id, through) {
+                CopyState::Ready(copied) => copied,
+                CopyState::NotInMemory => self.load(id, through)?,
+                CopyState::Pending => continue,
             };
             let (version, state) = recorder.snapshot().map_err(|e| StoreError(e.to_string()))?;
             let value =
@@ -65,14 +72,14 @@ impl FrozenStreams {
             rows.sort_unstable_by(|a, b| a.0.cmp(&b.0));
             (snapshot_table(self.kinds.get(kind).name), rows)
         };
-        Ok(Made { tables: tables.into_iter().map(named).collect(), versions })
+        Ok(SnapshotBatch { tables: tables.into_iter().map(named).collect(), versions })
     }
 
-    fn load(&self, id: &Id, through_seq: u64) -> Result<Copied, StoreError> {
+    fn load(&self, id: &Id, through_seq: u64) -> Result<RecorderCopy, StoreError> {
         let memory = self.entries.get(id).cloned().unwrap_or_default();
         let (kinds, disk) = (Arc::clone(&self.kinds), Arc::clone(&self.disk));
         let stream = Stream { kinds, disk, kind: id.0, key: id.1.clone(), memory };
-        Ok(Copied { through_seq, recorder: stream.load(through_seq)?.recorder })
+        Ok(RecorderCopy { through_seq, recorder: stream.load(through_seq)?.recorder })
     }
 }
 
@@ -90,7 +97,7 @@ struct StreamRow<'e> {
 }
 
 impl<'e> StreamRows<'e> {
-    fn of(streams: impl Iterator<Item = (&'e Key, &'e Events)>) -> Self {
+    fn new(streams: impl Iterator<Item = (&'e Key, &'e Events)>) -> Self {
         let (mut keys, mut rows) = (String::new(), Vec::new());
         for (key, events) in streams {
             for events in events.chunks(ROW_EVENTS) {

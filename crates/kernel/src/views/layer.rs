@@ -7,18 +7,18 @@ use crate::model::message::Key;
 
 /// Rows by key. Keys are compared by their first 16 bytes, which are stored inline; the rest of a
 /// long key, which is elsewhere in memory, is read only if these are equal.
-pub(crate) struct Layer<R>(BTreeMap<Sorted, R>);
+pub(crate) struct Layer<R>(BTreeMap<SortKey, R>);
 
 /// A key together with its first 16 bytes as two big-endian numbers, padded with zeros, for fast
 /// comparison. The order is that of the keys: zero is the lowest byte, and if the first 16 bytes
 /// are equal, the keys are compared.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Sorted {
+pub(crate) struct SortKey {
     head: [u64; 2],
     pub(crate) key: Key,
 }
 
-impl From<Key> for Sorted {
+impl From<Key> for SortKey {
     fn from(key: Key) -> Self {
         let number = |bytes: &[u8]| {
             let mut number = [0; 8];
@@ -31,7 +31,7 @@ impl From<Key> for Sorted {
     }
 }
 
-impl From<&str> for Sorted {
+impl From<&str> for SortKey {
     fn from(key: &str) -> Self {
         Key::from(key).into()
     }
@@ -52,15 +52,15 @@ impl<R> Layer<R> {
         self.0.len()
     }
 
-    pub(crate) fn get(&self, key: &Sorted) -> Option<&R> {
+    pub(crate) fn get(&self, key: &SortKey) -> Option<&R> {
         self.0.get(key)
     }
 
-    pub(crate) fn get_mut(&mut self, key: &Sorted) -> Option<&mut R> {
+    pub(crate) fn get_mut(&mut self, key: &SortKey) -> Option<&mut R> {
         self.0.get_mut(key)
     }
 
-    pub(crate) fn insert(&mut self, key: Sorted, row: R) {
+    pub(crate) fn insert(&mut self, key: SortKey, row: R) {
         self.0.insert(key, row);
     }
 
@@ -75,8 +75,8 @@ impl<R> Layer<R> {
         from: &str,
         below: Option<&str>,
     ) -> impl Iterator<Item = (&Key, &R)> {
-        let below = below.map(Sorted::from).map_or(Bound::Unbounded, Bound::Excluded);
-        let rows = self.0.range((Bound::Included(Sorted::from(from)), below));
+        let below = below.map(SortKey::from).map_or(Bound::Unbounded, Bound::Excluded);
+        let rows = self.0.range((Bound::Included(SortKey::from(from)), below));
         rows.map(|(it, row)| (&it.key, row))
     }
 }
@@ -101,10 +101,12 @@ mod tests {
                 layer.insert(key.as_str().into(), row);
                 model.insert(key.clone(), row);
             }
-            fn told<'r>(rows: impl Iterator<Item = (&'r Key, &'r usize)>) -> Vec<(String, usize)> {
+            fn entries<'r>(
+                rows: impl Iterator<Item = (&'r Key, &'r usize)>,
+            ) -> Vec<(String, usize)> {
                 rows.map(|(key, row)| (key.to_string(), *row)).collect()
             }
-            prop_assert_eq!(told(layer.iter()), Vec::from_iter(model.clone()));
+            prop_assert_eq!(entries(layer.iter()), Vec::from_iter(model.clone()));
             for key in keys.iter().chain([&one, &other]) {
                 let sorted = key.as_str().into();
                 prop_assert_eq!(layer.get(&sorted), model.get(key));
@@ -113,9 +115,9 @@ mod tests {
             let (from, below) = (one.clone().min(other.clone()), one.max(other));
             let own = |it: (&String, &usize)| (it.0.clone(), *it.1);
             let rows: Vec<_> = model.range(from.clone()..below.clone()).map(own).collect();
-            prop_assert_eq!(told(layer.range(&from, Some(&below))), rows);
+            prop_assert_eq!(entries(layer.range(&from, Some(&below))), rows);
             let rows: Vec<_> = model.range(from.clone()..).map(own).collect();
-            prop_assert_eq!(told(layer.range(&from, None)), rows);
+            prop_assert_eq!(entries(layer.range(&from, None)), rows);
         }
     }
 }

@@ -25,6 +25,6 @@ pub(crate) fn is_in_log(service: &str, stores: &Stores) -> Result<bool, StoreErr
     let Some(last) = records.first().filter(|record| record.last_seq == flushed) else {
         return Ok(false);
     };
-    let known = stores.rows.row(TABLE, service)?;
-    Ok(known == Some(format!("\"{}\"", digest(&last.events))))
+    let stored = stores.rows.row(TABLE, service)?;
+    Ok(stored == Some(format!("\"{}\"", digest(&last.events))))
 }

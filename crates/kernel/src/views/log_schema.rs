@@ -38,7 +38,8 @@ pub(crate) struct Publication {
 
 type PublishFn = Box<dyn Fn(u64, &CommittedEvent) -> Option<String> + Send + Sync>;
 
-/// A timer in the table: a fact after which the aggregate's `before_each` hooks run at a later time.
+/// A timer in the table: a fact after which the aggregate's `before_each` hooks run at a later
+/// time.
 pub(crate) struct Timer {
     pub(crate) fact: &'static str,
     pub(crate) by: &'static str,

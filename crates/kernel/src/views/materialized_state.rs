@@ -38,7 +38,7 @@ pub(crate) struct MaterializedState {
     pub(crate) applied: u64,
     pub(super) flushed: u64,
     /// The last applied record.
-    pub(super) end: Option<Arc<Committed>>,
+    pub(super) last_record: Option<Arc<Committed>>,
     /// The frozen changes that are not known to be on disk yet.
     pub(super) frozen: Option<Frozen>,
     /// The error of a row that could not be read while a record was applied. The state is not valid
@@ -66,7 +66,7 @@ impl MaterializedState {
             cursors: Table::new("kernel_cursors", Arc::clone(disk)),
             applied: flushed,
             flushed,
-            end: None,
+            last_record: None,
             frozen: None,
             broken: None,
         }
@@ -87,8 +87,12 @@ impl MaterializedState {
     ) -> Result<(), StoreError> {
         self.derive(schema, record)?;
         // After a rebuild the state may be ahead of the pending records.
-        if self.end.as_ref().is_none_or(|end| end.last_seq() <= record.last_seq()) {
-            self.end = Some(Arc::clone(record));
+        if self
+            .last_record
+            .as_ref()
+            .is_none_or(|last_record| last_record.last_seq() <= record.last_seq())
+        {
+            self.last_record = Some(Arc::clone(record));
         }
         Ok(())
     }
@@ -142,7 +146,7 @@ impl MaterializedState {
         }
         self.streams_mut().freeze();
         self.tables().for_each(AnyTable::freeze);
-        let digest = self.end.as_deref().map(Committed::digest);
+        let digest = self.last_record.as_deref().map(Committed::digest);
         let frozen = Frozen { through_seq: self.applied, digest };
         self.frozen = Some(frozen.clone());
         frozen

@@ -20,9 +20,9 @@ use crate::ports::stores::Stores;
 use crate::views::backpressure::FLUSH_AFTER_EVENTS;
 use crate::views::log_schema::LogSchema;
 use crate::views::materialized_state::MaterializedState;
-use crate::views::snapshots::Copies;
+use crate::views::snapshots::CopyRequests;
 use crate::views::stream::Streams;
-use crate::views::tail::Tail;
+use crate::views::tail::SharedTail;
 
 /// Number of unapplied events that wakes the projector's thread. Readers apply fewer events
 /// themselves, and large batches cost less per event.
@@ -40,16 +40,16 @@ pub(crate) struct Projector {
     pub(super) streams: Arc<RwLock<Streams>>,
     /// Committed records that are not applied yet.
     pub(super) pending: Mutex<VecDeque<Arc<Committed>>>,
-    pub(super) arrived: Condvar,
+    pub(super) records_arrived: Condvar,
     /// Signalled when a flush becomes due; used with the mutex of [`Projector::pending`].
-    pub(super) flushing_due: Condvar,
-    pub(super) flush_ended: Condvar,
+    pub(super) flush_due: Condvar,
+    pub(super) flush_finished: Condvar,
     pub(super) applied: AtomicU64,
     pub(super) flushed: AtomicU64,
     pub(super) head: watch::Sender<u64>,
     pub(super) flushing: Mutex<()>,
-    pub(super) copies: Copies,
-    pub(super) tail: Tail,
+    pub(super) copy_requests: CopyRequests,
+    pub(super) tail: SharedTail,
 }
 
 impl Projector {
@@ -69,15 +69,15 @@ impl Projector {
             streams: Arc::clone(&materialized.streams),
             materialized: RwLock::new(materialized),
             pending: Mutex::default(),
-            arrived: Condvar::new(),
-            flushing_due: Condvar::new(),
-            flush_ended: Condvar::new(),
+            records_arrived: Condvar::new(),
+            flush_due: Condvar::new(),
+            flush_finished: Condvar::new(),
             applied: AtomicU64::new(flushed),
             flushed: AtomicU64::new(flushed),
             head: watch::Sender::new(flushed),
             flushing: Mutex::new(()),
-            copies: Copies::default(),
-            tail: Tail::default(),
+            copy_requests: CopyRequests::default(),
+            tail: SharedTail::default(),
         })
     }
 
@@ -93,7 +93,7 @@ impl Projector {
         self.head.send_replace(last);
         drop(pending);
         if last.saturating_sub(self.applied()) >= PROJECT_AFTER_EVENTS {
-            self.arrived.notify_one();
+            self.records_arrived.notify_one();
         }
     }
 
@@ -121,11 +121,13 @@ impl Projector {
     /// The state as of the current head of the log, including records of other processes.
     pub(crate) fn read(&self) -> Result<RwLockReadGuard<'_, MaterializedState>, StoreError> {
         self.follow()?;
-        self.read_known()
+        self.read_local()
     }
 
     /// The state without applying pending records.
-    pub(super) fn as_applied(&self) -> Result<RwLockReadGuard<'_, MaterializedState>, StoreError> {
+    pub(super) fn read_applied(
+        &self,
+    ) -> Result<RwLockReadGuard<'_, MaterializedState>, StoreError> {
         let materialized = self.materialized.read().unwrap_or_else(PoisonError::into_inner);
         match &materialized.broken {
             None => Ok(materialized),
@@ -144,13 +146,13 @@ impl Projector {
 
     /// The state as of the head, for a change that does not come from the log (a timer that fired).
     pub(crate) fn write(&self) -> Result<RwLockWriteGuard<'_, MaterializedState>, StoreError> {
-        self.write_if_sound().or_else(|_| {
-            self.derive_again(&lock(&self.flushing))?;
-            self.write_if_sound()
+        self.write_unless_broken().or_else(|_| {
+            self.rebuild(&lock(&self.flushing))?;
+            self.write_unless_broken()
         })
     }
 
-    pub(super) fn write_if_sound(
+    pub(super) fn write_unless_broken(
         &self,
     ) -> Result<RwLockWriteGuard<'_, MaterializedState>, StoreError> {
         let mut materialized = self.materialized.write().unwrap_or_else(PoisonError::into_inner);
@@ -172,47 +174,50 @@ impl Projector {
             }
             self.applied.store(materialized.applied, Ordering::Release);
         }
-        if self.is_flushing_due() {
-            self.flushing_due.notify_one();
+        if self.is_flush_due() {
+            self.flush_due.notify_one();
         }
         Ok(materialized)
     }
 
     /// Replaces an invalid state by one that is rebuilt from the disk and the log. The guard makes
     /// sure that nothing is flushed meanwhile.
-    pub(super) fn derive_again(&self, _flushing: &MutexGuard<'_, ()>) -> Result<(), StoreError> {
+    pub(super) fn rebuild(&self, _flushing: &MutexGuard<'_, ()>) -> Result<(), StoreError> {
         let mut materialized = self.materialized.write().unwrap_or_else(PoisonError::into_inner);
         if materialized.broken.is_none() {
             return Ok(());
         }
         let (flushed, head) = (self.disk.flushed()?, self.head());
-        let mut anew = MaterializedState::new(&self.schema, &self.disk, self.limits, flushed);
-        while anew.applied < head {
-            let records = self.log.read_after(anew.applied, FLUSH_AFTER_EVENTS)?;
+        let mut rebuilt = MaterializedState::new(&self.schema, &self.disk, self.limits, flushed);
+        while rebuilt.applied < head {
+            let records = self.log.read_after(rebuilt.applied, FLUSH_AFTER_EVENTS)?;
             if records.is_empty() {
-                return Err(StoreError(format!("the log has no records after {}", rebuilt.applied)));
+                return Err(StoreError(format!(
+                    "the log has no records after {}",
+                    rebuilt.applied
+                )));
             }
             for record in records {
                 let record = Arc::new(Committed::read(record, &self.schema.kinds)?);
-                anew.streams_mut().apply(&record);
-                anew.apply(&self.schema, &record)?;
+                rebuilt.streams_mut().apply(&record);
+                rebuilt.apply(&self.schema, &record)?;
             }
         }
-        self.applied.store(anew.applied, Ordering::Release);
+        self.applied.store(rebuilt.applied, Ordering::Release);
         self.flushed.store(flushed, Ordering::Release);
-        std::mem::swap(&mut *materialized.streams_mut(), &mut *anew.streams_mut());
-        anew.streams = Arc::clone(&self.streams);
-        *materialized = anew;
+        std::mem::swap(&mut *materialized.streams_mut(), &mut *rebuilt.streams_mut());
+        rebuilt.streams = Arc::clone(&self.streams);
+        *materialized = rebuilt;
         Ok(())
     }
 
     /// Provides copies of the writer's aggregates for which snapshots are due.
-    pub(crate) fn give_copies(
+    pub(crate) fn provide_copies(
         &self,
         through_seq: u64,
         copy: impl FnMut(&(KindIndex, Key)) -> Option<Box<dyn AnyRecorder>>,
     ) {
-        self.copies.give(through_seq, copy);
+        self.copy_requests.provide(through_seq, copy);
     }
 
     /// Loads an aggregate as of the last committed record. Its pending events are folded here
@@ -235,7 +240,7 @@ impl Projector {
     /// The answer stored under a key, without applying pending records: the writer that calls this
     /// has the newer answers in memory.
     pub(crate) fn applied_answer(&self, key: &Key) -> Result<Option<Answered>, StoreError> {
-        self.as_applied().or_else(|_| self.read())?.answers.get(key)
+        self.read_applied().or_else(|_| self.read())?.answers.get(key)
     }
 
     /// The answer stored under a key, as of the current head of the log.

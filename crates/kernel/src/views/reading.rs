@@ -12,7 +12,7 @@ use crate::ports::log::StoreError;
 use crate::views::log_schema::LogSchema;
 use crate::views::materialized_state::MaterializedState;
 use crate::views::stream::{Stream, causation};
-use crate::views::view::{View, Viewing};
+use crate::views::view::{BoundView, View};
 
 /// The views of a service as of the time when a query arrived.
 pub struct Reading<'a> {
@@ -54,8 +54,8 @@ impl Reading<'_> {
         Ok(None)
     }
 
-    /// The rows whose keys begin with `prefix` and are greater than `after`, ordered by key, at most
-    /// `limit`.
+    /// The rows whose keys begin with `prefix` and are greater than `after`, ordered by key, at
+    /// most `limit`.
     ///
     /// # Errors
     /// When the storage cannot be read.
@@ -102,10 +102,10 @@ impl Reading<'_> {
     ) -> &'s crate::views::table::Table<V::Row> {
         let of_type =
             |it: &crate::views::log_schema::ViewEntry| it.view_type == std::any::TypeId::of::<V>();
-        let place = self.schema.views.iter().position(of_type);
-        let place =
-            place.unwrap_or_else(|| panic!("{} has no view {}", self.schema.service, V::NAME));
-        let view = materialized.views[place].as_any().downcast_ref::<Viewing<V>>();
+        let index = self.schema.views.iter().position(of_type);
+        let index =
+            index.unwrap_or_else(|| panic!("{} has no view {}", self.schema.service, V::NAME));
+        let view = materialized.views[index].as_any().downcast_ref::<BoundView<V>>();
         &view.expect("views have the order of the table").table
     }
 }
@@ -127,13 +127,13 @@ impl<A: Aggregate> History<A> {
         after: u64,
         limit: usize,
     ) -> Result<Vec<PastEvent<A::Event>>, StoreError> {
-        let happened = |it: crate::views::stream::StreamEvent| {
+        let to_past_event = |it: crate::views::stream::StreamEvent| {
             let event = serde_json::from_str(&it.envelope).map_err(|e| {
                 StoreError(format!("an event of {:?} cannot be read: {e}", self.key))
             })?;
             Ok(PastEvent { seq: it.seq, at: it.at, causation: causation(&it.envelope)?, event })
         };
-        self.stream.events(after, limit)?.into_iter().map(happened).collect()
+        self.stream.events(after, limit)?.into_iter().map(to_past_event).collect()
     }
 
     /// The aggregate as it was after the event with the sequence number `through`.

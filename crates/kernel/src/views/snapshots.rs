@@ -12,67 +12,67 @@ use crate::model::message::Key;
 type Id = (KindIndex, Key);
 
 /// An aggregate as of a sequence number of the log.
-pub(crate) struct Copied {
+pub(crate) struct RecorderCopy {
     pub(crate) through_seq: u64,
     pub(crate) recorder: Box<dyn AnyRecorder>,
 }
 
 /// The flusher's requests for copies, and the copies that the writer has provided.
 #[derive(Default)]
-pub(crate) struct Copies {
-    is_asked: AtomicBool,
-    asked: Mutex<Vec<Id>>,
+pub(crate) struct CopyRequests {
+    has_requests: AtomicBool,
+    requested: Mutex<Vec<Id>>,
     /// `None` if the writer does not have the aggregate in memory.
-    given: Mutex<FxHashMap<Id, Option<Copied>>>,
+    copies: Mutex<FxHashMap<Id, Option<RecorderCopy>>>,
 }
 
 /// The state of a request.
-pub(crate) enum Given {
-    Copy(Copied),
+pub(crate) enum CopyState {
+    Ready(RecorderCopy),
     /// The writer does not have it; it must be loaded from disk.
-    NotThere,
+    NotInMemory,
     /// The writer has not responded yet, or its copy is too new for this flush.
-    Waiting,
+    Pending,
 }
 
-impl Copies {
-    /// Takes the copy of an aggregate if there is one that is not newer than `through_seq`. Requests
-    /// it if it was not requested yet.
-    pub(crate) fn take(&self, id: &Id, through_seq: u64) -> Given {
-        let mut given = lock(&self.given);
-        match given.remove(id) {
-            Some(Some(copied)) if copied.through_seq <= through_seq => Given::Copy(copied),
+impl CopyRequests {
+    /// Takes the copy of an aggregate if there is one that is not newer than `through_seq`.
+    /// Requests it if it was not requested yet.
+    pub(crate) fn take(&self, id: &Id, through_seq: u64) -> CopyState {
+        let mut copies = lock(&self.copies);
+        match copies.remove(id) {
+            Some(Some(copied)) if copied.through_seq <= through_seq => CopyState::Ready(copied),
             Some(Some(newer)) => {
-                given.insert(id.clone(), Some(newer));
-                Given::Waiting
+                copies.insert(id.clone(), Some(newer));
+                CopyState::Pending
             }
-            Some(None) => Given::NotThere,
+            Some(None) => CopyState::NotInMemory,
             None => {
-                let mut asked = lock(&self.asked);
-                if !asked.contains(id) {
-                    asked.push(id.clone());
-                    self.is_asked.store(true, Ordering::Release);
+                let mut requested = lock(&self.requested);
+                if !requested.contains(id) {
+                    requested.push(id.clone());
+                    self.has_requests.store(true, Ordering::Release);
                 }
-                Given::Waiting
+                CopyState::Pending
             }
         }
     }
 
     /// Provides the requested copies. Called by the writer between groups: the log ends at
     /// `through_seq`, and the writer's memory reflects exactly that.
-    pub(crate) fn give(
+    pub(crate) fn provide(
         &self,
         through_seq: u64,
         mut copy: impl FnMut(&Id) -> Option<Box<dyn AnyRecorder>>,
     ) {
-        if !self.is_asked.swap(false, Ordering::AcqRel) {
+        if !self.has_requests.swap(false, Ordering::AcqRel) {
             return;
         }
-        let asked = std::mem::take(&mut *lock(&self.asked));
-        let mut given = lock(&self.given);
-        for id in asked {
-            let copied = copy(&id).map(|recorder| Copied { through_seq, recorder });
-            given.insert(id, copied);
+        let requested = std::mem::take(&mut *lock(&self.requested));
+        let mut copies = lock(&self.copies);
+        for id in requested {
+            let copied = copy(&id).map(|recorder| RecorderCopy { through_seq, recorder });
+            copies.insert(id, copied);
         }
     }
 }

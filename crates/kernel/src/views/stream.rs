@@ -24,7 +24,7 @@ pub(crate) use crate::views::frozen_streams::FrozenStreams;
 const PAGE_ROWS: usize = 256;
 /// An aggregate with fewer events than this between two flushes is not counted for snapshots. If
 /// it accumulates many events, loading it notices.
-const COUNTED_FROM: u64 = 32;
+const COUNTED_EVENTS_MIN: u64 = 32;
 /// Budget of one flush for snapshots, in events of the snapshotted aggregates (at least one
 /// aggregate is snapshotted). It spreads the snapshots of aggregates that grow at the same rate.
 const SNAPSHOT_EVENTS_MAX: u64 = 65_536;
@@ -47,7 +47,7 @@ pub(crate) struct Streams {
     /// snapshot is due.
     since_snapshot: FxHashMap<Id, (u64, u64)>,
     /// Aggregates whose loading took so many events that a snapshot is due.
-    long: Mutex<FxHashSet<Id>>,
+    long_streams: Mutex<FxHashSet<Id>>,
     snapshot_after_min: u64,
     /// The sequence number through which the streams reflect the log.
     applied: u64,
@@ -111,7 +111,7 @@ impl Streams {
             active: Entries::default(),
             frozen: Arc::default(),
             since_snapshot: FxHashMap::default(),
-            long: Mutex::default(),
+            long_streams: Mutex::default(),
             snapshot_after_min,
         }
     }
@@ -136,7 +136,7 @@ impl Streams {
         let due = (0, self.snapshot_after_min);
         self.active.iter().for_each(|(id, events)| {
             let count = events.len() as u64;
-            if count >= COUNTED_FROM.min(self.snapshot_after_min) {
+            if count >= COUNTED_EVENTS_MIN.min(self.snapshot_after_min) {
                 self.since_snapshot.entry(id.clone()).or_insert(due).0 += count;
             } else if let Some(since) = self.since_snapshot.get_mut(id) {
                 since.0 += count;
@@ -147,27 +147,30 @@ impl Streams {
 
     pub(crate) fn mark_flushed(&mut self, snapshots: &[(Id, u64)]) {
         self.frozen = Arc::default();
-        let mut long = self.long.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut long_streams = self.long_streams.lock().unwrap_or_else(PoisonError::into_inner);
         for (id, version) in snapshots {
-            long.remove(id);
+            long_streams.remove(id);
             let due = self.snapshot_after_min.max(version / 2);
             self.since_snapshot.insert(id.clone(), (0, due));
         }
-        self.since_snapshot
-            .retain(|_, (count, due)| *count >= COUNTED_FROM || *due > self.snapshot_after_min);
+        self.since_snapshot.retain(|_, (count, due)| {
+            *count >= COUNTED_EVENTS_MIN || *due > self.snapshot_after_min
+        });
     }
 
     pub(crate) fn frozen(&self) -> FrozenStreams {
         let due = self.since_snapshot.iter().filter(|(_, (count, at))| count >= at);
         // A snapshot that exceeds the budget is due again at the next flush.
-        let mut room = SNAPSHOT_EVENTS_MAX;
+        let mut budget = SNAPSHOT_EVENTS_MAX;
         let due = due.take_while(|(_, (count, at))| {
-            let fits = room > 0;
-            room = room.saturating_sub(count + 2 * at);
+            let fits = budget > 0;
+            budget = budget.saturating_sub(count + 2 * at);
             fits
         });
         let mut due: FxHashSet<Id> = due.map(|(id, _)| id.clone()).collect();
-        due.extend(self.long.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
+        due.extend(
+            self.long_streams.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned(),
+        );
         FrozenStreams {
             kinds: Arc::clone(&self.kinds),
             disk: Arc::clone(&self.disk),
@@ -192,8 +195,8 @@ impl Streams {
     ) -> Result<Box<dyn AnyRecorder>, StoreError> {
         let loaded = self.stream(kind, key).load(u64::MAX)?;
         if loaded.folded >= self.snapshot_after_min.max(loaded.snapshot_version / 2) {
-            let mut long = self.long.lock().unwrap_or_else(PoisonError::into_inner);
-            long.insert((kind, key.clone()));
+            let mut long_streams = self.long_streams.lock().unwrap_or_else(PoisonError::into_inner);
+            long_streams.insert((kind, key.clone()));
         }
         Ok(loaded.recorder)
     }
@@ -202,16 +205,16 @@ impl Streams {
 impl Stream {
     /// The aggregate as it was after the event with the sequence number `through`.
     pub(crate) fn load(&self, through: u64) -> Result<Loaded, StoreError> {
-        let of = self.kinds.get(self.kind);
-        let stored = self.disk.row(&snapshot_table(of.name), &self.key)?;
+        let kind = self.kinds.get(self.kind);
+        let stored = self.disk.row(&snapshot_table(kind.name), &self.key)?;
         let unreadable = |e: serde_json::Error| {
-            StoreError(format!("the snapshot of {} {:?} cannot be read: {e}", of.name, self.key))
+            StoreError(format!("the snapshot of {} {:?} cannot be read: {e}", kind.name, self.key))
         };
         let snapshot: Option<Snapshot<'_>> =
             stored.as_deref().map(serde_json::from_str).transpose().map_err(unreadable)?;
         let snapshot = snapshot.filter(|it| it.through_seq <= through);
         let state = snapshot.as_ref().map(|it| (it.version, it.state.get()));
-        let mut recorder = of.restore(&self.key, state)?;
+        let mut recorder = kind.restore(&self.key, state)?;
         let snapshot_version = state.map_or(0, |(version, _)| version);
         let (mut seq, mut folded) = (snapshot.map_or(0, |it| it.through_seq), 0);
         self.each_stored(seq, |event| {
@@ -219,7 +222,7 @@ impl Stream {
                 return Ok(false);
             }
             let envelope = event.event.get();
-            let (_, _, fact) = self.kinds.decode(of.name, envelope).map_err(StoreError)?;
+            let (_, _, fact) = self.kinds.decode(kind.name, envelope).map_err(StoreError)?;
             recorder.fold_any(fact.as_any());
             (seq, folded) = (event.seq, folded + 1);
             Ok(true)
@@ -262,7 +265,7 @@ impl Stream {
     fn each_stored(
         &self,
         after: u64,
-        mut show: impl FnMut(StoredEvent<'_>) -> Result<bool, StoreError>,
+        mut visit: impl FnMut(StoredEvent<'_>) -> Result<bool, StoreError>,
     ) -> Result<(), StoreError> {
         let table = stream_table(self.kinds.get(self.kind).name);
         let mut from = stream_key(&self.key, 0);
@@ -284,7 +287,7 @@ impl Stream {
                     StoreError(format!("the row {row_key:?} of {table} cannot be read: {e}"))
                 })?;
                 for event in stored.into_iter().filter(|it| it.seq > after) {
-                    if !show(event)? {
+                    if !visit(event)? {
                         return Ok(());
                     }
                 }
@@ -304,12 +307,12 @@ pub(crate) fn causation(envelope: &str) -> Result<uuid::Uuid, StoreError> {
     Ok(envelope.causation)
 }
 
-pub(super) fn stream_table(of: &str) -> String {
-    format!("stream_{of}")
+pub(super) fn stream_table(kind: &str) -> String {
+    format!("stream_{kind}")
 }
 
-pub(super) fn snapshot_table(of: &str) -> String {
-    format!("snapshot_{of}")
+pub(super) fn snapshot_table(kind: &str) -> String {
+    format!("snapshot_{kind}")
 }
 
 fn stream_key(key: &str, first_seq: u64) -> String {

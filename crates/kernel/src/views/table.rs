@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::model::message::{Key, Wire};
 use crate::ports::log::StoreError;
 use crate::ports::rows::{Changes, KeyRange, RowStore, ShowRow};
-use crate::views::layer::{Layer, Sorted};
+use crate::views::layer::{Layer, SortKey};
 
 /// Changed rows: `None` is a deletion.
 type Changed<R> = Layer<Option<R>>;
@@ -40,10 +40,10 @@ impl<R: Wire> Table<R> {
     /// # Errors
     /// When the storage cannot be read.
     pub fn get(&self, key: &str) -> Result<Option<R>, StoreError> {
-        let key = Sorted::from(key);
+        let key = SortKey::from(key);
         match self.active.get(&key) {
             Some(row) => Ok(row.clone()),
-            None => self.flushed(&key),
+            None => self.below_active(&key),
         }
     }
 
@@ -66,14 +66,14 @@ impl<R: Wire> Table<R> {
         key: impl Into<Key>,
         change: impl FnOnce(&mut R),
     ) -> Result<(), StoreError> {
-        let key = Sorted::from(key.into());
+        let key = SortKey::from(key.into());
         if let Some(slot) = self.active.get_mut(&key) {
             if let Some(row) = slot {
                 change(row);
             }
             return Ok(());
         }
-        if let Some(mut row) = self.flushed(&key)? {
+        if let Some(mut row) = self.below_active(&key)? {
             change(&mut row);
             self.active.insert(key, Some(row));
         }
@@ -81,7 +81,7 @@ impl<R: Wire> Table<R> {
     }
 
     /// The row under `key` without the changes since the last freeze.
-    fn flushed(&self, key: &Sorted) -> Result<Option<R>, StoreError> {
+    fn below_active(&self, key: &SortKey) -> Result<Option<R>, StoreError> {
         let mut layers = [&*self.frozen, &*self.recent].into_iter();
         if let Some(row) = layers.find_map(|layer| layer.get(key)) {
             return Ok(row.clone());
@@ -90,8 +90,8 @@ impl<R: Wire> Table<R> {
         text.map(|text| parse(self.name, &key.key, &text)).transpose()
     }
 
-    /// The rows whose keys begin with `prefix` and are greater than `after`, ordered by key, at most
-    /// `limit`.
+    /// The rows whose keys begin with `prefix` and are greater than `after`, ordered by key, at
+    /// most `limit`.
     ///
     /// # Errors
     /// When the storage cannot be read.
@@ -102,13 +102,13 @@ impl<R: Wire> Table<R> {
         limit: usize,
     ) -> Result<Vec<(Key, R)>, StoreError> {
         let mut from = after.map_or_else(|| prefix.to_owned(), successor);
-        let below = beyond(prefix);
+        let below = prefix_end(prefix);
         let mut found = Vec::new();
         loop {
-            let page = self.step(&from, below.as_deref(), limit.max(16))?;
+            let page = self.scan_page(&from, below.as_deref(), limit.max(16))?;
             found.extend(page.rows);
             found.truncate(limit);
-            match page.known_through {
+            match page.complete_through {
                 Some(key) if found.len() < limit => from = successor(&key),
                 _ => return Ok(found),
             }
@@ -117,13 +117,18 @@ impl<R: Wire> Table<R> {
 
     /// One page of a scan: up to `limit` entries of each layer, merged up to the smallest key at
     /// which one of the layers was cut off.
-    fn step(&self, from: &str, below: Option<&str>, limit: usize) -> Result<Page<R>, StoreError> {
-        let mut known_through: Option<Key> = None;
-        let mut reached = |count: usize, last: Option<&str>| {
+    fn scan_page(
+        &self,
+        from: &str,
+        below: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<R>, StoreError> {
+        let mut complete_through: Option<Key> = None;
+        let mut note_cutoff = |count: usize, last: Option<&str>| {
             if let (true, Some(last)) = (count == limit, last)
-                && known_through.as_deref().is_none_or(|known| last < known)
+                && complete_through.as_deref().is_none_or(|through| last < through)
             {
-                known_through = Some(last.into());
+                complete_through = Some(last.into());
             }
         };
         let range = KeyRange {
@@ -133,11 +138,11 @@ impl<R: Wire> Table<R> {
             backwards: false,
         };
         let on_disk = self.disk.rows(self.name, &range)?;
-        reached(on_disk.len(), on_disk.last().map(|(key, _)| key.as_str()));
+        note_cutoff(on_disk.len(), on_disk.last().map(|(key, _)| key.as_str()));
         let mut merged: BTreeMap<Key, Option<R>> = BTreeMap::new();
         for layer in [&*self.frozen, &self.active] {
             let rows: Vec<_> = layer.range(from, below).take(limit).collect();
-            reached(rows.len(), rows.last().map(|(key, _)| key.as_str()));
+            note_cutoff(rows.len(), rows.last().map(|(key, _)| key.as_str()));
             merged.extend(rows.into_iter().map(|(key, row)| (key.clone(), row.clone())));
         }
         for (key, text) in on_disk {
@@ -146,10 +151,11 @@ impl<R: Wire> Table<R> {
                 merged.insert(key.into(), Some(row));
             }
         }
-        let in_reach = |key: &Key| known_through.as_ref().is_none_or(|known| key <= known);
-        let rows = merged.into_iter().filter(|(key, _)| in_reach(key));
+        let is_complete =
+            |key: &Key| complete_through.as_ref().is_none_or(|through| key <= through);
+        let rows = merged.into_iter().filter(|(key, _)| is_complete(key));
         let rows = rows.filter_map(|(key, row)| Some((key, row?))).collect();
-        Ok(Page { rows, known_through })
+        Ok(Page { rows, complete_through })
     }
 }
 
@@ -157,7 +163,7 @@ impl<R: Wire> Table<R> {
 /// the range).
 struct Page<R> {
     rows: Vec<(Key, R)>,
-    known_through: Option<Key>,
+    complete_through: Option<Key>,
 }
 
 /// The smallest key greater than `key`; keys hold no NUL.
@@ -166,7 +172,7 @@ fn successor(key: &str) -> String {
 }
 
 /// The smallest text that is greater than all texts with this prefix; `None` if there is none.
-fn beyond(prefix: &str) -> Option<String> {
+fn prefix_end(prefix: &str) -> Option<String> {
     let mut rest = prefix.to_owned();
     while let Some(last) = rest.pop() {
         if let Some(next) = (last..=char::MAX).nth(1) {

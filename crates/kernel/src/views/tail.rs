@@ -7,49 +7,49 @@ use crate::ports::log::StoreError;
 
 /// Shares reads of a log's tail between concurrent callers.
 #[derive(Default)]
-pub(super) struct Tail {
+pub(super) struct SharedTail {
     state: Mutex<State>,
-    ended: Condvar,
-    is_still: AtomicBool,
+    read_finished: Condvar,
+    is_paused: AtomicBool,
 }
 
 #[derive(Default)]
 struct State {
     /// The number of reads started so far, and the number of the last finished one.
-    begun: u64,
-    ended: u64,
+    started: u64,
+    finished: u64,
     outcome: Option<StoreError>,
 }
 
-impl Tail {
+impl SharedTail {
     /// Reads the tail of the log, or waits for another caller's read that started after this call.
     /// A read that started earlier may have missed commands that were answered before this call.
     pub(super) fn follow(
         &self,
         read: impl FnOnce() -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        if self.is_still.load(Ordering::Acquire) {
+        if self.is_paused.load(Ordering::Acquire) {
             return Ok(());
         }
         let mut state = self.lock();
-        let enough = state.begun + 1;
-        while state.begun > state.ended && state.ended < enough {
-            state = self.ended.wait(state).unwrap_or_else(PoisonError::into_inner);
+        let needed = state.started + 1;
+        while state.started > state.finished && state.finished < needed {
+            state = self.read_finished.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        if state.ended >= enough {
+        if state.finished >= needed {
             return state.outcome.clone().map_or(Ok(()), Err);
         }
-        state.begun += 1;
-        let own = state.begun;
+        state.started += 1;
+        let number = state.started;
         drop(state);
-        let broken = Err(StoreError("reading the log was interrupted".into()));
-        let mut ending = Ending { tail: self, own, outcome: broken };
-        ending.outcome = read();
-        ending.outcome.clone()
+        let interrupted = Err(StoreError("reading the log was interrupted".into()));
+        let mut guard = FinishRead { tail: self, number, outcome: interrupted };
+        guard.outcome = read();
+        guard.outcome.clone()
     }
 
-    pub(super) fn stand_still(&self, is_still: bool) {
-        self.is_still.store(is_still, Ordering::Release);
+    pub(super) fn set_paused(&self, is_paused: bool) {
+        self.is_paused.store(is_paused, Ordering::Release);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -58,18 +58,18 @@ impl Tail {
 }
 
 /// Reports the outcome of a read to the waiting callers when it is dropped, even in a panic.
-struct Ending<'t> {
-    tail: &'t Tail,
-    own: u64,
+struct FinishRead<'t> {
+    tail: &'t SharedTail,
+    number: u64,
     outcome: Result<(), StoreError>,
 }
 
-impl Drop for Ending<'_> {
+impl Drop for FinishRead<'_> {
     fn drop(&mut self) {
         let mut state = self.tail.lock();
-        state.ended = self.own;
+        state.finished = self.number;
         state.outcome = self.outcome.clone().err();
         drop(state);
-        self.tail.ended.notify_all();
+        self.tail.read_finished.notify_all();
     }
 }

@@ -29,10 +29,13 @@ pub(crate) fn due(
     limit: usize,
 ) -> Result<Vec<Due>, StoreError> {
     let rows = timers.scan("", None, limit)?.into_iter().map(|(row, ())| row);
-    Ok(rows.map_while(|row| read(row).filter(|(at, _)| *at <= now)).map(|(_, due)| due).collect())
+    Ok(rows
+        .map_while(|row| parse_row_key(row).filter(|(at, _)| *at <= now))
+        .map(|(_, due)| due)
+        .collect())
 }
 
-fn read(row: Key) -> Option<(UnixMillis, Due)> {
+fn parse_row_key(row: Key) -> Option<(UnixMillis, Due)> {
     let mut parts = row.splitn(3, SEPARATOR);
     let at = i64::from_str_radix(parts.next()?, 16).ok()?;
     let kind = KindIndex(parts.next()?.parse().ok()?);

@@ -29,8 +29,10 @@ pub trait View: Send + Sync + 'static {
     ///
     /// # Errors
     /// When a row cannot be read. The view is then rebuilt.
-    fn apply(rows: &mut Table<Self::Row>, recorded: &Recorded<Self::Event>)
-    -> Result<(), StoreError>;
+    fn apply(
+        rows: &mut Table<Self::Row>,
+        recorded: &Recorded<Self::Event>,
+    ) -> Result<(), StoreError>;
 }
 
 /// A view whose type is erased.
@@ -41,19 +43,19 @@ pub(crate) trait AnyView: Send + Sync {
 }
 
 /// A view together with its table.
-pub(crate) struct Viewing<V: View> {
+pub(crate) struct BoundView<V: View> {
     pub(crate) kind: KindIndex,
     pub(crate) table: Table<V::Row>,
 }
 
-impl<V: View> Viewing<V> {
+impl<V: View> BoundView<V> {
     pub(crate) fn boxed(kind: KindIndex, disk: Arc<dyn RowStore>) -> Box<dyn AnyView> {
         let table = Table::new(V::NAME, disk).changing_often(V::CHANGES_OFTEN);
         Box::new(Self { kind, table })
     }
 }
 
-impl<V: View> AnyView for Viewing<V> {
+impl<V: View> AnyView for BoundView<V> {
     fn apply(&mut self, seq: u64, it: &CommittedEvent) -> Result<(), StoreError> {
         if it.kind != self.kind {
             return Ok(());

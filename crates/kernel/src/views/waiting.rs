@@ -8,7 +8,7 @@ use crate::views::projector::{PROJECT_AFTER_EVENTS, Projector, lock};
 
 impl Projector {
     pub(crate) fn backpressure(&self) -> Backpressure {
-        Backpressure::of(self.unflushed())
+        Backpressure::for_unflushed(self.unflushed())
     }
 
     /// Waits after a group as the backpressure requires.
@@ -16,7 +16,7 @@ impl Projector {
         match pressure {
             Backpressure::None => {}
             Backpressure::Slow => {
-                let waited = self.flush_ended.wait_timeout(lock(&self.pending), SLOW_WAIT);
+                let waited = self.flush_finished.wait_timeout(lock(&self.pending), SLOW_WAIT);
                 drop(waited.unwrap_or_else(PoisonError::into_inner));
             }
             Backpressure::Stop => {
@@ -33,10 +33,10 @@ impl Projector {
     }
 
     /// Waits until enough events are pending for the projector's thread, at most `timeout`.
-    pub(crate) fn wait(&self, at_most: Duration) {
+    pub(crate) fn wait_for_events(&self, timeout: Duration) {
         let pending = lock(&self.pending);
         if self.head().saturating_sub(self.applied()) < PROJECT_AFTER_EVENTS {
-            let waited = self.arrived.wait_timeout(pending, at_most);
+            let waited = self.records_arrived.wait_timeout(pending, timeout);
             drop(waited.unwrap_or_else(PoisonError::into_inner));
         }
     }
@@ -44,16 +44,16 @@ impl Projector {
     /// Waits until a flush is due, at most `timeout`, and returns whether it is. With
     /// `may_flush == false` it waits for a signal or the timeout and returns `false`: after a flush
     /// that failed, the flusher must not retry immediately.
-    pub(crate) fn wait_to_flush(&self, at_most: Duration, is_looked_for: bool) -> bool {
+    pub(crate) fn wait_for_flush_due(&self, timeout: Duration, may_flush: bool) -> bool {
         let pending = lock(&self.pending);
-        if !is_looked_for || !self.is_flushing_due() {
-            let waited = self.flushing_due.wait_timeout(pending, at_most);
+        if !may_flush || !self.is_flush_due() {
+            let waited = self.flush_due.wait_timeout(pending, timeout);
             drop(waited.unwrap_or_else(PoisonError::into_inner));
         }
-        is_looked_for && self.is_flushing_due()
+        may_flush && self.is_flush_due()
     }
 
-    pub(super) fn is_flushing_due(&self) -> bool {
+    pub(super) fn is_flush_due(&self) -> bool {
         self.applied().saturating_sub(self.flushed()) > FLUSH_AFTER_EVENTS
     }
 }

@@ -14,7 +14,7 @@ use crate::ports::log::StoreError;
 use crate::views::projector::Projector;
 
 /// Aggregates that were used in this many latest groups are not evicted.
-const GROUPS_KEPT: u64 = 64;
+const RECENT_GROUPS: u64 = 64;
 
 pub(super) type Id = (KindIndex, Key);
 
@@ -47,19 +47,20 @@ impl Cache {
     }
 
     /// Begins the next group.
-    pub(super) fn turn(&mut self) {
+    pub(super) fn begin_group(&mut self) {
         self.group += 1;
     }
 
-    /// The aggregate with all events of the log and of the current group; loaded if it is not cached.
+    /// The aggregate with all events of the log and of the current group; loaded if it is not
+    /// cached.
     pub(super) fn load(
         &mut self,
         id: &Id,
         group: &Group,
     ) -> Result<&mut dyn AnyRecorder, StoreError> {
         let cached = match self.entries.entry(id.clone()) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(place) => {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
                 let watch = Stopwatch::start();
                 let mut recorder = self.projector.load(id.0, &id.1)?;
                 metrics::histogram!("earmark_load_seconds", "service" => self.service)
@@ -70,7 +71,7 @@ impl Cache {
                     let own = group.events.iter().filter(|it| it.kind == id.0 && it.key == id.1);
                     own.for_each(|it| recorder.fold_any(it.event.as_any()));
                 }
-                place.insert(Cached { recorder, group: 0 })
+                entry.insert(Cached { recorder, group: 0 })
             }
         };
         cached.group = self.group;
@@ -78,7 +79,7 @@ impl Cache {
     }
 
     /// The aggregate, if it is cached.
-    pub(super) fn known(&mut self, id: &Id) -> Option<&mut dyn AnyRecorder> {
+    pub(super) fn get(&mut self, id: &Id) -> Option<&mut dyn AnyRecorder> {
         let cached = self.entries.get_mut(id)?;
         Some(cached.recorder.as_mut())
     }
@@ -89,10 +90,11 @@ impl Cache {
         self.removed_in = self.group;
     }
 
-    /// Evicts aggregates that recent groups did not use, if there are too many. Called between groups.
-    pub(super) fn keep_in_bounds(&mut self) {
+    /// Evicts aggregates that recent groups did not use, if there are too many. Called between
+    /// groups.
+    pub(super) fn evict(&mut self) {
         if self.entries.len() > self.entries_max {
-            let keep_from = self.group.saturating_sub(GROUPS_KEPT);
+            let keep_from = self.group.saturating_sub(RECENT_GROUPS);
             self.entries.retain(|_, cached| cached.group >= keep_from);
         }
     }

@@ -8,7 +8,7 @@ use crate::model::message::{Command, Key, Meta, Reply};
 use crate::model::outcome::NotDone;
 use crate::write::handling::Handling;
 use crate::write::queue::Queued;
-use crate::write::writer::{GroupEnding, Job, Writer};
+use crate::write::writer::{GroupOutcome, Job, Writer};
 
 /// Commands of one type for one partition, decided in order and answered together.
 pub(crate) struct CommandBatch<C: Command> {
@@ -39,15 +39,15 @@ impl<C: Command> Job for CommandBatch<C> {
         }
     }
 
-    fn answer(self: Box<Self>, ending: &GroupEnding) {
-        let not_done = match ending {
-            GroupEnding::Committed => {
+    fn answer(self: Box<Self>, outcome: &GroupOutcome) {
+        let not_done = match outcome {
+            GroupOutcome::Committed => {
                 // The caller may be gone; the commands are committed regardless.
                 let _ = self.reply.send(self.decided);
                 return;
             }
-            GroupEnding::Failed(failure) => NotDone::Failed(failure.clone()),
-            GroupEnding::Unknown(why) => NotDone::Unknown(why.clone()),
+            GroupOutcome::Failed(failure) => NotDone::Failed(failure.clone()),
+            GroupOutcome::Unknown(why) => NotDone::Unknown(why.clone()),
         };
         let replies = self.items.iter().map(|_| Reply::fresh(Err(not_done.clone())));
         let _ = self.reply.send(replies.collect());
@@ -57,7 +57,7 @@ impl<C: Command> Job for CommandBatch<C> {
 /// A job of the kernel itself, run by the writer as part of a group.
 pub(crate) struct InternalJob {
     pub(crate) run: Box<dyn FnMut(&mut Writer) + Send>,
-    pub(crate) reply: oneshot::Sender<GroupEnding>,
+    pub(crate) reply: oneshot::Sender<GroupOutcome>,
 }
 
 impl Queued for InternalJob {
@@ -70,7 +70,7 @@ impl Job for InternalJob {
     fn decide(&mut self, writer: &mut Writer) {
         (self.run)(writer);
     }
-    fn answer(self: Box<Self>, ending: &GroupEnding) {
-        let _ = self.reply.send(ending.clone());
+    fn answer(self: Box<Self>, outcome: &GroupOutcome) {
+        let _ = self.reply.send(outcome.clone());
     }
 }

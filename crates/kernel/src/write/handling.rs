@@ -10,7 +10,7 @@ use crate::views::reading::Reading;
 /// The handler of one type of command.
 pub(crate) struct Handling<C: Command> {
     pub(crate) kind: KindIndex,
-    pub(crate) of: &'static str,
+    pub(crate) aggregate: &'static str,
     pub(crate) run: Box<Run<C>>,
     pub(crate) resolve_key: Option<Box<ResolveKey<C>>>,
 }

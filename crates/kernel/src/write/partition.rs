@@ -19,14 +19,15 @@ use crate::views::log_schema::LogSchema;
 use crate::views::projector::Projector;
 use crate::views::timer;
 use crate::write::command_batch::InternalJob;
-use crate::write::queue::{NotTaken, Queue};
-use crate::write::writer::{GroupEnding, Job, Writer};
+use crate::write::queue::{PushError, Queue};
+use crate::write::writer::{GroupOutcome, Job, Writer};
 
 /// Events read per batch while a partition opens.
-const OPEN_WINDOW: u64 = 10_000;
+const OPEN_BATCH_EVENTS: u64 = 10_000;
 /// Maximum number of timers handled by one sweep.
-const SWEEP_MAX: usize = 256;
-/// The table with the names and versions of the views and aggregates that the rows were derived for.
+const SWEEP_TIMERS_MAX: usize = 256;
+/// The table with the names and versions of the views and aggregates that the rows were derived
+/// for.
 const SHAPE_TABLE: &str = "kernel_shape";
 
 pub(crate) struct Partition {
@@ -66,7 +67,7 @@ impl Partition {
             );
         }
         while projector.head() < head {
-            for record in stores.log.read_after(projector.head(), OPEN_WINDOW)? {
+            for record in stores.log.read_after(projector.head(), OPEN_BATCH_EVENTS)? {
                 projector.publish(Arc::new(Committed::read(record, &schema.kinds)?));
             }
             projector.catch_up()?;
@@ -100,9 +101,9 @@ impl Partition {
     /// # Errors
     /// When the queue is full or closed; nothing was done then.
     pub(crate) fn submit(&self, job: Box<dyn Job>) -> Result<(), Failure> {
-        self.queue.push(job).map_err(|not_taken| match not_taken {
-            NotTaken::Full => Failure::Busy { retry_after_s: 1 },
-            NotTaken::Closed => Failure::Stopping,
+        self.queue.push(job).map_err(|error| match error {
+            PushError::Full => Failure::Busy { retry_after_s: 1 },
+            PushError::Closed => Failure::Stopping,
         })
     }
 
@@ -136,23 +137,23 @@ impl Partition {
     /// Runs the `before_each` hooks of the aggregates whose timers are due, in one group. Returns
     /// the number of timers.
     pub(crate) async fn sweep(&self, meta: &Meta) -> Result<usize, Failure> {
-        let due = timer::due(&self.projector.read()?.timers, self.clock.now(), SWEEP_MAX)?;
+        let due = timer::due(&self.projector.read()?.timers, self.clock.now(), SWEEP_TIMERS_MAX)?;
         if due.is_empty() {
             return Ok(0);
         }
-        let not_loaded = Arc::new(Mutex::new(None));
-        let (missed, meta) = (Arc::clone(&not_loaded), meta.clone());
+        let load_error = Arc::new(Mutex::new(None));
+        let (error_slot, meta) = (Arc::clone(&load_error), meta.clone());
         let ids: Vec<_> = due.iter().map(|it| (it.kind, it.key.clone())).collect();
         self.run_job(move |writer| {
             for (kind, key) in &ids {
-                if let Err(error) = writer.wake(*kind, key, &meta) {
-                    *missed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                if let Err(error) = writer.run_timer(*kind, key, &meta) {
+                    *error_slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                 }
             }
         })
         .await?;
         // The timers stay in the table and the next sweep retries them.
-        if let Some(error) = not_loaded.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(error) = load_error.lock().unwrap_or_else(PoisonError::into_inner).take() {
             return Err(error.into());
         }
         let mut materialized = self.projector.write()?;
@@ -161,7 +162,7 @@ impl Partition {
     }
 
     /// Saves in the log through which sequence number a reader has processed its source.
-    pub(crate) async fn keep_cursor(
+    pub(crate) async fn save_cursor(
         &self,
         reader: &Key,
         through: u64,
@@ -169,7 +170,7 @@ impl Partition {
     ) -> Result<(), Failure> {
         let reader = reader.clone();
         self.run_job(move |writer| {
-            writer.record_own(&reader, &meta, KernelEvent::Read { through });
+            writer.record_kernel_event(&reader, &meta, KernelEvent::Read { through });
         })
         .await
     }
@@ -179,22 +180,22 @@ impl Partition {
         &self,
         run: impl FnMut(&mut Writer) + Send + 'static,
     ) -> Result<(), Failure> {
-        match self.run_job_to_end(run).await? {
-            GroupEnding::Committed => Ok(()),
-            GroupEnding::Failed(failure) => Err(failure),
-            GroupEnding::Unknown(_) => Err(Failure::Stopping),
+        match self.run_job_for_outcome(run).await? {
+            GroupOutcome::Committed => Ok(()),
+            GroupOutcome::Failed(failure) => Err(failure),
+            GroupOutcome::Unknown(_) => Err(Failure::Stopping),
         }
     }
 
     /// Like [`Partition::run_job`]; returns how the group ended.
-    pub(crate) async fn run_job_to_end(
+    pub(crate) async fn run_job_for_outcome(
         &self,
         run: impl FnMut(&mut Writer) + Send + 'static,
-    ) -> Result<GroupEnding, Failure> {
+    ) -> Result<GroupOutcome, Failure> {
         let (reply, answer) = oneshot::channel();
         self.submit(Box::new(InternalJob { run: Box::new(run), reply }))?;
-        let ended = || GroupEnding::Unknown("the writer stopped before it answered".into());
-        Ok(answer.await.unwrap_or_else(|_| ended()))
+        let stopped = || GroupOutcome::Unknown("the writer stopped before it answered".into());
+        Ok(answer.await.unwrap_or_else(|_| stopped()))
     }
 }
 
@@ -205,8 +206,8 @@ fn rederive_if_stale(schema: &LogSchema, stores: &Stores) -> Result<(), StoreErr
     let kinds = schema.kinds.aggregates().map(|(_, it)| format!("{}:{}", it.name, it.version));
     let parts: Vec<String> = views.chain(kinds).chain([stores.log.id()?]).collect();
     let shape = format!("\"{}\"", parts.join(" "));
-    let known = stores.rows.row(SHAPE_TABLE, schema.service)?;
-    if known.as_deref() == Some(&shape) && lineage::is_in_log(schema.service, stores)? {
+    let stored = stores.rows.row(SHAPE_TABLE, schema.service)?;
+    if stored.as_deref() == Some(&shape) && lineage::is_in_log(schema.service, stores)? {
         return Ok(());
     }
     stores.rows.clear()?;

@@ -28,7 +28,7 @@ impl Running {
     pub(crate) fn reading(&self) -> Result<Reading<'_>, StoreError> {
         // All logs are read before the first state is locked, so no lock is held during I/O.
         self.partitions.iter().try_for_each(|it| it.projector.follow())?;
-        let states = self.partitions.iter().map(|it| it.projector.read_known());
+        let states = self.partitions.iter().map(|it| it.projector.read_local());
         let states = states.collect::<Result<Vec<_>, _>>()?;
         Ok(Reading { schema: &self.schema, states, now: self.clock.now() })
     }
@@ -41,9 +41,10 @@ impl Running {
         meta: Meta,
     ) -> Submission<C> {
         let names_key = command.key().is_some();
-        // The stored answer may be in another partition, where this command's writer cannot find it.
+        // The stored answer may be in another partition, where this command's writer cannot find
+        // it.
         let may_be_elsewhere = !names_key || self.partitions.len() > 1;
-        if may_be_elsewhere && let Some(reply) = self.kept(&meta) {
+        if may_be_elsewhere && let Some(reply) = self.stored_reply(&meta) {
             return Submission::ended(reply);
         }
         match self.key_of(handling, &command) {

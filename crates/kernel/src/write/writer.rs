@@ -23,7 +23,8 @@ use crate::write::cache::{Cache, Id};
 use crate::write::handling::Handling;
 use crate::write::queue::{Queue, Queued};
 
-/// A handler that panics is run once more on a freshly loaded aggregate; then the command is parked.
+/// A handler that panics is run once more on a freshly loaded aggregate; then the command is
+/// parked.
 const HANDLER_ATTEMPTS_MAX: usize = 2;
 /// Number of recent answers in memory above which those that the views have are removed.
 const RECENT_ANSWERS: usize = 20_000;
@@ -31,12 +32,12 @@ const RECENT_ANSWERS: usize = 20_000;
 /// A unit of work of the writer: decides commands, and answers the caller after the commit.
 pub(crate) trait Job: Queued {
     fn decide(&mut self, writer: &mut Writer);
-    fn answer(self: Box<Self>, ending: &GroupEnding);
+    fn answer(self: Box<Self>, outcome: &GroupOutcome);
 }
 
 /// The outcome of a group's commit.
 #[derive(Clone, Debug)]
-pub(crate) enum GroupEnding {
+pub(crate) enum GroupOutcome {
     Committed,
     Failed(Failure),
     Unknown(String),
@@ -77,7 +78,7 @@ impl Writer {
             clock,
             cache,
             next_seq: head + 1,
-            group: Group::begin(at),
+            group: Group::new(at),
             answers: FxHashMap::default(),
             recent: FxHashMap::default(),
             halted: None,
@@ -90,8 +91,8 @@ impl Writer {
     }
 
     /// The maximum number of commands in the next group, at most `commands_max`.
-    pub(crate) fn group_commands(&self, most: usize) -> usize {
-        self.projector.backpressure().group_commands(most)
+    pub(crate) fn group_commands(&self, commands_max: usize) -> usize {
+        self.projector.backpressure().group_commands(commands_max)
     }
 
     /// Decides the jobs in order, commits what they recorded, and only then answers. If more jobs
@@ -103,29 +104,29 @@ impl Writer {
         queue: &Queue<dyn Job>,
     ) {
         if let Err(failure) = turn {
-            let ending = GroupEnding::Failed(failure);
-            return jobs.into_iter().for_each(|job| job.answer(&ending));
+            let outcome = GroupOutcome::Failed(failure);
+            return jobs.into_iter().for_each(|job| job.answer(&outcome));
         }
-        self.cache.turn();
+        self.cache.begin_group();
         self.group.at = self.clock.now().max(self.group.at);
         for job in &mut jobs {
             job.decide(self);
         }
         let commands: usize = jobs.iter().map(|job| job.commands()).sum();
         if failpoint::is_on("answer-before-commit") {
-            jobs.drain(..).for_each(|job| job.answer(&GroupEnding::Committed));
+            jobs.drain(..).for_each(|job| job.answer(&GroupOutcome::Committed));
         }
         let has_recorded = !self.group.events.is_empty();
-        let ending = self.commit(queue);
+        let outcome = self.commit(queue);
         for job in jobs {
-            job.answer(&ending);
+            job.answer(&outcome);
         }
         if !has_recorded {
             self.log.release();
         }
         metrics::histogram!("earmark_group_commands", "service" => self.schema.service)
             .record(u32::try_from(commands).unwrap_or(u32::MAX));
-        self.keep_in_bounds();
+        self.finish_group();
     }
 
     pub(crate) fn decide<C: Command>(
@@ -147,49 +148,56 @@ impl Writer {
         meta: &Meta,
     ) -> Result<Reply<C>, Failure> {
         if let Some(idempotency) = meta.idempotency.as_ref().filter(|_| !meta.dry_run)
-            && let Some(answered) = self.answered(&idempotency.key)?
+            && let Some(answered) = self.stored_answer(&idempotency.key)?
         {
             return Ok(Answered::replay(&answered, idempotency));
         }
         let now = meta.at.unwrap_or(self.group.at);
         let id = (handling.kind, key.clone());
         if meta.dry_run && !failpoint::is_on("dry-run-keeps") {
-            return self.rehearse(handling, &id, command, now);
+            return self.dry_run(handling, &id, command, now);
         }
         let mut reason = String::new();
         for _ in 0..HANDLER_ATTEMPTS_MAX {
             let recorder = self.cache.load(&id, &self.group)?;
-            match catch(|| (handling.run)(recorder, command.clone(), now)) {
+            match catch_panic(|| (handling.run)(recorder, command.clone(), now)) {
                 Ok(decided) => {
-                    let author = Author { kind: id.0, of: handling.of, key: &id.1, meta, at: now };
+                    let author = Author {
+                        kind: id.0,
+                        aggregate: handling.aggregate,
+                        key: &id.1,
+                        meta,
+                        at: now,
+                    };
                     drain(recorder, &mut self.group, &author);
-                    let is_kept = decided.is_ok() || !failpoint::is_on("refusal-not-kept");
-                    if let Some(idempotency) = meta.idempotency.as_ref().filter(|_| is_kept) {
-                        self.keep_answer::<C>(idempotency, &decided, meta);
+                    let stores_answer = decided.is_ok() || !failpoint::is_on("refusal-not-kept");
+                    if let Some(idempotency) = meta.idempotency.as_ref().filter(|_| stores_answer) {
+                        self.store_answer::<C>(idempotency, &decided, meta);
                     }
                     return Ok(Reply::fresh(decided.map_err(NotDone::Refused)));
                 }
-                Err(broke) => reason = broke,
+                Err(panic_message) => reason = panic_message,
             }
-            // The aggregate in memory may be inconsistent after the panic; the next attempt loads it.
+            // The aggregate in memory may be inconsistent after the panic; the next attempt loads
+            // it.
             self.cache.remove(&id);
         }
-        tracing::error!(command = C::NAME, %key, reason, "a handler panicked twice; command parked");
+        tracing::error!(command = C::NAME, %key, reason, "a handler panicked: command parked");
         let body = serde_json::to_string(command).unwrap_or_default();
         self.park(meta, C::NAME, body, &reason);
         Err(Failure::Broken { command: C::NAME.into(), reason })
     }
 
     /// Runs a handler on a copy of the aggregate and discards the copy.
-    fn rehearse<C: Command>(
+    fn dry_run<C: Command>(
         &mut self,
         handling: &Handling<C>,
         id: &Id,
         command: &C,
         now: UnixMillis,
     ) -> Result<Reply<C>, Failure> {
-        let mut copy = self.cache.load(id, &self.group)?.copy();
-        let decided = catch(|| (handling.run)(copy.as_mut(), command.clone(), now));
+        let mut copy = self.cache.load(id, &self.group)?.clone_box();
+        let decided = catch_panic(|| (handling.run)(copy.as_mut(), command.clone(), now));
         let decided =
             decided.map_err(|reason| Failure::Broken { command: C::NAME.into(), reason })?;
         let mut events = Vec::new();
@@ -203,77 +211,77 @@ impl Writer {
     }
 
     /// Runs the `before_each` hooks of an aggregate whose timer is due.
-    pub(crate) fn wake(
+    pub(crate) fn run_timer(
         &mut self,
         kind: KindIndex,
         key: &Key,
         meta: &Meta,
     ) -> Result<(), StoreError> {
         let id = (kind, key.clone());
-        let (of, now) = (self.schema.kinds.get(kind).name, self.group.at);
+        let (aggregate, now) = (self.schema.kinds.get(kind).name, self.group.at);
         let recorder = self.cache.load(&id, &self.group)?;
-        if let Err(reason) = catch(|| recorder.wake(now)) {
+        if let Err(reason) = catch_panic(|| recorder.run_before_each(now)) {
             tracing::error!(%key, reason, "a `before_each` hook panicked for a timer");
             self.cache.remove(&id);
             return Ok(());
         }
-        drain(recorder, &mut self.group, &Author { kind, of, key, meta, at: now });
+        drain(recorder, &mut self.group, &Author { kind, aggregate, key, meta, at: now });
         Ok(())
     }
 
-    /// Parks a message as part of the current group. Its id is the idempotency key if it has one, so
-    /// parking the same message twice leaves one entry.
+    /// Parks a message as part of the current group. Its id is the idempotency key if it has one,
+    /// so parking the same message twice leaves one entry.
     pub(crate) fn park(&mut self, meta: &Meta, message: &str, body: String, reason: &str) {
         let idempotency = meta.idempotency.clone();
         let own_key = || Key::from(meta.command_id.to_string());
         let key = idempotency.as_ref().map_or_else(own_key, |it| it.key.clone());
         let parked = Parked { message: message.into(), body, reason: reason.into(), idempotency };
-        self.record_own(&key, meta, KernelEvent::Parked(parked));
+        self.record_kernel_event(&key, meta, KernelEvent::Parked(parked));
     }
 
     /// Records one of the kernel's own events in the current group.
-    pub(crate) fn record_own(&mut self, key: &Key, meta: &Meta, event: KernelEvent) {
+    pub(crate) fn record_kernel_event(&mut self, key: &Key, meta: &Meta, event: KernelEvent) {
         let at = self.group.at;
-        let author = Author { kind: KindIndex::KERNEL, of: KERNEL, key, meta, at };
+        let author = Author { kind: KindIndex::KERNEL, aggregate: KERNEL, key, meta, at };
         self.group.push(&author, event.name(), Box::new(event));
     }
 
     /// Stores an answer under its key. If there is one already, returns that and stores nothing.
-    pub(crate) fn keep_first(
+    pub(crate) fn store_first_answer(
         &mut self,
         key: &Key,
         answered: &Answered,
         meta: &Meta,
     ) -> Result<Option<Answered>, StoreError> {
-        let known = self.answered(key)?;
-        if known.is_none() {
+        let existing = self.stored_answer(key)?;
+        if existing.is_none() {
             self.answers.insert(key.clone(), answered.clone());
-            self.record_own(key, meta, KernelEvent::Answered(answered.clone()));
+            self.record_kernel_event(key, meta, KernelEvent::Answered(answered.clone()));
         }
-        Ok(known)
+        Ok(existing)
     }
 
     /// The answer stored under an idempotency key.
-    fn answered(&self, key: &Key) -> Result<Option<Answered>, StoreError> {
-        let near = self.answers.get(key).or_else(|| Some(&self.recent.get(key)?.1));
-        near.map_or_else(|| self.projector.applied_answer(key), |it| Ok(Some(it.clone())))
+    fn stored_answer(&self, key: &Key) -> Result<Option<Answered>, StoreError> {
+        let in_memory = self.answers.get(key).or_else(|| Some(&self.recent.get(key)?.1));
+        in_memory.map_or_else(|| self.projector.applied_answer(key), |it| Ok(Some(it.clone())))
     }
 
-    fn keep_answer<C: Command>(
+    fn store_answer<C: Command>(
         &mut self,
         idempotency: &Idempotency,
         decided: &Result<C::Answer, C::Refusal>,
         meta: &Meta,
     ) {
-        let answered = Answered::of(idempotency, decided.as_ref());
+        let answered = Answered::new(idempotency, decided.as_ref());
         self.answers.insert(idempotency.key.clone(), answered.clone());
-        self.record_own(&idempotency.key, meta, KernelEvent::Answered(answered));
+        self.record_kernel_event(&idempotency.key, meta, KernelEvent::Answered(answered));
     }
 
-    fn commit(&mut self, queue: &Queue<dyn Job>) -> GroupEnding {
+    fn commit(&mut self, queue: &Queue<dyn Job>) -> GroupOutcome {
         let answers = std::mem::take(&mut self.answers);
         if self.group.events.is_empty() {
-            return GroupEnding::Committed;
+            return GroupOutcome::Committed;
         }
         let committed = Arc::new(self.group.finish(self.next_seq));
         if failpoint::is_on("views-ahead-of-log") {
@@ -281,8 +289,8 @@ impl Writer {
         }
         let watch = Stopwatch::start();
         // Not under backpressure: the writer would hold its next turn while it waits for the views.
-        let goes_on = !queue.is_empty() && self.projector.backpressure() == Backpressure::None;
-        let append = if goes_on { LogStore::append_and_ask } else { LogStore::append };
+        let continues = !queue.is_empty() && self.projector.backpressure() == Backpressure::None;
+        let append = if continues { LogStore::append_and_ask } else { LogStore::append };
         let appended = append(self.log.as_ref(), &committed.record);
         metrics::histogram!("earmark_commit_seconds", "service" => self.schema.service)
             .record(watch.seconds());
@@ -290,41 +298,44 @@ impl Writer {
             Ok(()) => {
                 let last_seq = committed.last_seq();
                 self.next_seq = last_seq + 1;
-                let kept = answers.into_iter().map(|(key, it)| (key, (last_seq, it)));
-                self.recent.extend(kept);
+                let recent = answers.into_iter().map(|(key, it)| (key, (last_seq, it)));
+                self.recent.extend(recent);
                 if !failpoint::is_on("views-ahead-of-log") {
                     self.projector.publish(committed);
                 }
-                GroupEnding::Committed
+                GroupOutcome::Committed
             }
-            Err(AppendError::Failed(why)) => self.forget(&committed, Failure::Storage(why)),
-            Err(AppendError::Full(why)) => self.forget(&committed, Failure::StorageFull(why)),
+            Err(AppendError::Failed(why)) => self.discard_group(&committed, Failure::Storage(why)),
+            Err(AppendError::Full(why)) => {
+                self.discard_group(&committed, Failure::StorageFull(why))
+            }
             Err(AppendError::Unknown(why)) if failpoint::is_on("unknown-as-failed") => {
-                self.forget(&committed, Failure::Storage(why))
+                self.discard_group(&committed, Failure::Storage(why))
             }
             Err(AppendError::Unknown(why)) => {
                 tracing::error!(why, "the outcome of a commit is unknown; the writer stops");
                 self.halted = Some(why.clone());
-                GroupEnding::Unknown(why)
+                GroupOutcome::Unknown(why)
             }
         }
     }
 
     /// Removes the aggregates that a failed group has changed from memory.
-    fn forget(&mut self, group: &Committed, failure: Failure) -> GroupEnding {
+    fn discard_group(&mut self, group: &Committed, failure: Failure) -> GroupOutcome {
         tracing::warn!(%failure, "a group was not committed");
         for event in &group.events {
             self.cache.remove(&(event.kind, event.key.clone()));
         }
-        GroupEnding::Failed(failure)
+        GroupOutcome::Failed(failure)
     }
 
-    fn keep_in_bounds(&mut self) {
+    /// Provides requested copies, limits the memory in use, and waits under backpressure.
+    fn finish_group(&mut self) {
         if self.halted.is_none() {
-            let copy = |id: &Id| Some(self.cache.known(id)?.copy());
-            self.projector.give_copies(self.next_seq - 1, copy);
+            let copy = |id: &Id| Some(self.cache.get(id)?.clone_box());
+            self.projector.provide_copies(self.next_seq - 1, copy);
         }
-        self.cache.keep_in_bounds();
+        self.cache.evict();
         if self.recent.len() > RECENT_ANSWERS {
             let applied = self.projector.applied();
             self.recent.retain(|_, (seq, _)| *seq > applied);
@@ -346,7 +357,7 @@ fn drain(recorder: &mut dyn AnyRecorder, group: &mut Group, author: &Author<'_>)
 }
 
 /// Runs a function that may panic; the error is the panic message.
-fn catch<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+fn catch_panic<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     if failpoint::is_on("panic-takes-group") {
         return Ok(run());
     }
