@@ -46,7 +46,7 @@ pub(crate) struct Streams {
     /// The frozen or flushed events since the last snapshot, and the number after which the next
     /// snapshot is due.
     since_snapshot: FxHashMap<Id, (u64, u64)>,
-    /// Aggregates whose loading took so many events that a snapshot is due.
+    /// Aggregates for which a snapshot is due because loading them took many events.
     long_streams: Mutex<FxHashSet<Id>>,
     snapshot_after_min: u64,
     /// The sequence number through which the streams reflect the log.
