@@ -9,6 +9,7 @@ mod disk;
 mod encryption;
 mod failover;
 mod fd_limit;
+mod fixtures;
 mod folders;
 mod import;
 mod mail;

@@ -76,6 +76,33 @@ pub fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
+/// An answer with its headers.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+impl Answer {
+    fn read(text: &str) -> Self {
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        let (first, fields) = head.split_once("\r\n").unwrap();
+        let fields = fields.lines().map(|line| line.split_once(": ").unwrap());
+        Self {
+            status: first.split(' ').nth(1).unwrap().parse().unwrap(),
+            headers: fields.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect(),
+            body: body.to_owned(),
+        }
+    }
+
+    /// A header by its name in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let header = self.headers.iter().find(|(it, _)| it == name);
+        header.map(|(_, value)| value.as_str())
+    }
+}
+
 /// A server, up and ready; it is killed when the test ends before it does.
 pub struct Server {
     pub child: Child,
@@ -128,20 +155,31 @@ impl Server {
     }
 
     fn ask(&self, method: &str, path: &str, body: Option<&str>) -> (u16, String) {
-        let body = body.unwrap_or_default();
+        let headers = [("content-type", "application/json")];
+        let answer = self.exchange(method, path, &headers, body.unwrap_or_default());
+        (answer.status, answer.body)
+    }
+
+    /// Sends a request with headers of its own.
+    pub fn exchange(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
         let mut stream = TcpStream::connect(&self.address).unwrap();
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: earmark\r\nconnection: close\r\n\
-             content-type: application/json\r\ncontent-length: {}\r\n\r\n",
-            body.len()
-        );
+        let mut head =
+            format!("{method} {path} HTTP/1.1\r\nhost: earmark\r\nconnection: close\r\n");
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head.push_str(&format!("content-length: {}\r\n\r\n", body.len()));
         stream.write_all(head.as_bytes()).unwrap();
         stream.write_all(body.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, body.to_owned())
+        Answer::read(&answer)
     }
 
     /// Tells it to stop, and gives the code it ends with.
