@@ -30,6 +30,8 @@ struct Contents {
     stopped: bool,
     tables: BTreeMap<String, BTreeMap<String, String>>,
     flushed: u64,
+    /// Events that the head counts and the log does not hold.
+    lost_events: u64,
 }
 
 impl Disk {
@@ -42,6 +44,11 @@ impl Disk {
         let mut contents = self.lock();
         contents.outcomes =
             std::iter::repeat_n(AppendOutcome::Success, good).chain([outcome]).collect();
+    }
+
+    /// The head counts more events than there are, as in a damaged dump.
+    pub(crate) fn lose_events(&self, count: u64) {
+        self.lock().lost_events = count;
     }
 
     pub(crate) fn restart(&self) {
@@ -86,7 +93,8 @@ impl LogStore for Disk {
     }
 
     fn head(&self) -> Result<u64, StoreError> {
-        Ok(self.lock().records.last().map_or(0, |it| it.last_seq))
+        let contents = self.lock();
+        Ok(contents.records.last().map_or(0, |it| it.last_seq) + contents.lost_events)
     }
 
     fn id(&self) -> Result<String, StoreError> {

@@ -115,3 +115,20 @@ fn a_message_without_a_handler_is_not_served() {
     assert!(world.bus.ask(GetSum("a")).is_err());
     assert_eq!(Added::NAME, "tally.added");
 }
+
+#[test]
+fn a_log_that_ends_before_its_head_is_refused_by_name() {
+    let world = World::new(vec![plain()]);
+    world.send(add("a", 1)).unwrap();
+    let disk = world.disk(0).clone();
+    disk.lose_events(1);
+    let opening = Opening {
+        service: plain(),
+        stores: vec![Stores { log: Arc::new(disk.clone()), rows: Arc::new(disk) }],
+    };
+    let clock = Arc::new(VirtualClock::at(UnixMillis(1_000)));
+    let ids = Arc::new(SeededIds::new(7));
+    let opened = Bus::open(vec![opening], clock, ids, Limits::default());
+    let why = opened.err().expect("events are missing").to_string();
+    assert!(why.starts_with("the log of tally ends at 1, but its head says 2"), "{why}");
+}

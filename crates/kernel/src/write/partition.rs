@@ -67,7 +67,16 @@ impl Partition {
             );
         }
         while projector.head() < head {
-            for record in stores.log.read_after(projector.head(), OPEN_BATCH_EVENTS)? {
+            let records = stores.log.read_after(projector.head(), OPEN_BATCH_EVENTS)?;
+            if records.is_empty() {
+                let end = projector.head();
+                return Err(StoreError(format!(
+                    "the log of {} ends at {end}, but its head says {head}: events are missing; \
+                     restore a backup",
+                    schema.service
+                )));
+            }
+            for record in records {
                 projector.publish(Arc::new(Committed::read(record, &schema.kinds)?));
             }
             projector.catch_up()?;
