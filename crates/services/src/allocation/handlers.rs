@@ -77,7 +77,10 @@ fn accept(
     let known = stock.line(&request.key).filter(|line| !line.ended());
     if let Some(line) = known.filter(|_| !failpoint::is_on("no-once-check")) {
         return match difference(line, request) {
-            None => Ok(Placement { existed: true, outcome: outcome(stock, request, line, today) }),
+            None => Ok(Placement {
+                already_accepted: true,
+                outcome: outcome(stock, request, line, today),
+            }),
             Some(differs) => {
                 let LineKey { order_id, line_id } = request.key.clone();
                 let differs = differs.to_owned();
@@ -104,11 +107,14 @@ fn accept(
         let queued = short == WhenShort::Queue;
         record_out_of_stock(stock, request, queued);
         if !queued {
-            return Ok(Placement { existed: false, outcome: out_of_stock(stock, request, demand) });
+            return Ok(Placement {
+                already_accepted: false,
+                outcome: out_of_stock(stock, request, demand),
+            });
         }
     }
     let line = stock.line(&request.key).expect("it was accepted just now");
-    Ok(Placement { existed: false, outcome: outcome(stock, request, line, today) })
+    Ok(Placement { already_accepted: false, outcome: outcome(stock, request, line, today) })
 }
 
 fn record_out_of_stock(stock: &mut Recorder<Stock>, request: &Request, queued: bool) {
@@ -318,7 +324,7 @@ fn unknown_line(key: &LineKey) -> LineRefused {
 fn wrong_phase(stock: &Recorder<Stock>, key: &LineKey, line: &Line, why: &str) -> LineRefused {
     let is = line_state(stock, key, &sku_of(stock), line).state;
     let (order_id, line_id) = (key.order_id.clone(), key.line_id.clone());
-    LineRefused::WrongPhase { order_id, line_id, is, why: why.to_owned() }
+    LineRefused::WrongPhase { order_id, line_id, is, requirement: why.to_owned() }
 }
 
 /// The SKU whose stock this is.

@@ -1,6 +1,6 @@
 //! Where a line goes: the book's preference, with need-by days and expiry, and why.
 
-use earmark_contracts::allocation::{Explanation, PASSED_OVER_MAX, PassedOver, Why};
+use earmark_contracts::allocation::{Explanation, PASSED_OVER_MAX, PassedOver, PassedOverReason};
 use earmark_contracts::values::{BatchReference, Day};
 use earmark_kernel::{Recorder, UnixMillis};
 
@@ -40,10 +40,10 @@ pub(super) fn choose(stock: &Stock, demand: Demand) -> Choice {
                 choice.chosen = Some((batch.totals.reference.clone(), day));
                 return choice;
             }
-            Some(why) => {
+            Some(reason) => {
                 if choice.passed_over.len() < PASSED_OVER_MAX {
                     let batch = batch.totals.reference.clone();
-                    choice.passed_over.push(PassedOver { batch, why });
+                    choice.passed_over.push(PassedOver { batch, reason });
                 }
             }
         }
@@ -52,19 +52,19 @@ pub(super) fn choose(stock: &Stock, demand: Demand) -> Choice {
 }
 
 /// Why a batch cannot take a line.
-pub(super) fn obstacle(batch: &BatchTotals, demand: Demand) -> Option<Why> {
+pub(super) fn obstacle(batch: &BatchTotals, demand: Demand) -> Option<PassedOverReason> {
     if batch.closed.is_some() {
-        return Some(Why::Closed);
+        return Some(PassedOverReason::Closed);
     }
     if batch.available() < demand.quantity {
-        return Some(Why::TooSmall { available: batch.available() });
+        return Some(PassedOverReason::TooSmall { available: batch.available() });
     }
     let day = batch.promise(demand.today);
     if demand.need_by.is_some_and(|need_by| need_by < day) {
-        return Some(Why::TooLate { eta: day });
+        return Some(PassedOverReason::TooLate { eta: day });
     }
     let expires = batch.expires.filter(|expires| *expires <= day)?;
-    Some(Why::ExpiresBefore { expires })
+    Some(PassedOverReason::ExpiresBefore { expires })
 }
 
 /// The most units that one batch could give in time.
@@ -146,7 +146,7 @@ fn placed(
 pub(super) fn explain(stock: &Stock, line: &Line) -> Explanation {
     Explanation {
         chosen: line.batch().cloned(),
-        because: line.batch().and_then(|it| stock.totals(it)).map(because).unwrap_or_default(),
+        reason: line.batch().and_then(|it| stock.totals(it)).map(because).unwrap_or_default(),
         passed_over: line.passed_over.to_vec(),
         exhausted: u32::try_from(stock.exhausted()).unwrap_or(u32::MAX),
     }
@@ -172,16 +172,16 @@ pub(super) fn explain_all(
     let mut explanation = Explanation { chosen: chosen.cloned(), ..Explanation::default() };
     for (_, _, totals) in batches {
         if Some(&totals.reference) == chosen {
-            explanation.because = because(totals);
+            explanation.reason = because(totals);
             continue;
         }
         explanation.exhausted += u32::from(totals.available() == 0);
-        let why = obstacle(totals, demand).unwrap_or(Why::LaterThanChosen);
+        let reason = obstacle(totals, demand).unwrap_or(PassedOverReason::LaterThanChosen);
         let batch = totals.reference.clone();
-        explanation.passed_over.push(PassedOver { batch, why });
+        explanation.passed_over.push(PassedOver { batch, reason });
     }
     if chosen.is_none() {
-        "no batch takes the whole line in time".clone_into(&mut explanation.because);
+        "no batch takes the whole line in time".clone_into(&mut explanation.reason);
     }
     explanation
 }

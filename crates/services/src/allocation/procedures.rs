@@ -46,7 +46,7 @@ pub(super) async fn hold(
         let not_held = match context.send(format!("hold/{place}"), one).await {
             Ok(placement) => match placement.outcome {
                 Outcome::Placed { line, .. } | Outcome::Short { line, .. } => {
-                    if !placement.existed {
+                    if !placement.already_accepted {
                         fresh.push(line.clone());
                     }
                     held.push(line);

@@ -3,7 +3,7 @@
 use earmark_contracts::allocation::{
     BatchBeforeAfter, BatchFigures, BatchRefused, BatchState, ChangeBatch, CloseBatch, Deallocate,
     ExplainLine, ExplainedLine, GetBatch, GetLines, GetStock, LineRefused, LineState, ListStock,
-    Return, SHORT_LINES_MAX, Ship, ShortLine, StockDetail, StockHappening, StockHistory,
+    Return, SHORT_LINES_MAX, Ship, ShortLine, StockDetail, StockHistory, StockHistoryEntry,
     StockLevel,
 };
 use earmark_contracts::values::{BatchReference, Day, LineId, OrderId, Sku};
@@ -219,7 +219,7 @@ pub(super) fn get_stock(
 pub(super) fn stock_history(
     reading: &Reading,
     query: StockHistory,
-) -> Result<DeferredAnswer<Option<Vec<StockHappening>>>, StoreError> {
+) -> Result<DeferredAnswer<Option<Vec<StockHistoryEntry>>>, StoreError> {
     let past = reading.past::<Stock>(&query.sku.0);
     Ok(Box::new(move || happenings(&past, &query)))
 }
@@ -227,7 +227,7 @@ pub(super) fn stock_history(
 fn happenings(
     past: &History<Stock>,
     query: &StockHistory,
-) -> Result<Option<Vec<StockHappening>>, StoreError> {
+) -> Result<Option<Vec<StockHistoryEntry>>, StoreError> {
     let stock = past.aggregate_at(query.after)?;
     let happened = past.history(query.after, query.limit)?;
     if happened.is_empty() && !stock.exists() {
@@ -239,7 +239,7 @@ fn happenings(
         let batch =
             it.event.batch().map(|reference| before_after(&mut known, reference, &it.event));
         let line = it.event.line();
-        StockHappening {
+        StockHistoryEntry {
             sequence: it.seq,
             at_ms: it.at.0,
             event: it.event.name().to_owned(),

@@ -81,7 +81,7 @@ fn a_commit_of_unknown_outcome_stops_the_writer_and_the_restart_tells() {
         assert!(world.bus.status()[0].halted.is_some());
         let world = world.restarted(false);
         assert_eq!(world.lines("o1").len(), usize::from(written));
-        assert_eq!(world.allocate("o1", "LAMP", 20).existed, written);
+        assert_eq!(world.allocate("o1", "LAMP", 20).already_accepted, written);
         assert_eq!(world.totals("b1"), [30, 20, 0, 10]);
         world.check();
     }
@@ -104,7 +104,7 @@ fn what_was_answered_is_there_after_a_restart() {
         let world = world.restarted(flushed);
         assert_eq!(world.places("o1"), ["b1"]);
         assert_eq!(batch_of(&world.allocate("o2", "LAMP", 11)), None);
-        assert!(world.allocate("o1", "LAMP", 20).existed);
+        assert!(world.allocate("o1", "LAMP", 20).already_accepted);
         let line_id = Some(line_id("LAMP"));
         let lines = world.bus.ask(GetLines { order_id: order_id("o1"), line_id }).unwrap();
         assert_eq!(lines[0].state, LinePhase::Placed);
@@ -123,8 +123,8 @@ fn a_stock_is_loaded_whose_events_were_flushed_one_by_one() {
         world.bus.flush().unwrap();
     }
     let world = world.restarted(true);
-    assert!(world.allocate("o0", "LAMP", 1).existed);
-    assert!(world.allocate(&format!("o{}", LINES - 1), "LAMP", 1).existed);
+    assert!(world.allocate("o0", "LAMP", 1).already_accepted);
+    assert!(world.allocate(&format!("o{}", LINES - 1), "LAMP", 1).already_accepted);
     assert_eq!(batch_of(&world.allocate("more", "LAMP", 6)), None);
     assert_eq!(batch_of(&world.allocate("rest", "LAMP", 5)), Some("b1"));
     world.check();
@@ -232,7 +232,7 @@ fn a_stock_with_a_long_history_is_loaded_from_its_snapshot() {
     let world = world.restarted(false);
     assert_eq!(world.totals("b1"), [30, 25, 0, 5]);
     assert_eq!(batch_of(&world.allocate("more", "LAMP", 6)), None);
-    assert!(world.allocate("o0", "LAMP", 5).existed);
+    assert!(world.allocate("o0", "LAMP", 5).already_accepted);
     world.deallocate("o0", "LAMP");
     world.check();
     world.restarted(true).check();
@@ -337,5 +337,5 @@ fn events_of_a_stock_are_flushed_in_arrays_and_those_of_earlier_programs_are_rea
     plant(&world, "stream_stock", &key, Some(&named));
     let world = world.restarted(true);
     world.check();
-    assert!(world.allocate("o1", "LAMP", 2).existed);
+    assert!(world.allocate("o1", "LAMP", 2).already_accepted);
 }

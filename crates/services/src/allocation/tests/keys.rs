@@ -285,7 +285,7 @@ fn a_command_that_breaks_is_done_once_when_asked_again() {
     for fault in FAULTS {
         let wanted = Allocate { line_id: None, ..line("o1", "LAMP", 10) };
         let (world, placed) = insist(broken_at(0, fault), wanted);
-        assert!(!placed.unwrap().existed, "{fault:?}");
+        assert!(!placed.unwrap().already_accepted, "{fault:?}");
         assert_eq!(world.totals("b1"), [10, 10, 0, 0]);
         assert_eq!(world.names(0).iter().filter(|it| **it == "allocated").count(), 1);
         world.check();

@@ -39,7 +39,7 @@ fn unknown(order: &str) -> LineRefused {
 
 fn why(refused: LineRefused) -> (LinePhase, String) {
     match refused {
-        LineRefused::WrongPhase { is, why, .. } => (is, why),
+        LineRefused::WrongPhase { is, requirement, .. } => (is, requirement),
         other => panic!("{other:?}"),
     }
 }
@@ -134,7 +134,7 @@ fn a_line_may_leave_in_parts() {
     assert_eq!(world.lines("o1")[0].state, LinePhase::Shipped);
     let (is, why) = why(world.refused(ship("o1", None)));
     assert_eq!((is, &*why), (LinePhase::Shipped, "it must be placed and not only held"));
-    assert!(world.allocate("o1", "VASE", 20).existed, "asking again changes nothing");
+    assert!(world.allocate("o1", "VASE", 20).already_accepted, "asking again changes nothing");
     world.check();
 }
 

@@ -165,8 +165,8 @@ fn a_line_may_wait_for_stock() {
     assert_eq!((earliest, waiting.quantity, &waiting.batch), (&None, 10, &None));
     assert_eq!(serde_json::to_value(waiting.state).unwrap(), "short");
     assert_eq!(world.names(head), ["queued", "out_of_stock"]);
-    assert!(world.queue("o1", "CLOCK", 10).existed, "the same again is a no-op");
-    assert!(world.allocate("o1", "CLOCK", 10).existed, "however it wants to wait");
+    assert!(world.queue("o1", "CLOCK", 10).already_accepted, "the same again is a no-op");
+    assert!(world.allocate("o1", "CLOCK", 10).already_accepted, "however it wants to wait");
     assert_eq!(world.names(head).len(), 2);
     world.check();
 }
@@ -198,7 +198,7 @@ fn a_line_that_was_placed_stays_where_it_is_when_asked_again() {
     world.batch("better", "CLOCK", 10, None);
     let head = world.head();
     let again = world.allocate("o1", "CLOCK", 10);
-    assert!(again.existed && !first.existed);
+    assert!(again.already_accepted && !first.already_accepted);
     assert_eq!(batch_of(&again), Some("b1"));
     assert_eq!(world.head(), head);
 }
@@ -234,7 +234,7 @@ fn a_line_is_named_by_order_line_and_sku() {
     world.send(named("1")).unwrap();
     world.send(named("2")).unwrap();
     let vase = Allocate { line_id: Some(line_id("1")), ..line("o1", "VASE", 5) };
-    assert!(!world.send(vase).unwrap().existed, "another SKU, another line");
+    assert!(!world.send(vase).unwrap().already_accepted, "another SKU, another line");
     assert_eq!(world.places("o1"), ["b1", "b2", "b1"]);
     world.check();
 }

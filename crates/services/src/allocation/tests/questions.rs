@@ -1,7 +1,7 @@
 //! What can be asked of stock: lists in pages, details, history; and what others hear.
 
 use earmark_contracts::allocation::{
-    GetBatch, GetLines, GetStock, ListStock, StockHappening, StockHistory,
+    GetBatch, GetLines, GetStock, ListStock, StockHistory, StockHistoryEntry,
 };
 use serde_json::{Value, json};
 
@@ -94,7 +94,7 @@ fn lines_of_one_order_are_not_those_of_another() {
     world.check();
 }
 
-fn history(world: &World, after: u64, limit: usize) -> Option<Vec<StockHappening>> {
+fn history(world: &World, after: u64, limit: usize) -> Option<Vec<StockHistoryEntry>> {
     world.bus.ask(StockHistory { sku: sku("VASE"), after, limit }).unwrap()
 }
 
@@ -108,7 +108,7 @@ fn history_tells_what_happened_with_the_figures_before_and_after() {
     let all = history(&world, 0, 100).unwrap();
     let names: Vec<_> = all.iter().map(|it| &*it.event).collect();
     assert_eq!(names, world.told(0).iter().map(|it| name(&it.event)).collect::<Vec<_>>());
-    let totals = |it: &StockHappening| {
+    let totals = |it: &StockHistoryEntry| {
         let batch = serde_json::to_value(&it.batch).unwrap();
         let two = |it: &Value| json!([it["purchased"], it["allocated"]]);
         [two(&batch["before"]), two(&batch["after"])]

@@ -1,6 +1,6 @@
 //! What stands in the log and on disk is read back as it was.
 
-use earmark_contracts::allocation::{PassedOver, Why};
+use earmark_contracts::allocation::{PassedOver, PassedOverReason};
 use earmark_contracts::values::{BatchReference, Day, LineId, OrderId, Priority, Text};
 use earmark_kernel::UnixMillis;
 use serde::Serialize;
@@ -30,7 +30,7 @@ fn allocated() -> Allocated {
         held_until: Some(UnixMillis(-5)),
         passed_over: vec![PassedOver {
             batch: BatchReference(text("b0")),
-            why: Why::TooSmall { available: 2 },
+            reason: PassedOverReason::TooSmall { available: 2 },
         }],
         again: true,
     }
