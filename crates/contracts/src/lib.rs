@@ -1,7 +1,4 @@
-//! The language of Earmark: each service's commands, questions, public events and refusals.
+//! The message contracts of Earmark's services: commands, queries, public events and refusals.
 
 pub mod allocation;
 pub mod values;
-
-#[cfg(test)]
-mod tests;

@@ -1,3 +1,8 @@
-//! The services of Earmark. Each is a folder with the same files; `mod.rs` is its table.
+//! The services of Earmark: a folder for each, with the same file names. `table.rs` declares the
+//! service.
 
 pub mod allocation;
+mod declare_events;
+
+#[cfg(test)]
+mod testing;

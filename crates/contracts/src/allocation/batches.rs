@@ -1,4 +1,4 @@
-//! Batches: how stock comes into being, changes and ends.
+//! Batches of stock: create, change and close.
 
 use earmark_kernel::Command;
 use schemars::JsonSchema;
@@ -7,95 +7,103 @@ use thiserror::Error;
 
 use crate::values::{BatchReference, Day, Level, LineId, OrderId, Quantity, Sku};
 
-/// Stock comes into being: a batch in the warehouse (no ETA) or on its way.
+/// Creates a batch of stock, in the warehouse (no ETA) or incoming. Short lines that fit are
+/// allocated at once. Repeating the same command changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateBatch {
-    /// Unique over all SKUs.
+    /// The reference of the batch, unique across all SKUs.
     pub reference: BatchReference,
-    /// What it holds.
+    /// The SKU of the units in the batch.
     pub sku: Sku,
-    /// How many units were purchased.
+    /// Purchased units.
     pub quantity: Quantity,
-    /// When it will arrive; none: it is in the warehouse.
+    /// The expected day of arrival, UTC; absent or null if the batch is in the warehouse.
     #[serde(default)]
     pub eta: Option<Day>,
-    /// From this day on it can no longer be promised.
+    /// The expiry day, UTC: from its beginning on, the batch is expired and its units cannot be
+    /// promised. Absent or null if the batch does not expire.
     #[serde(default)]
     pub expires: Option<Day>,
 }
 
-/// A batch is there, new or as it was.
+/// Result of creating a batch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BatchCreated {
-    /// The same batch had been created before; nothing changed.
+    /// True if the same batch was created before and nothing changed.
     pub existed: bool,
-    /// The batch.
+    /// The current state of the batch.
     pub batch: BatchState,
-    /// The lines that were waiting and now have a place in it.
+    /// Short lines that were allocated to the batch.
     pub moved: Vec<MovedLine>,
 }
 
-/// A batch as it is.
+/// The current state of a batch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BatchState {
-    /// Its reference.
+    /// The reference of the batch.
     pub reference: BatchReference,
-    /// What it holds.
+    /// The SKU of the units in the batch.
     pub sku: Sku,
-    /// Units it holds or will hold, promised or not.
+    /// Units that the batch contains or will contain, promised or not. Shipped units are
+    /// subtracted, restocked returns are added.
     pub purchased_quantity: u32,
-    /// Units promised to lines, held ones included.
+    /// Units promised to lines, including held units.
     pub allocated_quantity: u32,
     /// Units held for lines that are not confirmed yet.
     pub held_quantity: u32,
-    /// Units that can still be promised: purchased less allocated; 0 once it is closed or expired.
+    /// Units that can still be promised: purchased minus allocated; 0 if the batch is closed or
+    /// expired.
     pub available_quantity: u32,
-    /// When it will arrive; none: it is in the warehouse.
+    /// The expected day of arrival, UTC; null if the batch is in the warehouse.
     pub eta: Option<Day>,
-    /// From this day on it can no longer be promised.
+    /// The expiry day, UTC: from its beginning on, the units cannot be promised. Null if the batch
+    /// does not expire.
     pub expires: Option<Day>,
-    /// Where it is in its life.
+    /// The phase of the batch's life cycle.
     pub state: BatchPhase,
-    /// Counted up with every change.
+    /// Starts at 1 and increases with every change of the batch.
     pub version: u32,
 }
 
-/// Where a batch is in its life.
+/// A phase in the life cycle of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BatchPhase {
-    /// It can be shipped from.
+    /// The batch has arrived and can be shipped from.
     InWarehouse,
-    /// It has not arrived yet.
+    /// The batch has not arrived yet.
     Incoming,
-    /// It was taken out.
+    /// The batch was closed by a command.
     Closed,
-    /// Its day has come.
+    /// The expiry day of the batch has begun.
     Expired,
 }
 
-/// A batch turns out larger or smaller, later or earlier; lines move where they must.
+/// Changes the quantity or the ETA of a batch, or both. Lines that no longer fit are reallocated
+/// to other batches or become short.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeBatch {
-    /// Which batch.
+    /// The reference of the batch.
     pub reference: BatchReference,
-    /// The units it holds from now on; absent: as before.
+    /// The new number of units in the batch; absent or null to keep the current one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quantity: Option<Level>,
-    /// When it will arrive; null: it has arrived; absent: as before.
+    /// The new ETA, UTC; null if the batch has arrived; absent to keep the current one.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub eta: Option<Option<Day>>,
-    /// Why, for the history; at most 200 characters are kept.
+    /// The reason, shown in the stock history. Only the first 200 characters are stored.
     #[serde(default)]
     pub reason: String,
-    /// Do it only if one of these names the batch or the stock as it is (entity tags, unquoted).
+    /// Preconditions, as unquoted entity tags: the change is made only if one of them is the
+    /// current entity tag of the batch or the `plan` of a dry run of this command that still
+    /// applies. Empty: no precondition.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub if_match: Vec<String>,
 }
 
-/// Tells a null from an absent field.
+/// Distinguishes a null from an absent field.
 fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: serde::Deserializer<'de>,
@@ -104,75 +112,78 @@ where
     T::deserialize(deserializer).map(Some)
 }
 
-/// A batch was changed or closed.
+/// Result of changing or closing a batch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BatchChanged {
-    /// The batch as it is now.
+    /// The current state of the batch.
     pub batch: BatchState,
-    /// The lines that moved, in the order in which they were placed again.
+    /// Lines that moved, in the order of reallocation.
     pub moved: Vec<MovedLine>,
-    /// Names the stock of the SKU as it was before the change: after a dry run, give it as
-    /// `If-Match` to demand that exactly this is done.
+    /// Identifies this command on the SKU's stock as it was before the change. Pass the value of a
+    /// dry run as `If-Match` to make exactly the change that the dry run showed, or none.
     pub plan: String,
 }
 
-/// A line that lost its place, or got one.
+/// A line that lost, got or changed its batch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MovedLine {
-    /// The order.
+    /// The order of the line.
     pub order_id: OrderId,
-    /// The line.
+    /// The id of the line.
     pub line_id: LineId,
-    /// The batch it was in; none: it was short.
+    /// The batch of the line before; null if the line was short.
     pub from: Option<BatchReference>,
-    /// The batch it is in; none: it is short now.
+    /// The batch of the line after; null if the line is short or its hold ended.
     pub to: Option<BatchReference>,
 }
 
-/// A batch is withdrawn; its lines move.
+/// Closes a batch: its units can no longer be promised, and its lines are reallocated to other
+/// batches or become short.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CloseBatch {
-    /// Which batch.
+    /// The reference of the batch.
     pub reference: BatchReference,
-    /// Why, for the history; at most 200 characters are kept.
+    /// The reason, shown in the stock history. Only the first 200 characters are stored.
     #[serde(default)]
     pub reason: String,
-    /// As in [`ChangeBatch`].
+    /// Preconditions, as unquoted entity tags: the batch is closed only if one of them is the
+    /// current entity tag of the batch or the `plan` of a dry run of this command that still
+    /// applies. Empty: no precondition.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub if_match: Vec<String>,
 }
 
-/// Why something is not done to a batch.
+/// Reasons for which a command on a batch is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Error)]
 #[serde(tag = "refusal", rename_all = "snake_case")]
 pub enum BatchRefused {
     /// No batch has this reference.
     #[error("no batch has the reference {reference}", reference = .reference.0)]
     UnknownBatch {
-        /// The reference that was asked for.
+        /// The requested reference.
         reference: BatchReference,
     },
-    /// Another batch has this reference.
+    /// A different batch already has this reference.
     #[error("another batch has the reference {reference}", reference = .reference.0)]
     BatchExists {
-        /// The reference.
+        /// The requested reference.
         reference: BatchReference,
-        /// Which field differs.
+        /// The name of a field that differs: `sku`, `quantity`, `eta` or `expires`.
         differs: String,
     },
     /// The batch is closed or expired.
     #[error("the batch {reference} is closed", reference = .reference.0)]
     BatchClosed {
-        /// The reference.
+        /// The reference of the batch.
         reference: BatchReference,
     },
-    /// The batch or the stock is not as `if_match` says.
+    /// No entity tag in `if_match` applies: the batch or the stock has changed.
     #[error("the batch {reference} has changed meanwhile", reference = .reference.0)]
     Changed {
-        /// The reference.
+        /// The reference of the batch.
         reference: BatchReference,
-        /// The batch's entity tag now.
+        /// The current entity tag of the batch, unquoted.
         etag: String,
     },
 }
@@ -195,7 +206,7 @@ impl Command for CloseBatch {
     type Refusal = BatchRefused;
 }
 
-/// The entity tag of a batch, without quotes: changes with every change of the batch.
+/// The entity tag of a batch, unquoted. It changes with every change of the batch.
 #[must_use]
 pub fn batch_etag(batch: &BatchState) -> String {
     format!("b{}", batch.version)

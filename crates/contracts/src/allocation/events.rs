@@ -1,4 +1,4 @@
-//! What allocation tells others.
+//! Public events of the allocation service.
 
 use earmark_kernel::PublicEvent;
 use schemars::JsonSchema;
@@ -6,84 +6,87 @@ use serde::{Deserialize, Serialize};
 
 use crate::values::{BatchReference, Day, LineId, OrderId, Sku};
 
-/// A line got a place, for the first time or again: the book's event, with the line's own id.
+/// A line was allocated to a batch or held there, for the first time or again. The event of
+/// *Architecture Patterns with Python*, extended with the id of the line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LineAllocated {
-    /// The order.
+    /// The order of the line.
     pub orderid: OrderId,
-    /// The SKU.
+    /// The ordered SKU.
     pub sku: Sku,
-    /// Units.
+    /// Allocated units: the units of the line that are not shipped yet.
     pub qty: u32,
-    /// The batch.
+    /// The reference of the batch.
     pub batchref: BatchReference,
-    /// The line.
+    /// The id of the line.
     pub line_id: LineId,
-    /// The day on which the goods can go.
+    /// The day, UTC, on which the goods can be shipped.
     pub promised: Day,
-    /// Held until this moment, milliseconds since the epoch; none: for good.
+    /// The end of the hold, in milliseconds since 1970-01-01 UTC; null if the line is not held.
     pub held_until_ms: Option<i64>,
 }
 
-/// A line lost its place, gave it back, or its hold ended.
+/// A line lost its batch, was released, or its hold ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LineDeallocated {
-    /// The order.
+    /// The order of the line.
     pub orderid: OrderId,
-    /// The SKU.
+    /// The ordered SKU.
     pub sku: Sku,
-    /// Units.
+    /// Deallocated units: the units of the line that were not shipped.
     pub qty: u32,
-    /// The batch it was in; none: it was short.
+    /// The batch of the line until then; null if the line was short.
     pub batchref: Option<BatchReference>,
-    /// The line.
+    /// The id of the line.
     pub line_id: LineId,
-    /// Why.
+    /// The reason, as a sentence or as given by the caller.
     pub reason: String,
 }
 
-/// There was no stock for a line: the book's event, with the line.
+/// There was no stock for a line. The event of *Architecture Patterns with Python*, extended with
+/// the line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OutOfStock {
-    /// The SKU.
+    /// The ordered SKU.
     pub sku: Sku,
-    /// The order.
+    /// The order of the line.
     pub orderid: OrderId,
-    /// The line.
+    /// The id of the line.
     pub line_id: LineId,
-    /// Units wanted.
+    /// Units for which there was no stock.
     pub qty: u32,
-    /// The line waits and will be placed when stock comes.
+    /// True if the line waits and is allocated when stock becomes available; false if it was
+    /// rejected.
     pub queued: bool,
 }
 
-/// Goods left for a line.
+/// Units of a line were shipped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LineShipped {
-    /// The order.
+    /// The order of the line.
     pub orderid: OrderId,
-    /// The SKU.
+    /// The ordered SKU.
     pub sku: Sku,
-    /// Units that left now.
+    /// Units of this shipment.
     pub qty: u32,
-    /// The batch they left.
+    /// The batch from which the units were shipped.
     pub batchref: BatchReference,
-    /// The line.
+    /// The id of the line.
     pub line_id: LineId,
-    /// Nothing is left to ship.
+    /// True if all units of the line are shipped now.
     pub finished: bool,
 }
 
-/// A batch came into being, changed or ended.
+/// The quantity of a batch was changed by a command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BatchQuantityChanged {
-    /// The batch.
+    /// The reference of the batch.
     pub batchref: BatchReference,
-    /// The SKU.
+    /// The SKU of the units in the batch.
     pub sku: Sku,
-    /// Units it holds now.
+    /// Units in the batch after the change.
     pub qty: u32,
-    /// Units it held before.
+    /// Units in the batch before the change.
     pub before: u32,
 }
 

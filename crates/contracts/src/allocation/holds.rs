@@ -1,4 +1,4 @@
-//! Holds: places for a while, for all lines of an order or none.
+//! Holds: stock reserved for all lines of an order for a limited time.
 
 use std::collections::BTreeSet;
 
@@ -8,32 +8,33 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
-use super::lines::LineState;
+use super::lines::{LineState, difference};
 use crate::values::{Day, LineId, OrderId, Quantity, Sku};
 
-/// Hold stock for the lines of an order for a while: all of them or none.
+/// Holds stock for lines of an order for a limited time: for all given lines or for none. A hold
+/// that is not confirmed in time expires, and its units become available again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Hold {
-    /// The order.
+    /// The order of the lines.
     pub order_id: OrderId,
-    /// Its lines, 1 to [`HOLD_LINES_MAX`], each line id once.
-    #[serde(deserialize_with = "some_lines")]
+    /// The lines, 1 to 1000, with distinct line ids.
+    #[serde(deserialize_with = "distinct_lines")]
     #[schemars(length(min = 1, max = HOLD_LINES_MAX), extend("uniqueItems" = true))]
     pub lines: Vec<HoldLine>,
-    /// For how long, seconds, 1 to [`HOLD_TTL_S_MAX`].
-    #[serde(deserialize_with = "some_time")]
+    /// The duration of the hold, in seconds, 1 to 2592000 (30 days).
+    #[serde(deserialize_with = "ttl_s")]
     #[schemars(range(min = 1, max = HOLD_TTL_S_MAX))]
     pub ttl_s: u32,
 }
 
-/// A hold has at most so many lines.
+/// The maximum number of lines of a [`Hold`].
 pub const HOLD_LINES_MAX: usize = 1_000;
 
-/// A hold lasts at most so long: 30 days.
+/// The maximum duration of a [`Hold`], in seconds: 30 days.
 pub const HOLD_TTL_S_MAX: u32 = 30 * 86_400;
 
-fn some_lines<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<HoldLine>, D::Error> {
+fn distinct_lines<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<HoldLine>, D::Error> {
     let lines = Vec::<HoldLine>::deserialize(deserializer)?;
     if lines.is_empty() || lines.len() > HOLD_LINES_MAX {
         let count = lines.len();
@@ -41,113 +42,115 @@ fn some_lines<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<HoldLine
     }
     let mut ids = BTreeSet::new();
     match lines.iter().map(HoldLine::line).find(|line| !ids.insert(line.clone())) {
-        Some(twice) => Err(D::Error::custom(format!("has the line {} twice", twice.0))),
+        Some(line) => Err(D::Error::custom(format!("has the line {} twice", line.0))),
         None => Ok(lines),
     }
 }
 
-fn some_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
-    let wrong = || D::Error::custom(format!("must be a whole number from 1 to {HOLD_TTL_S_MAX}"));
-    let ttl_s = u64::deserialize(deserializer).map_err(|_| wrong())?;
+fn ttl_s<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let invalid = || D::Error::custom(format!("must be a whole number from 1 to {HOLD_TTL_S_MAX}"));
+    let ttl_s = u64::deserialize(deserializer).map_err(|_| invalid())?;
     let ttl_s = u32::try_from(ttl_s).ok().filter(|it| (1..=HOLD_TTL_S_MAX).contains(it));
-    ttl_s.ok_or_else(wrong)
+    ttl_s.ok_or_else(invalid)
 }
 
-/// A line to be held.
+/// A line of a hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HoldLine {
-    /// The line; absent: the SKU names it.
+    /// The id of the line, unique within the order and SKU; absent or null to use the SKU as id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line_id: Option<LineId>,
-    /// What is wanted.
+    /// The ordered SKU.
     pub sku: Sku,
-    /// How many units.
+    /// Ordered units. All are held in one batch.
     pub quantity: Quantity,
 }
 
 impl HoldLine {
-    /// The line's id: the one named, or the SKU.
+    /// The id of the line: the given one, or the SKU.
     #[must_use]
     pub fn line(&self) -> LineId {
         self.line_id.clone().unwrap_or_else(|| LineId(self.sku.0.clone()))
     }
 }
 
-/// The held (or confirmed, or released) lines of an order.
+/// Result of a command on a hold: the held, confirmed or released lines.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Held {
-    /// The order.
+    /// The order of the lines.
     pub order_id: OrderId,
-    /// Its lines, each with its batch.
+    /// The lines after the command, each with its batch.
     pub lines: Vec<LineState>,
 }
 
-/// Why a hold is not made, confirmed or released.
+/// Reasons for which a command on a hold is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Error)]
 #[serde(tag = "refusal", rename_all = "snake_case")]
 pub enum HoldRefused {
-    /// No batch of this SKU was ever created; nothing is held.
+    /// No batch of the SKU of a line was ever created. No new line is held.
     #[error("Invalid sku {sku}", sku = .sku.0)]
     UnknownSku {
-        /// The SKU.
+        /// The requested SKU.
         sku: Sku,
     },
-    /// A line cannot be held; nothing is held.
+    /// There is no stock for a line. No new line is held.
     #[error("{requested} units of {sku} cannot be held: at most {available} are available",
         sku = .sku.0)]
     OutOfStock {
-        /// The line.
+        /// The id of the line.
         line_id: LineId,
-        /// Its SKU.
+        /// The SKU of the line.
         sku: Sku,
-        /// Units wanted.
+        /// Ordered units.
         requested: u32,
-        /// The most units that one batch could give.
+        /// The largest number of units that one batch can supply.
         available: u32,
-        /// The first day on which some batch could give them.
+        /// The first day, UTC, on which a known batch could take the line; null if no known batch
+        /// can.
         earliest: Option<Day>,
     },
-    /// A line was accepted before and differs; nothing more is held.
-    #[error("the line {line} was accepted before{how}", line = .line_id.0,
-        how = super::lines::how_it_differs(differs))]
+    /// A line was accepted before with different values. No new line is held.
+    #[error("the line {line} was accepted before{difference}", line = .line_id.0,
+        difference = difference(differs))]
     LineExists {
-        /// The line.
+        /// The id of the line.
         line_id: LineId,
-        /// The field that differs; `line_id` where the line is placed already.
+        /// The name of the field that differs: `quantity`; `line_id` if the existing line is not a
+        /// hold.
         differs: String,
     },
     /// The order has no held lines.
     #[error("order {order} has no held lines", order = .order_id.0)]
     UnknownHold {
-        /// The order.
+        /// The requested order.
         order_id: OrderId,
     },
-    /// The hold ended before it was confirmed.
+    /// The hold of at least one line ended before it was confirmed.
     #[error("the hold of order {order} has expired", order = .order_id.0)]
     HoldExpired {
-        /// The order.
+        /// The requested order.
         order_id: OrderId,
-        /// The lines whose hold ended.
+        /// The ids of the lines whose hold ended.
         expired: Vec<LineId>,
-        /// The lines that had been confirmed when that was found.
+        /// The ids of the lines that this command had already confirmed.
         confirmed: Vec<LineId>,
     },
 }
 
-/// The held lines of an order become ordinary ones, each where it is.
+/// Confirms the held lines of an order: they stay allocated to their batches and no longer expire.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConfirmHold {
-    /// The order.
+    /// The order of the lines.
     pub order_id: OrderId,
 }
 
-/// The held lines of an order give their places back.
+/// Releases the held lines of an order: their units become available again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReleaseHold {
-    /// The order.
+    /// The order of the lines.
     pub order_id: OrderId,
 }
 

@@ -1,365 +1,266 @@
-//! Lines: how stock is promised to them, released, shipped and returned.
+//! Order lines: allocate and deallocate.
 
 use earmark_kernel::Command;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::batches::{BatchState, MovedLine};
+use super::batches::MovedLine;
+use super::explanation::Explanation;
 use crate::values::{BatchReference, Day, LineId, OrderId, Priority, Quantity, Sku};
 
-/// What is to be done with a line for which there is no stock.
+/// What is done with a line for which there is no stock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WhenShort {
-    /// Tell, and keep nothing.
+    /// The line is reported as out of stock and not stored.
     #[default]
     Reject,
-    /// Keep the line, and place it when stock comes.
+    /// The line is stored as short and allocated when stock becomes available.
     Queue,
 }
 
-/// Promise stock to a line of an order.
+/// Promises stock to an order line. The whole line is allocated to one batch. Repeating the same
+/// command changes nothing and returns the current state of the line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Allocate {
-    /// The order.
+    /// The order of the line.
     pub order_id: OrderId,
-    /// The line; absent: the SKU names it.
+    /// The id of the line, unique within the order and SKU; absent or null to use the SKU as id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line_id: Option<LineId>,
-    /// What is wanted.
+    /// The ordered SKU.
     pub sku: Sku,
-    /// How many units, all from one batch.
+    /// Ordered units. All are allocated to one batch.
     pub quantity: Quantity,
-    /// The last day on which it is of use; batches that come later are passed over.
+    /// The last day, UTC, on which the goods may be shipped; later batches are passed over. Absent
+    /// or null for no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub need_by: Option<Day>,
-    /// How much the line matters.
+    /// The priority of the line: lines with a higher one get stock first and lose it last. The
+    /// default is 5.
     #[serde(default)]
     pub priority: Priority,
-    /// What is to be done when there is no stock.
+    /// What is done if there is no stock. The default is `reject`.
     #[serde(default)]
     pub short: WhenShort,
 }
 
 impl Allocate {
-    /// The line's id: the one named, or the SKU.
+    /// The id of the line: the given one, or the SKU.
     #[must_use]
     pub fn line(&self) -> LineId {
         self.line_id.clone().unwrap_or_else(|| LineId(self.sku.0.clone()))
     }
 }
 
-/// What came of an [`Allocate`].
+/// Result of an [`Allocate`] command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Placement {
-    /// The line had been accepted before; nothing changed.
-    pub existed: bool,
-    /// What came of it.
+    /// True if the line was accepted before and nothing changed.
+    #[serde(rename = "existed")]
+    pub already_accepted: bool,
+    /// The state of the line, with an explanation.
     pub outcome: Outcome,
 }
 
-/// What came of a line.
+/// What became of a line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
-    /// It has a place.
+    /// The line is allocated to a batch, or was shipped.
     Placed {
-        /// The line.
+        /// The current state of the line.
         #[serde(flatten)]
         line: LineState,
-        /// Why there.
+        /// The reason for the choice of the batch.
         explanation: Explanation,
     },
-    /// It waits for stock.
+    /// The line waits for stock.
     Short {
-        /// The line.
+        /// The current state of the line.
         #[serde(flatten)]
         line: LineState,
-        /// The first day on which stock could come for it, as far as is known.
+        /// The first day, UTC, on which a known batch could take the line, `need_by` ignored; null
+        /// if no known batch can.
         earliest: Option<Day>,
     },
-    /// There is no stock for it, and nothing was kept of it.
+    /// There is no stock for the line, and the line is not stored.
     OutOfStock {
-        /// What was wanted.
+        /// The ordered SKU.
         sku: Sku,
-        /// How many units were wanted.
+        /// Ordered units.
         requested: u32,
-        /// The most units that one batch could give in time.
+        /// The largest number of units that one batch can supply in time.
         available: u32,
-        /// The first day on which some batch could give them, if `need_by` did not exclude it.
+        /// The first day, UTC, on which a known batch could take the line, `need_by` ignored; null
+        /// if no known batch can.
         earliest: Option<Day>,
     },
 }
 
-/// A line as it is.
+/// The current state of an order line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LineState {
-    /// The order.
+    /// The order of the line.
     pub order_id: OrderId,
-    /// The line.
+    /// The id of the line.
     pub line_id: LineId,
-    /// What is wanted.
+    /// The ordered SKU.
     pub sku: Sku,
-    /// How many units.
+    /// Ordered units. If a partly shipped line is released, the shipped units.
     pub quantity: u32,
-    /// Where it is in its life.
+    /// The phase of the line's life cycle.
     pub state: LinePhase,
-    /// The batch that serves it.
+    /// The batch to which the line is allocated or from which it was shipped; null if none.
     pub batch: Option<BatchReference>,
-    /// The day on which the goods can go.
+    /// The day, UTC, on which the goods can be shipped; null unless the line is allocated or held.
     pub promised: Option<Day>,
-    /// The last day on which it is of use.
+    /// The last day, UTC, on which the goods may be shipped; null for no limit.
     pub need_by: Option<Day>,
-    /// How much it matters.
+    /// The priority of the line, 0 (lowest) to 9 (highest).
     pub priority: Priority,
-    /// Units that left.
+    /// Shipped units, including those returned later.
     pub shipped_quantity: u32,
-    /// Units that came back.
+    /// Returned units.
     pub returned_quantity: u32,
-    /// Held until this moment, milliseconds since the epoch; none: not a hold.
+    /// The end of the hold, in milliseconds since 1970-01-01 UTC; null if the line is not held.
     pub held_until_ms: Option<i64>,
 }
 
-/// Where a line is in its life.
+/// A phase in the life cycle of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LinePhase {
-    /// It has a place in a batch.
+    /// The line is allocated to a batch.
     Placed,
-    /// It has a place for a while, until it is confirmed.
+    /// The line is allocated to a batch until its hold ends or is confirmed.
     Held,
-    /// It waits for stock.
+    /// The line waits for stock.
     Short,
-    /// Its goods have left.
+    /// All units were shipped.
     Shipped,
-    /// It gave its place back.
+    /// The line was deallocated on request.
     Released,
-    /// It was held, and not confirmed in time or lost its stock.
+    /// The hold was not confirmed in time, or its stock was lost.
     HoldEnded,
 }
 
-/// Why a line is where it is.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Explanation {
-    /// The batch that won; none: no batch could take the line.
-    pub chosen: Option<BatchReference>,
-    /// Why it won, as a sentence.
-    pub because: String,
-    /// The batches that come before it in order of preference and why each was passed over, at most
-    /// [`PASSED_OVER_MAX`]; all batches where an explanation is asked for.
-    pub passed_over: Vec<PassedOver>,
-    /// How many batches had nothing left to promise.
-    pub exhausted: u32,
-}
-
-/// At most so many batches are named in the answer of an [`Allocate`].
-pub const PASSED_OVER_MAX: usize = 8;
-
-/// A batch that was not chosen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct PassedOver {
-    /// The batch.
-    pub batch: BatchReference,
-    /// Why not.
-    #[serde(flatten)]
-    pub why: Why,
-}
-
-/// Why a batch was not chosen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "why", rename_all = "snake_case")]
-pub enum Why {
-    /// It cannot take the whole line.
-    TooSmall {
-        /// Units it could still promise.
-        available: u32,
-    },
-    /// It arrives after the line is of use.
-    TooLate {
-        /// When it arrives.
-        eta: Day,
-    },
-    /// It expires before the goods can go.
-    ExpiresBefore {
-        /// When it expires.
-        expires: Day,
-    },
-    /// It is closed or expired.
-    Closed,
-    /// A batch before it in order of preference could take the line.
-    LaterThanChosen,
-}
-
-/// Why an [`Allocate`] (or a hold) is refused.
+/// Reasons for which an [`Allocate`] command or the hold of a line is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Error)]
 #[serde(tag = "refusal", rename_all = "snake_case")]
 pub enum AllocateRefused {
     /// No batch of this SKU was ever created.
     #[error("Invalid sku {sku}", sku = .sku.0)]
     UnknownSku {
-        /// The SKU.
+        /// The requested SKU.
         sku: Sku,
     },
-    /// The line was accepted before with another quantity, or is at another point of its life.
-    #[error("the line {line} of order {order} was accepted before{how}",
-        line = .line_id.0, order = .order_id.0, how = how_it_differs(differs))]
+    /// The line was accepted before with different values.
+    #[error("the line {line} of order {order} was accepted before{difference}",
+        line = .line_id.0, order = .order_id.0, difference = difference(differs))]
     LineExists {
-        /// The order.
+        /// The order of the line.
         order_id: OrderId,
-        /// The line.
+        /// The id of the line.
         line_id: LineId,
-        /// The field that differs; `line_id` where the line is held and is to be placed, or the
-        /// other way round.
+        /// The name of a field that differs: `quantity`, `need_by` or `priority`; `line_id` if the
+        /// existing line is held and the command allocates, or the other way round.
         differs: String,
     },
 }
 
-/// In what way a line that was accepted before differs.
-pub(super) fn how_it_differs(differs: &str) -> String {
+/// The end of a sentence that says how a line differs from the one accepted before.
+pub(super) fn difference(differs: &str) -> String {
     match differs {
-        "line_id" => ", held where it is to be placed, or placed".to_owned(),
+        "line_id" => ", and only one of the two is a hold".to_owned(),
         field => format!(", with another {field}"),
     }
 }
 
-/// A line gives its place back.
+/// Releases a line: its units become available again, or the line stops waiting for stock. Shipped
+/// units stay shipped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Deallocate {
-    /// The order.
+    /// The order of the line.
     pub order_id: OrderId,
-    /// The line.
+    /// The id of the line.
     pub line_id: LineId,
-    /// Its SKU, needed only where the same line id is used for several.
+    /// The SKU of the line; required only if the order has the line id for several SKUs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sku: Option<Sku>,
-    /// Why, for the history; at most 200 characters are kept.
+    /// The reason, shown in the stock history. Only the first 200 characters are stored.
     #[serde(default)]
     pub reason: String,
 }
 
-/// A line was released.
+/// Result of releasing a line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LineReleased {
-    /// The line as it is now.
+    /// The state of the line after its release.
     pub line: LineState,
-    /// The waiting lines that took the place.
+    /// Short lines that were allocated to the released units.
     pub moved: Vec<MovedLine>,
 }
 
-/// Why something is not done to a line.
+/// Reasons for which a command on an existing line is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Error)]
 #[serde(tag = "refusal", rename_all = "snake_case")]
 pub enum LineRefused {
-    /// There is no such line.
+    /// The order has no such line.
     #[error("there is no line {line} in order {order}", line = .line_id.0, order = .order_id.0)]
     UnknownLine {
-        /// The order.
+        /// The requested order.
         order_id: OrderId,
-        /// The line.
+        /// The requested line.
         line_id: LineId,
     },
-    /// The line id is used for several SKUs: name one.
+    /// The order has this line id for several SKUs; the command must name the SKU.
     #[error("order {order} has the line {line} for several SKUs, name one",
         line = .line_id.0, order = .order_id.0)]
     AmbiguousLine {
-        /// The order.
+        /// The requested order.
         order_id: OrderId,
-        /// The line.
+        /// The requested line.
         line_id: LineId,
     },
-    /// At this point of its life it cannot be done.
-    #[error("the line {line} of order {order} is {is:?}: {why}",
+    /// The command is not possible in the current phase of the line.
+    #[error("the line {line} of order {order} is {is:?}: {requirement}",
         line = .line_id.0, order = .order_id.0)]
     WrongPhase {
-        /// The order.
+        /// The order of the line.
         order_id: OrderId,
-        /// The line.
+        /// The id of the line.
         line_id: LineId,
-        /// Where the line is in its life.
+        /// The current phase of the line.
         is: LinePhase,
-        /// What would be needed.
-        why: String,
+        /// What the command requires of the line, as a sentence.
+        #[serde(rename = "why")]
+        requirement: String,
     },
-    /// More units than there are.
+    /// More units were requested than possible.
     #[error("{requested} units are more than the {possible} that are left")]
     TooMany {
-        /// Units asked for.
+        /// Requested units.
         requested: u32,
-        /// Units that are left.
+        /// The largest possible number of units.
         possible: u32,
     },
-    /// The batch has not arrived, so nothing can leave it (or come back into it).
+    /// The batch has not arrived or is closed, so units cannot be shipped from it or restocked into
+    /// it.
     #[error("the batch {batch} is not in the warehouse", batch = .batch.0)]
     NotInWarehouse {
-        /// The batch.
+        /// The reference of the batch.
         batch: BatchReference,
     },
     /// No batch of this SKU has this reference.
     #[error("no batch of this SKU has the reference {batch}", batch = .batch.0)]
     UnknownBatch {
-        /// The batch.
+        /// The requested reference.
         batch: BatchReference,
     },
-}
-
-/// Goods leave for a line.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Ship {
-    /// The order.
-    pub order_id: OrderId,
-    /// The line.
-    pub line_id: LineId,
-    /// Its SKU, needed only where the same line id is used for several.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sku: Option<Sku>,
-    /// Units that leave; absent: all that have not left. The line is finished when none is left.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub quantity: Option<Quantity>,
-}
-
-/// Goods left or came back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct GoodsMoved {
-    /// The line as it is now.
-    pub line: LineState,
-    /// The batch the goods left or came into, as it is now; none for goods written off.
-    pub batch: Option<BatchState>,
-    /// The waiting lines that found a place through it.
-    pub moved: Vec<MovedLine>,
-}
-
-/// Goods come back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Return {
-    /// The order.
-    pub order_id: OrderId,
-    /// The line.
-    pub line_id: LineId,
-    /// Its SKU, needed only where the same line id is used for several.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sku: Option<Sku>,
-    /// Units that came back.
-    pub quantity: Quantity,
-    /// What becomes of them.
-    pub disposition: Disposition,
-    /// The batch they go into; absent: the one they came from.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub batch: Option<BatchReference>,
-}
-
-/// What becomes of goods that came back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Disposition {
-    /// They can be promised again.
-    Restock,
-    /// They are lost.
-    WriteOff,
 }
 
 impl Command for Allocate {
@@ -374,24 +275,6 @@ impl Command for Allocate {
 impl Command for Deallocate {
     const NAME: &'static str = "allocation.deallocate";
     type Answer = LineReleased;
-    type Refusal = LineRefused;
-    fn key(&self) -> Option<&str> {
-        self.sku.as_ref().map(|sku| &*sku.0)
-    }
-}
-
-impl Command for Ship {
-    const NAME: &'static str = "allocation.ship";
-    type Answer = GoodsMoved;
-    type Refusal = LineRefused;
-    fn key(&self) -> Option<&str> {
-        self.sku.as_ref().map(|sku| &*sku.0)
-    }
-}
-
-impl Command for Return {
-    const NAME: &'static str = "allocation.return";
-    type Answer = GoodsMoved;
     type Refusal = LineRefused;
     fn key(&self) -> Option<&str> {
         self.sku.as_ref().map(|sku| &*sku.0)

@@ -1,4 +1,4 @@
-//! What others send in the book's words: *Architecture Patterns with Python*, chapter 11.
+//! Messages of *Architecture Patterns with Python*, chapter 11, as other systems send them.
 
 use earmark_kernel::Message;
 use schemars::JsonSchema;
@@ -6,25 +6,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::values::{BatchReference, Level, OrderId, Quantity, Sku};
 
-/// A batch turns out larger or smaller.
+/// Sets the quantity of a batch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeBatchQuantity {
-    /// Which batch.
+    /// The reference of the batch.
     pub batchref: BatchReference,
-    /// The units it holds from now on.
+    /// The new number of units in the batch.
     pub qty: Level,
 }
 
-/// Promise stock to a line of an order; its id is its SKU.
+/// Promises stock to an order line whose id is its SKU. If there is no stock, the line is rejected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AllocateLine {
-    /// The order.
+    /// The order of the line.
     pub orderid: OrderId,
-    /// What is wanted.
+    /// The ordered SKU.
     pub sku: Sku,
-    /// How many units, all from one batch.
+    /// Ordered units. All are allocated to one batch.
     pub qty: Quantity,
 }
 

@@ -1,15 +1,22 @@
-//! Allocation: stock is promised to order lines, from the warehouse and from what is on its way.
+//! Contracts of the allocation service, which promises stock to order lines.
 
 mod batches;
 mod events;
+mod explanation;
+mod goods;
 mod holds;
 mod lines;
 mod messages;
-mod questions;
+mod queries;
+
+#[cfg(test)]
+mod tests;
 
 pub use batches::*;
 pub use events::*;
+pub use explanation::*;
+pub use goods::*;
 pub use holds::*;
 pub use lines::*;
 pub use messages::*;
-pub use questions::*;
+pub use queries::*;

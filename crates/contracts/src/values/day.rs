@@ -1,4 +1,4 @@
-//! Days of the calendar.
+//! Calendar days, UTC.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,36 +11,38 @@ use jiff::fmt::temporal::{DateTimePrinter, Pieces};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser};
 
-use super::{InvalidValue, Written};
+use super::invalid::InvalidValue;
+use super::text::StringVisitor;
 
-/// The first day that moments are counted from.
-pub const EPOCH: Date = Date::constant(1970, 1, 1);
+/// The day from which times are counted: 1970-01-01.
+const EPOCH: Date = Date::constant(1970, 1, 1);
 
 const MS_PER_DAY: i64 = 86_400_000;
 const PRINTER: DateTimePrinter = DateTimePrinter::new();
 
-/// A day of the calendar, UTC. On the wire `2026-01-31`; of a date with a time the day counts.
+/// A calendar day, UTC. On the wire: an ISO 8601 date such as `2026-01-31`. The time of a date with
+/// a time is ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Day(pub Date);
 
 impl Day {
-    /// The first day that can be written.
+    /// The earliest supported day: 0000-01-01.
     pub const FIRST: Self = Self(Date::constant(0, 1, 1));
-    /// The last day that can be written.
+    /// The latest supported day: 9999-12-31.
     pub const LAST: Self = Self(Date::MAX);
 
-    /// Reads a date, or the date of a date with a time.
+    /// Parses a date, or a date with a time, whose time is ignored.
     ///
     /// # Errors
-    /// When it is neither.
+    /// If the text is neither.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
-        // Not `20260131`, which jiff knows too; years beyond four digits have a sign.
+        // jiff also accepts `20260131`; this does not. Years beyond four digits have a sign.
         let is_dashed = text.as_bytes().get(4) == Some(&b'-') || text.starts_with(['+', '-']);
         let pieces = Pieces::parse(text).ok().filter(|_| is_dashed);
         pieces.map(|it| Self(it.date())).ok_or(InvalidValue::Day)
     }
 
-    /// The day of a moment, UTC; the nearest that can be written.
+    /// The UTC day of a time; times outside the supported range give the nearest supported day.
     #[must_use]
     pub fn of(now: UnixMillis) -> Self {
         let days = jiff::Span::new().try_days(now.days_since_epoch());
@@ -49,7 +51,7 @@ impl Day {
         day.max(Self::FIRST)
     }
 
-    /// The first moment of the day, UTC.
+    /// The first millisecond of the day, UTC.
     #[must_use]
     pub fn begin(self) -> UnixMillis {
         let days = (self.0 - EPOCH).get_days();
@@ -73,7 +75,7 @@ impl Serialize for Day {
 
 impl<'de> Deserialize<'de> for Day {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(Written(Self::parse))
+        deserializer.deserialize_str(StringVisitor(Self::parse))
     }
 }
 

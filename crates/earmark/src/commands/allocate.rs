@@ -116,7 +116,7 @@ fn sentence(outcome: &Outcome) -> String {
             let batch = line.batch.as_ref().map_or("-", |batch| &batch.0);
             let promised = line.promised.map(|day| format!(", promised for {day}"));
             let promised = promised.unwrap_or_default();
-            format!("placed in {batch}{promised}: {}", explanation.because)
+            format!("placed in {batch}{promised}: {}", explanation.reason)
         }
         Outcome::Short { earliest, .. } => match earliest {
             Some(day) => format!("waits for stock, which could come on {day}"),

@@ -120,7 +120,7 @@ pub fn way() -> Way<Allocate> {
 
 fn count(report: &mut Report, placement: &Placement) {
     match &placement.outcome {
-        _ if placement.existed => report.existed += 1,
+        _ if placement.already_accepted => report.existed += 1,
         Outcome::Placed { .. } => report.new += 1,
         Outcome::Short { .. } => report.short += 1,
         Outcome::OutOfStock { .. } => report.out_of_stock += 1,

@@ -52,7 +52,7 @@ fn wrong_usage_ends_with_2() {
     let bad = ["allocate", "--order", "o", "--sku", " x", "--quantity", "1"];
     let said = run(&bad);
     assert_eq!(said.code, 2);
-    assert!(said.complaint().contains("must not begin or end with a blank"), "{said:?}");
+    assert!(said.complaint().contains("must not begin or end with whitespace"), "{said:?}");
 }
 
 #[test]
@@ -74,14 +74,14 @@ fn messages_have_their_fields_bounds_and_refusals() {
     assert_snapshot!(page[start..end], @"
     ### allocation.deallocate
 
-    A line gives its place back.
+    Releases a line: its units become available again, or the line stops waiting for stock. Shipped units stay shipped.
 
     | field | type | |
     |---|---|---|
-    | `line_id` | string of 1 to 64 characters | The line. |
-    | `order_id` | string of 1 to 64 characters | The order. |
-    | `reason` | string, optional | Why, for the history; at most 200 characters are kept. |
-    | `sku` | string of 1 to 64 characters or null, optional | Its SKU, needed only where the same line id is used for several. |
+    | `line_id` | string of 1 to 64 characters | The id of the line. |
+    | `order_id` | string of 1 to 64 characters | The order of the line. |
+    | `reason` | string, optional | The reason, shown in the stock history. Only the first 200 characters are stored. |
+    | `sku` | string of 1 to 64 characters or null, optional | The SKU of the line; required only if the order has the line id for several SKUs. |
     ");
     assert!(page.contains("| `quantity` | integer, 1 to 1000000000 |"));
     assert!(page.contains("- `unknown_sku` (`sku`): No batch of this SKU was ever created."));

@@ -54,7 +54,7 @@ async fn stocks_are_listed_page_by_page() {
     assert_snapshot!(node.get("/v1/stock?after=%20zz").await, @r#"
     400 Bad Request
     content-type: application/problem+json
-    {"type":"/problems/invalid-input","title":"Invalid input","status":400,"detail":"after: must not begin or end with a blank","message":"after: must not begin or end with a blank","outcome":"none","field":"after"}
+    {"type":"/problems/invalid-input","title":"Invalid input","status":400,"detail":"after: must not begin or end with whitespace","message":"after: must not begin or end with whitespace","outcome":"none","field":"after"}
     "#);
 }
 

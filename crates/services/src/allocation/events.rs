@@ -1,150 +1,128 @@
-//! What can happen to the stock of a SKU. These events stay in the log; others hear publications.
+//! The events of a SKU's stock, as stored in the log. Other services receive the public events
+//! derived from them (`publications.rs`).
 
 use earmark_contracts::allocation::{Disposition, PassedOver};
 use earmark_contracts::values::{BatchReference, Day, LineId, OrderId, Priority, Sku};
-use earmark_kernel::{Event, Fact, UnixMillis};
+use earmark_kernel::UnixMillis;
 use serde::{Deserialize, Serialize};
 
-/// A line of an order, as the stock of its SKU knows it.
+use crate::declare_events::declare_events;
+
+declare_events! {
+    /// An event of a SKU's stock.
+    pub enum StockEvent {
+        BatchCreated = "allocation.batch_created",
+        BatchQuantityChanged = "allocation.batch_quantity_changed",
+        BatchEtaChanged = "allocation.batch_eta_changed",
+        BatchClosed = "allocation.batch_closed",
+        Allocated = "allocation.allocated",
+        Deallocated = "allocation.deallocated",
+        Queued = "allocation.queued",
+        OutOfStock = "allocation.out_of_stock",
+        Released = "allocation.released",
+        HoldConfirmed = "allocation.hold_confirmed",
+        HoldEnded = "allocation.hold_ended",
+        Shipped = "allocation.shipped",
+        Returned = "allocation.returned",
+    }
+}
+
+/// Identifies an order line within the stock of its SKU.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LineKey {
-    /// The order.
+    /// The order of the line.
     pub order_id: OrderId,
-    /// The line.
+    /// The id of the line.
     pub line_id: LineId,
 }
 
-/// Everything that can happen to the stock of a SKU.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "data")]
-pub enum StockEvent {
-    /// See [`BatchCreated`].
-    #[serde(rename = "allocation.batch_created")]
-    BatchCreated(BatchCreated),
-    /// See [`BatchQuantityChanged`].
-    #[serde(rename = "allocation.batch_quantity_changed")]
-    BatchQuantityChanged(BatchQuantityChanged),
-    /// See [`BatchEtaChanged`].
-    #[serde(rename = "allocation.batch_eta_changed")]
-    BatchEtaChanged(BatchEtaChanged),
-    /// See [`BatchClosed`].
-    #[serde(rename = "allocation.batch_closed")]
-    BatchClosed(BatchClosed),
-    /// See [`Allocated`].
-    #[serde(rename = "allocation.allocated")]
-    Allocated(Allocated),
-    /// See [`Deallocated`].
-    #[serde(rename = "allocation.deallocated")]
-    Deallocated(Deallocated),
-    /// See [`Queued`].
-    #[serde(rename = "allocation.queued")]
-    Queued(Queued),
-    /// See [`OutOfStock`].
-    #[serde(rename = "allocation.out_of_stock")]
-    OutOfStock(OutOfStock),
-    /// See [`Released`].
-    #[serde(rename = "allocation.released")]
-    Released(Released),
-    /// See [`HoldConfirmed`].
-    #[serde(rename = "allocation.hold_confirmed")]
-    HoldConfirmed(HoldConfirmed),
-    /// See [`HoldEnded`].
-    #[serde(rename = "allocation.hold_ended")]
-    HoldEnded(HoldEnded),
-    /// See [`Shipped`].
-    #[serde(rename = "allocation.shipped")]
-    Shipped(Shipped),
-    /// See [`Returned`].
-    #[serde(rename = "allocation.returned")]
-    Returned(Returned),
-}
-
-/// A batch came into being.
+/// A batch was created.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BatchCreated {
-    /// Its reference.
+    /// The reference of the batch.
     pub batch: BatchReference,
-    /// Units purchased.
+    /// Purchased units.
     pub quantity: u32,
-    /// When it arrives; none: it is in the warehouse.
+    /// The expected day of arrival; `None` if the batch is in the warehouse.
     pub eta: Option<Day>,
-    /// From this day on it can no longer be promised.
+    /// The expiry day: from its beginning on, the units cannot be promised.
     pub expires: Option<Day>,
 }
 
-/// A batch turned out larger or smaller.
+/// The quantity of a batch was changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BatchQuantityChanged {
     /// The batch.
     pub batch: BatchReference,
-    /// Units before.
+    /// Units before the change.
     pub from: u32,
-    /// Units now.
+    /// Units after the change.
     pub to: u32,
-    /// Why.
+    /// The reason given by the caller, at most 200 characters.
     pub reason: String,
 }
 
-/// A batch comes earlier or later, or has arrived.
+/// The ETA of a batch was changed, or the batch has arrived.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BatchEtaChanged {
     /// The batch.
     pub batch: BatchReference,
-    /// When it was to arrive; none: it was in the warehouse.
+    /// The ETA before the change; `None` if the batch was in the warehouse.
     pub from: Option<Day>,
-    /// When it arrives; none: it has arrived.
+    /// The ETA after the change; `None` if the batch has arrived.
     pub to: Option<Day>,
-    /// The day on which that became known.
+    /// The day of the change.
     pub day: Day,
-    /// Why.
+    /// The reason given by the caller, at most 200 characters.
     pub reason: String,
 }
 
-/// A batch was taken out.
+/// A batch was closed or has expired.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BatchClosed {
     /// The batch.
     pub batch: BatchReference,
-    /// Its day had come.
+    /// True if the batch has expired.
     pub expired: bool,
-    /// Why.
+    /// The reason, at most 200 characters.
     pub reason: String,
 }
 
-/// A line got a place in a batch, whole.
+/// A whole line was allocated to a batch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "AllocatedInLog")]
+#[serde(from = "FlatAllocated")]
 pub struct Allocated {
     /// The line.
     #[serde(flatten)]
     pub line: LineKey,
-    /// Units of it that have not left yet: all of them are in this batch.
+    /// Allocated units: the units of the line that are not shipped yet.
     pub quantity: u32,
     /// The batch.
     pub batch: BatchReference,
-    /// The day on which it was placed.
+    /// The day of the allocation.
     pub day: Day,
-    /// The day on which the goods can go.
+    /// The day on which the goods can be shipped, as promised then.
     pub promised: Day,
-    /// The last day on which the line is of use.
+    /// The last day on which the goods may be shipped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub need_by: Option<Day>,
-    /// How much the line matters.
+    /// The priority of the line.
     pub priority: Priority,
-    /// The place is kept until then; none: for good.
+    /// The end of the hold; `None` if the line is not held.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_until: Option<UnixMillis>,
-    /// Batches that come before this one and were passed over.
+    /// Preferred batches that could not take the line.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub passed_over: Vec<PassedOver>,
-    /// The line had been accepted before: it waited or lost its place.
+    /// True if the line had been accepted before: it was short or lost its batch.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub again: bool,
 }
 
-/// As it stands in the log, where most events are of this kind: what is flattened is read twice.
+/// [`Allocated`] as it is read from the log. Most events are of this kind, and serde buffers the
+/// fields of flattened structs before it reads them.
 #[derive(Deserialize)]
-struct AllocatedInLog {
+struct FlatAllocated {
     order_id: OrderId,
     line_id: LineId,
     quantity: u32,
@@ -160,137 +138,137 @@ struct AllocatedInLog {
     again: bool,
 }
 
-impl From<AllocatedInLog> for Allocated {
-    fn from(it: AllocatedInLog) -> Self {
+impl From<FlatAllocated> for Allocated {
+    fn from(flat: FlatAllocated) -> Self {
         Self {
-            line: LineKey { order_id: it.order_id, line_id: it.line_id },
-            quantity: it.quantity,
-            batch: it.batch,
-            day: it.day,
-            promised: it.promised,
-            need_by: it.need_by,
-            priority: it.priority,
-            held_until: it.held_until,
-            passed_over: it.passed_over,
-            again: it.again,
+            line: LineKey { order_id: flat.order_id, line_id: flat.line_id },
+            quantity: flat.quantity,
+            batch: flat.batch,
+            day: flat.day,
+            promised: flat.promised,
+            need_by: flat.need_by,
+            priority: flat.priority,
+            held_until: flat.held_until,
+            passed_over: flat.passed_over,
+            again: flat.again,
         }
     }
 }
 
-/// A line lost its place and is to be placed again.
+/// A line lost its batch. It is reallocated or becomes short in the same unit of work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deallocated {
     /// The line.
     #[serde(flatten)]
     pub line: LineKey,
-    /// Units.
+    /// Deallocated units.
     pub quantity: u32,
-    /// The batch it was in.
+    /// The batch of the line until then.
     pub batch: BatchReference,
-    /// It was held only.
+    /// True if the line was held.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub held: bool,
-    /// Why.
+    /// The reason, as a sentence.
     pub reason: String,
 }
 
-/// A line for which there is no stock was accepted and waits.
+/// A line without stock was accepted and waits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Queued {
     /// The line.
     #[serde(flatten)]
     pub line: LineKey,
-    /// Units.
+    /// Ordered units.
     pub quantity: u32,
-    /// The last day on which the line is of use.
+    /// The last day on which the goods may be shipped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub need_by: Option<Day>,
-    /// How much the line matters.
+    /// The priority of the line.
     pub priority: Priority,
 }
 
-/// There was no stock for a line. Says so; changes nothing.
+/// There was no stock for a line. Changes no state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutOfStock {
-    /// The SKU.
+    /// The ordered SKU.
     pub sku: Sku,
     /// The line.
     #[serde(flatten)]
     pub line: LineKey,
-    /// Units wanted.
+    /// Units for which there was no stock.
     pub quantity: u32,
-    /// The line waits for stock.
+    /// True if the line waits for stock.
     pub queued: bool,
 }
 
-/// A line gave its place back, or its wait up.
+/// A line was released: its units became available, or it stopped waiting for stock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Released {
     /// The line.
     #[serde(flatten)]
     pub line: LineKey,
-    /// Units that had not left.
+    /// Units that were not shipped.
     pub quantity: u32,
-    /// The batch it was in; none: it was short.
+    /// The batch of the line until then; `None` if the line was short.
     pub batch: Option<BatchReference>,
-    /// It was held only.
+    /// True if the line was held.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub held: bool,
-    /// Why.
+    /// The reason, at most 200 characters.
     pub reason: String,
 }
 
-/// A held line keeps its place for good.
+/// The hold of a line was confirmed: the line stays in its batch and no longer expires.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HoldConfirmed {
     /// The line.
     #[serde(flatten)]
     pub line: LineKey,
-    /// Units.
+    /// Confirmed units.
     pub quantity: u32,
-    /// The batch it is in.
+    /// The batch of the line.
     pub batch: BatchReference,
 }
 
-/// A hold was not confirmed in time, or lost its stock.
+/// The hold of a line was not confirmed in time, or lost its stock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HoldEnded {
     /// The line.
     #[serde(flatten)]
     pub line: LineKey,
-    /// Units.
+    /// Units that were held.
     pub quantity: u32,
-    /// The batch it was in; none: it had lost it.
+    /// The batch of the line until then; `None` if the line had lost it.
     pub batch: Option<BatchReference>,
-    /// Why.
+    /// The reason, as a sentence.
     pub reason: String,
 }
 
-/// Goods left for a line; the batch holds as many fewer.
+/// Units of a line were shipped, which removes them from the batch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shipped {
     /// The line.
     #[serde(flatten)]
     pub line: LineKey,
-    /// Units that left now.
+    /// Units of this shipment.
     pub quantity: u32,
-    /// The batch they left.
+    /// The batch from which the units were shipped.
     pub batch: BatchReference,
-    /// Nothing is left to ship.
+    /// True if all units of the line are shipped now.
     pub finished: bool,
 }
 
-/// Goods came back.
+/// Shipped units came back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Returned {
     /// The line.
     #[serde(flatten)]
     pub line: LineKey,
-    /// Units that came back.
+    /// Returned units.
     pub quantity: u32,
-    /// What became of them.
+    /// Whether the units were restocked or written off.
     pub disposition: Disposition,
-    /// The batch they went into; none: they were written off.
+    /// The batch into which the units were restocked; `None` if they were written off.
     pub batch: Option<BatchReference>,
 }
 
@@ -314,7 +292,7 @@ impl StockEvent {
         }
     }
 
-    /// The line the event concerns, with its units.
+    /// The line that the event concerns, with the number of units.
     #[must_use]
     pub fn line(&self) -> Option<(&LineKey, u32)> {
         match self {
@@ -334,7 +312,7 @@ impl StockEvent {
         }
     }
 
-    /// Why it happened, where somebody said so.
+    /// The recorded reason, if there is one.
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
         let reason = match self {
@@ -347,25 +325,5 @@ impl StockEvent {
             _ => return None,
         };
         (!reason.is_empty()).then_some(reason)
-    }
-}
-
-impl Event for StockEvent {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::BatchCreated(_) => BatchCreated::NAME,
-            Self::BatchQuantityChanged(_) => BatchQuantityChanged::NAME,
-            Self::BatchEtaChanged(_) => BatchEtaChanged::NAME,
-            Self::BatchClosed(_) => BatchClosed::NAME,
-            Self::Allocated(_) => Allocated::NAME,
-            Self::Deallocated(_) => Deallocated::NAME,
-            Self::Queued(_) => Queued::NAME,
-            Self::OutOfStock(_) => OutOfStock::NAME,
-            Self::Released(_) => Released::NAME,
-            Self::HoldConfirmed(_) => HoldConfirmed::NAME,
-            Self::HoldEnded(_) => HoldEnded::NAME,
-            Self::Shipped(_) => Shipped::NAME,
-            Self::Returned(_) => Returned::NAME,
-        }
     }
 }

@@ -1,28 +1,27 @@
-//! The lines of a stock under their keys, found by the hashes of these: a hash stands where it is
-//! compared, a key somewhere else in memory, and none but the right one is looked at.
+//! An index of a stock's lines by the hashes of their keys. Hashes are stored inline in the tree,
+//! while a comparison of keys would load each key from elsewhere in memory.
 
 use std::sync::Arc;
 
 use imbl::OrdMap;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-use super::batch_totals::Line;
 use super::events::LineKey;
+use super::line::Line;
 
-/// A line under its key. There are many, so who finds it by its key and who finds it by its rank
-/// share it.
+/// A line with its key. The index and the ranking share it, because a stock can have many lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct KeyedLine {
     pub(super) key: LineKey,
     pub(super) line: Line,
 }
 
-/// Lines, each key once. A clone shares them.
+/// Lines with unique keys. Clones share the lines.
 #[derive(Clone, Debug, Default)]
 pub(super) struct LineIndex {
-    /// Of each hash, the line with the least key: where lines stand depends on nothing but them.
+    /// For each hash, the line with the smallest key, so that the order depends only on the keys.
     by_hash: OrdMap<u64, Arc<KeyedLine>>,
-    /// The other lines of the hashes above: none, unless somebody looks for such names.
+    /// Further lines with the same hashes. Collisions are rare unless a caller constructs them.
     others: OrdMap<u64, OrdMap<LineKey, Arc<KeyedLine>>>,
 }
 
@@ -31,41 +30,41 @@ impl LineIndex {
         self.get_of(hash(key), key)
     }
 
-    /// Puts a line in the place of what was under its key.
-    pub(super) fn insert(&mut self, known: Arc<KeyedLine>) {
-        self.insert_of(hash(&known.key), known);
+    /// Inserts a line and replaces the line with the same key.
+    pub(super) fn insert(&mut self, line: Arc<KeyedLine>) {
+        self.insert_of(hash(&line.key), line);
     }
 
     pub(super) fn remove(&mut self, key: &LineKey) {
         self.remove_of(hash(key), key);
     }
 
-    /// All of them, always in the same order.
+    /// All lines, in an order that depends only on their keys.
     pub(super) fn iter(&self) -> impl Iterator<Item = &KeyedLine> {
         let others = self.others.values().flat_map(OrdMap::values);
         self.by_hash.values().chain(others).map(|it| &**it)
     }
 
     fn get_of(&self, hash: u64, key: &LineKey) -> Option<&Arc<KeyedLine>> {
-        let known = self.by_hash.get(&hash)?;
-        if known.key == *key { Some(known) } else { self.others.get(&hash)?.get(key) }
+        let first = self.by_hash.get(&hash)?;
+        if first.key == *key { Some(first) } else { self.others.get(&hash)?.get(key) }
     }
 
-    fn insert_of(&mut self, hash: u64, known: Arc<KeyedLine>) {
-        let before = self.by_hash.insert(hash, Arc::clone(&known));
-        let Some(before) = before.filter(|before| before.key != known.key) else {
+    fn insert_of(&mut self, hash: u64, line: Arc<KeyedLine>) {
+        let before = self.by_hash.insert(hash, Arc::clone(&line));
+        let Some(before) = before.filter(|before| before.key != line.key) else {
             return;
         };
-        let (first, other) = if before.key < known.key { (before, known) } else { (known, before) };
+        let (first, other) = if before.key < line.key { (before, line) } else { (line, before) };
         self.by_hash.insert(hash, first);
         self.others.entry(hash).or_default().insert(other.key.clone(), other);
     }
 
     fn remove_of(&mut self, hash: u64, key: &LineKey) {
-        let Some(known) = self.by_hash.get(&hash) else {
+        let Some(first) = self.by_hash.get(&hash) else {
             return;
         };
-        let is_first = known.key == *key;
+        let is_first = first.key == *key;
         let mut others = self.others.remove(&hash).unwrap_or_default();
         if is_first {
             let (next, rest) = others.without_min();
@@ -95,7 +94,7 @@ mod tests {
     use earmark_contracts::values::{LineId, OrderId, Priority, Text};
     use proptest::prelude::*;
 
-    use super::super::batch_totals::Place;
+    use super::super::line::LineStatus;
     use super::*;
 
     fn key(order: &str, line: &str) -> LineKey {
@@ -112,18 +111,18 @@ mod tests {
             returned: 0,
             need_by: None,
             priority: Priority::default(),
-            place: Place::Released,
+            status: LineStatus::Released,
             passed_over: Box::default(),
         }
     }
 
-    /// Does the same to the lines, whose keys have these hashes, and to a map.
-    fn play(steps: &[(String, String, bool)], hash: fn(&LineKey) -> u64) {
+    /// Applies the same steps to an index with this hash function and to a map.
+    fn compare(steps: &[(String, String, bool)], hash: fn(&LineKey) -> u64) {
         let (mut lines, mut model) = (LineIndex::default(), BTreeMap::new());
-        for (number, (order, of_order, is_put)) in (0..).zip(steps) {
-            let key = key(order, of_order);
+        for (number, (order, line_id, is_insert)) in (0..).zip(steps) {
+            let key = key(order, line_id);
             let hash = hash(&key);
-            if *is_put {
+            if *is_insert {
                 let line = line(number);
                 lines.insert_of(hash, Arc::new(KeyedLine { key: key.clone(), line: line.clone() }));
                 model.insert(key, line);
@@ -132,14 +131,14 @@ mod tests {
                 model.remove(&key);
             }
         }
-        for (order, of_order, _) in steps {
-            let key = key(order, of_order);
-            let known = lines.get_of(hash(&key), &key);
-            assert_eq!(known.map(|it| &it.line), model.get(&key));
+        for (order, line_id, _) in steps {
+            let key = key(order, line_id);
+            let found = lines.get_of(hash(&key), &key);
+            assert_eq!(found.map(|it| &it.line), model.get(&key));
         }
         let pair = |it: &KeyedLine| (it.key.clone(), it.line.clone());
         let all: Vec<_> = lines.iter().map(pair).collect();
-        // In whatever order they came, they stand in one.
+        // The order does not depend on the order of insertion.
         let mut again = LineIndex::default();
         for (key, line) in all.iter().rev().cloned() {
             again.insert_of(hash(&key), Arc::new(KeyedLine { key, line }));
@@ -151,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_with_the_same_hash_are_told_apart() {
+    fn keys_with_the_same_hash_are_distinguished() {
         let mut lines = LineIndex::default();
         let keys = ["o2", "o1", "o3"].map(|order| key(order, "l"));
         for (number, key) in (0..).zip(&keys) {
@@ -166,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn order_and_line_have_their_parts_in_the_hash() {
+    fn order_and_line_both_affect_the_hash() {
         let [one, other, third] = [("o1", "l1"), ("o2", "l1"), ("o1", "l2")];
         let hashes = [one, other, third].map(|(order, line)| hash(&key(order, line)));
         assert!(hashes[0] != hashes[1] && hashes[0] != hashes[2] && hashes[1] != hashes[2]);
@@ -174,11 +173,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn they_are_a_map(
+        fn an_index_equals_a_map(
             steps in prop::collection::vec(("[ab]{1,2}", "[ab]{1,2}", prop::bool::ANY), 0..200),
         ) {
-            play(&steps, hash);
-            play(&steps, |key| hash(key) % 3);
+            compare(&steps, hash);
+            compare(&steps, |key| hash(key) % 3);
         }
     }
 }

@@ -1,10 +1,11 @@
-//! What others say in the book's words, as commands.
+//! Translations of messages of other systems into commands.
 
 use earmark_contracts::allocation::{
     Allocate, AllocateLine, ChangeBatch, ChangeBatchQuantity, WhenShort,
 };
 use earmark_contracts::values::Priority;
 
+/// Allocates a line; it is rejected if there is no stock.
 pub(super) fn allocate_line(message: AllocateLine) -> Allocate {
     Allocate {
         order_id: message.orderid,
@@ -17,12 +18,13 @@ pub(super) fn allocate_line(message: AllocateLine) -> Allocate {
     }
 }
 
+/// Changes the quantity of a batch.
 pub(super) fn resize_batch(message: ChangeBatchQuantity) -> ChangeBatch {
     ChangeBatch {
         reference: message.batchref,
         quantity: Some(message.qty),
         eta: None,
-        reason: "told by message".into(),
+        reason: "changed by message".into(),
         if_match: Vec::new(),
     }
 }

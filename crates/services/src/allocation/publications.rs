@@ -1,25 +1,26 @@
-//! Which facts others hear, and in which words.
+//! Public events, derived from facts.
 
 use earmark_contracts::allocation::{
     BatchQuantityChanged as PublicQuantityChanged, LineAllocated, LineDeallocated, LineShipped,
     OutOfStock as PublicOutOfStock,
 };
-use earmark_contracts::values::{Sku, Text};
+use earmark_contracts::values::Sku;
 use earmark_kernel::Recorded;
 
 use super::events::{
     Allocated, BatchQuantityChanged, Deallocated, HoldEnded, OutOfStock, Released, Shipped,
 };
+use super::keys::sku_of_key;
 
-fn sku<E>(heard: &Recorded<E>) -> Sku {
-    Sku(Text::parse(heard.key).expect("only a SKU is the key of a stock"))
+fn sku<E>(recorded: &Recorded<E>) -> Sku {
+    sku_of_key(recorded.key).expect("the key of a stock is a SKU")
 }
 
-pub(super) fn line_allocated(heard: &Recorded<Allocated>) -> LineAllocated {
-    let fact = heard.event;
+pub(super) fn line_allocated(recorded: &Recorded<Allocated>) -> LineAllocated {
+    let fact = recorded.event;
     LineAllocated {
         orderid: fact.line.order_id.clone(),
-        sku: sku(heard),
+        sku: sku(recorded),
         qty: fact.quantity,
         batchref: fact.batch.clone(),
         line_id: fact.line.line_id.clone(),
@@ -28,11 +29,11 @@ pub(super) fn line_allocated(heard: &Recorded<Allocated>) -> LineAllocated {
     }
 }
 
-pub(super) fn line_deallocated(heard: &Recorded<Deallocated>) -> LineDeallocated {
-    let fact = heard.event;
+pub(super) fn line_deallocated(recorded: &Recorded<Deallocated>) -> LineDeallocated {
+    let fact = recorded.event;
     LineDeallocated {
         orderid: fact.line.order_id.clone(),
-        sku: sku(heard),
+        sku: sku(recorded),
         qty: fact.quantity,
         batchref: Some(fact.batch.clone()),
         line_id: fact.line.line_id.clone(),
@@ -40,11 +41,11 @@ pub(super) fn line_deallocated(heard: &Recorded<Deallocated>) -> LineDeallocated
     }
 }
 
-pub(super) fn line_released(heard: &Recorded<Released>) -> LineDeallocated {
-    let fact = heard.event;
+pub(super) fn line_released(recorded: &Recorded<Released>) -> LineDeallocated {
+    let fact = recorded.event;
     LineDeallocated {
         orderid: fact.line.order_id.clone(),
-        sku: sku(heard),
+        sku: sku(recorded),
         qty: fact.quantity,
         batchref: fact.batch.clone(),
         line_id: fact.line.line_id.clone(),
@@ -52,11 +53,11 @@ pub(super) fn line_released(heard: &Recorded<Released>) -> LineDeallocated {
     }
 }
 
-pub(super) fn hold_ended(heard: &Recorded<HoldEnded>) -> LineDeallocated {
-    let fact = heard.event;
+pub(super) fn hold_ended(recorded: &Recorded<HoldEnded>) -> LineDeallocated {
+    let fact = recorded.event;
     LineDeallocated {
         orderid: fact.line.order_id.clone(),
-        sku: sku(heard),
+        sku: sku(recorded),
         qty: fact.quantity,
         batchref: fact.batch.clone(),
         line_id: fact.line.line_id.clone(),
@@ -64,8 +65,8 @@ pub(super) fn hold_ended(heard: &Recorded<HoldEnded>) -> LineDeallocated {
     }
 }
 
-pub(super) fn out_of_stock(heard: &Recorded<OutOfStock>) -> PublicOutOfStock {
-    let fact = heard.event;
+pub(super) fn out_of_stock(recorded: &Recorded<OutOfStock>) -> PublicOutOfStock {
+    let fact = recorded.event;
     PublicOutOfStock {
         sku: fact.sku.clone(),
         orderid: fact.line.order_id.clone(),
@@ -75,11 +76,11 @@ pub(super) fn out_of_stock(heard: &Recorded<OutOfStock>) -> PublicOutOfStock {
     }
 }
 
-pub(super) fn line_shipped(heard: &Recorded<Shipped>) -> LineShipped {
-    let fact = heard.event;
+pub(super) fn line_shipped(recorded: &Recorded<Shipped>) -> LineShipped {
+    let fact = recorded.event;
     LineShipped {
         orderid: fact.line.order_id.clone(),
-        sku: sku(heard),
+        sku: sku(recorded),
         qty: fact.quantity,
         batchref: fact.batch.clone(),
         line_id: fact.line.line_id.clone(),
@@ -88,12 +89,12 @@ pub(super) fn line_shipped(heard: &Recorded<Shipped>) -> LineShipped {
 }
 
 pub(super) fn batch_quantity_changed(
-    heard: &Recorded<BatchQuantityChanged>,
+    recorded: &Recorded<BatchQuantityChanged>,
 ) -> PublicQuantityChanged {
-    let fact = heard.event;
+    let fact = recorded.event;
     PublicQuantityChanged {
         batchref: fact.batch.clone(),
-        sku: sku(heard),
+        sku: sku(recorded),
         qty: fact.to,
         before: fact.from,
     }

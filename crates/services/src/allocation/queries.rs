@@ -1,73 +1,83 @@
-//! How questions are answered, and how the stock of a batch or a line is found.
+//! Answers to queries, and the SKU of the batch or line that a command names.
+
+use std::collections::BTreeMap;
 
 use earmark_contracts::allocation::{
     BatchBeforeAfter, BatchFigures, BatchRefused, BatchState, ChangeBatch, CloseBatch, Deallocate,
     ExplainLine, ExplainedLine, GetBatch, GetLines, GetStock, LineRefused, LineState, ListStock,
-    Return, SHORT_LINES_MAX, Ship, ShortLine, StockDetail, StockHappening, StockHistory,
+    Return, SHORT_LINES_MAX, Ship, ShortLine, StockDetail, StockHistory, StockHistoryEntry,
     StockLevel,
 };
 use earmark_contracts::values::{BatchReference, Day, LineId, OrderId, Sku};
-use earmark_kernel::{DeferredAnswer, Event, History, Key, Reading, StoreError};
-use std::collections::BTreeMap;
+use earmark_kernel::{DeferredAnswer, Event, History, Key, PastEvent, Reading, StoreError};
 
 use super::batch_totals::BatchTotals;
-use super::events::LineKey;
+use super::events::{LineKey, StockEvent};
+use super::keys::{SEPARATOR, line_of_key, row_key, sku_of_key};
 use super::placing::{Demand, explain_all};
 use super::stock::Stock;
-use super::views::{BatchSkus, Batches, LineRow, Lines, ShortLines, names_of_key, row_key};
+use super::views::{BatchSkus, Batches, LineRow, Lines, ShortLines};
 
-type Found<R> = Result<Result<Key, R>, StoreError>;
+/// The key of the aggregate that decides a command, or a refusal.
+type ResolvedKey<R> = Result<Result<Key, R>, StoreError>;
 
-/// A line with its names.
+/// A line with its key and SKU.
 struct NamedLine {
     key: LineKey,
     sku: Sku,
     row: LineRow,
 }
 
-/// No SKU has so many batches that it would not be right to read them at once.
+/// No limit: an order has few lines and a SKU few batches, so all rows are read at once.
 const ALL: usize = usize::MAX / 4;
 
-pub(super) fn sku_of_changed(reading: &Reading, command: &ChangeBatch) -> Found<BatchRefused> {
+pub(super) fn sku_of_changed(
+    reading: &Reading,
+    command: &ChangeBatch,
+) -> ResolvedKey<BatchRefused> {
     sku_of_batch(reading, &command.reference)
 }
 
-pub(super) fn sku_of_closed(reading: &Reading, command: &CloseBatch) -> Found<BatchRefused> {
+pub(super) fn sku_of_closed(reading: &Reading, command: &CloseBatch) -> ResolvedKey<BatchRefused> {
     sku_of_batch(reading, &command.reference)
 }
 
-fn sku_of_batch(reading: &Reading, reference: &BatchReference) -> Found<BatchRefused> {
+fn sku_of_batch(reading: &Reading, reference: &BatchReference) -> ResolvedKey<BatchRefused> {
     let sku = reading.get::<BatchSkus>(&reference.0)?;
     let unknown = || BatchRefused::UnknownBatch { reference: reference.clone() };
     Ok(sku.map(|sku| Key::from(&*sku.0)).ok_or_else(unknown))
 }
 
-pub(super) fn sku_of_released(reading: &Reading, command: &Deallocate) -> Found<LineRefused> {
+pub(super) fn sku_of_released(reading: &Reading, command: &Deallocate) -> ResolvedKey<LineRefused> {
     sku_of_line(reading, &command.order_id, &command.line_id)
 }
 
-pub(super) fn sku_of_shipped(reading: &Reading, command: &Ship) -> Found<LineRefused> {
+pub(super) fn sku_of_shipped(reading: &Reading, command: &Ship) -> ResolvedKey<LineRefused> {
     sku_of_line(reading, &command.order_id, &command.line_id)
 }
 
-pub(super) fn sku_of_returned(reading: &Reading, command: &Return) -> Found<LineRefused> {
+pub(super) fn sku_of_returned(reading: &Reading, command: &Return) -> ResolvedKey<LineRefused> {
     sku_of_line(reading, &command.order_id, &command.line_id)
 }
 
-fn sku_of_line(reading: &Reading, order_id: &OrderId, line_id: &LineId) -> Found<LineRefused> {
+fn sku_of_line(
+    reading: &Reading,
+    order_id: &OrderId,
+    line_id: &LineId,
+) -> ResolvedKey<LineRefused> {
     let line = one_line(reading, order_id, line_id, None)?;
     Ok(line.map(|line| Key::from(&*line.sku.0)))
 }
 
 fn lines(reading: &Reading, prefix: &str) -> Result<Vec<NamedLine>, StoreError> {
     let named = |(row_key, row): (Key, LineRow)| {
-        let (key, sku) = names_of_key(&row_key)?;
+        let (key, sku) = line_of_key(&row_key)?;
         Ok(NamedLine { key, sku, row })
     };
     reading.scan::<Lines>(prefix, None, ALL)?.into_iter().map(named).collect()
 }
 
-/// The one line with this id.
+/// The only line with this id, and with this SKU if one is given.
 fn one_line(
     reading: &Reading,
     order_id: &OrderId,
@@ -155,34 +165,34 @@ pub(super) fn list_stock(
     while levels.len() < query.limit {
         let next = reading.scan::<Batches>("", after.as_deref(), 1)?;
         let Some((key, _)) = next.first() else { break };
-        let sku = key.split('\u{1f}').next().unwrap_or_default();
-        let sku = super::views::sku_of_key(sku)?;
+        let sku = key.split(SEPARATOR).next().unwrap_or_default();
+        let sku = sku_of_key(sku)?;
         after = Some(rows_end(&sku));
         levels.push(level(reading, &sku)?.0);
     }
     Ok(levels)
 }
 
-/// Comes after all rows of a SKU and before those of the next: no SKU ends in a blank, and nothing
-/// in a name comes before one.
+/// A key after all rows of a SKU and before those of the next one: a SKU does not end with a space,
+/// and no character that it may contain sorts before a space.
 fn rows_end(sku: &Sku) -> Key {
     row_key(&[&format!("{} ", sku.0)])
 }
 
-/// The sums of a SKU, and its batches.
+/// The stock level of a SKU, and its batches.
 fn level(reading: &Reading, sku: &Sku) -> Result<(StockLevel, Vec<BatchState>), StoreError> {
     let prefix = row_key(&[&sku.0, ""]);
     let batches = reading.scan::<Batches>(&prefix, None, ALL)?;
     let batches: Vec<_> = batches.into_iter().map(|(_, totals)| totals).collect();
     let open = || batches.iter().filter(|it| it.closed.is_none());
     let sum = |units: &dyn Fn(&BatchTotals) -> u32| open().map(|it| u64::from(units(it))).sum();
-    let here = |it: &BatchTotals, yes: bool| {
-        if it.eta.is_none() == yes { it.purchased } else { 0 }
+    let purchased = |it: &BatchTotals, in_warehouse: bool| {
+        if it.eta.is_none() == in_warehouse { it.purchased } else { 0 }
     };
     let level = StockLevel {
         sku: sku.clone(),
-        on_hand: sum(&|it| here(it, true)),
-        incoming: sum(&|it| here(it, false)),
+        on_hand: sum(&|it| purchased(it, true)),
+        incoming: sum(&|it| purchased(it, false)),
         allocated: sum(&|it| it.allocated),
         held: sum(&|it| it.held),
         available: sum(&BatchTotals::available),
@@ -192,14 +202,14 @@ fn level(reading: &Reading, sku: &Sku) -> Result<(StockLevel, Vec<BatchState>), 
     Ok((level, batches.iter().map(|it| it.state(sku)).collect()))
 }
 
-/// The first lines that wait.
+/// The first [`SHORT_LINES_MAX`] short lines of a SKU.
 fn short_lines(reading: &Reading, sku: &Sku) -> Result<Vec<ShortLine>, StoreError> {
     let mut short_lines = Vec::new();
     let prefix = row_key(&[&sku.0, ""]);
     for (key, _) in reading.scan::<ShortLines>(&prefix, None, SHORT_LINES_MAX)? {
         let key = row_key(&[&key[prefix.len()..], &sku.0]);
         if let Some(LineRow { line, .. }) = reading.get::<Lines>(&key)? {
-            let LineKey { order_id, line_id } = names_of_key(&key)?.0;
+            let LineKey { order_id, line_id } = line_of_key(&key)?.0;
             let (quantity, need_by, priority) = (line.open(), line.need_by, line.priority);
             short_lines.push(ShortLine { order_id, line_id, quantity, need_by, priority });
         }
@@ -219,27 +229,27 @@ pub(super) fn get_stock(
 pub(super) fn stock_history(
     reading: &Reading,
     query: StockHistory,
-) -> Result<DeferredAnswer<Option<Vec<StockHappening>>>, StoreError> {
+) -> Result<DeferredAnswer<Option<Vec<StockHistoryEntry>>>, StoreError> {
     let past = reading.past::<Stock>(&query.sku.0);
-    Ok(Box::new(move || happenings(&past, &query)))
+    Ok(Box::new(move || history_entries(&past, &query)))
 }
 
-fn happenings(
+fn history_entries(
     past: &History<Stock>,
     query: &StockHistory,
-) -> Result<Option<Vec<StockHappening>>, StoreError> {
+) -> Result<Option<Vec<StockHistoryEntry>>, StoreError> {
     let stock = past.aggregate_at(query.after)?;
-    let happened = past.history(query.after, query.limit)?;
-    if happened.is_empty() && !stock.exists() {
+    let events = past.history(query.after, query.limit)?;
+    if events.is_empty() && !stock.exists() {
         return Ok(None);
     }
-    let mut known: BTreeMap<BatchReference, BatchTotals> =
+    let mut batches: BTreeMap<BatchReference, BatchTotals> =
         stock.all_totals().map(|it| (it.reference.clone(), it.clone())).collect();
-    let happening = |it: earmark_kernel::PastEvent<super::events::StockEvent>| {
+    let entry = |it: PastEvent<StockEvent>| {
         let batch =
-            it.event.batch().map(|reference| before_after(&mut known, reference, &it.event));
+            it.event.batch().map(|reference| before_after(&mut batches, reference, &it.event));
         let line = it.event.line();
-        StockHappening {
+        StockHistoryEntry {
             sequence: it.seq,
             at_ms: it.at.0,
             event: it.event.name().to_owned(),
@@ -251,26 +261,27 @@ fn happenings(
             reason: it.event.reason().map(str::to_owned),
         }
     };
-    Ok(Some(happened.into_iter().map(happening).collect()))
+    Ok(Some(events.into_iter().map(entry).collect()))
 }
 
+/// Applies an event to a batch, and returns its totals before and after.
 fn before_after(
-    known: &mut BTreeMap<BatchReference, BatchTotals>,
+    batches: &mut BTreeMap<BatchReference, BatchTotals>,
     reference: &BatchReference,
-    event: &super::events::StockEvent,
+    event: &StockEvent,
 ) -> BatchBeforeAfter {
     let totals = |it: &BatchTotals| BatchFigures {
         purchased: it.purchased,
         allocated: it.allocated,
         eta: it.eta,
     };
-    let before = known.get(reference).map(totals);
-    if let super::events::StockEvent::BatchCreated(fact) = event {
-        known.insert(reference.clone(), BatchTotals::created(fact));
-    } else if let Some(it) = known.get_mut(reference) {
+    let before = batches.get(reference).map(totals);
+    if let StockEvent::BatchCreated(fact) = event {
+        batches.insert(reference.clone(), BatchTotals::created(fact));
+    } else if let Some(it) = batches.get_mut(reference) {
         it.evolve(event);
     }
-    let after = known.get(reference).map(totals);
-    let nothing = BatchFigures { purchased: 0, allocated: 0, eta: None };
-    BatchBeforeAfter { reference: reference.clone(), before, after: after.unwrap_or(nothing) }
+    let after = batches.get(reference).map(totals);
+    let empty = BatchFigures { purchased: 0, allocated: 0, eta: None };
+    BatchBeforeAfter { reference: reference.clone(), before, after: after.unwrap_or(empty) }
 }

@@ -1,7 +1,7 @@
-//! Lines in the order in which they are served: who comes first, who loses first, who fits.
+//! Lines in rank order: which line gets stock first, which loses it first, and which fits.
 //!
-//! Lines stand apart by the last day on which they are of use, and by rank within each day. Looking
-//! for a line that fits looks at one path for each day, never at all lines of a hot SKU.
+//! Lines are grouped by their `need_by` day and ranked within each day. A search for a line that
+//! fits follows one path in the tree of each day; it never visits all lines of a hot SKU.
 
 use std::sync::Arc;
 
@@ -11,14 +11,14 @@ use smallvec::SmallVec;
 use super::line_index::KeyedLine;
 use super::tree::Tree;
 
-/// A line's place in the order of service: the least is served first and loses last.
+/// The rank of a line: the line with the smallest rank gets stock first and loses it last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Rank {
-    /// Held lines come after confirmed ones.
+    /// Held lines rank after confirmed ones.
     pub(super) held: bool,
-    /// The highest priority less the line's.
-    pub(super) unimportance: u8,
-    /// Lines of one priority come in the order in which they were accepted.
+    /// The maximum priority minus the priority of the line.
+    pub(super) inverse_priority: u8,
+    /// The number of the line, by which lines of one priority rank in order of acceptance.
     pub(super) number: u32,
 }
 
@@ -26,51 +26,52 @@ pub(super) struct Rank {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) rank: Rank,
-    /// Units wanted.
+    /// Units that are not shipped yet.
     pub(super) quantity: u32,
     pub(super) line: Arc<KeyedLine>,
 }
 
-/// What a line must be like to be found.
+/// Criteria for the search of a line.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FitCriteria {
-    /// It wants at most so many units.
+    /// The line needs at most this number of units.
     pub(super) available: u32,
-    /// It is still of use on this day.
+    /// The line's `need_by` day is not before this day.
     pub(super) day: Day,
-    /// It is of no use any more on this day.
+    /// The line's `need_by` day is before this day, if one is given.
     pub(super) too_late: Option<Day>,
 }
 
-/// Lines in the order in which they are served; those of use for ever stand under the last day. A
-/// clone shares them.
+/// Lines in rank order, grouped by `need_by` day; lines without one have the latest day. Clones
+/// share the lines.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ranking {
-    /// Sorted; most have one day, which stands here, and there are as many of these as batches.
+    /// Sorted by day. Most rankings have one day, which is stored inline: there is a ranking for
+    /// each batch.
     days: SmallVec<[(Day, Tree); 1]>,
 }
 
 impl Ranking {
     pub(super) fn insert(&mut self, need_by: Option<Day>, entry: Entry) {
         let day = need_by.unwrap_or(Day::LAST);
-        let place = self.place(day).unwrap_or_else(|place| {
-            self.days.insert(place, (day, Tree::default()));
-            place
+        let index = self.index(day).unwrap_or_else(|index| {
+            self.days.insert(index, (day, Tree::default()));
+            index
         });
-        self.days[place].1.insert(entry);
+        self.days[index].1.insert(entry);
     }
 
     pub(super) fn remove(&mut self, need_by: Option<Day>, rank: Rank) -> Option<Entry> {
-        let place = self.place(need_by.unwrap_or(Day::LAST)).ok()?;
-        let lines = &mut self.days[place].1;
+        let index = self.index(need_by.unwrap_or(Day::LAST)).ok()?;
+        let lines = &mut self.days[index].1;
         let removed = lines.remove(rank);
         if lines.quantity_min().is_none() {
-            self.days.remove(place);
+            self.days.remove(index);
         }
         removed
     }
 
-    /// The line that is served first among those that fit.
+    /// The first line in rank order that meets the criteria.
     pub(super) fn first_fit(&self, fit: &FitCriteria) -> Option<&Entry> {
         let from = self.days.partition_point(|(day, _)| *day < fit.day);
         let in_time = self.days[from..].iter();
@@ -79,13 +80,13 @@ impl Ranking {
         firsts.min_by_key(|entry| entry.rank)
     }
 
-    /// The line that loses first, of those that lose after `after`.
-    pub(super) fn loses_after(&self, after: Option<Rank>) -> Option<&Entry> {
-        let lasts = self.days.iter().filter_map(|(_, lines)| lines.last_before(after));
+    /// The last line before a rank; the last of all without one.
+    pub(super) fn last_before(&self, rank: Option<Rank>) -> Option<&Entry> {
+        let lasts = self.days.iter().filter_map(|(_, lines)| lines.last_before(rank));
         lasts.max_by_key(|entry| entry.rank)
     }
 
-    /// All lines, first served first.
+    /// All lines, in rank order.
     pub(super) fn all(&self) -> Vec<&Entry> {
         let mut all = Vec::new();
         self.days.iter().for_each(|(_, lines)| lines.collect(&mut all));
@@ -93,7 +94,7 @@ impl Ranking {
         all
     }
 
-    fn place(&self, day: Day) -> Result<usize, usize> {
+    fn index(&self, day: Day) -> Result<usize, usize> {
         self.days.binary_search_by_key(&day, |(day, _)| *day)
     }
 }

@@ -1,1 +1,1 @@
-//! What allocation hears of other services: nothing yet; orders come to it as commands.
+//! Reactions to public events of other services. Allocation has none: orders reach it as commands.

@@ -1,35 +1,30 @@
-//! Batch references: each belongs to one SKU for ever, whichever partition its stock is in.
+//! Batch references: each belongs to one SKU for ever, in whichever partition the SKU's stock is.
 
 use earmark_contracts::values::Sku;
-use earmark_kernel::{Aggregate, Event};
+use earmark_kernel::Aggregate;
 use serde::{Deserialize, Serialize};
 
-/// A batch reference, and whose it is. Its key is the reference.
+use crate::declare_events::declare_events;
+
+/// A batch reference and its owner. The aggregate's key is the reference.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Reference {
-    /// The SKU that has claimed it.
+    /// The SKU that has claimed the reference.
     pub sku: Option<Sku>,
 }
 
-/// What can happen to a reference.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "data")]
-pub enum ReferenceEvent {
-    /// A SKU took it.
-    #[serde(rename = "allocation.reference_claimed")]
-    Claimed {
-        /// The SKU.
-        sku: Sku,
-    },
+declare_events! {
+    /// An event of a batch reference.
+    pub enum ReferenceEvent {
+        Claimed = "allocation.reference_claimed",
+    }
 }
 
-/// The wire name of [`ReferenceEvent::Claimed`].
-pub const CLAIMED: &str = "allocation.reference_claimed";
-
-impl Event for ReferenceEvent {
-    fn name(&self) -> &'static str {
-        CLAIMED
-    }
+/// A SKU claimed the reference.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claimed {
+    /// The SKU.
+    pub sku: Sku,
 }
 
 impl Aggregate for Reference {
@@ -37,7 +32,7 @@ impl Aggregate for Reference {
     type Event = ReferenceEvent;
 
     fn evolve(&mut self, event: &ReferenceEvent) {
-        let ReferenceEvent::Claimed { sku } = event;
-        self.sku = Some(sku.clone());
+        let ReferenceEvent::Claimed(fact) = event;
+        self.sku = Some(fact.sku.clone());
     }
 }

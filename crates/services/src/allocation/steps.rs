@@ -1,4 +1,4 @@
-//! The steps of the procedures: commands that only this service sends to itself.
+//! Commands that only the procedures of this service send, as their steps.
 
 use earmark_contracts::allocation::{
     AllocateRefused, BatchCreated, BatchRefused, CreateBatch, LineRefused, LineReleased, LineState,
@@ -8,7 +8,7 @@ use earmark_contracts::values::{BatchReference, LineId, OrderId, Quantity, Sku};
 use earmark_kernel::Command;
 use serde::{Deserialize, Serialize};
 
-/// A SKU takes a batch reference.
+/// Claims a batch reference for a SKU.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ClaimReference {
     /// The reference.
@@ -17,47 +17,47 @@ pub struct ClaimReference {
     pub sku: Sku,
 }
 
-/// A batch comes into being under a reference that its SKU has claimed.
+/// Creates a batch whose reference its SKU has claimed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AddBatch(
     /// The batch.
     pub CreateBatch,
 );
 
-/// One line is held.
+/// Holds one line.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct HoldOne {
-    /// The order.
+    /// The order of the line.
     pub order_id: OrderId,
-    /// The line.
+    /// The id of the line.
     pub line_id: LineId,
-    /// Its SKU.
+    /// The SKU of the line.
     pub sku: Sku,
-    /// Units.
+    /// Ordered units.
     pub quantity: Quantity,
-    /// For how long, seconds.
+    /// The duration of the hold, in seconds.
     pub ttl_s: u32,
 }
 
-/// One held line keeps its place.
+/// Confirms one held line.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ConfirmOne {
-    /// The order.
+    /// The order of the line.
     pub order_id: OrderId,
-    /// The line.
+    /// The id of the line.
     pub line_id: LineId,
-    /// Its SKU.
+    /// The SKU of the line.
     pub sku: Sku,
 }
 
-/// One held line gives its place back.
+/// Releases one held line.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ReleaseOne {
-    /// The order.
+    /// The order of the line.
     pub order_id: OrderId,
-    /// The line.
+    /// The id of the line.
     pub line_id: LineId,
-    /// Its SKU.
+    /// The SKU of the line.
     pub sku: Sku,
 }
 

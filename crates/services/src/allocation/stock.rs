@@ -1,4 +1,4 @@
-//! The stock of one SKU: its batches, and the lines that have or want a place in them.
+//! The stock of one SKU: its batches and the lines that are allocated to them or wait for stock.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,43 +9,44 @@ use imbl::OrdSet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smallvec::SmallVec;
 
-use super::batch_totals::{BatchTotals, Line, Place};
+use super::batch_totals::BatchTotals;
 use super::events::{BatchCreated, LineKey, StockEvent};
+use super::line::{Line, LineStatus};
 use super::line_index::{KeyedLine, LineIndex};
 use super::ranking::{Entry, Rank, Ranking};
 
-/// The stock of one SKU. Its key is the SKU.
+/// The stock of one SKU. The aggregate's key is the SKU.
 #[derive(Clone, Debug, Default)]
 pub struct Stock {
-    /// In the order in which they were created; never removed. Most stocks have few: these stand
-    /// here, where they are found without a look elsewhere in memory.
+    /// All batches, in order of creation; none is ever removed. Most stocks have at most two, which
+    /// are stored inline.
     batches: SmallVec<[Arc<Batch>; 2]>,
     by_reference: BTreeMap<BatchReference, usize>,
     lines: LineIndex,
-    /// How many lines were ever accepted.
+    /// The number of lines accepted so far.
     accepted: u32,
-    /// Lines that wait.
+    /// Lines that wait for stock.
     short: Ranking,
-    /// Batches with something to promise, in order of preference: in the warehouse, then by ETA,
-    /// then by creation. Sorted; there are no more of them than batches, and one stands here.
-    offered: SmallVec<[(Option<Day>, usize); 1]>,
-    /// When holds end.
+    /// Batches with available units, by ETA and index, which is the order of preference: in the
+    /// warehouse, then by ETA, then by creation. Sorted; one is stored inline.
+    candidates: SmallVec<[(Option<Day>, usize); 1]>,
+    /// Held lines by the end of their hold.
     holds: OrdSet<(UnixMillis, LineKey)>,
-    /// When open batches expire.
+    /// Open batches by their expiry day.
     expiries: OrdSet<(Day, usize)>,
 }
 
-/// A batch with the lines that are in it.
+/// A batch with the lines that are allocated to it.
 #[derive(Clone, Debug)]
 pub(super) struct Batch {
-    /// As it was created: the same again changes nothing.
+    /// The original values, to which a repeated creation is compared.
     pub(super) created: BatchCreated,
     pub(super) totals: BatchTotals,
     pub(super) lines: Ranking,
 }
 
 impl Stock {
-    /// Whether any batch of this SKU was ever created.
+    /// Whether a batch of this SKU was ever created.
     #[must_use]
     pub fn exists(&self) -> bool {
         !self.batches.is_empty()
@@ -57,7 +58,7 @@ impl Stock {
         self.batch(reference).map(|batch| &batch.totals)
     }
 
-    /// The facts of a line.
+    /// The state of a line.
     #[must_use]
     pub fn line(&self, key: &LineKey) -> Option<&Line> {
         self.lines.get(key).map(|it| &it.line)
@@ -68,66 +69,65 @@ impl Stock {
         self.batches.iter().map(|batch| &batch.totals)
     }
 
-    /// All lines that were accepted and not released, always in the same order.
+    /// All accepted lines that were not released, in an order that depends only on their keys.
     pub fn all_lines(&self) -> impl Iterator<Item = (&LineKey, &Line)> {
         self.lines.iter().map(|it| (&it.key, &it.line))
     }
 
     pub(super) fn batch(&self, reference: &BatchReference) -> Option<&Batch> {
-        self.place(reference).map(|place| &*self.batches[place])
+        self.index(reference).map(|index| &*self.batches[index])
     }
 
-    /// Where a batch stands. Most often it is the one that is offered first, which is at hand.
-    fn place(&self, reference: &BatchReference) -> Option<usize> {
-        let first = self.offered.first().map(|(_, place)| *place);
+    /// The index of a batch. Most often it is the first candidate, which needs no lookup.
+    fn index(&self, reference: &BatchReference) -> Option<usize> {
+        let first = self.candidates.first().map(|(_, index)| *index);
         first
-            .filter(|place| self.batches[*place].totals.reference == *reference)
+            .filter(|index| self.batches[*index].totals.reference == *reference)
             .or_else(|| self.by_reference.get(reference).copied())
     }
 
+    /// The lines that wait for stock.
     pub(super) fn short(&self) -> &Ranking {
         &self.short
     }
 
-    /// Batches with something to promise, the preferred first.
-    pub(super) fn offered(&self) -> impl Iterator<Item = &Batch> {
-        self.offered.iter().map(|(_, place)| &*self.batches[*place])
+    /// Batches with available units, in order of preference.
+    pub(super) fn candidates(&self) -> impl Iterator<Item = &Batch> {
+        self.candidates.iter().map(|(_, index)| &*self.batches[*index])
     }
 
-    /// How many batches have nothing to promise.
+    /// The number of batches without available units.
     pub(super) fn exhausted(&self) -> usize {
-        self.batches.len() - self.offered.len()
+        self.batches.len() - self.candidates.len()
     }
 
-    /// The next hold that ends, with its moment.
+    /// The next hold that ends, with its end.
     pub(super) fn next_hold_end(&self) -> Option<&(UnixMillis, LineKey)> {
         self.holds.get_min()
     }
 
-    /// The next open batch that expires, with its day.
+    /// The next open batch that expires, with its expiry day.
     pub(super) fn next_expiry(&self) -> Option<(Day, &Batch)> {
-        self.expiries.get_min().map(|(day, place)| (*day, &*self.batches[*place]))
+        self.expiries.get_min().map(|(day, index)| (*day, &*self.batches[*index]))
     }
 
-    /// What must hold for every stock between two commands; the first thing that does not.
+    /// Checks the invariants of a stock between two commands.
     ///
     /// # Errors
-    /// A sentence that says what does not hold.
+    /// A sentence that describes the first violation.
     pub fn check(&self) -> Result<(), String> {
-        let mut placed: BTreeMap<&BatchReference, (u64, u64)> = BTreeMap::new();
+        let mut sums_by_batch: BTreeMap<&BatchReference, (u64, u64)> = BTreeMap::new();
         for (key, line) in self.all_lines() {
-            if let Place::In { batch, held_until, .. } = &line.place {
-                let sums = placed.entry(batch).or_default();
+            if let LineStatus::Allocated { batch, held_until, .. } = &line.status {
+                let sums = sums_by_batch.entry(batch).or_default();
                 sums.0 += u64::from(line.open());
                 sums.1 += if held_until.is_some() { u64::from(line.open()) } else { 0 };
             }
-            if line.shipped > line.quantity || line.returned > line.shipped {
-                return Err(format!("the line {key:?} has moved more than it wants: {line:?}"));
-            }
+            check_units(key, line)?;
         }
         for batch in &self.batches {
             let it = &batch.totals;
-            let sums = placed.remove(&it.reference).unwrap_or_default();
+            let sums = sums_by_batch.remove(&it.reference).unwrap_or_default();
             if it.allocated > it.purchased {
                 return Err(format!("the batch {} is oversold: {it:?}", it.reference.0));
             }
@@ -139,17 +139,17 @@ impl Stock {
                 return Err(format!("the closed batch {} has lines: {it:?}", it.reference.0));
             }
         }
-        match placed.keys().next() {
-            Some(batch) => Err(format!("lines are in the batch {}, which is not there", batch.0)),
+        match sums_by_batch.keys().next() {
+            Some(batch) => Err(format!("lines are in the unknown batch {}", batch.0)),
             None => Ok(()),
         }
     }
 
-    /// What must hold after every command of what one of its events is about: nothing is promised
-    /// twice, nothing is left in a closed batch, no line has moved more than it wants.
+    /// Checks the batch and the line of an event after its command: no unit is promised twice, a
+    /// closed batch has no lines, and no line has shipped or returned too many units.
     ///
     /// # Errors
-    /// A sentence that says what does not hold.
+    /// A sentence that describes the first violation.
     pub fn check_after(&self, event: &StockEvent) -> Result<(), String> {
         if let Some(it) = event.batch().and_then(|reference| self.totals(reference)) {
             let is_sound = it.held <= it.allocated && it.allocated <= it.purchased;
@@ -158,12 +158,10 @@ impl Stock {
             }
         }
         if let Some((key, line)) = event.line().and_then(|(key, _)| Some((key, self.line(key)?))) {
-            if line.shipped > line.quantity || line.returned > line.shipped {
-                return Err(format!("the line {key:?} has moved more than it wants: {line:?}"));
-            }
+            check_units(key, line)?;
             let batch = line.batch().filter(|_| line.open() > 0);
             if batch.is_some_and(|batch| self.totals(batch).is_none()) {
-                return Err(format!("the line {key:?} is in a batch that is not there: {line:?}"));
+                return Err(format!("the line {key:?} is in an unknown batch: {line:?}"));
             }
         }
         Ok(())
@@ -173,39 +171,39 @@ impl Stock {
         let Some(reference) = event.batch() else {
             return;
         };
-        let Some(place) = self.place(reference) else {
+        let Some(index) = self.index(reference) else {
             return;
         };
-        let batch = Arc::make_mut(&mut self.batches[place]);
-        let before = eta_of_offer(&batch.totals);
+        let batch = Arc::make_mut(&mut self.batches[index]);
+        let before = candidate_eta(&batch.totals);
         batch.totals.evolve(event);
-        let after = eta_of_offer(&batch.totals);
+        let after = candidate_eta(&batch.totals);
         if batch.totals.closed.is_some()
             && let Some(day) = batch.totals.expires
         {
-            self.expiries.remove(&(day, place));
+            self.expiries.remove(&(day, index));
         }
         if before != after {
-            if let Some(Ok(at)) = before.map(|eta| self.offered.binary_search(&(eta, place))) {
-                self.offered.remove(at);
+            if let Some(Ok(at)) = before.map(|eta| self.candidates.binary_search(&(eta, index))) {
+                self.candidates.remove(at);
             }
-            self.offer(after, place);
+            self.add_candidate(after, index);
         }
     }
 
-    fn offer(&mut self, eta: Option<Option<Day>>, place: usize) {
+    fn add_candidate(&mut self, eta: Option<Option<Day>>, index: usize) {
         let Some(eta) = eta else { return };
-        if let Err(at) = self.offered.binary_search(&(eta, place)) {
-            self.offered.insert(at, (eta, place));
+        if let Err(at) = self.candidates.binary_search(&(eta, index)) {
+            self.candidates.insert(at, (eta, index));
         }
     }
 
     fn create_batch(&mut self, created: BatchCreated, totals: BatchTotals) {
-        let place = self.batches.len();
-        self.by_reference.insert(totals.reference.clone(), place);
-        self.offer(eta_of_offer(&totals), place);
+        let index = self.batches.len();
+        self.by_reference.insert(totals.reference.clone(), index);
+        self.add_candidate(candidate_eta(&totals), index);
         if let (Some(day), None) = (totals.expires, totals.closed) {
-            self.expiries.insert((day, place));
+            self.expiries.insert((day, index));
         }
         self.batches.push(Arc::new(Batch { created, totals, lines: Ranking::default() }));
     }
@@ -215,10 +213,10 @@ impl Stock {
         if matches!(event, StockEvent::OutOfStock(_)) {
             return;
         }
-        // A new line may take the id of one that has ended; what is released is there.
+        // An ended line is replaced by a new line with its id, unless it is released.
         let released = matches!(event, StockEvent::Released(_));
-        let known = self.lines.get(key).filter(|it| released || !it.line.ended());
-        let known = match known.map(Arc::clone) {
+        let existing = self.lines.get(key).filter(|it| released || !it.line.ended());
+        let changed = match existing.map(Arc::clone) {
             Some(before) => {
                 self.unrank(&before);
                 let mut after = KeyedLine::clone(&before);
@@ -234,62 +232,69 @@ impl Stock {
                 KeyedLine { key: key.clone(), line }
             }
         };
-        if matches!(known.line.place, Place::Released) {
+        if matches!(changed.line.status, LineStatus::Released) {
             self.lines.remove(key);
         } else {
-            self.keep(known);
+            self.insert_line(changed);
         }
     }
 
-    fn keep(&mut self, known: KeyedLine) {
-        let known = Arc::new(known);
-        self.rank(&known);
-        self.lines.insert(known);
+    fn insert_line(&mut self, line: KeyedLine) {
+        let line = Arc::new(line);
+        self.rank(&line);
+        self.lines.insert(line);
     }
 
-    fn rank(&mut self, known: &Arc<KeyedLine>) {
-        let line = &known.line;
-        let Some(ranking) = self.ranking(&line.place) else {
+    fn rank(&mut self, keyed: &Arc<KeyedLine>) {
+        let line = &keyed.line;
+        let Some(ranking) = self.ranking(&line.status) else {
             return;
         };
         let (rank, quantity) = (rank(line), line.open());
-        ranking.insert(line.need_by, Entry { rank, quantity, line: Arc::clone(known) });
-        if let Place::In { held_until: Some(until), .. } = line.place {
-            self.holds.insert((until, known.key.clone()));
+        ranking.insert(line.need_by, Entry { rank, quantity, line: Arc::clone(keyed) });
+        if let LineStatus::Allocated { held_until: Some(until), .. } = line.status {
+            self.holds.insert((until, keyed.key.clone()));
         }
     }
 
-    fn unrank(&mut self, known: &KeyedLine) {
-        let line = &known.line;
-        if let Some(ranking) = self.ranking(&line.place) {
+    fn unrank(&mut self, keyed: &KeyedLine) {
+        let line = &keyed.line;
+        if let Some(ranking) = self.ranking(&line.status) {
             ranking.remove(line.need_by, rank(line));
         }
-        if let Place::In { held_until: Some(until), .. } = line.place {
-            self.holds.remove(&(until, known.key.clone()));
+        if let LineStatus::Allocated { held_until: Some(until), .. } = line.status {
+            self.holds.remove(&(until, keyed.key.clone()));
         }
     }
 
-    /// The ranking that lines at a place stand in.
-    fn ranking(&mut self, place: &Place) -> Option<&mut Ranking> {
-        match place {
-            Place::Short { .. } => Some(&mut self.short),
-            Place::In { batch, .. } => {
-                let place = self.place(batch)?;
-                Some(&mut Arc::make_mut(&mut self.batches[place]).lines)
+    /// The ranking that contains lines with this status.
+    fn ranking(&mut self, status: &LineStatus) -> Option<&mut Ranking> {
+        match status {
+            LineStatus::Short { .. } => Some(&mut self.short),
+            LineStatus::Allocated { batch, .. } => {
+                let index = self.index(batch)?;
+                Some(&mut Arc::make_mut(&mut self.batches[index]).lines)
             }
-            Place::Shipped { .. } | Place::HoldEnded | Place::Released => None,
+            LineStatus::Shipped { .. } | LineStatus::HoldEnded | LineStatus::Released => None,
         }
     }
 }
 
-/// Under which ETA a batch is offered; none: it has nothing to promise.
-fn eta_of_offer(totals: &BatchTotals) -> Option<Option<Day>> {
+fn check_units(key: &LineKey, line: &Line) -> Result<(), String> {
+    if line.shipped > line.quantity || line.returned > line.shipped {
+        return Err(format!("the line {key:?} has shipped or returned too many units: {line:?}"));
+    }
+    Ok(())
+}
+
+/// The ETA with which a batch is a candidate; `None` if it has no available units.
+fn candidate_eta(totals: &BatchTotals) -> Option<Option<Day>> {
     (totals.available() > 0).then_some(totals.eta)
 }
 
 fn rank(line: &Line) -> Rank {
-    let unimportance = PRIORITY_MAX - line.priority.level();
-    Rank { held: line.held_until().is_some(), unimportance, number: line.number }
+    let inverse_priority = PRIORITY_MAX - line.priority.level();
+    Rank { held: line.held_until().is_some(), inverse_priority, number: line.number }
 }
 
 impl Aggregate for Stock {
@@ -307,16 +312,17 @@ impl Aggregate for Stock {
     }
 }
 
-/// A stock in a snapshot; what can be derived from it is left out.
+/// A stock in a snapshot, without what can be derived.
 #[derive(Deserialize)]
-struct Stored {
+struct Snapshot {
     batches: Vec<(BatchCreated, BatchTotals)>,
     lines: Vec<(LineKey, Line)>,
     accepted: u32,
 }
 
+/// [`Snapshot`] by reference, to be written.
 #[derive(Serialize)]
-struct Storing<'a> {
+struct SnapshotRef<'a> {
     batches: Vec<(&'a BatchCreated, &'a BatchTotals)>,
     lines: Vec<(&'a LineKey, &'a Line)>,
     accepted: u32,
@@ -326,17 +332,17 @@ impl Serialize for Stock {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let batches = self.batches.iter().map(|it| (&it.created, &it.totals)).collect();
         let lines = self.all_lines().collect();
-        Storing { batches, lines, accepted: self.accepted }.serialize(serializer)
+        SnapshotRef { batches, lines, accepted: self.accepted }.serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Stock {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let stored = Stored::deserialize(deserializer)?;
-        let mut stock = Self { accepted: stored.accepted, ..Self::default() };
-        stored.batches.into_iter().for_each(|(created, it)| stock.create_batch(created, it));
-        for (key, line) in stored.lines {
-            stock.keep(KeyedLine { key, line });
+        let snapshot = Snapshot::deserialize(deserializer)?;
+        let mut stock = Self { accepted: snapshot.accepted, ..Self::default() };
+        snapshot.batches.into_iter().for_each(|(created, it)| stock.create_batch(created, it));
+        for (key, line) in snapshot.lines {
+            stock.insert_line(KeyedLine { key, line });
         }
         Ok(stock)
     }

@@ -1,16 +1,16 @@
-//! When a stock must be looked at again although nobody asks.
+//! Times at which a stock is checked although no command arrives.
 
 use earmark_contracts::values::Day;
 use earmark_kernel::UnixMillis;
 
 use super::events::{Allocated, BatchCreated};
 
-/// A hold ends.
+/// The end of a hold.
 pub(super) fn hold_end(fact: &Allocated) -> Option<UnixMillis> {
     fact.held_until
 }
 
-/// A batch expires at the beginning of its day.
+/// The beginning of a batch's expiry day.
 pub(super) fn batch_expiry(fact: &BatchCreated) -> Option<UnixMillis> {
     fact.expires.map(Day::begin)
 }

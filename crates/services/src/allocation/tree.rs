@@ -1,14 +1,14 @@
-//! Ranked lines in a tree that knows the smallest quantity of every branch, so that the first line
-//! that is small enough is found without looking at the others. Clones share all branches.
+//! A tree of ranked lines. Every branch stores its smallest quantity, so that the first line that
+//! is small enough is found on one path. Clones share all branches.
 
 use std::sync::Arc;
 
 use super::ranking::{Entry, Rank};
 
-/// A node has at most so many parts.
-const PARTS_MAX: usize = 32;
+/// The maximum number of entries or branches of a node.
+const NODE_ITEMS_MAX: usize = 32;
 
-/// Ranked lines, the first served first.
+/// Ranked lines, in rank order.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tree {
     root: Arc<Node>,
@@ -55,12 +55,12 @@ impl Tree {
         removed
     }
 
-    /// The smallest quantity; none: there is no line.
+    /// The smallest quantity; `None` if there are no lines.
     pub(super) fn quantity_min(&self) -> Option<u32> {
         self.root.quantity_min()
     }
 
-    /// The first line that wants at most so many units.
+    /// The first line with at most this quantity.
     pub(super) fn first_within(&self, quantity: u32) -> Option<&Entry> {
         let mut node = &self.root;
         loop {
@@ -73,7 +73,7 @@ impl Tree {
         }
     }
 
-    /// The last line before a rank; without one, the last.
+    /// The last line before a rank; the last of all without one.
     pub(super) fn last_before(&self, rank: Option<Rank>) -> Option<&Entry> {
         let before = |it: Rank| rank.is_none_or(|rank| it < rank);
         let mut node = &self.root;
@@ -87,14 +87,14 @@ impl Tree {
         }
     }
 
-    /// All lines, first served first.
+    /// Appends all lines, in rank order.
     pub(super) fn collect<'a>(&'a self, into: &mut Vec<&'a Entry>) {
         self.root.collect(into);
     }
 }
 
 impl Node {
-    /// Inserts an entry; what does not fit any more is split off.
+    /// Inserts an entry; returns the upper half if the node had to be split.
     fn insert(&mut self, entry: Entry) -> Option<Branch> {
         match self {
             Self::Entries(entries) => {
@@ -102,10 +102,10 @@ impl Node {
                     Some(last) if entry.rank < last.rank => {
                         entries.partition_point(|it| it.rank < entry.rank)
                     }
-                    // What lies before is not looked at.
+                    // Most entries are appended, which needs no search.
                     _ => entries.len(),
                 };
-                let upper = put(entries, at, entry)?;
+                let upper = insert_at(entries, at, entry)?;
                 Some(Branch::of(Self::Entries(upper)))
             }
             Self::Branches(branches) => {
@@ -114,8 +114,8 @@ impl Node {
                 branch.first = branch.first.min(entry.rank);
                 branch.quantity_min = branch.quantity_min.min(entry.quantity);
                 let upper = Arc::make_mut(&mut branch.node).insert(entry)?;
-                branch.measure();
-                let upper = put(branches, at + 1, upper)?;
+                branch.update_bounds();
+                let upper = insert_at(branches, at + 1, upper)?;
                 Some(Branch::of(Self::Branches(upper)))
             }
         }
@@ -134,7 +134,7 @@ impl Node {
                 if branch.node.is_empty() {
                     branches.remove(at);
                 } else {
-                    branch.measure();
+                    branch.update_bounds();
                 }
                 Some(removed)
             }
@@ -172,19 +172,19 @@ impl Node {
 
 impl Branch {
     fn of(node: Node) -> Self {
-        let first = Rank { held: false, unimportance: 0, number: 0 };
+        let first = Rank { held: false, inverse_priority: 0, number: 0 };
         let mut branch = Self { first, quantity_min: 0, node: Arc::new(node) };
-        branch.measure();
+        branch.update_bounds();
         branch
     }
 
-    fn measure(&mut self) {
-        self.first = self.node.first().expect("a branch has lines");
-        self.quantity_min = self.node.quantity_min().expect("a branch has lines");
+    fn update_bounds(&mut self) {
+        self.first = self.node.first().expect("a branch is not empty");
+        self.quantity_min = self.node.quantity_min().expect("a branch is not empty");
     }
 }
 
-/// The branch that holds or would hold a rank.
+/// The index of the branch that contains a rank or would contain it.
 fn branch_of(branches: &[Branch], rank: Rank) -> usize {
     if branches.last().is_some_and(|it| it.first <= rank) {
         return branches.len() - 1;
@@ -192,24 +192,24 @@ fn branch_of(branches: &[Branch], rank: Rank) -> usize {
     branches.partition_point(|it| it.first <= rank).saturating_sub(1)
 }
 
-/// Puts a part into its place; where there is no room for it, what comes later is split off. Most
-/// come last, so those before stay together then: nodes are full, and none has room for more than
-/// it may have.
-fn put<T>(parts: &mut Vec<T>, at: usize, part: T) -> Option<Vec<T>> {
-    if parts.len() < PARTS_MAX {
-        if parts.len() == parts.capacity() {
-            let room = (2 * parts.len()).clamp(4, PARTS_MAX);
-            parts.reserve_exact(room - parts.len());
+/// Inserts an item at an index and returns the items that were split off from a full node. Most
+/// items are appended; then no item is moved and nodes stay full. No node allocates capacity for
+/// more than [`NODE_ITEMS_MAX`] items.
+fn insert_at<T>(items: &mut Vec<T>, at: usize, item: T) -> Option<Vec<T>> {
+    if items.len() < NODE_ITEMS_MAX {
+        if items.len() == items.capacity() {
+            let capacity = (2 * items.len()).clamp(4, NODE_ITEMS_MAX);
+            items.reserve_exact(capacity - items.len());
         }
-        parts.insert(at, part);
+        items.insert(at, item);
         return None;
     }
-    let cut = if at == parts.len() { at } else { PARTS_MAX / 2 };
-    let mut upper = parts.split_off(cut);
+    let cut = if at == items.len() { at } else { NODE_ITEMS_MAX / 2 };
+    let mut upper = items.split_off(cut);
     if at < cut {
-        parts.insert(at, part);
+        items.insert(at, item);
     } else {
-        upper.insert(at - cut, part);
+        upper.insert(at - cut, item);
     }
     Some(upper)
 }
@@ -219,30 +219,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_that_come_last_leave_full_nodes_and_none_has_room_to_spare() {
+    fn appended_items_leave_full_nodes_without_spare_capacity() {
         let mut nodes = vec![Vec::new()];
         for number in 0..100 {
             let last = nodes.last_mut().unwrap();
             let at = last.len();
-            let upper = put(last, at, number);
+            let upper = insert_at(last, at, number);
             nodes.extend(upper);
         }
-        assert!(nodes.iter().rev().skip(1).all(|it| it.len() == PARTS_MAX));
-        assert!(nodes.iter().all(|it| it.capacity() <= PARTS_MAX));
-        let mut copy: Vec<_> = (0..PARTS_MAX - 3).collect();
-        put(&mut copy, 0, 0);
-        assert!(copy.capacity() <= PARTS_MAX, "also where a copy had none to spare");
+        assert!(nodes.iter().rev().skip(1).all(|it| it.len() == NODE_ITEMS_MAX));
+        assert!(nodes.iter().all(|it| it.capacity() <= NODE_ITEMS_MAX));
+        let mut copy: Vec<_> = (0..NODE_ITEMS_MAX - 3).collect();
+        insert_at(&mut copy, 0, 0);
+        assert!(copy.capacity() <= NODE_ITEMS_MAX, "also if a copy had no spare capacity");
         assert!(nodes.concat().into_iter().eq(0..100));
     }
 
     #[test]
-    fn a_part_that_comes_between_goes_to_its_half() {
-        for place in 0..PARTS_MAX {
-            let mut lower: Vec<_> = (0..PARTS_MAX).map(|it| 2 * it).collect();
-            let upper = put(&mut lower, place, 2 * place).unwrap();
-            assert!(lower.len() >= PARTS_MAX / 2 && upper.len() >= PARTS_MAX / 2);
+    fn an_item_inserted_between_goes_to_its_half() {
+        for index in 0..NODE_ITEMS_MAX {
+            let mut lower: Vec<_> = (0..NODE_ITEMS_MAX).map(|it| 2 * it).collect();
+            let upper = insert_at(&mut lower, index, 2 * index).unwrap();
+            assert!(lower.len() >= NODE_ITEMS_MAX / 2 && upper.len() >= NODE_ITEMS_MAX / 2);
             lower.extend(upper);
-            assert!(lower.is_sorted() && lower.len() == PARTS_MAX + 1);
+            assert!(lower.is_sorted() && lower.len() == NODE_ITEMS_MAX + 1);
         }
     }
 }

@@ -134,7 +134,7 @@ fn told(ended: Result<Completed<Placement>, Problem>) -> BulkResult {
         outcome @ Outcome::OutOfStock { .. } => {
             return BulkResult::Problem(out_of_stock(outcome).to_json());
         }
-        _ if done.answer.existed => 200,
+        _ if done.answer.already_accepted => 200,
         Outcome::Placed { .. } => 201,
         Outcome::Short { .. } => 202,
     };

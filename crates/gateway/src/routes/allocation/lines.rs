@@ -85,7 +85,7 @@ async fn place(request: ApiRequest) -> Answered {
         Outcome::Placed { line, .. } => (201, line),
         Outcome::Short { line, .. } => (202, line),
     };
-    let status = if done.answer.existed { 200 } else { status };
+    let status = if done.answer.already_accepted { 200 } else { status };
     let location = answer::address("/v1/allocations", &[&line.order_id.0, &line.line_id.0]);
     let is_new = done.status(status) == 201;
     let answer = done.json(status, |it| it.outcome);

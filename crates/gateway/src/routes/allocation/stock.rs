@@ -1,7 +1,7 @@
 //! Stock: what there is of each SKU, in sums, in batches, and as it came to be.
 
 use earmark_contracts::allocation::{
-    GetStock, ListStock, StockDetail, StockHappening, StockHistory, StockLevel,
+    GetStock, ListStock, StockDetail, StockHistoryEntry, StockHistory, StockLevel,
 };
 use earmark_contracts::values::Sku;
 use schemars::{JsonSchema, SchemaGenerator, json_schema};
@@ -30,7 +30,7 @@ struct StockPage {
 #[derive(JsonSchema, Serialize)]
 struct HistoryPage {
     /// Oldest first.
-    items: Vec<StockHappening>,
+    items: Vec<StockHistoryEntry>,
     /// Give it as `after` for the next page; null: there is none yet.
     next: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! Batches come, are looked at, and change only as was agreed.
+//! Creation, changes and closing of batches, with preconditions and dry runs.
 
 use earmark_contracts::allocation::{
     BatchPhase, BatchRefused, ChangeBatch, CreateBatch, batch_etag,
@@ -13,8 +13,8 @@ fn level(units: u64) -> Option<Level> {
 }
 
 #[test]
-fn a_new_batch_is_answered_as_it_is() {
-    let world = World::new();
+fn the_result_of_a_creation_has_the_state_of_the_batch() {
+    let world = World::allocation();
     let expires = Some(day("2012-01-01"));
     let created = CreateBatch { expires, ..batch("b1", "VASE", 50, Some("2011-01-10")) };
     let answer = world.send(created).unwrap();
@@ -39,11 +39,11 @@ fn a_new_batch_is_answered_as_it_is() {
 
 #[test]
 fn the_same_batch_again_changes_nothing_even_after_it_has_changed() {
-    let world = World::new();
+    let world = World::allocation();
     world.batch("b1", "VASE", 50, Some("2011-01-10"));
     world.allocate("o1", "VASE", 20);
     world.resize("b1", 40);
-    world.slip("b1", None);
+    world.change_eta("b1", None);
     let head = world.head();
     let again = world.send(batch("b1", "VASE", 50, Some("2011-01-10"))).unwrap();
     assert!(again.existed);
@@ -56,9 +56,9 @@ fn the_same_batch_again_changes_nothing_even_after_it_has_changed() {
 
 #[test]
 fn another_batch_under_the_same_reference_is_refused() {
-    let world = World::new();
+    let world = World::allocation();
     world.batch("b1", "VASE", 50, None);
-    let differs = |wanted: CreateBatch| match world.refused(wanted) {
+    let differs = |command: CreateBatch| match world.refused(command) {
         BatchRefused::BatchExists { differs, reference } => {
             assert_eq!(reference, reference_of("b1"));
             differs
@@ -72,12 +72,12 @@ fn another_batch_under_the_same_reference_is_refused() {
     assert_eq!(differs(batch("b1", "LAMP", 50, None)), "sku");
     let refusal = world.refused(batch("b1", "LAMP", 50, None));
     assert_eq!(refusal.to_string(), "another batch has the reference b1");
-    assert_eq!(world.names(0), ["batch_created"]);
+    assert_eq!(world.event_names(0), ["batch_created"]);
 }
 
 #[test]
-fn a_change_says_which_lines_moved() {
-    let world = World::new();
+fn the_result_of_a_change_lists_the_moved_lines() {
+    let world = World::allocation();
     world.batch("b1", "VASE", 50, None);
     world.batch("b2", "VASE", 30, Some("2011-01-10"));
     world.allocate("o1", "VASE", 20);
@@ -92,8 +92,8 @@ fn a_change_says_which_lines_moved() {
 }
 
 #[test]
-fn what_does_not_change_a_batch_is_not_recorded() {
-    let world = World::new();
+fn a_change_without_effect_records_no_event() {
+    let world = World::allocation();
     world.batch("b1", "VASE", 50, None);
     let head = world.head();
     let same = ChangeBatch { quantity: level(50), eta: Some(None), ..change("b1") };
@@ -104,13 +104,13 @@ fn what_does_not_change_a_batch_is_not_recorded() {
 }
 
 #[test]
-fn a_batch_may_shrink_to_nothing_and_grow_again() {
-    let world = World::new();
+fn a_batch_can_shrink_to_zero_and_grow_again() {
+    let world = World::allocation();
     world.batch("b1", "VASE", 50, None);
     world.allocate("o1", "VASE", 20);
     world.resize("b1", 0);
     assert_eq!(world.totals("b1"), [0, 0, 0, 0]);
-    assert_eq!(world.places("o1"), ["Short"]);
+    assert_eq!(world.batches_of("o1"), ["Short"]);
     let changed = world.resize("b1", 1_000_000_000);
     assert_eq!(moves(&changed.moved), [["o1", "-", "b1"]]);
     assert_eq!(world.totals("b1"), [1_000_000_000, 20, 0, 999_999_980]);
@@ -119,7 +119,7 @@ fn a_batch_may_shrink_to_nothing_and_grow_again() {
 
 #[test]
 fn an_unknown_or_closed_batch_cannot_change() {
-    let world = World::new();
+    let world = World::allocation();
     let unknown = BatchRefused::UnknownBatch { reference: reference_of("b1") };
     assert_eq!(world.refused(change("b1")), unknown);
     assert_eq!(world.refused(close("b1")), unknown);
@@ -133,8 +133,8 @@ fn an_unknown_or_closed_batch_cannot_change() {
 }
 
 #[test]
-fn a_closed_batch_gives_its_lines_to_others_and_takes_none() {
-    let world = World::new();
+fn lines_of_a_closed_batch_move_and_it_accepts_no_new_ones() {
+    let world = World::allocation();
     world.batch("b1", "VASE", 50, None);
     world.batch("b2", "VASE", 25, Some("2011-01-10"));
     world.allocate("o1", "VASE", 20);
@@ -146,7 +146,7 @@ fn a_closed_batch_gives_its_lines_to_others_and_takes_none() {
     let state = world.state("b1");
     assert_eq!((state.available_quantity, state.allocated_quantity), (0, 0));
     assert_eq!(
-        world.names(head),
+        world.event_names(head),
         ["batch_closed", "deallocated", "deallocated", "allocated", "out_of_stock"]
     );
     assert_eq!(super::batch_of(&world.allocate("o3", "VASE", 6)), None);
@@ -155,20 +155,20 @@ fn a_closed_batch_gives_its_lines_to_others_and_takes_none() {
 
 #[test]
 fn a_change_is_made_only_to_the_batch_that_was_seen() {
-    let world = World::new();
+    let world = World::allocation();
     world.batch("b1", "VASE", 50, None);
     let seen = batch_etag(&world.state("b1"));
     world.allocate("o1", "VASE", 20);
-    let wanted = |tag: &str| ChangeBatch {
+    let conditional = |tag: &str| ChangeBatch {
         quantity: level(30),
         if_match: vec![tag.to_owned()],
         ..change("b1")
     };
     let now = batch_etag(&world.state("b1"));
     let changed = BatchRefused::Changed { reference: reference_of("b1"), etag: now.clone() };
-    assert_eq!(world.refused(wanted(&seen)), changed);
+    assert_eq!(world.refused(conditional(&seen)), changed);
     assert_eq!(changed.to_string(), "the batch b1 has changed meanwhile");
-    world.send(wanted(&now)).unwrap();
+    world.send(conditional(&now)).unwrap();
     let mut closing = close("b1");
     closing.if_match = vec![now.clone(), "b99".into()];
     assert!(matches!(world.refused(closing.clone()), BatchRefused::Changed { .. }));
@@ -177,61 +177,61 @@ fn a_change_is_made_only_to_the_batch_that_was_seen() {
 }
 
 #[test]
-fn a_rehearsed_change_can_be_demanded_as_it_was_told() {
-    let world = World::new();
+fn the_plan_of_a_dry_run_is_a_precondition_for_its_exact_change() {
+    let world = World::allocation();
     world.batch("b1", "VASE", 50, None);
     world.batch("b2", "VASE", 50, Some("2011-01-10"));
     world.allocate("o1", "VASE", 20);
-    let wanted = ChangeBatch { quantity: level(10), ..change("b1") };
+    let change = ChangeBatch { quantity: level(10), ..change("b1") };
     let (head, before) = (world.head(), world.state("b1"));
-    let (reply, names) = world.rehearse(wanted.clone());
-    let told = reply.ending.unwrap();
-    assert_eq!(moves(&told.moved), [["o1", "b1", "b2"]]);
-    assert_eq!(told.batch.purchased_quantity, 10);
+    let (reply, names) = world.dry_run(change.clone());
+    let expected = reply.ending.unwrap();
+    assert_eq!(moves(&expected.moved), [["o1", "b1", "b2"]]);
+    assert_eq!(expected.batch.purchased_quantity, 10);
     let events = ["batch_quantity_changed", "deallocated", "allocated"];
     assert_eq!(names, events.map(|it| format!("allocation.{it}")));
-    assert_eq!((world.head(), world.state("b1")), (head, before), "nothing was kept");
+    assert_eq!((world.head(), world.state("b1")), (head, before), "nothing was stored");
 
-    // Another line comes: the plan is not what it was, though this batch is.
+    // The stock has changed since the dry run, although this batch has not.
     world.batch("b0", "VASE", 5, None);
-    let demanded = ChangeBatch { if_match: vec![told.plan], ..wanted.clone() };
-    assert!(matches!(world.refused(demanded), BatchRefused::Changed { .. }));
-    let told = world.rehearse(wanted.clone()).0.ending.unwrap();
-    let demanded = ChangeBatch { if_match: vec![told.plan.clone()], ..wanted };
-    let done = world.send(demanded).unwrap();
-    assert_eq!(done, told);
+    let conditional = ChangeBatch { if_match: vec![expected.plan], ..change.clone() };
+    assert!(matches!(world.refused(conditional), BatchRefused::Changed { .. }));
+    let expected = world.dry_run(change.clone()).0.ending.unwrap();
+    let conditional = ChangeBatch { if_match: vec![expected.plan.clone()], ..change };
+    let done = world.send(conditional).unwrap();
+    assert_eq!(done, expected);
     world.check();
 }
 
 #[test]
 fn a_rehearsal_of_anything_keeps_nothing() {
-    let world = World::new();
+    let world = World::allocation();
     world.batch("b1", "VASE", 50, None);
     world.allocate("o1", "VASE", 20);
     let (head, before) = (world.head(), world.state("b1"));
-    let (reply, names) = world.rehearse(batch("b2", "VASE", 5, None));
+    let (reply, names) = world.dry_run(batch("b2", "VASE", 5, None));
     assert!(!reply.ending.unwrap().existed);
     assert_eq!(names, ["allocation.reference_claimed", "allocation.batch_created"]);
-    let (reply, names) = world.rehearse(super::line("o2", "VASE", 20));
+    let (reply, names) = world.dry_run(super::line("o2", "VASE", 20));
     assert_eq!(super::batch_of(&reply.ending.unwrap()), Some("b1"));
     assert_eq!(names, ["allocation.allocated"]);
-    let (reply, names) = world.rehearse(close("b1"));
+    let (reply, names) = world.dry_run(close("b1"));
     assert_eq!(reply.ending.unwrap().moved.len(), 1);
     assert_eq!(names.len(), 3);
-    let (reply, names) = world.rehearse(super::deallocate("o1", "VASE"));
+    let (reply, names) = world.dry_run(super::deallocate("o1", "VASE"));
     assert!(reply.ending.is_ok());
     assert_eq!(names, ["allocation.released"]);
     assert_eq!((world.head(), world.state("b1")), (head, before));
     let created = world.send(batch("b2", "VASE", 6, None)).unwrap();
-    assert!(!created.existed, "a rehearsed batch claims no reference");
+    assert!(!created.existed, "a dry run does not claim the reference");
 }
 
 #[test]
-fn reasons_are_kept_up_to_a_length() {
-    let world = World::new();
+fn reasons_are_truncated_to_200_characters() {
+    let world = World::allocation();
     world.batch("b1", "VASE", 50, None);
     let reason = "ä".repeat(300);
     world.send(ChangeBatch { quantity: level(49), reason, ..change("b1") }).unwrap();
-    let told = world.told(0);
-    assert_eq!(told[1].event.reason().map(|it| it.chars().count()), Some(200));
+    let events = world.events(0);
+    assert_eq!(events[1].event.reason().map(|it| it.chars().count()), Some(200));
 }

@@ -1,13 +1,14 @@
-//! The book's rules, written down plainly (Architecture Patterns with Python, chapters 1-11), and
-//! that the service equals them for the book's commands.
+//! A plain model of *Architecture Patterns with Python* (chapters 1 to 11), and a test that the
+//! service equals it for the commands of the book.
 
 use earmark_contracts::allocation::{Outcome, Placement};
 use earmark_contracts::values::Day;
 use proptest::prelude::*;
 
-use super::{StockEvent, World, batch_of, day};
+use super::{World, batch_of, day};
+use crate::allocation::StockEvent;
 
-/// A line of an order; its order names it.
+/// An order line, identified by its order.
 #[derive(Clone, Debug, PartialEq)]
 struct OrderLine {
     order: String,
@@ -32,9 +33,9 @@ impl Batch {
     }
 }
 
-/// The events of the book: allocated, deallocated (order, quantity, batch), out of stock.
+/// The events of the book: allocated and deallocated (order, quantity, batch), out of stock.
 #[derive(Clone, Debug, PartialEq)]
-enum Happened {
+enum BookEvent {
     Allocated(String, u32, String),
     Deallocated(String, u32, String),
     OutOfStock,
@@ -43,11 +44,12 @@ enum Happened {
 #[derive(Default)]
 struct Product {
     batches: Vec<Batch>,
-    /// Our improvement: lines that lost their place and found no other, in the order of acceptance.
+    /// An addition to the book: lines that lost their batch and did not get another one, in the
+    /// order of acceptance.
     short: Vec<OrderLine>,
-    /// In which order lines were accepted: who loses first is declared; the book says nothing.
+    /// Lines in the order of acceptance, by which lines lose stock; the book does not define it.
     accepted: Vec<OrderLine>,
-    events: Vec<Happened>,
+    events: Vec<BookEvent>,
 }
 
 impl Product {
@@ -59,11 +61,11 @@ impl Product {
 
     fn place(&mut self, line: &OrderLine) -> Option<String> {
         let mut sorted: Vec<&mut Batch> = self.batches.iter_mut().collect();
-        sorted.sort_by_key(|batch| batch.eta); // None comes first; the order of creation stays
+        sorted.sort_by_key(|batch| batch.eta); // None comes first; the sort is stable
         let batch = sorted.into_iter().find(|batch| batch.can_allocate(line))?;
         batch.allocations.push(line.clone());
         let (order, batch) = (line.order.clone(), batch.reference.clone());
-        self.events.push(Happened::Allocated(order, line.quantity, batch.clone()));
+        self.events.push(BookEvent::Allocated(order, line.quantity, batch.clone()));
         Some(batch)
     }
 
@@ -75,7 +77,7 @@ impl Product {
         let placed = self.place(line);
         match placed {
             Some(_) => self.accepted.push(line.clone()),
-            None => self.events.push(Happened::OutOfStock),
+            None => self.events.push(BookEvent::OutOfStock),
         }
         placed
     }
@@ -84,21 +86,21 @@ impl Product {
         let accepted = self.accepted.clone();
         let age = |line: &OrderLine| accepted.iter().position(|it| it == line);
         let batch = self.batches.iter_mut().find(|batch| batch.reference == reference);
-        let batch = batch.expect("only batches that are there are changed");
+        let batch = batch.expect("only existing batches are changed");
         batch.purchased = quantity;
-        let mut lost = Vec::new();
+        let mut deallocated = Vec::new();
         while batch.available() < 0 {
             batch.allocations.sort_by_key(age);
-            lost.extend(batch.allocations.pop());
+            deallocated.extend(batch.allocations.pop());
         }
-        lost.sort_by_key(age);
-        for OrderLine { order, quantity } in &lost {
-            let deallocated = (order.clone(), *quantity, reference.to_owned());
-            self.events.push(Happened::Deallocated(deallocated.0, deallocated.1, deallocated.2));
+        deallocated.sort_by_key(age);
+        for OrderLine { order, quantity } in &deallocated {
+            let (order, batch) = (order.clone(), reference.to_owned());
+            self.events.push(BookEvent::Deallocated(order, *quantity, batch));
         }
-        for line in lost {
+        for line in deallocated {
             if self.place(&line).is_none() {
-                self.events.push(Happened::OutOfStock);
+                self.events.push(BookEvent::OutOfStock);
                 self.short.push(line);
             }
         }
@@ -133,32 +135,32 @@ fn command() -> impl Strategy<Value = BookCommand> {
     ]
 }
 
-fn answered(placement: &Placement) -> Option<String> {
+fn allocated_batch(placement: &Placement) -> Option<String> {
     let placed = matches!(placement.outcome, Outcome::Placed { .. });
-    placed.then(|| batch_of(placement).expect("it is placed").to_owned())
+    placed.then(|| batch_of(placement).expect("the line is allocated").to_owned())
 }
 
-/// The events of the service that the book knows.
-fn happened(world: &World, after: u64) -> Vec<Happened> {
-    let told = world.told(after).into_iter();
-    let known = told.filter_map(|told| match told.event {
+/// The events of the service that exist in the book.
+fn book_events(world: &World, after: u64) -> Vec<BookEvent> {
+    let logged = world.events(after).into_iter();
+    let events = logged.filter_map(|logged| match logged.event {
         StockEvent::Allocated(it) => {
             let order = it.line.order_id.0.to_string();
-            Some(Happened::Allocated(order, it.quantity, it.batch.0.to_string()))
+            Some(BookEvent::Allocated(order, it.quantity, it.batch.0.to_string()))
         }
         StockEvent::Deallocated(it) => {
             let order = it.line.order_id.0.to_string();
-            Some(Happened::Deallocated(order, it.quantity, it.batch.0.to_string()))
+            Some(BookEvent::Deallocated(order, it.quantity, it.batch.0.to_string()))
         }
-        StockEvent::OutOfStock(_) => Some(Happened::OutOfStock),
+        StockEvent::OutOfStock(_) => Some(BookEvent::OutOfStock),
         _ => None,
     });
-    known.collect()
+    events.collect()
 }
 
-fn play(commands: &[BookCommand]) {
-    let (world, mut book) = (World::new(), Product::default());
-    // A quantity belongs to an order, so that asking again is asking for the same.
+fn compare(commands: &[BookCommand]) {
+    let (world, mut book) = (World::allocation(), Product::default());
+    // Each order has one quantity, so that a repeated command is the same command.
     let mut quantities = std::collections::BTreeMap::new();
     for command in commands {
         let head = world.head();
@@ -173,7 +175,7 @@ fn play(commands: &[BookCommand]) {
             BookCommand::Allocate { order, quantity } if !book.batches.is_empty() => {
                 let quantity = *quantities.entry(order).or_insert(quantity);
                 let order = format!("o{order}");
-                let answer = answered(&world.allocate(&order, "LAMP", quantity.into()));
+                let answer = allocated_batch(&world.allocate(&order, "LAMP", quantity.into()));
                 assert_eq!(answer, book.allocate(&OrderLine { order, quantity }));
             }
             BookCommand::ChangeBatchQuantity { batch, quantity } if !book.batches.is_empty() => {
@@ -183,7 +185,7 @@ fn play(commands: &[BookCommand]) {
             }
             _ => continue,
         }
-        assert_eq!(happened(&world, head), book.events, "after {command:?}");
+        assert_eq!(book_events(&world, head), book.events, "after {command:?}");
         for batch in &book.batches {
             let totals = world.totals(&batch.reference);
             assert_eq!(i64::from(totals[3]), batch.available(), "{}", batch.reference);
@@ -191,10 +193,10 @@ fn play(commands: &[BookCommand]) {
     }
     for batch in &book.batches {
         for line in &batch.allocations {
-            assert_eq!(world.places(&line.order), [&*batch.reference]);
+            assert_eq!(world.batches_of(&line.order), [&*batch.reference]);
         }
     }
-    book.short.iter().for_each(|line| assert_eq!(world.places(&line.order), ["Short"]));
+    book.short.iter().for_each(|line| assert_eq!(world.batches_of(&line.order), ["Short"]));
     world.check();
 }
 
@@ -203,6 +205,6 @@ proptest! {
 
     #[test]
     fn the_service_equals_the_book(commands in proptest::collection::vec(command(), 0..60)) {
-        play(&commands);
+        compare(&commands);
     }
 }

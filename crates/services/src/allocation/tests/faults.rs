@@ -1,4 +1,4 @@
-//! Commits that fail, processes that die, rows that are lost or false.
+//! Failed commits, crashed processes, and lost or wrong rows.
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -9,15 +9,13 @@ use earmark_kernel::rows::{Changes, FlushBatch, RowStore};
 use earmark_kernel::{Failure, NotDone};
 use earmark_stores::memory::{AppendFault, Faults, MemoryLog, MemoryRows};
 
-use super::{NOON, World, batch_of, line, line_id, order_id};
+use super::{LOG_ID, NOON, World, batch_of, line, line_id, order_id};
 
-const LOG_ID: &str = "0190a0b0-0000-7000-8000-000000000000";
-
-/// A world with a batch of 30 lamps, and the faults of its log and rows.
+/// A world with a batch of 30 lamps, with the fault injection of its log and rows.
 fn world() -> (World, Faults) {
     let faults = Faults::new();
     let log = MemoryLog::with_faults(LOG_ID, faults.clone());
-    let world = World::on(log, MemoryRows::forgetful(faults.clone()), NOON);
+    let world = World::allocation_on(log, MemoryRows::forgetful(faults.clone()), NOON);
     world.batch("b1", "LAMP", 30, None);
     (world, faults)
 }
@@ -27,7 +25,7 @@ fn poll<T>(future: std::pin::Pin<&mut impl Future<Output = T>>) -> Poll<T> {
 }
 
 #[test]
-fn answers_and_refusals_come_only_after_the_commit() {
+fn answers_and_refusals_are_sent_only_after_the_commit() {
     let (world, _) = world();
     let mut placed = pin!(world.bus.send(line("o1", "LAMP", 20)));
     let mut none_left = pin!(world.bus.send(line("o2", "LAMP", 20)));
@@ -60,9 +58,16 @@ fn a_commit_that_fails_fails_the_whole_group_and_leaves_nothing() {
         let Poll::Ready(Err(NotDone::Failed(why))) = poll(placed) else { panic!() };
         assert_eq!(matches!(why, Failure::StorageFull(_)), fault == AppendFault::Full);
         let refused = poll(refused);
-        assert!(matches!(refused, Poll::Ready(Err(NotDone::Failed(_)))), "it rests on the other");
+        assert!(
+            matches!(refused, Poll::Ready(Err(NotDone::Failed(_)))),
+            "it depends on the other command"
+        );
         assert_eq!((world.head(), world.totals("b1")), (head, [30, 0, 0, 30]));
-        assert_eq!(batch_of(&world.allocate("o3", "LAMP", 30)), Some("b1"), "all is free");
+        assert_eq!(
+            batch_of(&world.allocate("o3", "LAMP", 30)),
+            Some("b1"),
+            "all units are available"
+        );
         assert!(world.lines("o1").is_empty());
         world.check();
     }
@@ -81,30 +86,30 @@ fn a_commit_of_unknown_outcome_stops_the_writer_and_the_restart_tells() {
         assert!(world.bus.status()[0].halted.is_some());
         let world = world.restarted(false);
         assert_eq!(world.lines("o1").len(), usize::from(written));
-        assert_eq!(world.allocate("o1", "LAMP", 20).existed, written);
+        assert_eq!(world.allocate("o1", "LAMP", 20).already_accepted, written);
         assert_eq!(world.totals("b1"), [30, 20, 0, 10]);
         world.check();
     }
 }
 
 #[test]
-fn a_log_that_loses_what_it_said_it_had_is_found_out() {
+fn the_tests_detect_a_log_that_loses_committed_events() {
     let (world, faults) = world();
     faults.next_append(AppendFault::Unsynced);
     world.allocate("o1", "LAMP", 20);
     let world = world.restarted(false);
-    assert!(world.lines("o1").is_empty(), "no honest disk does this: the tests can fail");
+    assert!(world.lines("o1").is_empty(), "an event that was not synced is lost");
 }
 
 #[test]
-fn what_was_answered_is_there_after_a_restart() {
+fn answered_commands_survive_a_restart() {
     for flushed in [false, true] {
         let (world, _) = world();
         world.allocate("o1", "LAMP", 20);
         let world = world.restarted(flushed);
-        assert_eq!(world.places("o1"), ["b1"]);
+        assert_eq!(world.batches_of("o1"), ["b1"]);
         assert_eq!(batch_of(&world.allocate("o2", "LAMP", 11)), None);
-        assert!(world.allocate("o1", "LAMP", 20).existed);
+        assert!(world.allocate("o1", "LAMP", 20).already_accepted);
         let line_id = Some(line_id("LAMP"));
         let lines = world.bus.ask(GetLines { order_id: order_id("o1"), line_id }).unwrap();
         assert_eq!(lines[0].state, LinePhase::Placed);
@@ -113,53 +118,56 @@ fn what_was_answered_is_there_after_a_restart() {
 }
 
 #[test]
-fn a_stock_is_loaded_whose_events_were_flushed_one_by_one() {
-    // More rows than are read of it at a time, and no snapshot yet.
+fn a_stock_whose_events_were_flushed_one_by_one_is_loaded() {
+    // More stream rows than are read in one batch, without a snapshot.
     const LINES: u32 = 300;
-    let world = World::new();
+    let world = World::allocation();
     world.batch("b1", "LAMP", u64::from(LINES) + 5, None);
     for number in 0..LINES {
         world.allocate(&format!("o{number}"), "LAMP", 1);
         world.bus.flush().unwrap();
     }
     let world = world.restarted(true);
-    assert!(world.allocate("o0", "LAMP", 1).existed);
-    assert!(world.allocate(&format!("o{}", LINES - 1), "LAMP", 1).existed);
+    assert!(world.allocate("o0", "LAMP", 1).already_accepted);
+    assert!(world.allocate(&format!("o{}", LINES - 1), "LAMP", 1).already_accepted);
     assert_eq!(batch_of(&world.allocate("more", "LAMP", 6)), None);
     assert_eq!(batch_of(&world.allocate("rest", "LAMP", 5)), Some("b1"));
     world.check();
 }
 
 #[test]
-fn rows_that_are_gone_are_derived_anew() {
+fn lost_rows_are_derived_again() {
     let (world, _) = world();
     world.allocate("o1", "LAMP", 20);
     world.bus.flush().unwrap();
     world.queue("o2", "LAMP", 20);
     let now = world.bus.now();
-    let world = World::on(world.log.crash(), MemoryRows::new(), now);
-    assert_eq!((world.places("o1"), world.places("o2")), (vec!["b1".into()], vec!["Short".into()]));
+    let world = World::allocation_on(world.log.crash(), MemoryRows::new(), now);
+    assert_eq!(
+        (world.batches_of("o1"), world.batches_of("o2")),
+        (vec!["b1".into()], vec!["Short".into()])
+    );
     world.check();
 }
 
 #[test]
-fn rows_of_another_log_or_of_a_later_one_are_not_believed() {
+fn rows_of_another_log_or_of_a_later_one_are_discarded() {
     let (old, _) = world();
     old.allocate("o1", "LAMP", 20);
     old.bus.flush().unwrap();
     let other = MemoryLog::new("0190a0b0-0000-7000-8000-00000000000f");
-    let world = World::on(other, old.rows.crash(usize::MAX), NOON);
+    let world = World::allocation_on(other, old.rows.crash(usize::MAX), NOON);
     assert!(world.lines("o1").is_empty());
     world.batch("b1", "LAMP", 5, None);
     world.check();
     let later = MemoryLog::new(LOG_ID);
-    let world = World::on(later, old.rows.crash(usize::MAX), NOON);
+    let world = World::allocation_on(later, old.rows.crash(usize::MAX), NOON);
     assert!(world.lines("o1").is_empty());
     world.check();
 }
 
 #[test]
-fn flushes_that_fail_or_are_lost_change_nothing() {
+fn failed_or_lost_flushes_change_nothing() {
     let (world, faults) = world();
     faults.fail_flushes(2);
     for round in 0..4 {
@@ -168,34 +176,34 @@ fn flushes_that_fail_or_are_lost_change_nothing() {
         assert_eq!(world.totals("b1")[1], 5 * (round + 1));
         world.check();
     }
-    // The power goes: of all flushes only the first survives.
+    // After a power failure only the first flush survives.
     let now = world.bus.now();
-    let world = World::on(world.log.crash(), world.rows.crash(1), now);
+    let world = World::allocation_on(world.log.crash(), world.rows.crash(1), now);
     assert_eq!(world.totals("b1"), [30, 20, 0, 10]);
     world.check();
 }
 
 #[test]
-fn rows_of_a_log_that_came_back_older_and_went_another_way_are_derived_anew() {
+fn rows_of_a_restored_and_diverged_log_are_derived_again() {
     let (world, _) = world();
     let older = world.bus.records("allocation", 0, 0, u64::MAX).unwrap();
     world.allocate("o1", "LAMP", 20);
     world.bus.flush().unwrap();
     let log = MemoryLog::new(LOG_ID);
     older.iter().for_each(|record| log.append(record).unwrap());
-    let another = World::on(log.clone(), MemoryRows::new(), NOON);
+    let diverged = World::allocation_on(log.clone(), MemoryRows::new(), NOON);
     for order in ["o2", "o3", "o4"] {
-        another.allocate(order, "LAMP", 5);
+        diverged.allocate(order, "LAMP", 5);
     }
     let rows = world.rows.crash(usize::MAX);
-    let world = World::on(log.crash(), rows, NOON);
+    let world = World::allocation_on(log.crash(), rows, NOON);
     assert_eq!(world.totals("b1")[1], 15);
     assert_eq!(batch_of(&world.allocate("o1", "LAMP", 16)), None);
     world.check();
 }
 
 #[test]
-fn a_read_that_fails_fails_its_command_only() {
+fn a_failed_read_fails_only_its_command() {
     let (world, faults) = world();
     world.allocate("o1", "LAMP", 20);
     let world = world.restarted(true);
@@ -206,7 +214,7 @@ fn a_read_that_fails_fails_its_command_only() {
     world.check();
 }
 
-/// A stock with so many events that it was snapshotted, flushed.
+/// A world with a stock that has enough events for a snapshot, flushed.
 fn long_lived() -> World {
     let (world, _) = world();
     for round in 0..300 {
@@ -232,80 +240,80 @@ fn a_stock_with_a_long_history_is_loaded_from_its_snapshot() {
     let world = world.restarted(false);
     assert_eq!(world.totals("b1"), [30, 25, 0, 5]);
     assert_eq!(batch_of(&world.allocate("more", "LAMP", 6)), None);
-    assert!(world.allocate("o0", "LAMP", 5).existed);
+    assert!(world.allocate("o0", "LAMP", 5).already_accepted);
     world.deallocate("o0", "LAMP");
     world.check();
     world.restarted(true).check();
 }
 
-/// Writes a row as nobody should.
-fn plant(world: &World, table: &str, key: &str, value: Option<&str>) {
+/// Overwrites or deletes a row, as the service never does.
+fn overwrite(world: &World, table: &str, key: &str, value: Option<&str>) {
     let through_seq = world.rows.flushed().unwrap();
     let changes: Box<dyn Changes> = Box::new(vec![(key, value)]);
     let tables = vec![(table.to_owned(), changes)];
     world.rows.flush(&FlushBatch { through_seq, tables }).unwrap();
 }
 
-fn found(world: &World) -> String {
+fn violation(world: &World) -> String {
     world.bus.verify("allocation", |_, _| {}).unwrap_err().to_string()
 }
 
 #[test]
-fn verify_finds_a_row_that_is_not_what_the_log_says() {
+fn verify_detects_a_row_that_differs_from_the_log() {
     let world = long_lived();
     let key = "LAMP\u{1f}b1";
     let row = world.rows.row("batches", key).unwrap().unwrap();
     let wrong = row.replace(r#""allocated":25"#, r#""allocated":24"#);
     assert_ne!(row, wrong);
-    plant(&world, "batches", key, Some(&wrong));
-    let says = found(&world);
-    assert!(says.starts_with("the view batches has Some"), "{says}");
-    plant(&world, "batches", key, None);
-    let says = found(&world);
-    assert!(says.starts_with("the view batches has None"), "{says}");
-    plant(&world, "batches", key, Some(&row));
+    overwrite(&world, "batches", key, Some(&wrong));
+    let message = violation(&world);
+    assert!(message.starts_with("the view batches has Some"), "{message}");
+    overwrite(&world, "batches", key, None);
+    let message = violation(&world);
+    assert!(message.starts_with("the view batches has None"), "{message}");
+    overwrite(&world, "batches", key, Some(&row));
     world.check();
-    plant(&world, "batches", "ZZZ\u{1f}b9", Some(&row));
-    assert!(found(&world).contains("ZZZ"));
+    overwrite(&world, "batches", "ZZZ\u{1f}b9", Some(&row));
+    assert!(violation(&world).contains("ZZZ"));
 }
 
 #[test]
-fn verify_finds_a_snapshot_that_is_not_what_the_log_says() {
+fn verify_detects_a_snapshot_that_differs_from_the_log() {
     let world = long_lived();
     let snapshot = world.rows.row("snapshot_stock", "LAMP").unwrap().unwrap();
     let wrong = snapshot.replace(r#""q":5"#, r#""q":4"#);
     assert_ne!(snapshot, wrong);
-    plant(&world, "snapshot_stock", "LAMP", Some(&wrong));
-    let says = found(&world);
-    assert!(says.starts_with(r#"the stock "LAMP" is "#), "{says}");
+    overwrite(&world, "snapshot_stock", "LAMP", Some(&wrong));
+    let message = violation(&world);
+    assert!(message.starts_with(r#"the stock "LAMP" is "#), "{message}");
 }
 
 #[test]
-fn verify_finds_a_log_that_cannot_have_been_so() {
+fn verify_detects_an_impossible_log() {
     let (world, _) = world();
     world.allocate("o1", "LAMP", 20);
     let records = world.bus.records("allocation", 0, 0, u64::MAX).unwrap();
-    let copied = |change: &dyn Fn(&mut Record)| {
+    let copy_with = |change: &dyn Fn(&mut Record)| {
         let log = MemoryLog::new(LOG_ID);
         for mut record in records.clone() {
             change(&mut record);
             log.append(&record).unwrap();
         }
-        World::on(log, MemoryRows::new(), NOON)
+        World::allocation_on(log, MemoryRows::new(), NOON)
     };
-    copied(&|_| {}).check();
+    copy_with(&|_| {}).check();
     let more = r#""line_id":"LAMP","quantity":31"#;
-    let oversold = copied(&|it| {
+    let oversold = copy_with(&|it| {
         it.events = it.events.replace(r#""line_id":"LAMP","quantity":20"#, more);
     });
-    let says = found(&oversold);
-    assert!(says.contains("the batch b1 is oversold"), "{says}");
-    let backwards = copied(&|it| it.at_ms -= i64::try_from(it.first_seq).unwrap());
-    assert!(found(&backwards).starts_with("time goes back at"));
+    let message = violation(&oversold);
+    assert!(message.contains("the batch b1 is oversold"), "{message}");
+    let backwards = copy_with(&|it| it.at_ms -= i64::try_from(it.first_seq).unwrap());
+    assert!(violation(&backwards).starts_with("time goes back at"));
 }
 
 #[test]
-fn verify_finds_what_was_oversold_for_a_moment_only() {
+fn verify_detects_a_batch_that_was_oversold_temporarily() {
     let (world, _) = world();
     world.allocate("o0", "LAMP", 1);
     world.allocate("o1", "LAMP", 20);
@@ -315,12 +323,15 @@ fn verify_finds_what_was_oversold_for_a_moment_only() {
         record.events = record.events.replace(r#""quantity":20"#, r#""quantity":30"#);
         log.append(&record).unwrap();
     }
-    let says = found(&World::on(log, MemoryRows::new(), NOON));
-    assert!(says.starts_with("after command ") && says.contains("b1 is oversold"), "{says}");
+    let message = violation(&World::allocation_on(log, MemoryRows::new(), NOON));
+    assert!(
+        message.starts_with("after command ") && message.contains("b1 is oversold"),
+        "{message}"
+    );
 }
 
 #[test]
-fn events_of_a_stock_are_flushed_in_arrays_and_those_of_earlier_programs_are_read_too() {
+fn stream_rows_are_arrays_and_the_old_object_form_is_readable() {
     let (world, _) = world();
     world.allocate("o1", "LAMP", 2);
     world.bus.flush().unwrap();
@@ -334,8 +345,8 @@ fn events_of_a_stock_are_flushed_in_arrays_and_those_of_earlier_programs_are_rea
         .replace(&format!("[3,{now},"), &format!(r#"{{"seq":3,"at":{now},"event":"#))
         .replace("}]", "}}");
     assert_eq!(named.matches(r#""event":"#).count(), 2, "{named}");
-    plant(&world, "stream_stock", &key, Some(&named));
+    overwrite(&world, "stream_stock", &key, Some(&named));
     let world = world.restarted(true);
     world.check();
-    assert!(world.allocate("o1", "LAMP", 2).existed);
+    assert!(world.allocate("o1", "LAMP", 2).already_accepted);
 }

@@ -1,4 +1,4 @@
-//! Holds: all lines or none, for a while, confirmed in place.
+//! Holds of all lines of an order or of none, and their confirmation, release and expiry.
 
 use earmark_contracts::allocation::{
     Allocate, AllocateRefused, ConfirmHold, Hold, HoldLine, HoldRefused, LinePhase, ReleaseHold,
@@ -25,7 +25,7 @@ pub(super) fn release(order: &str) -> ReleaseHold {
 }
 
 fn world() -> World {
-    let world = World::new();
+    let world = World::allocation();
     world.batch("b1", "LAMP", 10, None);
     world.batch("b2", "VASE", 10, Some("2011-01-10"));
     world
@@ -34,7 +34,7 @@ fn world() -> World {
 const BOTH: [(&str, u64); 2] = [("LAMP", 4), ("VASE", 5)];
 
 #[test]
-fn a_hold_is_answered_with_each_lines_batch() {
+fn the_result_of_a_hold_has_the_batch_of_each_line() {
     let world = world();
     let held = world.send(hold("o1", &BOTH, 60)).unwrap();
     let until = super::NOON.0 + 60_000;
@@ -50,7 +50,11 @@ fn a_hold_is_answered_with_each_lines_batch() {
     assert_eq!(world.totals("b1"), [10, 4, 4, 6]);
     assert_eq!(held.lines, world.lines("o1"));
     let head = world.head();
-    assert_eq!(world.send(hold("o1", &BOTH, 60)).unwrap(), held, "the same again is a no-op");
+    assert_eq!(
+        world.send(hold("o1", &BOTH, 60)).unwrap(),
+        held,
+        "a repeated hold or confirmation changes nothing"
+    );
     assert_eq!(world.head(), head);
     world.check();
 }
@@ -80,7 +84,7 @@ fn all_lines_are_held_or_none() {
 }
 
 #[test]
-fn a_hold_that_fails_leaves_what_the_order_had_before() {
+fn a_refused_hold_keeps_earlier_holds_of_the_order() {
     let world = world();
     world.send(hold("o1", &[("LAMP", 4)], 60)).unwrap();
     world.refused(hold("o1", &[("LAMP", 4), ("VASE", 11)], 60));
@@ -107,26 +111,30 @@ fn a_line_is_either_held_or_allocated() {
 }
 
 #[test]
-fn a_confirmed_line_stays_in_place_and_is_held_no_more() {
+fn a_confirmed_line_keeps_its_batch_and_does_not_expire() {
     let world = world();
     world.send(hold("o1", &BOTH, 60)).unwrap();
     world.batch("better", "VASE", 10, None);
     let head = world.head();
     let confirmed = world.send(confirm("o1")).unwrap();
-    assert_eq!(world.names(head), ["hold_confirmed", "hold_confirmed"]);
-    assert_eq!(world.places("o1"), ["b1", "b2"], "it does not compete again");
+    assert_eq!(world.event_names(head), ["hold_confirmed", "hold_confirmed"]);
+    assert_eq!(world.batches_of("o1"), ["b1", "b2"], "the lines keep their batches");
     assert!(confirmed.lines.iter().all(|it| it.state == LinePhase::Placed));
     assert!(confirmed.lines.iter().all(|it| it.held_until_ms.is_none()));
     assert_eq!(world.totals("b1"), [10, 4, 0, 6]);
-    assert_eq!(world.send(confirm("o1")).unwrap(), confirmed, "the same again is a no-op");
-    world.pass_hours(2);
-    assert_eq!(world.sweep(), 2, "the timers ring");
-    assert_eq!(world.places("o1"), ["b1", "b2"], "for nothing");
+    assert_eq!(
+        world.send(confirm("o1")).unwrap(),
+        confirmed,
+        "a repeated hold or confirmation changes nothing"
+    );
+    world.advance_hours(2);
+    assert_eq!(world.sweep(), 2, "the timers run");
+    assert_eq!(world.batches_of("o1"), ["b1", "b2"], "and change nothing");
     world.check();
 }
 
 #[test]
-fn a_released_hold_gives_its_places_back() {
+fn a_released_hold_frees_its_units() {
     let world = world();
     world.send(hold("o1", &BOTH, 60)).unwrap();
     world.queue("o2", "LAMP", 10);
@@ -134,7 +142,7 @@ fn a_released_hold_gives_its_places_back() {
     assert_eq!(released.lines.len(), 2);
     assert!(released.lines.iter().all(|it| it.state == LinePhase::Released));
     assert!(world.lines("o1").is_empty());
-    assert_eq!(world.places("o2"), ["b1"], "who waits gets it");
+    assert_eq!(world.batches_of("o2"), ["b1"], "the short line gets the units");
     let unknown = HoldRefused::UnknownHold { order_id: order_id("o1") };
     assert_eq!(world.refused(release("o1")), unknown);
     assert_eq!(world.refused(confirm("o1")), unknown);
@@ -160,7 +168,7 @@ fn a_hold_ends_by_the_clock_with_or_without_a_sweep() {
         world.queue("o2", "LAMP", 10);
         world.clock.set(super::NOON.plus_ms(3_599_999));
         assert_eq!(world.sweep(), 0);
-        assert_eq!(world.places("o2"), ["Short"]);
+        assert_eq!(world.batches_of("o2"), ["Short"]);
         world.clock.set(super::NOON.plus_ms(3_600_000));
         if swept {
             assert_eq!(world.sweep(), 2);
@@ -168,7 +176,7 @@ fn a_hold_ends_by_the_clock_with_or_without_a_sweep() {
             let moved = world.resize("b1", 11).moved;
             assert_eq!(moves(&moved), [["o1", "b1", "-"], ["o2", "-", "b1"]]);
         }
-        assert_eq!(world.places("o2"), ["b1"]);
+        assert_eq!(world.batches_of("o2"), ["b1"]);
         let refusal = world.refused(confirm("o1"));
         let HoldRefused::HoldExpired { order_id: order, expired, confirmed } = refusal.clone()
         else {
@@ -182,17 +190,17 @@ fn a_hold_ends_by_the_clock_with_or_without_a_sweep() {
 }
 
 #[test]
-fn an_expired_hold_can_be_made_anew_by_the_same_order() {
+fn an_order_can_hold_again_after_its_hold_expired() {
     for swept in [true, false] {
         let world = world();
         world.send(hold("o1", &BOTH, 60)).unwrap();
-        world.pass_hours(1);
+        world.advance_hours(1);
         if swept {
             world.sweep();
-            assert_eq!(world.places("o1"), ["HoldEnded", "HoldEnded"]);
+            assert_eq!(world.batches_of("o1"), ["HoldEnded", "HoldEnded"]);
         }
         let held = world.send(hold("o1", &[("LAMP", 9)], 60)).unwrap();
-        assert_eq!(held.lines, world.lines("o1"), "the other line is forgotten");
+        assert_eq!(held.lines, world.lines("o1"), "the other line is removed");
         assert_eq!(held.lines[0].state, LinePhase::Held);
         assert_eq!(world.totals("b1"), [10, 9, 9, 1]);
         world.send(confirm("o1")).unwrap();
@@ -204,15 +212,15 @@ fn an_expired_hold_can_be_made_anew_by_the_same_order() {
 fn an_expired_hold_can_be_released_and_its_line_allocated() {
     let world = world();
     world.send(hold("o1", &BOTH, 60)).unwrap();
-    world.pass_hours(1);
+    world.advance_hours(1);
     world.sweep();
     assert_eq!(world.send(release("o1")).unwrap().lines.len(), 2);
     assert!(world.lines("o1").is_empty());
-    assert!(world.stocks()["LAMP"].all_lines().next().is_none(), "nothing of it is kept");
+    assert!(world.stocks()["LAMP"].all_lines().next().is_none(), "nothing is stored");
     world.send(hold("o1", &BOTH, 60)).unwrap();
-    world.pass_hours(1);
+    world.advance_hours(1);
     world.send(Allocate { line_id: None, ..line("o1", "LAMP", 10) }).unwrap();
-    assert_eq!(world.places("o1"), ["b1", "b2"], "one allocated, one held and over");
+    assert_eq!(world.batches_of("o1"), ["b1", "b2"], "one is allocated, one is held and overdue");
     world.check();
 }
 
@@ -225,11 +233,11 @@ fn a_hold_that_loses_its_stock_moves_or_ends() {
     assert_eq!(moves(&moved), [["o1", "b1", "b3"]]);
     assert_eq!(world.totals("b3"), [4, 4, 4, 0]);
     let until = world.lines("o1")[0].held_until_ms;
-    assert_eq!(until, Some(super::NOON.0 + 60_000), "it lasts as long as before");
+    assert_eq!(until, Some(super::NOON.0 + 60_000), "the end of the hold does not change");
     let head = world.head();
     assert_eq!(moves(&world.resize("b3", 3).moved), [["o1", "b3", "-"]]);
-    assert_eq!(world.names(head), ["batch_quantity_changed", "deallocated", "hold_ended"]);
-    assert_eq!(world.places("o1"), ["HoldEnded", "b2"]);
+    assert_eq!(world.event_names(head), ["batch_quantity_changed", "deallocated", "hold_ended"]);
+    assert_eq!(world.batches_of("o1"), ["HoldEnded", "b2"]);
     let HoldRefused::HoldExpired { expired, .. } = world.refused(confirm("o1")) else { panic!() };
     assert_eq!(expired, [line_id("LAMP")]);
     assert_eq!(world.lines("o1")[1].state, LinePhase::Held, "nothing was confirmed");
@@ -237,53 +245,53 @@ fn a_hold_that_loses_its_stock_moves_or_ends() {
 }
 
 #[test]
-fn holds_that_ended_long_ago_end_in_their_order() {
+fn overdue_holds_end_in_the_order_of_their_ends() {
     let world = world();
     world.batch("b0", "LAMP", 6, Some("2011-01-03"));
     world.send(hold("late", &[("LAMP", 10)], 7_200)).unwrap();
     world.send(hold("early", &[("LAMP", 6)], 3_600)).unwrap();
     world.queue("small", "LAMP", 5);
     world.queue("large", "LAMP", 10);
-    world.pass_hours(3);
+    world.advance_hours(3);
     world.sweep();
-    assert_eq!(world.places("small"), ["b0"], "that place was free first");
-    assert_eq!(world.places("large"), ["b1"]);
+    assert_eq!(world.batches_of("small"), ["b0"], "its units were free first");
+    assert_eq!(world.batches_of("large"), ["b1"]);
     world.check();
 }
 
 #[test]
-fn a_rehearsed_hold_keeps_nothing() {
+fn a_dry_run_of_a_hold_stores_nothing() {
     let world = world();
     let head = world.head();
-    let (reply, names) = world.rehearse(hold("o1", &BOTH, 60));
+    let (reply, names) = world.dry_run(hold("o1", &BOTH, 60));
     assert_eq!(reply.ending.unwrap().lines.len(), 2);
     assert_eq!(names, ["allocation.allocated", "allocation.allocated"]);
-    let (reply, _) = world.rehearse(hold("o1", &[("LAMP", 4), ("VASE", 11)], 60));
+    let (reply, _) = world.dry_run(hold("o1", &[("LAMP", 4), ("VASE", 11)], 60));
     assert!(reply.ending.is_err());
     assert_eq!(world.head(), head);
     world.send(hold("o1", &BOTH, 60)).unwrap();
     let head = world.head();
-    assert!(world.rehearse(confirm("o1")).0.ending.is_ok());
-    assert!(world.rehearse(release("o1")).0.ending.is_ok());
+    assert!(world.dry_run(confirm("o1")).0.ending.is_ok());
+    assert!(world.dry_run(release("o1")).0.ending.is_ok());
     assert_eq!(world.head(), head);
 }
 
 #[test]
-fn what_no_hold_can_be_is_not_read() {
-    let read = |lines: &str, ttl: &str| {
+fn invalid_holds_are_rejected_when_parsed() {
+    let parse = |lines: &str, ttl: &str| {
         let json = format!(r#"{{"order_id":"o1","lines":{lines},"ttl_s":{ttl}}}"#);
         serde_json::from_str::<Hold>(&json).map(|it| it.lines.len()).map_err(|e| e.to_string())
     };
     let one = r#"[{"sku":"LAMP","quantity":1}]"#;
-    assert_eq!(read(one, "60"), Ok(1));
-    let wrong = |lines: &str, ttl: &str, says: &str| {
-        let error = read(lines, ttl).unwrap_err();
-        assert!(error.starts_with(says), "{error}");
+    assert_eq!(parse(one, "60"), Ok(1));
+    let rejects = |lines: &str, ttl: &str, message: &str| {
+        let error = parse(lines, ttl).unwrap_err();
+        assert!(error.starts_with(message), "{error}");
     };
-    wrong(one, "0", "must be a whole number from 1 to 2592000");
-    wrong(one, "2592001", "must be a whole number from 1 to 2592000");
-    wrong(one, "-1", "must be a whole number from 1 to 2592000");
-    wrong("[]", "60", "must be 1 to 1000 lines, not 0");
+    rejects(one, "0", "must be a whole number from 1 to 2592000");
+    rejects(one, "2592001", "must be a whole number from 1 to 2592000");
+    rejects(one, "-1", "must be a whole number from 1 to 2592000");
+    rejects("[]", "60", "must be 1 to 1000 lines, not 0");
     let twice = r#"[{"sku":"LAMP","quantity":1},{"sku":"X","line_id":"LAMP","quantity":1}]"#;
-    wrong(twice, "60", "has the line LAMP twice");
+    rejects(twice, "60", "has the line LAMP twice");
 }

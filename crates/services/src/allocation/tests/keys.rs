@@ -1,4 +1,4 @@
-//! Idempotency keys: asking again gives the same answer and has no second effect, whatever broke.
+//! Idempotency keys: a retry gives the same answer and has no second effect, also after faults.
 
 use earmark_contracts::allocation::{Allocate, AllocateRefused, BatchRefused, HoldRefused};
 use earmark_kernel::{Command, Failure, Idempotency, Meta, NotDone, Reply};
@@ -18,7 +18,7 @@ fn keyed<C: Command>(world: &World, command: C) -> Reply<C> {
 #[test]
 fn the_same_key_gives_the_same_answer_and_has_no_second_effect() {
     for restart in [None, Some(false), Some(true)] {
-        let mut world = World::new();
+        let mut world = World::allocation();
         world.batch("b1", "LAMP", 30, None);
         let first = keyed(&world, line("o1", "LAMP", 10));
         assert!(!first.replayed);
@@ -39,19 +39,23 @@ fn the_same_key_gives_the_same_answer_and_has_no_second_effect() {
 
 #[test]
 fn a_refusal_is_kept_under_its_key_too() {
-    let world = World::new();
+    let world = World::allocation();
     let unknown = NotDone::Refused(AllocateRefused::UnknownSku { sku: sku("LAMP") });
     assert_eq!(keyed(&world, line("o1", "LAMP", 10)).ending, Err(unknown.clone()));
     world.batch("b1", "LAMP", 30, None);
     let again = keyed(&world, line("o1", "LAMP", 10));
     assert!(again.replayed);
     assert_eq!(again.ending, Err(unknown));
-    assert_eq!(batch_of(&world.allocate("o1", "LAMP", 10)), Some("b1"), "without a key it is new");
+    assert_eq!(
+        batch_of(&world.allocate("o1", "LAMP", 10)),
+        Some("b1"),
+        "without a key it is a new command"
+    );
 }
 
 #[test]
 fn a_key_used_for_another_request_is_refused() {
-    let world = World::new();
+    let world = World::allocation();
     world.batch("b1", "LAMP", 30, None);
     keyed(&world, line("o1", "LAMP", 10)).ending.unwrap();
     let other = Idempotency::of("key", b"another request");
@@ -64,19 +68,19 @@ fn a_key_used_for_another_request_is_refused() {
 }
 
 #[test]
-fn a_release_asked_for_again_releases_no_later_line() {
-    let world = World::new();
+fn a_repeated_release_does_not_release_a_later_line() {
+    let world = World::allocation();
     world.batch("b1", "LAMP", 30, None);
     world.allocate("o1", "LAMP", 10);
     keyed(&world, deallocate("o1", "LAMP")).ending.unwrap();
     world.allocate("o1", "LAMP", 20);
     assert!(keyed(&world, deallocate("o1", "LAMP")).replayed);
-    assert_eq!(world.places("o1"), ["b1"]);
+    assert_eq!(world.batches_of("o1"), ["b1"]);
 }
 
 #[test]
-fn a_key_in_the_same_group_is_the_same_key() {
-    let world = World::new();
+fn a_key_is_recognised_within_a_group_commit() {
+    let world = World::allocation();
     world.batch("b1", "LAMP", 30, None);
     let twice = vec![(line("o1", "LAMP", 10), with_key("key")); 2];
     let replies = earmark_kernel::runtime::drive(&world.bus, world.bus.send_many(twice));
@@ -87,25 +91,25 @@ fn a_key_in_the_same_group_is_the_same_key() {
 }
 
 #[test]
-fn a_rehearsal_takes_no_key() {
-    let world = World::new();
+fn a_dry_run_does_not_use_up_its_key() {
+    let world = World::allocation();
     world.batch("b1", "LAMP", 30, None);
-    let rehearsal = Meta { dry_run: true, ..with_key("key") };
-    assert!(world.send_as(line("o1", "LAMP", 10), rehearsal.clone()).ending.is_ok());
-    assert!(world.send_as(hold("o2", &[("LAMP", 10)], 60), rehearsal).ending.is_ok());
-    let fresh = keyed(&world, line("o1", "LAMP", 10));
-    assert!(!fresh.replayed);
+    let dry_run = Meta { dry_run: true, ..with_key("key") };
+    assert!(world.send_as(line("o1", "LAMP", 10), dry_run.clone()).ending.is_ok());
+    assert!(world.send_as(hold("o2", &[("LAMP", 10)], 60), dry_run).ending.is_ok());
+    let first = keyed(&world, line("o1", "LAMP", 10));
+    assert!(!first.replayed);
 }
 
 #[test]
-fn procedures_answer_again_under_their_key() {
-    let world = World::new();
+fn procedures_replay_their_answer_under_their_key() {
+    let world = World::allocation();
     let created = keyed(&world, batch("b1", "LAMP", 30, None));
     assert!(!created.replayed);
     world.allocate("o9", "LAMP", 1);
     let again = keyed(&world, batch("b1", "LAMP", 30, None));
     assert!(again.replayed);
-    assert_eq!(again.ending.unwrap(), created.ending.unwrap(), "not as it is now");
+    assert_eq!(again.ending.unwrap(), created.ending.unwrap(), "the answer of the first time");
 
     let held = world.send_as(hold("o1", &[("LAMP", 10)], 60), with_key("hold"));
     world.send(release("o1")).unwrap();
@@ -128,11 +132,11 @@ fn procedures_answer_again_under_their_key() {
     world.check();
 }
 
-/// A world whose append number `at` (counted from 0, after two batches) ends with a fault.
-fn broken_at(at: usize, fault: AppendFault) -> World {
+/// A world whose append number `at` fails; counted from 0, after the creation of two batches.
+fn failing_at(at: usize, fault: AppendFault) -> World {
     let faults = Faults::new();
     let log = MemoryLog::with_faults("0190a0b0-0000-7000-8000-000000000000", faults.clone());
-    let world = World::on(log, MemoryRows::new(), NOON);
+    let world = World::allocation_on(log, MemoryRows::new(), NOON);
     world.batch("b1", "LAMP", 10, None);
     world.batch("b2", "VASE", 10, None);
     (0..at).for_each(|_| faults.spare_append());
@@ -143,8 +147,8 @@ fn broken_at(at: usize, fault: AppendFault) -> World {
 const FAULTS: [AppendFault; 4] =
     [AppendFault::Failed, AppendFault::Full, AppendFault::UnknownLost, AppendFault::UnknownWritten];
 
-/// Asks until it is answered, starting the process again where it has stopped.
-fn insist<C: Command>(mut world: World, command: C) -> (World, Result<C::Answer, C::Refusal>) {
+/// Retries a command until it is answered or refused, and restarts the process if it has halted.
+fn retry<C: Command>(mut world: World, command: C) -> (World, Result<C::Answer, C::Refusal>) {
     for _ in 0..5 {
         match keyed(&world, command.clone()).ending {
             Ok(answer) => return (world, Ok(answer)),
@@ -155,17 +159,17 @@ fn insist<C: Command>(mut world: World, command: C) -> (World, Result<C::Answer,
             world = world.restarted(false);
         }
     }
-    panic!("it is never answered");
+    panic!("the command was never answered");
 }
 
 #[test]
-fn a_hold_that_breaks_anywhere_is_completed_when_asked_again() {
+fn an_interrupted_hold_is_completed_by_a_retry() {
     for fault in FAULTS {
         for at in 0..4 {
             let both = hold("o1", &[("LAMP", 4), ("VASE", 5)], 600);
-            let (world, held) = insist(broken_at(at, fault), both.clone());
+            let (world, held) = retry(failing_at(at, fault), both.clone());
             assert_eq!(held.unwrap().lines, world.lines("o1"), "{fault:?} at {at}");
-            assert_eq!(world.places("o1"), ["b1", "b2"], "{fault:?} at {at}");
+            assert_eq!(world.batches_of("o1"), ["b1", "b2"], "{fault:?} at {at}");
             assert_eq!(world.totals("b1"), [10, 4, 4, 6]);
             assert!(keyed(&world, both).replayed);
             world.log.faults().heal();
@@ -176,11 +180,11 @@ fn a_hold_that_breaks_anywhere_is_completed_when_asked_again() {
 }
 
 #[test]
-fn a_hold_that_cannot_be_made_leaves_nothing_wherever_it_breaks() {
+fn an_interrupted_hold_that_is_refused_leaves_nothing() {
     for fault in FAULTS {
         for at in 0..4 {
             let too_much = hold("o1", &[("LAMP", 4), ("VASE", 11)], 600);
-            let (world, refused) = insist(broken_at(at, fault), too_much);
+            let (world, refused) = retry(failing_at(at, fault), too_much);
             let refused = refused.unwrap_err();
             assert!(matches!(refused, HoldRefused::OutOfStock { .. }), "{refused:?}");
             assert!(world.lines("o1").is_empty(), "{fault:?} at {at}: {:?}", world.lines("o1"));
@@ -190,8 +194,8 @@ fn a_hold_that_cannot_be_made_leaves_nothing_wherever_it_breaks() {
 }
 
 #[test]
-fn a_hold_without_a_key_that_broke_off_holds_nothing() {
-    let world = broken_at(1, AppendFault::Failed);
+fn an_interrupted_hold_without_a_key_holds_nothing() {
+    let world = failing_at(1, AppendFault::Failed);
     let both = hold("o1", &[("LAMP", 4), ("VASE", 5)], 600);
     let half = world.send(both.clone());
     assert!(matches!(half, Err(NotDone::Unknown(_))), "{half:?}");
@@ -201,21 +205,21 @@ fn a_hold_without_a_key_that_broke_off_holds_nothing() {
 }
 
 #[test]
-fn a_release_or_confirmation_that_breaks_anywhere_is_completed_when_asked_again() {
+fn an_interrupted_release_or_confirmation_is_completed_by_a_retry() {
     let both = hold("o1", &[("LAMP", 4), ("VASE", 5)], 600);
     for fault in FAULTS {
-        // The hold is two appends; then what was seen, two lines, and the whole answer.
+        // The hold takes two appends; then come the pinned lines, two lines, and the answer.
         for at in 2..7 {
-            let world = broken_at(at, fault);
+            let world = failing_at(at, fault);
             world.send(both.clone()).unwrap();
-            let (world, released) = insist(world, release("o1"));
+            let (world, released) = retry(world, release("o1"));
             assert_eq!(released.unwrap().lines.len(), 2, "{fault:?} at {at}");
             assert!(world.lines("o1").is_empty(), "{fault:?} at {at}");
             world.check();
 
-            let world = broken_at(at, fault);
+            let world = failing_at(at, fault);
             world.send(both.clone()).unwrap();
-            let (world, confirmed) = insist(world, confirm("o1"));
+            let (world, confirmed) = retry(world, confirm("o1"));
             assert_eq!(confirmed.unwrap().lines, world.lines("o1"), "{fault:?} at {at}");
             assert_eq!((world.totals("b1"), world.totals("b2")), ([10, 4, 0, 6], [10, 5, 0, 5]));
             world.check();
@@ -224,14 +228,14 @@ fn a_release_or_confirmation_that_breaks_anywhere_is_completed_when_asked_again(
 }
 
 #[test]
-fn what_failed_half_way_is_not_said_to_have_left_nothing() {
+fn a_partly_completed_procedure_is_reported_as_unknown() {
     let both = hold("o1", &[("LAMP", 4), ("VASE", 5)], 600);
-    let world = broken_at(3, AppendFault::Failed);
+    let world = failing_at(3, AppendFault::Failed);
     world.send(both.clone()).unwrap();
     let released = world.send(release("o1"));
     assert!(matches!(released, Err(NotDone::Unknown(_))), "{released:?}");
     assert_eq!(world.send(release("o1")).unwrap().lines.len(), 1);
-    let world = broken_at(3, AppendFault::Failed);
+    let world = failing_at(3, AppendFault::Failed);
     world.send(both).unwrap();
     let confirmed = world.send(confirm("o1"));
     assert!(matches!(confirmed, Err(NotDone::Unknown(_))), "{confirmed:?}");
@@ -239,11 +243,11 @@ fn what_failed_half_way_is_not_said_to_have_left_nothing() {
 }
 
 #[test]
-fn a_confirmation_asked_for_again_too_late_says_what_was_confirmed() {
-    let world = broken_at(4, AppendFault::Failed);
+fn a_confirmation_retried_too_late_reports_the_confirmed_lines() {
+    let world = failing_at(4, AppendFault::Failed);
     world.send(hold("o1", &[("LAMP", 4), ("VASE", 5)], 600)).unwrap();
     assert!(matches!(keyed(&world, confirm("o1")).ending, Err(NotDone::Unknown(_))));
-    world.pass_hours(1);
+    world.advance_hours(1);
     let refused = keyed(&world, confirm("o1")).ending;
     let expected = HoldRefused::HoldExpired {
         order_id: super::order_id("o1"),
@@ -254,10 +258,10 @@ fn a_confirmation_asked_for_again_too_late_says_what_was_confirmed() {
 }
 
 #[test]
-fn lines_whose_names_hold_what_stands_between_steps_are_not_mixed_up() {
-    let world = World::new();
-    for (place, name) in ["c", "b/c"].into_iter().enumerate() {
-        world.batch(&format!("b{place}"), name, 10, None);
+fn ids_that_contain_the_step_separator_are_not_confused() {
+    let world = World::allocation();
+    for (index, name) in ["c", "b/c"].into_iter().enumerate() {
+        world.batch(&format!("b{index}"), name, 10, None);
     }
     let mut both = hold("o1", &[("c", 1), ("b/c", 1)], 600);
     both.lines[0].line_id = Some(super::line_id("a/b"));
@@ -269,10 +273,10 @@ fn lines_whose_names_hold_what_stands_between_steps_are_not_mixed_up() {
 }
 
 #[test]
-fn a_batch_whose_creation_breaks_is_there_once_when_asked_again() {
+fn an_interrupted_creation_of_a_batch_is_completed_once_by_a_retry() {
     for fault in FAULTS {
         for at in 0..3 {
-            let (world, created) = insist(broken_at(at, fault), batch("b3", "LAMP", 7, None));
+            let (world, created) = retry(failing_at(at, fault), batch("b3", "LAMP", 7, None));
             assert!(!created.unwrap().existed);
             assert_eq!(world.totals("b3"), [7, 0, 0, 7]);
             world.check();
@@ -281,27 +285,27 @@ fn a_batch_whose_creation_breaks_is_there_once_when_asked_again() {
 }
 
 #[test]
-fn a_command_that_breaks_is_done_once_when_asked_again() {
+fn an_interrupted_command_is_done_once_by_a_retry() {
     for fault in FAULTS {
-        let wanted = Allocate { line_id: None, ..line("o1", "LAMP", 10) };
-        let (world, placed) = insist(broken_at(0, fault), wanted);
-        assert!(!placed.unwrap().existed, "{fault:?}");
+        let command = Allocate { line_id: None, ..line("o1", "LAMP", 10) };
+        let (world, placed) = retry(failing_at(0, fault), command);
+        assert!(!placed.unwrap().already_accepted, "{fault:?}");
         assert_eq!(world.totals("b1"), [10, 10, 0, 0]);
-        assert_eq!(world.names(0).iter().filter(|it| **it == "allocated").count(), 1);
+        assert_eq!(world.event_names(0).iter().filter(|it| **it == "allocated").count(), 1);
         world.check();
     }
 }
 
 #[test]
-fn a_hold_of_which_a_step_may_be_done_is_not_undone() {
+fn a_hold_with_a_key_is_not_undone_when_a_step_is_unknown() {
     let both = hold("o1", &[("LAMP", 4), ("VASE", 5)], 600);
     for fault in FAULTS {
-        let world = broken_at(1, fault);
+        let world = failing_at(1, fault);
         assert!(
             matches!(keyed(&world, both.clone()).ending, Err(NotDone::Unknown(_))),
             "{fault:?}"
         );
-        let (world, held) = insist(world, both.clone());
+        let (world, held) = retry(world, both.clone());
         assert_eq!(held.unwrap().lines, world.lines("o1"), "{fault:?}");
         assert_eq!(world.totals("b1"), [10, 4, 4, 6], "{fault:?}");
         world.check();

@@ -1,4 +1,4 @@
-//! Lines are released, shipped and come back.
+//! Releases, shipments and returns of lines.
 
 use earmark_contracts::allocation::{
     Deallocate, Disposition, LinePhase, LineRefused, Return, Ship,
@@ -15,7 +15,7 @@ pub(super) fn ship(order: &str, quantity: Option<u64>) -> Ship {
     Ship { order_id, line_id, sku: None, quantity: quantity.map(units) }
 }
 
-pub(super) fn give_back(order: &str, quantity: u64, disposition: Disposition) -> Return {
+pub(super) fn return_goods(order: &str, quantity: u64, disposition: Disposition) -> Return {
     Return {
         order_id: order_id(order),
         line_id: line_id("VASE"),
@@ -27,7 +27,7 @@ pub(super) fn give_back(order: &str, quantity: u64, disposition: Disposition) ->
 }
 
 fn world() -> World {
-    let world = World::new();
+    let world = World::allocation();
     world.batch("b1", "VASE", 50, None);
     world.allocate("o1", "VASE", 20);
     world
@@ -37,15 +37,15 @@ fn unknown(order: &str) -> LineRefused {
     LineRefused::UnknownLine { order_id: order_id(order), line_id: line_id("VASE") }
 }
 
-fn why(refused: LineRefused) -> (LinePhase, String) {
+fn phase_and_requirement(refused: LineRefused) -> (LinePhase, String) {
     match refused {
-        LineRefused::WrongPhase { is, why, .. } => (is, why),
+        LineRefused::WrongPhase { is, requirement, .. } => (is, requirement),
         other => panic!("{other:?}"),
     }
 }
 
 #[test]
-fn a_released_line_gives_its_place_back_and_is_forgotten() {
+fn a_released_line_frees_its_units_and_its_id() {
     let world = world();
     let released = world.send(deallocate("o1", "VASE")).unwrap();
     assert_eq!(
@@ -71,12 +71,12 @@ fn a_released_line_gives_its_place_back_and_is_forgotten() {
     assert_eq!(world.totals("b1"), [50, 0, 0, 50]);
     assert!(world.lines("o1").is_empty());
     assert_eq!(world.refused(deallocate("o1", "VASE")), unknown("o1"));
-    assert_eq!(batch_of(&world.allocate("o1", "VASE", 30)), Some("b1"), "its id is free");
+    assert_eq!(batch_of(&world.allocate("o1", "VASE", 30)), Some("b1"), "the id can be used again");
     world.check();
 }
 
 #[test]
-fn a_line_that_waits_can_give_up() {
+fn a_short_line_can_be_released() {
     let world = world();
     world.queue("o2", "VASE", 40);
     assert!(world.send(deallocate("o2", "VASE")).unwrap().moved.is_empty());
@@ -86,7 +86,7 @@ fn a_line_that_waits_can_give_up() {
 }
 
 #[test]
-fn a_line_id_of_several_skus_needs_the_sku() {
+fn a_line_id_with_several_skus_requires_the_sku() {
     let world = world();
     world.batch("b2", "LAMP", 50, None);
     let lamp = earmark_contracts::allocation::Allocate {
@@ -98,21 +98,21 @@ fn a_line_id_of_several_skus_needs_the_sku() {
         LineRefused::AmbiguousLine { order_id: order_id("o1"), line_id: line_id("VASE") };
     assert_eq!(world.refused(deallocate("o1", "VASE")), ambiguous);
     assert_eq!(world.refused(ship("o1", None)), ambiguous);
-    assert_eq!(world.refused(give_back("o1", 1, Disposition::WriteOff)), ambiguous);
-    let named = |name| Deallocate { sku: Some(sku(name)), ..deallocate("o1", "VASE") };
-    world.send(named("LAMP")).unwrap();
-    assert_eq!(world.places("o1"), ["b1"]);
-    assert_eq!(world.refused(named("CLOCK")), unknown("o1"), "a SKU nobody knows");
+    assert_eq!(world.refused(return_goods("o1", 1, Disposition::WriteOff)), ambiguous);
+    let of_sku = |name| Deallocate { sku: Some(sku(name)), ..deallocate("o1", "VASE") };
+    world.send(of_sku("LAMP")).unwrap();
+    assert_eq!(world.batches_of("o1"), ["b1"]);
+    assert_eq!(world.refused(of_sku("CLOCK")), unknown("o1"), "an unknown SKU");
     world.send(deallocate("o1", "VASE")).unwrap();
     world.check();
 }
 
 #[test]
-fn goods_that_leave_shrink_batch_and_promise_in_one_step() {
+fn a_shipment_reduces_purchased_and_allocated_units_in_one_event() {
     let world = world();
     let head = world.head();
     let moved = world.send(ship("o1", None)).unwrap();
-    assert_eq!(world.names(head), ["shipped"]);
+    assert_eq!(world.event_names(head), ["shipped"]);
     assert_eq!(world.totals("b1"), [30, 0, 0, 30]);
     assert_eq!(moved.batch, Some(world.state("b1")));
     assert_eq!(vec![moved.line.clone()], world.lines("o1"));
@@ -122,7 +122,7 @@ fn goods_that_leave_shrink_batch_and_promise_in_one_step() {
 }
 
 #[test]
-fn a_line_may_leave_in_parts() {
+fn a_line_can_be_shipped_in_parts() {
     let world = world();
     let moved = world.send(ship("o1", Some(5))).unwrap();
     assert_eq!((moved.line.state, moved.line.shipped_quantity), (LinePhase::Placed, 5));
@@ -132,46 +132,49 @@ fn a_line_may_leave_in_parts() {
     assert_eq!(refusal.to_string(), "16 units are more than the 15 that are left");
     world.send(ship("o1", Some(15))).unwrap();
     assert_eq!(world.lines("o1")[0].state, LinePhase::Shipped);
-    let (is, why) = why(world.refused(ship("o1", None)));
-    assert_eq!((is, &*why), (LinePhase::Shipped, "it must be placed and not only held"));
-    assert!(world.allocate("o1", "VASE", 20).existed, "asking again changes nothing");
+    let (is, requirement) = phase_and_requirement(world.refused(ship("o1", None)));
+    assert_eq!((is, &*requirement), (LinePhase::Shipped, "it must be placed and not only held"));
+    assert!(
+        world.allocate("o1", "VASE", 20).already_accepted,
+        "a repeated command changes nothing"
+    );
     world.check();
 }
 
 #[test]
-fn nothing_leaves_a_batch_that_is_on_its_way() {
+fn nothing_is_shipped_from_an_incoming_batch() {
     let world = world();
-    world.slip("b1", Some("2011-01-10"));
+    world.change_eta("b1", Some("2011-01-10"));
     let refusal = world.refused(ship("o1", None));
     assert_eq!(refusal, LineRefused::NotInWarehouse { batch: reference_of("b1") });
     assert_eq!(refusal.to_string(), "the batch b1 is not in the warehouse");
 }
 
 #[test]
-fn what_waits_or_is_held_cannot_leave() {
+fn short_and_held_lines_cannot_be_shipped() {
     let world = world();
     assert_eq!(world.refused(ship("o9", None)), unknown("o9"));
     world.queue("o2", "VASE", 40);
-    assert_eq!(why(world.refused(ship("o2", None))).0, LinePhase::Short);
+    assert_eq!(phase_and_requirement(world.refused(ship("o2", None))).0, LinePhase::Short);
     world.send(super::holds::hold("o3", &[("VASE", 5)], 60)).unwrap();
-    assert_eq!(why(world.refused(ship("o3", None))).0, LinePhase::Held);
+    assert_eq!(phase_and_requirement(world.refused(ship("o3", None))).0, LinePhase::Held);
 }
 
 #[test]
-fn a_line_that_has_left_in_part_keeps_that_part_when_it_is_released() {
+fn a_partly_shipped_line_keeps_its_shipped_units_when_released() {
     let world = world();
     world.send(ship("o1", Some(5))).unwrap();
     let released = world.send(deallocate("o1", "VASE")).unwrap();
     assert_eq!((released.line.state, released.line.quantity), (LinePhase::Shipped, 5));
     assert_eq!(world.totals("b1"), [45, 0, 0, 45]);
     assert_eq!(world.lines("o1"), [released.line]);
-    let (is, why) = why(world.refused(deallocate("o1", "VASE")));
-    assert_eq!((is, &*why), (LinePhase::Shipped, "it must be placed, held or short"));
+    let (is, requirement) = phase_and_requirement(world.refused(deallocate("o1", "VASE")));
+    assert_eq!((is, &*requirement), (LinePhase::Shipped, "it must be placed, held or short"));
     world.check();
 }
 
 #[test]
-fn a_line_that_has_left_in_part_and_waits_with_the_rest_can_be_released() {
+fn a_partly_shipped_short_line_can_be_released() {
     let world = world();
     world.send(ship("o1", Some(5))).unwrap();
     world.send(close("b1")).unwrap();
@@ -185,43 +188,43 @@ fn a_line_that_has_left_in_part_and_waits_with_the_rest_can_be_released() {
 }
 
 #[test]
-fn goods_come_back_into_the_batch_they_left() {
+fn returned_units_are_restocked_into_the_batch_they_left() {
     let world = world();
     world.send(ship("o1", Some(15))).unwrap();
-    world.send(give_back("o1", 4, Disposition::Restock)).unwrap();
+    world.send(return_goods("o1", 4, Disposition::Restock)).unwrap();
     assert_eq!(world.totals("b1"), [39, 5, 0, 34]);
-    // The rest moves to another batch: what comes back still came from the first.
+    // The rest of the line moves to another batch; the shipped units came from the first.
     world.batch("b2", "VASE", 50, None);
-    world.slip("b1", Some("2011-01-10"));
-    world.slip("b1", None);
-    assert_eq!(world.places("o1"), ["b2"]);
-    let moved = world.send(give_back("o1", 1, Disposition::Restock)).unwrap();
+    world.change_eta("b1", Some("2011-01-10"));
+    world.change_eta("b1", None);
+    assert_eq!(world.batches_of("o1"), ["b2"]);
+    let moved = world.send(return_goods("o1", 1, Disposition::Restock)).unwrap();
     assert_eq!(moved.batch.map(|it| it.reference), Some(reference_of("b1")));
     assert_eq!(moved.line.returned_quantity, 5);
-    let refusal = world.refused(give_back("o1", 11, Disposition::Restock));
+    let refusal = world.refused(return_goods("o1", 11, Disposition::Restock));
     assert_eq!(refusal, LineRefused::TooMany { requested: 11, possible: 10 });
     world.check();
 }
 
 #[test]
-fn goods_written_off_go_into_no_batch() {
+fn written_off_units_are_added_to_no_batch() {
     let world = world();
     world.send(ship("o1", None)).unwrap();
-    let moved = world.send(give_back("o1", 20, Disposition::WriteOff)).unwrap();
+    let moved = world.send(return_goods("o1", 20, Disposition::WriteOff)).unwrap();
     assert_eq!((moved.batch, moved.line.returned_quantity), (None, 20));
     assert_eq!(world.totals("b1"), [30, 0, 0, 30]);
     world.check();
 }
 
 #[test]
-fn goods_come_back_into_another_batch() {
+fn returned_units_can_be_restocked_into_another_batch() {
     let world = world();
     world.send(ship("o1", None)).unwrap();
     world.batch("b2", "VASE", 1, None);
     world.queue("o2", "VASE", 50);
     let into = |name| Return {
         batch: Some(reference_of(name)),
-        ..give_back("o1", 10, Disposition::Restock)
+        ..return_goods("o1", 10, Disposition::Restock)
     };
     let unknown = LineRefused::UnknownBatch { batch: reference_of("b9") };
     assert_eq!(world.refused(into("b9")), unknown);
@@ -237,20 +240,20 @@ fn goods_come_back_into_another_batch() {
 }
 
 #[test]
-fn goods_cannot_come_back_where_there_is_no_place() {
+fn units_cannot_be_restocked_into_a_full_incoming_or_closed_batch() {
     let world = world();
-    let restock = |quantity| give_back("o1", quantity, Disposition::Restock);
-    let (is, reason) = why(world.refused(restock(1)));
-    assert_eq!((is, &*reason), (LinePhase::Placed, "nothing of it has left"));
+    let restock = |quantity| return_goods("o1", quantity, Disposition::Restock);
+    let (is, requirement) = phase_and_requirement(world.refused(restock(1)));
+    assert_eq!((is, &*requirement), (LinePhase::Placed, "nothing of it has left"));
     world.send(ship("o1", None)).unwrap();
     world.resize("b1", 999_999_999);
     let full = LineRefused::TooMany { requested: 2, possible: 1 };
     assert_eq!(world.refused(restock(2)), full);
-    world.slip("b1", Some("2011-01-10"));
-    let away = LineRefused::NotInWarehouse { batch: reference_of("b1") };
-    assert_eq!(world.refused(restock(1)), away);
-    world.slip("b1", None);
+    world.change_eta("b1", Some("2011-01-10"));
+    let not_in_warehouse = LineRefused::NotInWarehouse { batch: reference_of("b1") };
+    assert_eq!(world.refused(restock(1)), not_in_warehouse);
+    world.change_eta("b1", None);
     world.send(close("b1")).unwrap();
-    assert_eq!(world.refused(restock(1)), away);
-    world.send(give_back("o1", 1, Disposition::WriteOff)).unwrap();
+    assert_eq!(world.refused(restock(1)), not_in_warehouse);
+    world.send(return_goods("o1", 1, Disposition::WriteOff)).unwrap();
 }

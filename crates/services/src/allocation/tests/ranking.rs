@@ -1,15 +1,15 @@
-//! The ranking equals a sorted list, whatever is done to it.
+//! The ranking equals a sorted list after any sequence of steps.
 
 use std::sync::Arc;
 
 use earmark_contracts::values::{Day, Priority};
 use proptest::prelude::*;
 
-use super::super::batch_totals::Line;
-use super::super::events::{Queued, StockEvent};
-use super::super::line_index::KeyedLine;
-use super::super::ranking::{Entry, FitCriteria, Rank, Ranking};
 use super::key;
+use crate::allocation::events::{Queued, StockEvent};
+use crate::allocation::line::Line;
+use crate::allocation::line_index::KeyedLine;
+use crate::allocation::ranking::{Entry, FitCriteria, Rank, Ranking};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -18,14 +18,14 @@ enum Step {
         quantity: u32,
         need_by: Option<u8>,
     },
-    /// The line at this place, counted round and round.
+    /// Remove the line at this index, modulo the number of lines.
     Remove(usize),
     Find {
         available: u32,
         day: u8,
         too_late: Option<u8>,
     },
-    /// Keep a copy as it is now.
+    /// Keep a copy of the current state.
     Copy,
 }
 
@@ -51,7 +51,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What the ranking must equal: entries in order, each with its need-by day.
+/// The expected ranking: entries in rank order, each with its `need_by` day.
 type Plain = Vec<(Option<Day>, Entry)>;
 
 fn find<'a>(plain: &'a Plain, fit: &FitCriteria) -> Option<&'a Entry> {
@@ -64,7 +64,7 @@ fn find<'a>(plain: &'a Plain, fit: &FitCriteria) -> Option<&'a Entry> {
     plain.iter().find(fits).map(|(_, entry)| entry)
 }
 
-fn known(quantity: u32, number: u32) -> Arc<KeyedLine> {
+fn keyed_line(quantity: u32, number: u32) -> Arc<KeyedLine> {
     let key = key("o", &number.to_string());
     let (line, priority) = (key.clone(), Priority::default());
     let queued = StockEvent::Queued(Queued { line, quantity, need_by: None, priority });
@@ -74,13 +74,13 @@ fn known(quantity: u32, number: u32) -> Arc<KeyedLine> {
 fn equal(ranking: &Ranking, plain: &Plain) {
     let all: Vec<&Entry> = plain.iter().map(|(_, entry)| entry).collect();
     assert_eq!(ranking.all(), all);
-    let (mut losing, mut after) = (Vec::new(), None);
-    while let Some(entry) = ranking.loses_after(after) {
-        after = Some(entry.rank);
-        losing.push(entry);
+    let (mut backwards, mut rank) = (Vec::new(), None);
+    while let Some(entry) = ranking.last_before(rank) {
+        rank = Some(entry.rank);
+        backwards.push(entry);
     }
-    losing.reverse();
-    assert_eq!(losing, all);
+    backwards.reverse();
+    assert_eq!(backwards, all);
 }
 
 fn play(steps: Vec<Step>) {
@@ -88,18 +88,18 @@ fn play(steps: Vec<Step>) {
     let mut copies = Vec::new();
     for (number, step) in (0..).zip(steps) {
         match step {
-            Step::Insert { rank: (held, unimportance), quantity, need_by } => {
-                let rank = Rank { held, unimportance, number };
+            Step::Insert { rank: (held, inverse_priority), quantity, need_by } => {
+                let rank = Rank { held, inverse_priority, number };
                 let need_by = need_by.map(day);
-                let entry = Entry { rank, quantity, line: known(quantity, number) };
+                let entry = Entry { rank, quantity, line: keyed_line(quantity, number) };
                 let at = plain.partition_point(|(_, it)| it.rank < rank);
                 ranking.insert(need_by, entry.clone());
                 plain.insert(at, (need_by, entry));
             }
-            Step::Remove(place) if !plain.is_empty() => {
-                let (need_by, entry) = plain.remove(place % plain.len());
+            Step::Remove(index) if !plain.is_empty() => {
+                let (need_by, entry) = plain.remove(index % plain.len());
                 assert_eq!(ranking.remove(need_by, entry.rank), Some(entry.clone()));
-                assert_eq!(ranking.remove(need_by, entry.rank), None, "it is gone");
+                assert_eq!(ranking.remove(need_by, entry.rank), None, "it was removed");
             }
             Step::Remove(_) => {}
             Step::Find { available, day: number, too_late } => {
@@ -124,7 +124,7 @@ proptest! {
 }
 
 #[test]
-fn a_large_ranking_grows_and_shrinks_away() {
+fn a_large_ranking_grows_and_shrinks() {
     let insert = |number: u32| Step::Insert {
         rank: (false, u8::try_from(number % 3).unwrap()),
         quantity: 1 + number % 97,

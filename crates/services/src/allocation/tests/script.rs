@@ -1,4 +1,4 @@
-//! Random commands for the invariants: everything the service takes, hostile values included.
+//! Random commands for the invariants: every command of the service, with extreme values.
 
 use earmark_contracts::allocation::{
     Allocate, ChangeBatch, CloseBatch, ConfirmHold, CreateBatch, Deallocate, Disposition, Hold,
@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 use super::{World, line_id, order_id, priority, reference_of, sku, units};
 
-/// What happens to a world.
+/// A step in a world.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
     Create(CreateBatch),
@@ -28,11 +28,11 @@ pub(super) enum Step {
     Sweep,
 }
 
-/// What a step said.
+/// The result of a step.
 #[derive(Debug, PartialEq)]
-pub(super) struct Said {
+pub(super) struct StepResult {
     pub(super) text: String,
-    /// The lines that moved, where the answer tells.
+    /// The moved lines, if the answer reports them.
     pub(super) moved: Option<Vec<MovedLine>>,
 }
 
@@ -89,9 +89,9 @@ fn batch_steps() -> impl Strategy<Value = Step> {
 
 fn line_steps() -> impl Strategy<Value = Step> {
     let allocate = (orders(), of(lines()), skus(), quantities(), of(days()), 0..10u64);
-    let allocate = (allocate, any::<bool>()).prop_map(|(it, waits)| {
+    let allocate = (allocate, any::<bool>()).prop_map(|(it, queue)| {
         let (order_id, line_id, sku, quantity, need_by, level) = it;
-        let short = if waits { WhenShort::Queue } else { WhenShort::Reject };
+        let short = if queue { WhenShort::Queue } else { WhenShort::Reject };
         let (quantity, priority) = (units(quantity), priority(level));
         Step::Allocate(Allocate { order_id, line_id, sku, quantity, need_by, priority, short })
     });
@@ -102,13 +102,13 @@ fn line_steps() -> impl Strategy<Value = Step> {
     let ship = (name(), of(quantities())).prop_map(|((order_id, line_id, sku), quantity)| {
         Step::Ship(Ship { order_id, line_id, sku, quantity: quantity.map(units) })
     });
-    let give_back = (name(), 1..9u64, any::<bool>(), of(batches()));
-    let give_back = give_back.prop_map(|((order_id, line_id, sku), quantity, restock, batch)| {
+    let returns = (name(), 1..9u64, any::<bool>(), of(batches()));
+    let returns = returns.prop_map(|((order_id, line_id, sku), quantity, restock, batch)| {
         let disposition = if restock { Disposition::Restock } else { Disposition::WriteOff };
         let quantity = units(quantity);
         Step::Return(Return { order_id, line_id, sku, quantity, disposition, batch })
     });
-    prop_oneof![10 => allocate, 3 => deallocate, 4 => ship, 2 => give_back]
+    prop_oneof![10 => allocate, 3 => deallocate, 4 => ship, 2 => returns]
 }
 
 fn hold_steps() -> impl Strategy<Value = Step> {
@@ -127,7 +127,7 @@ fn hold_steps() -> impl Strategy<Value = Step> {
     prop_oneof![3 => hold, 1 => confirm, 1 => release]
 }
 
-pub(super) fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
+pub(super) fn steps(steps_max: usize) -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         6 => batch_steps(),
         12 => line_steps(),
@@ -135,33 +135,33 @@ pub(super) fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
         2 => (0..60i64).prop_map(Step::PassHours),
         1 => Just(Step::Sweep),
     ];
-    proptest::collection::vec(step, 0..most)
+    proptest::collection::vec(step, 0..steps_max)
 }
 
 impl Step {
-    /// Does it, after a rehearsal that must say the same and keep nothing.
-    pub(super) fn play(&self, world: &World) -> Said {
+    /// Runs the step after a dry run, which must have the same result and store nothing.
+    pub(super) fn play(&self, world: &World) -> StepResult {
         match self.clone() {
-            Self::Create(it) => both(world, it, |answer| Some(answer.moved.clone())),
-            Self::Change(it) => both(world, it, |answer| Some(answer.moved.clone())),
-            Self::Close(it) => both(world, it, |answer| Some(answer.moved.clone())),
-            Self::Allocate(it) => both(world, it, |_| None),
-            Self::Deallocate(it) => both(world, it, |answer| Some(answer.moved.clone())),
-            Self::Ship(it) => both(world, it, |answer| Some(answer.moved.clone())),
-            Self::Return(it) => both(world, it, |answer| Some(answer.moved.clone())),
-            // Each line is rehearsed alone: two of one SKU do not see each other.
+            Self::Create(it) => after_dry_run(world, it, |answer| Some(answer.moved.clone())),
+            Self::Change(it) => after_dry_run(world, it, |answer| Some(answer.moved.clone())),
+            Self::Close(it) => after_dry_run(world, it, |answer| Some(answer.moved.clone())),
+            Self::Allocate(it) => after_dry_run(world, it, |_| None),
+            Self::Deallocate(it) => after_dry_run(world, it, |answer| Some(answer.moved.clone())),
+            Self::Ship(it) => after_dry_run(world, it, |answer| Some(answer.moved.clone())),
+            Self::Return(it) => after_dry_run(world, it, |answer| Some(answer.moved.clone())),
+            // A dry run checks each line alone: two lines of one SKU do not affect each other.
             Self::Hold(it) if it.lines.len() > 1 => once(world, it, |_| None),
-            Self::Hold(it) => both(world, it, |_| None),
-            Self::Confirm(it) => both(world, it, |_| None),
+            Self::Hold(it) => after_dry_run(world, it, |_| None),
+            Self::Confirm(it) => after_dry_run(world, it, |_| None),
             Self::Release(it) => once(world, it, |_| None),
             Self::PassHours(hours) => {
-                world.pass_hours(hours);
-                Said { text: String::new(), moved: None }
+                world.advance_hours(hours);
+                StepResult { text: String::new(), moved: None }
             }
             Self::Sweep => {
-                // How many timers ring is no matter: one that rang may ring again after a restart.
+                // The number of timers is not compared: a timer may run again after a restart.
                 world.sweep();
-                Said { text: String::new(), moved: None }
+                StepResult { text: String::new(), moved: None }
             }
         }
     }
@@ -171,21 +171,21 @@ fn once<C: Command>(
     world: &World,
     command: C,
     moved: impl Fn(&C::Answer) -> Option<Vec<MovedLine>>,
-) -> Said {
+) -> StepResult {
     let done = world.send(command);
     let moved = done.as_ref().ok().and_then(moved);
-    Said { text: format!("{done:?}"), moved }
+    StepResult { text: format!("{done:?}"), moved }
 }
 
-fn both<C: Command>(
+fn after_dry_run<C: Command>(
     world: &World,
     command: C,
     moved: impl Fn(&C::Answer) -> Option<Vec<MovedLine>>,
-) -> Said {
+) -> StepResult {
     let head = world.head();
-    let (rehearsed, _) = world.rehearse(command.clone());
-    assert_eq!(world.head(), head, "a rehearsal keeps nothing: {command:?}");
-    let said = once(world, command, moved);
-    assert_eq!(format!("{:?}", rehearsed.ending), said.text, "as it was rehearsed");
-    said
+    let (dry_run, _) = world.dry_run(command.clone());
+    assert_eq!(world.head(), head, "a dry run stores nothing: {command:?}");
+    let result = once(world, command, moved);
+    assert_eq!(format!("{:?}", dry_run.ending), result.text, "as in the dry run");
+    result
 }

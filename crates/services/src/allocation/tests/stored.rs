@@ -1,20 +1,20 @@
-//! What stands in the log and on disk is read back as it was.
+//! The stored forms of events and rows.
 
-use earmark_contracts::allocation::{PassedOver, Why};
+use earmark_contracts::allocation::{PassedOver, PassedOverReason};
 use earmark_contracts::values::{BatchReference, Day, LineId, OrderId, Priority, Text};
-use earmark_kernel::UnixMillis;
+use earmark_kernel::{Event, UnixMillis};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::allocation::events::Allocated;
-use crate::allocation::views::names_of_key;
-use crate::allocation::{Line, LineKey, Place, StockEvent};
+use crate::allocation::keys::line_of_key;
+use crate::allocation::{Line, LineKey, LineStatus, ReferenceEvent, StockEvent};
 
 fn text(text: &str) -> Text {
     Text::parse(text).unwrap()
 }
 
-fn again<T: Serialize + DeserializeOwned>(stored: &T) -> T {
+fn round_trip<T: Serialize + DeserializeOwned>(stored: &T) -> T {
     serde_json::from_str(&serde_json::to_string(stored).unwrap()).unwrap()
 }
 
@@ -30,57 +30,128 @@ fn allocated() -> Allocated {
         held_until: Some(UnixMillis(-5)),
         passed_over: vec![PassedOver {
             batch: BatchReference(text("b0")),
-            why: Why::TooSmall { available: 2 },
+            reason: PassedOverReason::TooSmall { available: 2 },
         }],
         again: true,
     }
 }
 
 #[test]
-fn an_allocation_with_all_it_can_have_and_with_the_least() {
+fn an_allocation_round_trips_with_all_optional_fields_and_with_none() {
     let most = allocated();
     let least =
         Allocated { need_by: None, held_until: None, passed_over: vec![], again: false, ..most };
     for event in [StockEvent::Allocated(allocated()), StockEvent::Allocated(least)] {
-        assert_eq!(again(&event), event);
+        assert_eq!(round_trip(&event), event);
     }
 }
 
 #[test]
-fn an_allocation_as_the_first_version_wrote_it() {
+fn an_allocation_of_the_first_version_is_readable() {
     let least = r#"{"type":"allocation.allocated","data":{"order_id":"o1","line_id":"l1",
         "quantity":2,"batch":"b1","day":"2026-01-31","promised":"2026-02-01","priority":5}}"#;
     let StockEvent::Allocated(read) = serde_json::from_str(least).unwrap() else {
-        panic!("it is an allocation");
+        panic!("it is not an allocation");
     };
     assert_eq!((&*read.line.order_id.0, &*read.line.line_id.0, read.quantity), ("o1", "l1", 2));
     assert_eq!((read.need_by, read.held_until, read.again), (None, None, false));
     assert!(read.passed_over.is_empty());
 }
 
+/// Every event as it is stored, with all fields that are not omitted.
+const EVENTS: [&str; 13] = [
+    concat!(
+        r#"{"type":"allocation.batch_created","#,
+        r#""data":{"batch":"b1","quantity":5,"eta":"2026-01-31","expires":null}}"#,
+    ),
+    concat!(
+        r#"{"type":"allocation.batch_quantity_changed","#,
+        r#""data":{"batch":"b1","from":5,"to":4,"reason":"r"}}"#,
+    ),
+    concat!(
+        r#"{"type":"allocation.batch_eta_changed","#,
+        r#""data":{"batch":"b1","from":"2026-01-31","to":null,"day":"2026-01-30","reason":"r"}}"#,
+    ),
+    r#"{"type":"allocation.batch_closed","data":{"batch":"b1","expired":true,"reason":"r"}}"#,
+    concat!(
+        r#"{"type":"allocation.allocated","#,
+        r#""data":{"order_id":"o1","line_id":"l1","quantity":2,"batch":"b1","day":"2026-01-31","#,
+        r#""promised":"2026-02-01","priority":5,"held_until":7,"again":true}}"#,
+    ),
+    concat!(
+        r#"{"type":"allocation.deallocated","#,
+        r#""data":{"order_id":"o1","line_id":"l1","quantity":2,"batch":"b1","held":true,"#,
+        r#""reason":"r"}}"#,
+    ),
+    concat!(
+        r#"{"type":"allocation.queued","#,
+        r#""data":{"order_id":"o1","line_id":"l1","quantity":2,"need_by":"2026-01-31","#,
+        r#""priority":5}}"#,
+    ),
+    concat!(
+        r#"{"type":"allocation.out_of_stock","#,
+        r#""data":{"sku":"s1","order_id":"o1","line_id":"l1","quantity":2,"queued":false}}"#,
+    ),
+    concat!(
+        r#"{"type":"allocation.released","#,
+        r#""data":{"order_id":"o1","line_id":"l1","quantity":2,"batch":null,"reason":"r"}}"#,
+    ),
+    concat!(
+        r#"{"type":"allocation.hold_confirmed","#,
+        r#""data":{"order_id":"o1","line_id":"l1","quantity":2,"batch":"b1"}}"#,
+    ),
+    concat!(
+        r#"{"type":"allocation.hold_ended","#,
+        r#""data":{"order_id":"o1","line_id":"l1","quantity":2,"batch":"b1","reason":"r"}}"#,
+    ),
+    concat!(
+        r#"{"type":"allocation.shipped","#,
+        r#""data":{"order_id":"o1","line_id":"l1","quantity":2,"batch":"b1","finished":false}}"#,
+    ),
+    concat!(
+        r#"{"type":"allocation.returned","#,
+        r#""data":{"order_id":"o1","line_id":"l1","quantity":2,"disposition":"write_off","#,
+        r#""batch":null}}"#,
+    ),
+];
+
 #[test]
-fn a_line_in_each_place() {
+fn the_stored_form_of_an_event_does_not_change() {
+    for json in EVENTS {
+        let event: StockEvent = serde_json::from_str(json).unwrap();
+        assert_eq!(serde_json::to_string(&event).unwrap(), json);
+        let tag = format!(r#"{{"type":"{}","#, event.name());
+        assert!(json.starts_with(&tag), "{json}");
+    }
+    let claimed = r#"{"type":"allocation.reference_claimed","data":{"sku":"s1"}}"#;
+    let event: ReferenceEvent = serde_json::from_str(claimed).unwrap();
+    assert_eq!(serde_json::to_string(&event).unwrap(), claimed);
+    assert_eq!(event.name(), "allocation.reference_claimed");
+}
+
+#[test]
+fn a_line_of_every_status_round_trips() {
     let event = StockEvent::Allocated(allocated());
     let mut line = Line::accepted(&event, 7).unwrap();
     line.evolve(&event);
     let batch = BatchReference(text("b1"));
-    let places = [
-        line.place.clone(),
-        Place::Short { held_until: None },
-        Place::Short { held_until: Some(UnixMillis(9)) },
-        Place::Shipped { batch: batch.clone() },
-        Place::HoldEnded,
-        Place::Released,
+    let statuses = [
+        line.status.clone(),
+        LineStatus::Short { held_until: None },
+        LineStatus::Short { held_until: Some(UnixMillis(9)) },
+        LineStatus::Shipped { batch: batch.clone() },
+        LineStatus::HoldEnded,
+        LineStatus::Released,
     ];
-    for place in places {
-        let line = Line { place, shipped: 1, returned: 1, ..line.clone() };
+    for status in statuses {
+        let line = Line { status, shipped: 1, returned: 1, ..line.clone() };
         let line = Line { shipped_from: Some(Box::new(batch.clone())), ..line };
-        assert_eq!(again(&line), line);
+        assert_eq!(round_trip(&line), line);
     }
 }
 
 #[test]
-fn a_line_is_written_as_before() {
+fn the_stored_shape_of_a_line_does_not_change() {
     let event = StockEvent::Allocated(allocated());
     let mut line = Line::accepted(&event, 7).unwrap();
     line.evolve(&event);
@@ -98,15 +169,15 @@ fn a_line_is_written_as_before() {
 }
 
 #[test]
-fn a_row_of_a_line_is_named_by_its_key_and_no_other_key_names_one() {
-    let (line, sku) = names_of_key("o \"1\"\u{1f}箱\u{1f}BANK CHARGES").unwrap();
+fn the_key_of_a_line_row_names_its_line_and_other_keys_are_rejected() {
+    let (line, sku) = line_of_key("o \"1\"\u{1f}箱\u{1f}BANK CHARGES").unwrap();
     assert_eq!((line, &*sku.0), (allocated().line, "BANK CHARGES"));
     for key in ["", "o1", "o1\u{1f}l1", "o1\u{1f}\u{1f}s1", "o1\u{1f}l1\u{1f}s1\u{1f}more"] {
-        names_of_key(key).unwrap_err();
+        line_of_key(key).unwrap_err();
     }
 }
 
 #[test]
-fn a_line_in_memory_is_small_for_there_are_many() {
+fn a_line_takes_at_most_96_bytes_in_memory() {
     assert!(size_of::<Line>() <= 96, "{} bytes", size_of::<Line>());
 }

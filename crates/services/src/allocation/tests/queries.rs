@@ -1,7 +1,7 @@
-//! What can be asked of stock: lists in pages, details, history; and what others hear.
+//! Queries of stock in pages, in detail and with its history; and the feed of public events.
 
 use earmark_contracts::allocation::{
-    GetBatch, GetLines, GetStock, ListStock, StockHappening, StockHistory,
+    GetBatch, GetLines, GetStock, ListStock, StockHistory, StockHistoryEntry,
 };
 use serde_json::{Value, json};
 
@@ -20,13 +20,13 @@ fn pages(world: &World, limit: usize) -> Vec<String> {
 
 #[test]
 fn stock_is_listed_in_pages_in_order_of_sku() {
-    let world = World::new();
-    // Names that begin alike, hold blanks or end the alphabet must neither hide others nor repeat.
+    let world = World::allocation();
+    // SKUs with common prefixes, spaces or the last code point must be listed once each.
     let names = ["A", "A B", "A-1", "AA", "B", "\u{10ffff}", "\u{10ffff}\u{10ffff}"];
-    for (place, name) in names.iter().enumerate() {
-        world.batch(&format!("b{place}"), name, 10, None);
-        world.batch(&format!("\u{10ffff}{place}"), name, 10, None);
-        if place == 3 {
+    for (index, name) in names.iter().enumerate() {
+        world.batch(&format!("b{index}"), name, 10, None);
+        world.batch(&format!("\u{10ffff}{index}"), name, 10, None);
+        if index == 3 {
             world.bus.flush().unwrap();
         }
     }
@@ -38,8 +38,8 @@ fn stock_is_listed_in_pages_in_order_of_sku() {
 }
 
 #[test]
-fn a_stock_is_summed_up() {
-    let world = World::new();
+fn a_stock_level_sums_open_batches_and_short_lines() {
+    let world = World::allocation();
     world.batch("b1", "VASE", 50, None);
     world.batch("b2", "VASE", 20, Some("2011-01-10"));
     world.batch("b3", "VASE", 90, Some("2011-01-20"));
@@ -73,19 +73,19 @@ fn a_stock_is_summed_up() {
 }
 
 #[test]
-fn lines_of_one_order_are_not_those_of_another() {
-    let world = World::new();
+fn orders_with_similar_ids_have_separate_lines() {
+    let world = World::allocation();
     world.batch("b1", "VASE", 50, None);
     for order in ["o", "o1", "o 1", "\u{10ffff}"] {
         world.allocate(order, "VASE", 1);
-        let wanted = earmark_contracts::allocation::Allocate {
+        let command = earmark_contracts::allocation::Allocate {
             line_id: Some(line_id("\u{10ffff}")),
             ..super::line(order, "VASE", 1)
         };
-        world.send(wanted).unwrap();
+        world.send(command).unwrap();
     }
     for order in ["o", "o1", "o 1", "\u{10ffff}"] {
-        assert_eq!(world.places(order).len(), 2, "{order}");
+        assert_eq!(world.batches_of(order).len(), 2, "{order}");
         let line_id = Some(line_id("\u{10ffff}"));
         let lines = world.bus.ask(GetLines { order_id: order_id(order), line_id }).unwrap();
         assert_eq!(lines.len(), 1);
@@ -94,21 +94,21 @@ fn lines_of_one_order_are_not_those_of_another() {
     world.check();
 }
 
-fn history(world: &World, after: u64, limit: usize) -> Option<Vec<StockHappening>> {
+fn history(world: &World, after: u64, limit: usize) -> Option<Vec<StockHistoryEntry>> {
     world.bus.ask(StockHistory { sku: sku("VASE"), after, limit }).unwrap()
 }
 
 #[test]
-fn history_tells_what_happened_with_the_figures_before_and_after() {
-    let world = World::new();
+fn the_history_shows_batch_totals_before_and_after_each_event() {
+    let world = World::allocation();
     assert_eq!(history(&world, 0, 10), None);
     world.batch("b1", "VASE", 50, None);
     world.allocate("o1", "VASE", 20);
     world.resize("b1", 10);
     let all = history(&world, 0, 100).unwrap();
     let names: Vec<_> = all.iter().map(|it| &*it.event).collect();
-    assert_eq!(names, world.told(0).iter().map(|it| name(&it.event)).collect::<Vec<_>>());
-    let totals = |it: &StockHappening| {
+    assert_eq!(names, world.events(0).iter().map(|it| name(&it.event)).collect::<Vec<_>>());
+    let totals = |it: &StockHistoryEntry| {
         let batch = serde_json::to_value(&it.batch).unwrap();
         let two = |it: &Value| json!([it["purchased"], it["allocated"]]);
         [two(&batch["before"]), two(&batch["after"])]
@@ -127,7 +127,7 @@ fn history_tells_what_happened_with_the_figures_before_and_after() {
     assert_eq!(all[2].cause, all[4].cause, "one command");
     assert_ne!(all[1].cause, all[2].cause);
     assert_eq!(all[0].at_ms, super::NOON.0);
-    // In pages it is the same, flushed or not.
+    // The pages have the same entries, before and after a flush.
     for flushed in [false, true] {
         if flushed {
             world.bus.flush().unwrap();
@@ -141,20 +141,20 @@ fn history_tells_what_happened_with_the_figures_before_and_after() {
     }
 }
 
-fn name(event: &super::StockEvent) -> &'static str {
+fn name(event: &crate::allocation::StockEvent) -> &'static str {
     earmark_kernel::Event::name(event)
 }
 
 #[test]
-fn others_hear_each_public_event_with_the_number_of_the_one_before() {
-    let world = World::new();
+fn each_public_event_carries_the_sequence_of_the_previous_one() {
+    let world = World::allocation();
     world.batch("b1", "VASE", 50, None);
     world.allocate("o1", "VASE", 20);
     world.resize("b1", 10);
     world.resize("b1", 30);
     world.send(super::lines::ship("o1", None)).unwrap();
     world.send(super::holds::hold("o2", &[("VASE", 5)], 60)).unwrap();
-    world.pass_hours(1);
+    world.advance_hours(1);
     world.sweep();
     let all = world.bus.feed("allocation", 0, 0, 100).unwrap();
     let names: Vec<_> = all.iter().map(|it| it.name.trim_start_matches("allocation.")).collect();
