@@ -1,6 +1,9 @@
 //! Feeds over HTTP.
 
+use std::collections::BTreeSet;
+
 use insta::assert_snapshot;
+use serde_json::Value;
 
 use crate::node::{Node, start};
 
@@ -88,4 +91,24 @@ async fn an_unknown_feed_is_a_problem() {
     "#);
     assert_eq!(node.get(&format!("{FEED}?wait_s=31")).await.json()["field"], "wait_s");
     assert_eq!(node.get(&format!("{FEED}?after=-1")).await.json()["field"], "after");
+}
+
+#[tokio::test]
+async fn the_schema_of_an_event_has_the_attributes_that_are_written() {
+    let node = Node::open().await;
+    node.batch("b1", "LAMP", 10).await;
+    allocate(&node, "o1").await;
+    let events = node.get(FEED).await.json();
+    let written: BTreeSet<&String> = events[0].as_object().unwrap().keys().collect();
+    let document = node.get("/openapi.json").await.json();
+    let schema = &document["components"]["schemas"]["CloudEvent"];
+    let described: BTreeSet<&String> = schema["properties"].as_object().unwrap().keys().collect();
+    assert_eq!(described, written);
+    let required = schema["required"].as_array().unwrap().iter().filter_map(Value::as_str);
+    let required: BTreeSet<String> = required.map(str::to_owned).collect();
+    assert_eq!(required, written.into_iter().cloned().collect());
+    for (name, value) in events[0].as_object().unwrap().iter().filter(|(name, _)| *name != "data") {
+        assert_eq!(schema["properties"][name]["type"], "string", "{name}: {value}");
+        assert!(value.is_string(), "{name}: {value}");
+    }
 }
