@@ -1,7 +1,7 @@
 //! Each baseline answers what the generator expects of it.
 
 use axum::Router;
-use earmark_gateway::{Gateway, Settings};
+use earmark_gateway::{HttpServer, Settings};
 
 use crate::{bare_file, bare_log, constant};
 
@@ -9,8 +9,8 @@ const LINE: &str = r#"{"order_id":"o1","sku":"CHAIR","quantity":1}"#;
 
 /// Asks a baseline over a socket; the statuses and bodies in order.
 async fn asked(routes: Router, requests: &[(&str, String)]) -> Vec<(u16, String)> {
-    let gateway = Gateway::bare(routes, Settings::default());
-    let bound = gateway.bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let server = HttpServer::new(routes, Settings::default());
+    let bound = server.bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let base = format!("http://{}", bound.local_addr);
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let mut answers = Vec::new();

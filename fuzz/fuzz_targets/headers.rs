@@ -1,4 +1,4 @@
-//! Header fields that are read.
+//! The header fields that are parsed.
 
 #![no_main]
 

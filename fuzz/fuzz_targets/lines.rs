@@ -1,4 +1,4 @@
-//! Many lines, one JSON value each.
+//! Many lines, one JSON value per line.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The query of an address.
+//! The query string of a URL.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Values that stand in a path or a query.
+//! Values in a path or a query string.
 
 #![no_main]
 

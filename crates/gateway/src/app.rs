@@ -1,36 +1,44 @@
-//! What every route has at hand, and the table of routes that it stands in.
+//! What every route of the gateway has access to.
 
 use std::sync::{Arc, OnceLock};
 
-use axum::Router;
 use earmark_kernel::Bus;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::metrics::{Metrics, RouteMeter};
-use crate::routes::Pages;
+use crate::openapi::ApiDocs;
 use crate::settings::Settings;
-use crate::tasks::Tasks;
 
-/// What every route has at hand.
+/// What every route of the gateway has access to.
 pub(crate) struct App {
     pub(crate) bus: Bus,
-    pub(crate) settings: Settings,
+    pub(crate) settings: Arc<Settings>,
     pub(crate) metrics: Metrics,
-    /// Measures what no route takes.
+    /// Measures requests that match no route.
     pub(crate) no_route: RouteMeter,
-    pub(crate) tasks: Tasks,
-    /// The room that the bodies on their way have together, in bytes.
-    pub(crate) bodies: Arc<Semaphore>,
-    /// True once the server takes nothing more.
-    pub(crate) stopping: watch::Sender<bool>,
-    /// Made when the table of routes is drawn.
-    pub(crate) pages: OnceLock<Pages>,
+    pub(crate) tasks: TaskTracker,
+    /// Bytes left for the bodies that are being received.
+    pub(crate) body_bytes: Arc<Semaphore>,
+    /// Cancelled when the server accepts no more requests.
+    pub(crate) stopping: CancellationToken,
+    /// Set when the routes are built.
+    pub(crate) docs: OnceLock<ApiDocs>,
 }
 
-/// The routes with what they need.
-pub(crate) struct Edge {
-    pub(crate) app: Arc<App>,
-    pub(crate) router: Router,
-    /// The routes are others': requests go to them, and answers come back, as they are.
-    pub(crate) is_bare: bool,
+impl App {
+    /// The metrics must be installed before.
+    pub(crate) fn new(bus: Bus, settings: Settings, metrics: Metrics) -> Self {
+        Self {
+            bus,
+            body_bytes: Arc::new(Semaphore::new(settings.bodies_bytes_max)),
+            settings: Arc::new(settings),
+            metrics,
+            no_route: RouteMeter::new("none"),
+            tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+            docs: OnceLock::new(),
+        }
+    }
 }

@@ -1,44 +1,25 @@
-//! A request that is a command: sent once, answered as often as it is asked.
+//! A request that is a command: sent once, with the same response however often it is repeated.
 
-use axum::http::HeaderValue;
 use axum::response::Response;
 use earmark_kernel::{Command, Meta, NotDone, Reply};
-use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::answer;
 use crate::api_request::ApiRequest;
-use crate::problem::{Problem, REPLAYED};
+use crate::dry_run;
+use crate::http::response::{self, mark_replayed};
+use crate::problem::Problem;
 
 /// A command that was done.
 pub(crate) struct Completed<A> {
     pub(crate) answer: A,
-    replayed: bool,
-    /// For a dry run: what would have been recorded.
+    is_replayed: bool,
+    /// Of a dry run: the events that would have been recorded.
     events: Option<Vec<Box<RawValue>>>,
 }
 
-/// What a dry run adds to an answer.
-#[derive(JsonSchema, Serialize)]
-pub(crate) struct DryRun {
-    /// Nothing was kept.
-    dry_run: bool,
-    /// The events that would have been recorded, each with `type` and `data`.
-    #[schemars(with = "Vec<std::collections::BTreeMap<String, serde_json::Value>>")]
-    events: Vec<Box<RawValue>>,
-}
-
-#[derive(Serialize)]
-struct Rehearsed<'a, T> {
-    #[serde(flatten)]
-    body: &'a T,
-    #[serde(flatten)]
-    dry_run: DryRun,
-}
-
 impl ApiRequest {
-    /// Sends the command that this request is.
+    /// Sends the command of this request.
     pub(crate) async fn send<C>(&self, command: C) -> Result<Completed<C::Answer>, Problem>
     where
         C: Command,
@@ -47,7 +28,7 @@ impl ApiRequest {
         self.send_or(command, Into::into).await
     }
 
-    /// Sends a command whose refusals this route tells in its own way.
+    /// Sends a command whose refusals become problems of this route's own.
     pub(crate) async fn send_or<C: Command>(
         &self,
         command: C,
@@ -56,10 +37,10 @@ impl ApiRequest {
         let meta = self.meta()?;
         let is_dry_run = meta.dry_run;
         let reply = self.app.bus.send_as(command, meta).await;
-        done(reply, is_dry_run, refused)
+        completed(reply, is_dry_run, refused)
     }
 
-    /// Sends many commands of one type; each ends by itself.
+    /// Sends many commands of one type; each has a result of its own.
     pub(crate) async fn send_many<C: Command>(
         &self,
         commands: Vec<(C, Meta)>,
@@ -68,11 +49,11 @@ impl ApiRequest {
         let is_dry_run = commands.first().is_some_and(|(_, meta)| meta.dry_run);
         let replies = self.app.bus.send_many(commands).await;
         let replies = replies.into_iter();
-        replies.map(|it| done(it, is_dry_run, &refused)).collect()
+        replies.map(|it| completed(it, is_dry_run, &refused)).collect()
     }
 }
 
-fn done<C: Command>(
+fn completed<C: Command>(
     reply: Reply<C>,
     is_dry_run: bool,
     refused: impl FnOnce(C::Refusal) -> Problem,
@@ -80,7 +61,7 @@ fn done<C: Command>(
     match reply.ending {
         Ok(answer) => Ok(Completed {
             answer,
-            replayed: reply.replayed,
+            is_replayed: reply.replayed,
             events: is_dry_run.then_some(reply.events),
         }),
         Err(NotDone::Refused(refusal)) => Err(refused(refusal).replayed(reply.replayed)),
@@ -93,7 +74,7 @@ fn done<C: Command>(
 }
 
 impl<A> Completed<A> {
-    /// The status of what was done; of a dry run it is always 200.
+    /// The status of the response; of a dry run it is always 200.
     pub(crate) fn status(&self, status: u16) -> u16 {
         if self.events.is_some() { 200 } else { status }
     }
@@ -103,28 +84,17 @@ impl<A> Completed<A> {
     }
 
     pub(crate) fn is_replayed(&self) -> bool {
-        self.replayed
+        self.is_replayed
     }
 
-    /// The answer in JSON, what is told of it.
-    pub(crate) fn json<B: Serialize>(self, status: u16, told: impl FnOnce(A) -> B) -> Response {
-        let (status, replayed) = (self.status(status), self.replayed);
-        let body = told(self.answer);
-        let answer = match self.events {
-            None => answer::json(status, &body),
-            Some(events) => {
-                let dry_run = DryRun { dry_run: true, events };
-                answer::json(status, &Rehearsed { body: &body, dry_run })
-            }
+    /// The response in JSON; `body` makes its body of the answer.
+    pub(crate) fn json<B: Serialize>(self, status: u16, body: impl FnOnce(A) -> B) -> Response {
+        let (status, is_replayed) = (self.status(status), self.is_replayed);
+        let body = body(self.answer);
+        let response = match self.events {
+            None => response::json(status, &body),
+            Some(events) => dry_run::json(status, &body, events),
         };
-        mark(answer, replayed)
+        mark_replayed(response, is_replayed)
     }
-}
-
-/// Says on an answer that it was given before.
-pub(crate) fn mark(mut answer: Response, is_replayed: bool) -> Response {
-    if is_replayed {
-        answer.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
-    }
-    answer
 }

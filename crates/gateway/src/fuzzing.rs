@@ -1,6 +1,6 @@
-//! What fuzz targets call: each reader of what comes in over HTTP, given bytes of anybody's.
+//! Entry points of the fuzz targets: each parser of untrusted HTTP input, given arbitrary bytes.
 //!
-//! A reader refuses with a field's name, or its value is the same when written and read again.
+//! A parser either refuses and names a field, or its value survives a round trip through JSON.
 
 use std::fmt::Debug;
 
@@ -10,58 +10,61 @@ use earmark_contracts::values::{BatchReference, Day, LineId, OrderId, Sku};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::api_request::{self, CORRELATION_CHARS_MAX, KEY_CHARS_MAX};
-use crate::body;
-use crate::json::{self, Object};
+use crate::api_request;
+use crate::http::headers::{CORRELATION_CHARS_MAX, KEY_CHARS_MAX, entity_tags, visible};
+use crate::http::json::{self, Object};
+use crate::http::{self, body};
 use crate::problem::Problem;
-use crate::{query, routes};
+use crate::routes::allocation::{AddBatch, AllocateLine, BatchChange, read_lines};
 
 /// The body of every command.
 pub fn body(bytes: &[u8]) {
-    again::<CreateBatch>(bytes);
-    again::<Allocate>(bytes);
-    again::<Hold>(bytes);
-    again::<Ship>(bytes);
-    again::<Return>(bytes);
-    routes::allocation::read_all(bytes).into_iter().for_each(|problem| is_told(&problem));
+    round_trip_body::<CreateBatch>(bytes);
+    round_trip_body::<Allocate>(bytes);
+    round_trip_body::<Hold>(bytes);
+    round_trip_body::<Ship>(bytes);
+    round_trip_body::<Return>(bytes);
+    names_field(json::read::<Object<AddBatch>>(bytes, "").err());
+    names_field(json::read::<Object<AllocateLine>>(bytes, "").err());
+    names_field(json::read::<Object<BatchChange>>(bytes, "").err());
 }
 
-/// Many lines, one JSON value each.
+/// Many lines, one JSON value per line.
 pub fn lines(bytes: &[u8]) {
-    match routes::allocation::bulk::read_lines(bytes) {
-        Ok(lines) => lines.iter().for_each(same),
-        Err(problem) => is_told(&problem),
+    match read_lines(bytes) {
+        Ok(lines) => lines.iter().for_each(round_trip),
+        Err(problem) => names_field(Some(problem)),
     }
 }
 
-/// The query of an address.
+/// The query string of a URL.
 pub fn query(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
     };
-    match query::parse(text) {
-        Ok(read) => {
-            let mut names: Vec<_> = read.iter().map(|(name, _)| name).collect();
+    match http::query::parse(text) {
+        Ok(parameters) => {
+            let mut names: Vec<_> = parameters.iter().map(|(name, _)| name).collect();
             names.sort();
             assert!(names.windows(2).all(|two| two[0] != two[1]), "{text:?}");
         }
-        Err(problem) => is_told(&problem),
+        Err(problem) => names_field(Some(problem)),
     }
 }
 
-/// Values that stand in a path or a query.
+/// Values in a path or a query string.
 pub fn value(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
     };
-    written::<Sku>(text);
-    written::<OrderId>(text);
-    written::<LineId>(text);
-    written::<BatchReference>(text);
-    written::<Day>(text);
+    round_trip_value::<Sku>(text);
+    round_trip_value::<OrderId>(text);
+    round_trip_value::<LineId>(text);
+    round_trip_value::<BatchReference>(text);
+    round_trip_value::<Day>(text);
 }
 
-/// Header fields that are read: keys, entity tags, the form of the body.
+/// The header fields that are parsed: keys, entity tags, the format of the body.
 pub fn headers(bytes: &[u8]) {
     let Ok(value) = HeaderValue::from_bytes(bytes) else {
         return;
@@ -73,55 +76,54 @@ pub fn headers(bytes: &[u8]) {
     {
         let field = HeaderName::from_static(name);
         headers.insert(&field, value.clone());
-        match api_request::visible(&headers, &field, name, max) {
+        match visible(&headers, &field, name, max) {
             Ok(text) => assert!(text.is_some_and(|it| !it.is_empty() && it.len() <= max)),
-            Err(problem) => is_told(&problem),
+            Err(problem) => names_field(Some(problem)),
         }
     }
-    for takes_lines in [false, true] {
-        if let Err(problem) = body::form(&headers, takes_lines) {
-            is_told(&problem);
-        }
+    for accepts_ndjson in [false, true] {
+        names_field(body::format(&headers, accepts_ndjson).err());
     }
-    match api_request::entity_tags(&value) {
+    match entity_tags(&value) {
         Ok(tags) => assert!(!tags.is_empty()),
-        Err(problem) => is_told(&problem),
+        Err(problem) => names_field(Some(problem)),
     }
 }
 
-fn again<T: DeserializeOwned + Serialize + PartialEq + Debug>(bytes: &[u8]) {
+fn round_trip_body<T: DeserializeOwned + Serialize + PartialEq + Debug>(bytes: &[u8]) {
     match json::read::<Object<T>>(bytes, "") {
-        Ok(value) => same(&value.0),
-        Err(problem) => is_told(&problem),
+        Ok(value) => round_trip(&value.0),
+        Err(problem) => names_field(Some(problem)),
     }
 }
 
-fn written<T: DeserializeOwned + Serialize + PartialEq + Debug>(text: &str) {
+fn round_trip_value<T: DeserializeOwned + Serialize + PartialEq + Debug>(text: &str) {
     match api_request::value::<T>("value", text) {
-        Ok(value) => same(&value),
-        Err(problem) => is_told(&problem),
+        Ok(value) => round_trip(&value),
+        Err(problem) => names_field(Some(problem)),
     }
 }
 
-fn same<T: DeserializeOwned + Serialize + PartialEq + Debug>(value: &T) {
+fn round_trip<T: DeserializeOwned + Serialize + PartialEq + Debug>(value: &T) {
     let text = serde_json::to_vec(value).expect("values are plain data");
-    let read: T = serde_json::from_slice(&text).expect("what was written is read");
-    assert_eq!(*value, read);
+    let parsed: T = serde_json::from_slice(&text).expect("what was serialized can be parsed");
+    assert_eq!(*value, parsed);
 }
 
-fn is_told(problem: &Problem) {
-    assert!(problem.field().is_some_and(|field| !field.is_empty()), "no field is named");
+fn names_field(problem: Option<Problem>) {
+    let is_named = |it: Problem| it.field().is_some_and(|field| !field.is_empty());
+    assert!(problem.is_none_or(is_named), "the problem names no field");
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
-    /// A reader, with the folder of its seeds.
+    /// A target, with the folder of its seeds.
     type Target = (&'static str, fn(&[u8]));
 
     #[test]
-    fn the_corpus_is_read_or_refused() {
+    fn every_seed_of_the_corpus_passes() {
         let targets: [Target; 5] = [
             ("body", super::body),
             ("lines", super::lines),

@@ -1,34 +1,29 @@
-//! The edge of Earmark over HTTP: what comes in is read, checked and sent; what comes back is told.
+//! The HTTP interface of Earmark: requests are read, checked and sent to the bus; its answers
+//! become responses.
 //!
-//! A request passes `server` and `connection` (sockets, times), `guard` (keys, header limits,
-//! metrics), `endpoint` (parameters and body, read strictly) and a route, which makes a command or
-//! a question of it. The same line of a route's table gives its path, its handler and its part of
-//! the OpenAPI document, so none of the three can be without the others.
+//! A request passes `http/server` and `http/connection` (sockets, timeouts), `http/middleware`
+//! (header limits, keys), `endpoint` (parameters and body, read strictly; metrics) and a route,
+//! which turns it into a command or a query. One entry of a route table holds the path, the handler
+//! and the OpenAPI description of an operation, so none of the three can be missing.
 //!
-//! **Invariant:** nothing here decides; nothing of HTTP leaves this crate.
+//! **Invariant:** no business decision is made here; nothing of HTTP leaves this crate.
 
-mod answer;
-mod api_docs;
 mod api_request;
 mod app;
-mod body;
 mod command;
-mod connection;
+mod dry_run;
 mod endpoint;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
-mod json;
+mod gateway;
+mod http;
 mod metrics;
-mod middleware;
 mod openapi;
 mod problem;
-mod query;
 mod routes;
-mod server;
 mod settings;
-mod tasks;
-mod timeouts;
 
+pub use gateway::Gateway;
+pub use http::{BindError, Bound, HttpServer};
 pub use metrics::{Metrics, MetricsTaken};
-pub use server::{BindError, Bound, Gateway};
 pub use settings::{InvalidSecret, Secret, Security, Settings};

@@ -1,4 +1,4 @@
-//! What is measured, for Prometheus: requests here, groups and commits in the kernel.
+//! Metrics for Prometheus: requests are measured here, groups and commits in the kernel.
 
 use std::collections::BTreeMap;
 use std::sync::{OnceLock, PoisonError, RwLock};
@@ -12,28 +12,28 @@ use thiserror::Error;
 
 use crate::problem::Problem;
 
-/// Seconds, from what memory takes to what a client gives up at.
+/// Buckets of durations, in seconds: from an access to memory to a typical client timeout.
 const SECONDS: [f64; 16] = [
     0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
     5.0, 30.0,
 ];
-/// Commands of a group.
+/// Buckets of the number of commands in a group.
 const COMMANDS: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 64.0, 256.0, 1_024.0, 4_096.0, 16_384.0];
 
-/// Where measurements are kept. All clones are the same place.
+/// The recorder of the measurements. All clones share it.
 #[derive(Clone)]
 pub struct Metrics(PrometheusHandle);
 
-/// A recorder is installed in this process that is not ours.
+/// Another recorder of metrics is installed in this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("another recorder of metrics is installed in this process: hand its metrics in")]
+#[error("another recorder of metrics is installed in this process: pass it to the gateway")]
 pub struct MetricsTaken;
 
 impl Metrics {
     /// The metrics of this process; installed the first time.
     ///
     /// # Errors
-    /// When somebody else has installed a recorder.
+    /// When another recorder is installed.
     pub fn install() -> Result<Self, MetricsTaken> {
         static INSTALLED: OnceLock<Result<PrometheusHandle, MetricsTaken>> = OnceLock::new();
         let installed = INSTALLED.get_or_init(|| {
@@ -42,7 +42,7 @@ impl Metrics {
             let builder = PrometheusBuilder::new()
                 .set_buckets_for_metric(seconds, &SECONDS)
                 .and_then(|it| it.set_buckets_for_metric(commands, &COMMANDS))
-                .expect("there are buckets");
+                .expect("the lists of buckets are not empty");
             builder.install_recorder().map_err(|_| MetricsTaken)
         });
         installed.clone().map(Self)
@@ -54,20 +54,20 @@ impl Metrics {
         Self(handle)
     }
 
-    /// Puts together what was measured, so that it takes no more and more memory.
+    /// Aggregates the measurements, which bounds the memory they take.
     pub(crate) fn upkeep(&self) {
         self.0.run_upkeep();
     }
 
-    /// Everything measured, in the text format of Prometheus.
+    /// All metrics in the text format of Prometheus.
     pub(crate) fn render(&self, bus: &Bus) -> String {
         for it in bus.status() {
             let labels =
                 [("service", it.service.to_owned()), ("partition", it.partition.to_string())];
-            metrics::gauge!("earmark_queue_commands", &labels).set(figure(it.queued as u64));
-            metrics::gauge!("earmark_log_head", &labels).set(figure(it.head));
+            metrics::gauge!("earmark_queue_commands", &labels).set(gauge_value(it.queued as u64));
+            metrics::gauge!("earmark_log_head", &labels).set(gauge_value(it.head));
             let lag = it.head.saturating_sub(it.applied);
-            metrics::gauge!("earmark_view_lag_events", &labels).set(figure(lag));
+            metrics::gauge!("earmark_view_lag_events", &labels).set(gauge_value(lag));
             let halted = f64::from(u8::from(it.halted.is_some()));
             metrics::gauge!("earmark_writer_halted", &labels).set(halted);
         }
@@ -77,7 +77,7 @@ impl Metrics {
                 ("service", it.service.to_owned()),
                 ("partition", it.partition.to_string()),
             ];
-            metrics::gauge!("earmark_relay_lag_events", &labels).set(figure(it.lag));
+            metrics::gauge!("earmark_relay_lag_events", &labels).set(gauge_value(it.lag));
             let is_unavailable = matches!(it.phase, RelayPhase::Unavailable | RelayPhase::Blocked);
             metrics::gauge!("earmark_relay_unavailable", &labels)
                 .set(f64::from(u8::from(is_unavailable)));
@@ -87,69 +87,69 @@ impl Metrics {
     }
 }
 
-/// A gauge holds a float; beyond 2^53 it is not exact, and nobody looks that closely.
+/// A gauge is a float; it is exact up to 2^53.
 #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
-fn figure(number: u64) -> f64 {
+fn gauge_value(number: u64) -> f64 {
     number as f64
 }
 
-/// Measures the requests of one route. What is measured often is looked up once.
+/// Measures the requests of one route. Metrics are looked up once, not with every request.
 pub(crate) struct RouteMeter {
     route: &'static str,
     seconds: Histogram,
-    answered: RwLock<BTreeMap<(&'static str, u16), Counter>>,
+    counters: RwLock<BTreeMap<(&'static str, u16), Counter>>,
 }
 
 impl RouteMeter {
-    /// Measures under the route's address in the table; the metrics are installed before.
-    pub(crate) fn of(route: &'static str) -> Self {
+    /// Measures under the route's path in the table. The metrics must be installed before.
+    pub(crate) fn new(route: &'static str) -> Self {
         let seconds = metrics::histogram!("earmark_http_request_seconds", "route" => route);
-        Self { route, seconds, answered: RwLock::default() }
+        Self { route, seconds, counters: RwLock::default() }
     }
 
-    /// A request begins.
-    pub(crate) fn start(method: &Method) -> Measuring {
-        Measuring { method: known_method(method), watch: Stopwatch::start() }
+    /// Starts the measurement of a request.
+    pub(crate) fn start(method: &Method) -> Measurement {
+        Measurement { method: known_method(method), watch: Stopwatch::start() }
     }
 
-    /// It is answered, with this.
-    pub(crate) fn stop(&self, measuring: &Measuring, answer: &Response) {
-        self.seconds.record(measuring.watch.seconds());
-        self.count((measuring.method, answer.status().as_u16()));
+    /// Records a request that has its response.
+    pub(crate) fn stop(&self, measurement: &Measurement, response: &Response) {
+        self.seconds.record(measurement.watch.seconds());
+        self.count((measurement.method, response.status().as_u16()));
     }
 
-    /// Answers a request at once.
-    pub(crate) fn answer(&self, method: &Method, problem: Problem) -> Response {
-        let measuring = Self::start(method);
-        let answer = problem.into_response();
-        self.stop(&measuring, &answer);
-        answer
+    /// Responds to a request with a problem, and records it.
+    pub(crate) fn respond(&self, method: &Method, problem: Problem) -> Response {
+        let measurement = Self::start(method);
+        let response = problem.into_response();
+        self.stop(&measurement, &response);
+        response
     }
 
-    fn count(&self, what: (&'static str, u16)) {
-        let answered = self.answered.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(counter) = answered.get(&what) {
+    fn count(&self, key: (&'static str, u16)) {
+        let counters = self.counters.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(counter) = counters.get(&key) {
             return counter.increment(1);
         }
-        drop(answered);
+        drop(counters);
         let labels =
-            [("route", self.route), ("method", what.0)].map(|(name, it)| Label::new(name, it));
-        let status = Label::new("status", what.1.to_string());
+            [("route", self.route), ("method", key.0)].map(|(name, it)| Label::new(name, it));
+        let status = Label::new("status", key.1.to_string());
         let labels: Vec<Label> = labels.into_iter().chain([status]).collect();
         let counter = metrics::counter!("earmark_http_requests_total", labels);
         counter.increment(1);
-        let mut answered = self.answered.write().unwrap_or_else(PoisonError::into_inner);
-        answered.insert(what, counter);
+        let mut counters = self.counters.write().unwrap_or_else(PoisonError::into_inner);
+        counters.insert(key, counter);
     }
 }
 
-/// A request that is not answered yet.
-pub(crate) struct Measuring {
+/// A request that has no response yet.
+pub(crate) struct Measurement {
     method: &'static str,
     watch: Stopwatch,
 }
 
-/// Methods that metrics tell apart; whatever else a client thinks of is one.
+/// The method as a label; all uncommon methods share one, so that clients cannot create labels.
 fn known_method(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
@@ -163,11 +163,14 @@ fn known_method(method: &Method) -> &'static str {
     }
 }
 
-/// Measures how long something takes, for metrics only: no decision rests on it.
+/// Measures durations for metrics only: no decision depends on it.
 struct Stopwatch(std::time::Instant);
 
 impl Stopwatch {
-    #[expect(clippy::disallowed_methods, reason = "measures for metrics, decides nothing")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "measures for metrics; no decision depends on it"
+    )]
     fn start() -> Self {
         Self(std::time::Instant::now())
     }

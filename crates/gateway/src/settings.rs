@@ -1,4 +1,4 @@
-//! How much the edge takes, how long it waits, and whom it lets in.
+//! The settings of the gateway: limits, timeouts and keys.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,38 +6,38 @@ use std::time::Duration;
 use subtle::ConstantTimeEq;
 use thiserror::Error;
 
-/// The limits of the edge. The default is what production runs with; tests lower them.
+/// The limits of the gateway. The defaults are for production; tests lower them.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Who may request.
+    /// Who may send requests.
     pub security: Security,
-    /// Connections at a time; more wait in the system's queue.
+    /// Open connections, at most; more wait in the system's queue.
     pub connections_max: usize,
-    /// From the first byte of a request to the end of its header.
+    /// Time from the first byte of a request to the end of its header.
     pub header_timeout: Duration,
-    /// Between the requests of a connection.
+    /// Time between two requests of a connection.
     pub idle_timeout: Duration,
-    /// From the end of the header to the end of the body.
+    /// Time from the end of the header to the end of the body.
     pub body_timeout: Duration,
-    /// Between two pieces of a body.
+    /// Time between two pieces of a body.
     pub body_idle_timeout: Duration,
-    /// Between two pieces of an answer that the client takes.
+    /// Time between two pieces of a response that the client reads.
     pub write_timeout: Duration,
-    /// Requests in flight get so long to end when the server stops.
+    /// Time for the requests in flight to complete when the server stops.
     pub drain_timeout: Duration,
-    /// Bytes of a request's line and header fields.
+    /// Bytes of the request line and the header fields, at most.
     pub header_bytes_max: usize,
-    /// Header fields of a request.
+    /// Header fields of a request, at most.
     pub headers_max: usize,
-    /// Bytes of a body.
+    /// Bytes of a body, at most.
     pub body_bytes_max: usize,
-    /// Bytes that all bodies on their way may have together.
+    /// Bytes of all bodies that are being received, together, at most.
     pub bodies_bytes_max: usize,
-    /// Bytes of a bulk body.
+    /// Bytes of a bulk body, at most.
     pub bulk_bytes_max: usize,
-    /// Lines of a bulk body.
+    /// Lines of a bulk body, at most.
     pub bulk_lines_max: usize,
-    /// Views that lag by more events than this make the server not ready.
+    /// Events that a view may lag behind the log; beyond that the server is not ready.
     pub view_lag_max: u64,
 }
 
@@ -63,35 +63,37 @@ impl Default for Settings {
     }
 }
 
-/// Who may request. Without keys everybody may, and only the machine itself is listened to.
+/// Who may send requests. Without keys everybody may, and the server listens on loopback only.
 #[derive(Clone, Debug, Default)]
 pub struct Security {
-    /// Any of these as `Authorization: Bearer …` opens every route.
+    /// Each of these gives access to every route, as `Authorization: Bearer …`.
     pub keys: Vec<Secret>,
 }
 
 impl Security {
-    /// Whether a key is needed at all.
+    /// Whether requests need a key.
     #[must_use]
-    pub fn asks_for_keys(&self) -> bool {
+    pub fn requires_key(&self) -> bool {
         !self.keys.is_empty()
     }
 
-    /// Whether this is one of the keys. Takes as long for any wrong key of the same length.
+    /// Whether this is one of the keys. The time taken depends on the length only.
     #[must_use]
-    pub(crate) fn admits(&self, given: &[u8]) -> bool {
-        let compared = self.keys.iter().map(|key| key.0.as_bytes().ct_eq(given));
+    pub(crate) fn accepts(&self, key: &[u8]) -> bool {
+        let compared = self.keys.iter().map(|known| known.0.as_bytes().ct_eq(key));
         bool::from(compared.fold(subtle::Choice::from(0), |any, one| any | one))
     }
 }
 
-/// A key. It never shows in a log: its `Debug` says nothing.
+/// A key. It never appears in a log: its `Debug` hides it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
+    /// A key for the `Authorization` header.
+    ///
     /// # Errors
-    /// When it is empty or has other than visible ASCII characters.
+    /// When it is empty or has characters other than visible ASCII.
     pub fn new(key: impl Into<String>) -> Result<Self, InvalidSecret> {
         let key = key.into();
         let is_sendable = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic());
@@ -107,7 +109,7 @@ impl fmt::Debug for Secret {
 
 /// A key that cannot be sent in a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("a key is one or more visible ASCII characters, without blanks")]
+#[error("a key is one or more visible ASCII characters, without spaces")]
 pub struct InvalidSecret;
 
 #[cfg(test)]
@@ -115,13 +117,13 @@ mod tests {
     use super::{Secret, Security};
 
     #[test]
-    fn a_key_does_not_show_and_only_the_whole_one_opens() {
+    fn a_key_is_hidden_and_only_the_whole_key_is_accepted() {
         let keys = vec![Secret::new("first-key").unwrap(), Secret::new("k").unwrap()];
         let security = Security { keys };
         assert_eq!(format!("{security:?}"), "Security { keys: [Secret(…), Secret(…)] }");
-        assert!(security.admits(b"first-key") && security.admits(b"k"));
-        assert!(!security.admits(b"first-ke") && !security.admits(b""));
-        assert!(!Security::default().admits(b""));
+        assert!(security.accepts(b"first-key") && security.accepts(b"k"));
+        assert!(!security.accepts(b"first-ke") && !security.accepts(b""));
+        assert!(!Security::default().accepts(b""));
         assert!(Secret::new("").is_err() && Secret::new("a b").is_err());
     }
 }

@@ -1,35 +1,36 @@
-//! The document itself: paths from the operations, schemas from the contracts' own types.
+//! The OpenAPI document: paths from the operations, schemas from the types of the contracts.
 
 use std::collections::BTreeMap;
 
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use super::operation::{BodyRule, Operation, Parameter, Place, ResponseSpec};
-use crate::command::DryRun;
+use super::operation::{BodyRule, Operation, Parameter, ParameterIn, ResponseSpec};
+use crate::dry_run::DryRun;
+use crate::http::middleware::OPEN_ROUTES;
 use crate::problem::{Kind, PROBLEM_JSON, kinds};
 
-/// Says of a group of operations what it is about.
+/// The name of a group of operations and its description.
 pub(crate) type Group = (&'static str, &'static str);
 
-/// Writes the document.
-pub(crate) fn document(groups: &[Group], operations: &[Operation], asks_for_keys: bool) -> Value {
-    let mut writer = Writer::new(asks_for_keys);
+/// Makes the document.
+pub(crate) fn document(groups: &[Group], operations: &[Operation], requires_key: bool) -> Value {
+    let mut writer = Writer::new(requires_key);
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
     for operation in operations {
         let method = operation.method.as_str().to_ascii_lowercase();
-        let written = writer.operation(operation);
-        paths.entry(operation.path).or_default().insert(method, written);
+        let operation_json = writer.operation(operation);
+        paths.entry(operation.path).or_default().insert(method, operation_json);
     }
-    let tags: Vec<Value> =
-        groups.iter().map(|(name, about)| json!({ "name": name, "description": about })).collect();
+    let tag = |(name, description): &Group| json!({ "name": name, "description": description });
+    let tags: Vec<Value> = groups.iter().map(tag).collect();
     let mut json = json!({
         "openapi": "3.1.0",
         "info": {
             "title": "Earmark",
             "version": env!("CARGO_PKG_VERSION"),
-            "summary": "Promises stock to order lines",
-            "description": ABOUT,
+            "summary": "Allocates stock to order lines",
+            "description": DESCRIPTION,
             "license": { "name": "Apache-2.0 OR MIT", "identifier": "Apache-2.0 OR MIT" },
         },
         "servers": [{ "url": "/" }],
@@ -38,7 +39,7 @@ pub(crate) fn document(groups: &[Group], operations: &[Operation], asks_for_keys
         "components": { "schemas": writer.schemas() },
     });
     tidy(&mut json);
-    if asks_for_keys {
+    if requires_key {
         json["security"] = json!([{ "key": [] }]);
         json["components"]["securitySchemes"] =
             json!({ "key": { "type": "http", "scheme": "bearer" } });
@@ -46,12 +47,13 @@ pub(crate) fn document(groups: &[Group], operations: &[Operation], asks_for_keys
     json
 }
 
-const ABOUT: &str = "Every request that is a command may carry an `Idempotency-Key`: the same \
-    request with the same key is done once and answered with the same bytes. Problems are RFC 9457: \
-    `type` is the address of a page that explains it, `outcome` says `none` (nothing was done) or \
-    `unknown` (ask again with the same key). Quantities are whole units. Days are `YYYY-MM-DD`, UTC.";
+const DESCRIPTION: &str = "Every command may have an `Idempotency-Key`: a request that is repeated \
+    with the same key is done once and gets the same response, byte for byte. Errors are problems \
+    (RFC 9457): `type` is the address of a page that explains the problem and says what to do; \
+    `outcome` is `none` (nothing was done) or `unknown` (send the request again with the same \
+    key). Quantities are whole units. Days are `YYYY-MM-DD`, UTC.";
 
-/// Takes out what is of use in Rust's own documentation only: links, and defaults that say nothing.
+/// Removes what is useful in Rust's own documentation only: links, and defaults that are null.
 fn tidy(value: &mut Value) {
     match value {
         Value::Object(members) => {
@@ -71,17 +73,17 @@ fn tidy(value: &mut Value) {
 struct Writer {
     input: SchemaGenerator,
     output: SchemaGenerator,
-    asks_for_keys: bool,
+    requires_key: bool,
 }
 
 impl Writer {
-    fn new(asks_for_keys: bool) -> Self {
+    fn new(requires_key: bool) -> Self {
         let settings = SchemaSettings::draft2020_12()
             .with(|it| it.definitions_path = "/components/schemas".into());
         Self {
             input: settings.clone().for_deserialize().into_generator(),
             output: settings.for_serialize().into_generator(),
-            asks_for_keys,
+            requires_key,
         }
     }
 
@@ -91,7 +93,7 @@ impl Writer {
             let known = schemas.get(&name);
             assert!(
                 known.is_none_or(|known| *known == schema),
-                "{name} is taken and told in two shapes"
+                "{name} has one schema in requests and another in responses"
             );
             schemas.insert(name, schema);
         }
@@ -103,23 +105,21 @@ impl Writer {
         let parameters: Vec<Value> =
             operation.parameters.iter().map(|it| self.parameter(it)).collect();
         let mut responses = Map::new();
-        for told in &operation.answers {
-            let written = self.told(told, operation.is_command);
-            responses.insert(told.status.to_string(), written);
+        for spec in &operation.responses {
+            let response = self.response(spec, operation.is_command);
+            responses.insert(spec.status.to_string(), response);
         }
         for (status, kinds) in self.problems(operation) {
             responses.insert(status.to_string(), problem_response(status, &kinds));
         }
-        let mut written = json!({
+        let mut json = json!({
             "operationId": operation.id,
             "tags": [operation.group],
             "summary": operation.summary,
+            "description": operation.description,
             "parameters": parameters,
             "responses": responses,
         });
-        if !operation.about.is_empty() {
-            written["description"] = operation.about.into();
-        }
         if let Some(schema) = operation.body_schema {
             let schema = schema(&mut self.input).to_value();
             let mut content = json!({ "application/json": { "schema": schema } });
@@ -127,53 +127,52 @@ impl Writer {
                 content["application/x-ndjson"] = json!({ "schema": { "type": "string" } });
             }
             let required = operation.body != BodyRule::OptionalObject;
-            written["requestBody"] = json!({ "required": required, "content": content });
+            json["requestBody"] = json!({ "required": required, "content": content });
         }
         if is_open(operation) {
-            written["security"] = json!([]);
+            json["security"] = json!([]);
         }
-        written
+        json
     }
 
     fn parameter(&mut self, parameter: &Parameter) -> Value {
-        let place = match parameter.place {
-            Place::Path => "path",
-            Place::Query => "query",
-            Place::Header => "header",
+        let location = match parameter.location {
+            ParameterIn::Path => "path",
+            ParameterIn::Query => "query",
+            ParameterIn::Header => "header",
         };
         json!({
             "name": parameter.name,
-            "in": place,
-            "required": parameter.place == Place::Path,
-            "description": parameter.about,
+            "in": location,
+            "required": parameter.location == ParameterIn::Path,
+            "description": parameter.description,
             "schema": (parameter.schema)(&mut self.input).to_value(),
         })
     }
 
-    fn told(&mut self, told: &ResponseSpec, is_command: bool) -> Value {
-        let mut schema = told.schema.map(|it| it(&mut self.output).to_value());
-        // A dry run is answered with 200 and says what it would have recorded.
-        if is_command && told.status == 200 {
-            let rehearsed = self.output.subschema_for::<DryRun>().to_value();
-            schema =
-                schema.map(|plain| json!({ "anyOf": [plain, { "allOf": [plain, rehearsed] }] }));
+    fn response(&mut self, spec: &ResponseSpec, is_command: bool) -> Value {
+        let mut schema = spec.schema.map(|it| it(&mut self.output).to_value());
+        // A dry run responds with 200 and the events that it would have recorded.
+        if is_command && spec.status == 200 {
+            let dry_run = self.output.subschema_for::<DryRun>().to_value();
+            schema = schema.map(|plain| json!({ "anyOf": [plain, { "allOf": [plain, dry_run] }] }));
         }
-        let mut written = json!({ "description": told.about });
+        let mut json = json!({ "description": spec.description });
         let mut headers = Map::new();
-        for (name, about) in &told.headers {
-            let header = json!({ "description": about, "schema": { "type": "string" } });
+        for (name, description) in &spec.headers {
+            let header = json!({ "description": description, "schema": { "type": "string" } });
             headers.insert((*name).to_owned(), header);
         }
         if is_command {
-            let about = "`true` when this answer was given before under the same key";
+            let description = "`true` if this response was given before, under the same key.";
             let schema = json!({ "type": "string", "const": "true" });
-            let header = json!({ "description": about, "schema": schema });
+            let header = json!({ "description": description, "schema": schema });
             headers.insert("Idempotent-Replayed".into(), header);
         }
         if !headers.is_empty() {
-            written["headers"] = headers.into();
+            json["headers"] = headers.into();
         }
-        let content = told.media_types.iter().map(|media_type| {
+        let content = spec.media_types.iter().map(|media_type| {
             let is_json = media_type.ends_with("json") && !media_type.contains("nd");
             let text = json!({ "type": "string" });
             let schema = schema.clone().filter(|_| is_json).unwrap_or(text);
@@ -181,16 +180,15 @@ impl Writer {
         });
         let content: Map<String, Value> = content.collect();
         if !content.is_empty() {
-            written["content"] = content.into();
+            json["content"] = content.into();
         }
-        written
+        json
     }
 
     /// The problems of an operation by their status.
     fn problems(&self, operation: &Operation) -> BTreeMap<u16, Vec<&'static Kind>> {
         let mut by_status: BTreeMap<u16, Vec<&'static Kind>> = BTreeMap::new();
-        let key =
-            (self.asks_for_keys && !is_open(operation)).then_some((401, &kinds::UNAUTHORIZED));
+        let key = (self.requires_key && !is_open(operation)).then_some((401, &kinds::UNAUTHORIZED));
         for (status, kind) in operation.problems.iter().copied().chain(key) {
             let kinds = by_status.entry(status).or_default();
             if !kinds.contains(&kind) {
@@ -202,7 +200,7 @@ impl Writer {
 }
 
 fn is_open(operation: &Operation) -> bool {
-    crate::middleware::OPEN_ROUTES.contains(&operation.path)
+    OPEN_ROUTES.contains(&operation.path)
 }
 
 fn problem_response(status: u16, kinds: &[&'static Kind]) -> Value {
@@ -217,33 +215,34 @@ fn problem_response(status: u16, kinds: &[&'static Kind]) -> Value {
     });
     let mut content = Map::new();
     content.insert(PROBLEM_JSON.to_owned(), json!({ "schema": schema }));
-    let mut written = json!({ "description": titles.join("; "), "content": content });
+    let mut json = json!({ "description": titles.join("; "), "content": content });
     if status == 503 {
         let seconds = json!({ "type": "integer", "minimum": 0 });
-        let about = "seconds after which it is worth trying again";
-        written["headers"] = json!({ "Retry-After": { "description": about, "schema": seconds } });
+        let description = "Seconds to wait before the request is sent again.";
+        json["headers"] =
+            json!({ "Retry-After": { "description": description, "schema": seconds } });
     }
-    written
+    json
 }
 
 fn problem_schema() -> Value {
     json!({
         "type": "object",
-        "description": "RFC 9457: why a request was not done. Members of its own depend on its type.",
+        "description": "Why a request failed (RFC 9457). Further members depend on its `type`.",
         "required": ["type", "title", "status", "detail", "message", "outcome"],
         "properties": {
             "type": { "type": "string", "format": "uri-reference" },
             "title": { "type": "string" },
             "status": { "type": "integer", "minimum": 400, "maximum": 599 },
             "detail": { "type": "string" },
-            "message": { "type": "string", "description": "The same words as `detail`." },
+            "message": { "type": "string", "description": "The same text as `detail`." },
             "outcome": {
                 "enum": ["none", "unknown"],
-                "description": "`none`: nothing was done. `unknown`: ask again with the same key."
+                "description": "`none`: nothing was done. `unknown`: send it again with the same key."
             },
             "field": {
                 "type": "string",
-                "description": "The field, parameter or header at fault."
+                "description": "The invalid field, parameter or header."
             },
         },
     })

@@ -1,7 +1,9 @@
-//! What the edge offers, described as OpenAPI 3.1: the routes' tables turned into a document.
+//! The API described as OpenAPI 3.1: the route tables turned into a document and a page.
 
 mod document;
 mod operation;
+pub(crate) mod reference;
 
 pub(crate) use document::{Group, document};
-pub(crate) use operation::{BodyRule, Operation, Place, SchemaOf};
+pub(crate) use operation::{BodyRule, Operation, ParameterIn, SchemaFn};
+pub(crate) use reference::ApiDocs;

@@ -1,18 +1,18 @@
-//! One operation of a route's table: what it takes and how it can end.
+//! One operation of a route table: its parameters, its body, its responses and its problems.
 
 use axum::http::Method;
 use schemars::generate::SchemaGenerator;
 use schemars::{JsonSchema, Schema, json_schema};
 
-use crate::api_request::{CORRELATION_CHARS_MAX, KEY_CHARS_MAX};
+use crate::http::headers::{CORRELATION_CHARS_MAX, KEY_CHARS_MAX};
 use crate::problem::{Kind, kinds};
 
-/// Writes the schema of a type.
-pub(crate) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+/// Makes the schema of a type.
+pub(crate) type SchemaFn = fn(&mut SchemaGenerator) -> Schema;
 
-/// Where a parameter stands.
+/// Where a parameter is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum ParameterIn {
     Path,
     Query,
     Header,
@@ -21,53 +21,53 @@ pub(crate) enum Place {
 /// A parameter of an operation.
 pub(crate) struct Parameter {
     pub(crate) name: &'static str,
-    pub(crate) place: Place,
-    pub(crate) schema: SchemaOf,
-    pub(crate) about: &'static str,
+    pub(crate) location: ParameterIn,
+    pub(crate) schema: SchemaFn,
+    pub(crate) description: &'static str,
 }
 
-/// Whether an operation takes a body, and how large it may be.
+/// Whether an operation has a body, and how large it may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BodyRule {
     None,
     /// One JSON object.
     Object,
-    /// One JSON object, or nothing.
+    /// One JSON object or no body.
     OptionalObject,
-    /// Many lines, as a JSON array or one a line.
+    /// Many lines, as a JSON array or as one JSON object per line.
     Bulk,
 }
 
-/// An answer that is no problem.
+/// A response that is not a problem.
 pub(crate) struct ResponseSpec {
     pub(crate) status: u16,
-    pub(crate) about: &'static str,
+    pub(crate) description: &'static str,
     pub(crate) media_types: &'static [&'static str],
-    pub(crate) schema: Option<SchemaOf>,
+    pub(crate) schema: Option<SchemaFn>,
     pub(crate) headers: Vec<(&'static str, &'static str)>,
 }
 
-/// One operation of a route's table.
+/// One operation of a route table.
 pub(crate) struct Operation {
     pub(crate) method: Method,
     pub(crate) path: &'static str,
     pub(crate) id: &'static str,
     pub(crate) group: &'static str,
     pub(crate) summary: &'static str,
-    pub(crate) about: &'static str,
+    pub(crate) description: &'static str,
     pub(crate) parameters: Vec<Parameter>,
     pub(crate) body: BodyRule,
-    pub(crate) body_schema: Option<SchemaOf>,
-    pub(crate) answers: Vec<ResponseSpec>,
+    pub(crate) body_schema: Option<SchemaFn>,
+    pub(crate) responses: Vec<ResponseSpec>,
     pub(crate) problems: Vec<(u16, &'static Kind)>,
-    /// It changes something: it goes on to its end, and takes an idempotency key.
+    /// It sends a command: it is completed even if the client hangs up, and has an idempotency key.
     pub(crate) is_command: bool,
 }
 
 const JSON: &[&str] = &["application/json"];
 
-/// How whatever changes something can end.
-const CHANGES: &[&Kind] = &[
+/// The problems of every operation that changes something.
+const CHANGE_PROBLEMS: &[&Kind] = &[
     &kinds::HANDLER_BROKE,
     &kinds::BUSY,
     &kinds::STORAGE_FULL,
@@ -78,7 +78,7 @@ const CHANGES: &[&Kind] = &[
 ];
 
 impl Operation {
-    /// A question.
+    /// A query.
     pub(crate) fn get(path: &'static str, id: &'static str, summary: &'static str) -> Self {
         Self::new(Method::GET, path, id, summary)
     }
@@ -98,9 +98,9 @@ impl Operation {
         Self::new(Method::DELETE, path, id, summary).command()
     }
 
-    /// A change that is no message of its own: it takes no idempotency key.
-    pub(crate) fn errand(path: &'static str, id: &'static str, summary: &'static str) -> Self {
-        Self::new(Method::POST, path, id, summary).rehearsable().problems(CHANGES)
+    /// A change that is not a command of a service: it has no idempotency key.
+    pub(crate) fn action(path: &'static str, id: &'static str, summary: &'static str) -> Self {
+        Self::new(Method::POST, path, id, summary).with_dry_run().problems(CHANGE_PROBLEMS)
     }
 
     fn new(method: Method, path: &'static str, id: &'static str, summary: &'static str) -> Self {
@@ -110,11 +110,11 @@ impl Operation {
             id,
             group: "",
             summary,
-            about: "",
+            description: "",
             parameters: Vec::new(),
             body: BodyRule::None,
             body_schema: None,
-            answers: Vec::new(),
+            responses: Vec::new(),
             problems: Vec::new(),
             is_command: false,
         };
@@ -123,66 +123,78 @@ impl Operation {
 
     fn command(mut self) -> Self {
         self.is_command = true;
-        let key: SchemaOf = |_| {
+        let key: SchemaFn = |_| {
             let pattern = "^[!-~]+$";
             json_schema!({ "type": "string", "minLength": 1, "maxLength": KEY_CHARS_MAX,
                 "pattern": pattern })
         };
-        let correlation: SchemaOf = |_| {
+        let correlation: SchemaFn = |_| {
             json_schema!({ "type": "string", "minLength": 1, "maxLength": CORRELATION_CHARS_MAX,
                 "pattern": "^[!-~]+$" })
         };
-        self.rehearsable()
+        self.with_dry_run()
             .with(
-                Place::Header,
+                ParameterIn::Header,
                 "Idempotency-Key",
                 key,
-                "The same key with the same request gives the same answer and no second effect.",
+                "A request that is repeated with the same key has no second effect and gets the \
+                 same response.",
             )
             .with(
-                Place::Header,
+                ParameterIn::Header,
                 "X-Correlation-Id",
                 correlation,
-                "What this belongs to; it is kept with every event and echoed.",
+                "What the request belongs to, for example an order. It is stored with every event \
+                 and returned in the response.",
             )
             .problems(&[&kinds::KEY_REUSED])
-            .problems(CHANGES)
+            .problems(CHANGE_PROBLEMS)
     }
 
-    fn rehearsable(self) -> Self {
-        let dry_run: SchemaOf = |_| json_schema!({ "type": "boolean", "default": false });
-        self.with(Place::Query, "dry_run", dry_run, "Try it and keep nothing.")
+    fn with_dry_run(self) -> Self {
+        let dry_run: SchemaFn = |_| json_schema!({ "type": "boolean", "default": false });
+        self.with(
+            ParameterIn::Query,
+            "dry_run",
+            dry_run,
+            "Decide and respond as usual, but record nothing.",
+        )
     }
 
-    /// It asks the views.
-    pub(crate) fn asks_views(self) -> Self {
+    /// It reads views.
+    pub(crate) fn reads_views(self) -> Self {
         self.problems(&[&kinds::STORAGE, &kinds::NOT_SERVED])
     }
 
-    pub(crate) fn about(mut self, about: &'static str) -> Self {
-        self.about = about;
+    /// What it does and what to know about it, in sentences.
+    pub(crate) fn description(mut self, description: &'static str) -> Self {
+        self.description = description;
         self
     }
 
-    /// A parameter of the path.
-    pub(crate) fn path<T: JsonSchema>(self, name: &'static str, about: &'static str) -> Self {
-        self.with(Place::Path, name, SchemaGenerator::subschema_for::<T>, about)
+    /// A path parameter.
+    pub(crate) fn path<T: JsonSchema>(self, name: &'static str, description: &'static str) -> Self {
+        self.with(ParameterIn::Path, name, SchemaGenerator::subschema_for::<T>, description)
     }
 
-    /// A parameter of the query.
-    pub(crate) fn query<T: JsonSchema>(self, name: &'static str, about: &'static str) -> Self {
-        self.with(Place::Query, name, SchemaGenerator::subschema_for::<T>, about)
+    /// A query parameter.
+    pub(crate) fn query<T: JsonSchema>(
+        self,
+        name: &'static str,
+        description: &'static str,
+    ) -> Self {
+        self.with(ParameterIn::Query, name, SchemaGenerator::subschema_for::<T>, description)
     }
 
     /// A parameter with a schema of its own.
     pub(crate) fn with(
         mut self,
-        place: Place,
+        location: ParameterIn,
         name: &'static str,
-        schema: SchemaOf,
-        about: &'static str,
+        schema: SchemaFn,
+        description: &'static str,
     ) -> Self {
-        self.parameters.push(Parameter { name, place, schema, about });
+        self.parameters.push(Parameter { name, location, schema, description });
         self
     }
 
@@ -198,46 +210,47 @@ impl Operation {
         ])
     }
 
-    /// An answer in JSON.
-    pub(crate) fn responds<T: JsonSchema>(self, status: u16, about: &'static str) -> Self {
-        self.tells_as(status, about, JSON, Some(SchemaGenerator::subschema_for::<T>))
+    /// A response in JSON.
+    pub(crate) fn responds<T: JsonSchema>(self, status: u16, description: &'static str) -> Self {
+        self.responds_as(status, description, JSON, Some(SchemaGenerator::subschema_for::<T>))
     }
 
-    /// An answer in other media types.
-    pub(crate) fn tells_as(
+    /// A response in other media types.
+    pub(crate) fn responds_as(
         mut self,
         status: u16,
-        about: &'static str,
+        description: &'static str,
         media_types: &'static [&'static str],
-        schema: Option<SchemaOf>,
+        schema: Option<SchemaFn>,
     ) -> Self {
-        self.answers.push(ResponseSpec { status, about, media_types, schema, headers: Vec::new() });
+        let headers = Vec::new();
+        self.responses.push(ResponseSpec { status, description, media_types, schema, headers });
         self
     }
 
-    /// A header of the last answer.
-    pub(crate) fn header(mut self, name: &'static str, about: &'static str) -> Self {
-        if let Some(last) = self.answers.last_mut() {
-            last.headers.push((name, about));
+    /// A header of the last response.
+    pub(crate) fn header(mut self, name: &'static str, description: &'static str) -> Self {
+        if let Some(last) = self.responses.last_mut() {
+            last.headers.push((name, description));
         }
         self
     }
 
-    /// Problems that it can end with.
+    /// Problems that it can respond with.
     pub(crate) fn problems(mut self, kinds: &[&'static Kind]) -> Self {
         self.problems.extend(kinds.iter().map(|kind| (kind.status, *kind)));
         self
     }
 
-    /// A problem with another status than its kind usually has.
-    pub(crate) fn fails_as(mut self, status: u16, kind: &'static Kind) -> Self {
+    /// A problem whose status differs from the usual one of its kind.
+    pub(crate) fn problem_as(mut self, status: u16, kind: &'static Kind) -> Self {
         self.problems.push((status, kind));
         self
     }
 
     /// The names of its query parameters.
     pub(crate) fn query_names(&self) -> Vec<&'static str> {
-        let of_query = self.parameters.iter().filter(|it| it.place == Place::Query);
+        let of_query = self.parameters.iter().filter(|it| it.location == ParameterIn::Query);
         of_query.map(|it| it.name).collect()
     }
 }

@@ -1,31 +1,32 @@
-//! How the server is: alive, ready, and in figures.
+//! The state of the server: alive, ready, and in metrics.
 
+use axum::response::Response;
 use earmark_kernel::{PartitionStatus, RelayPhase, RelayStatus};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Routes;
-use crate::answer::{self, Answered};
+use super::table::RouteTable;
 use crate::api_request::ApiRequest;
+use crate::http::{HttpResult, response};
 use crate::openapi::Operation;
 use crate::problem::{Problem, kinds};
 
-/// The server is there.
+/// The state of the server.
 #[derive(JsonSchema, Serialize)]
-struct Alive {
+struct Health {
     /// Always `ok`.
     status: &'static str,
     /// The version of the program.
     version: &'static str,
     /// The partitions of its services.
-    services: Vec<PartitionAlive>,
-    /// What carries events out. A publisher that is unavailable does not make the server less ready: events
-    /// wait for it.
+    services: Vec<PartitionHealth>,
+    /// The publishers of its events. A publisher that is unavailable does not make the server
+    /// unready: events wait for it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     publishers: Vec<PublisherHealth>,
 }
 
-/// What carries the events of a partition out.
+/// The state of the publisher of a partition's events.
 #[derive(JsonSchema, Serialize)]
 struct PublisherHealth {
     /// The publisher.
@@ -37,7 +38,7 @@ struct PublisherHealth {
     /// `starting`, `publishing`, `unavailable`, `blocked`, `elsewhere` or `stopped`.
     #[schemars(with = "String")]
     state: RelayPhase,
-    /// Events of the log that it has not looked at.
+    /// Events of the log that it has not processed.
     lag_events: u64,
     /// Why it is unavailable or blocked.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,20 +58,20 @@ impl From<RelayStatus> for PublisherHealth {
     }
 }
 
-/// A partition of a service.
+/// The state of a partition of a service.
 #[derive(JsonSchema, Serialize)]
-struct PartitionAlive {
+struct PartitionHealth {
     /// The service.
     service: &'static str,
     /// The partition, counted from 0.
     partition: usize,
-    /// Commands that wait.
+    /// Commands that wait for the writer.
     queue_commands: usize,
-    /// Events that its views have not seen yet.
+    /// Events that its views have not applied.
     view_lag_events: u64,
 }
 
-impl From<PartitionStatus> for PartitionAlive {
+impl From<PartitionStatus> for PartitionHealth {
     fn from(status: PartitionStatus) -> Self {
         Self {
             service: status.service,
@@ -81,46 +82,48 @@ impl From<PartitionStatus> for PartitionAlive {
     }
 }
 
-pub(crate) fn draw(routes: Routes) -> Routes {
-    let alive = Operation::get("/healthz", "healthz", "Is the server alive?")
-        .responds::<Alive>(200, "It is.");
-    let ready = Operation::get("/readyz", "readyz", "Is the server ready?")
-        .responds::<Alive>(200, "Its writers write, and its views are within reach.")
+pub(crate) fn add(table: RouteTable) -> RouteTable {
+    let alive = Operation::get("/healthz", "healthz", "Check that the server is alive")
+        .description("Reports the state of every partition and publisher. It needs no key.")
+        .responds::<Health>(200, "The server is alive.");
+    let ready = Operation::get("/readyz", "readyz", "Check that the server is ready")
+        .description(
+            "The server is ready if all its writers accept commands and its views are up to date. \
+             It needs no key.",
+        )
+        .responds::<Health>(200, "The server is ready.")
         .problems(&[&kinds::NOT_READY]);
-    let metrics = Operation::get("/metrics", "metrics", "Figures for Prometheus").tells_as(
-        200,
-        "The text format of Prometheus.",
-        &["text/plain"],
-        None,
-    );
-    routes
+    let metrics = Operation::get("/metrics", "metrics", "Get the metrics")
+        .description("Requests, queues, commits and lags, for Prometheus.")
+        .responds_as(200, "The metrics, in the text format of Prometheus.", &["text/plain"], None);
+    table
         .group("Server")
-        .line(alive, |request| async move { Ok(healthy(&request)) })
-        .line(ready, is_ready)
-        .line(metrics, |request: ApiRequest| async move {
-            let figures = request.app.metrics.render(&request.app.bus);
-            Ok(answer::bytes(200, "text/plain; version=0.0.4; charset=utf-8", figures))
+        .route(alive, |request| async move { Ok(healthy(&request)) })
+        .route(ready, check_ready)
+        .route(metrics, |request: ApiRequest| async move {
+            let metrics = request.app.metrics.render(&request.app.bus);
+            Ok(response::from_bytes(200, "text/plain; version=0.0.4; charset=utf-8", metrics))
         })
 }
 
-fn healthy(request: &ApiRequest) -> axum::response::Response {
+fn healthy(request: &ApiRequest) -> Response {
     let partitions = request.app.bus.status();
-    let alive = Alive {
+    let health = Health {
         status: "ok",
         version: env!("CARGO_PKG_VERSION"),
-        services: partitions.into_iter().map(PartitionAlive::from).collect(),
+        services: partitions.into_iter().map(PartitionHealth::from).collect(),
         publishers: request.app.bus.relays().into_iter().map(PublisherHealth::from).collect(),
     };
-    answer::json(200, &alive)
+    response::json(200, &health)
 }
 
-async fn is_ready(request: ApiRequest) -> Answered {
+async fn check_ready(request: ApiRequest) -> HttpResult {
     let lag_max = request.app.settings.view_lag_max;
     for it in request.app.bus.status() {
         let (service, partition) = (it.service, it.partition);
         let lag = it.head.saturating_sub(it.applied);
         let why = match it.halted {
-            Some(why) => format!("{service}/{partition} writes nothing more: {why}"),
+            Some(why) => format!("the writer of {service}/{partition} has stopped: {why}"),
             None if lag > lag_max => {
                 format!("the views of {service}/{partition} lag by {lag} events")
             }

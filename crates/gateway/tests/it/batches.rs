@@ -7,7 +7,7 @@ use crate::node::Node;
 const LAMPS: &str = r#"{"reference":"b1","sku":"LAMP","quantity":10}"#;
 
 #[tokio::test]
-async fn a_batch_is_created_once_and_looked_at() {
+async fn a_batch_is_created_once_and_read() {
     let node = Node::open().await;
     assert_snapshot!(node.post("/v1/batches", LAMPS).await, @r#"
     201 Created
@@ -42,7 +42,7 @@ async fn a_batch_is_created_once_and_looked_at() {
 }
 
 #[tokio::test]
-async fn a_reference_may_hold_what_a_path_must_escape() {
+async fn a_reference_is_escaped_in_a_path() {
     let node = Node::open().await;
     let batch = r#"{"reference":"20 % / été?","sku":"A/B","quantity":1}"#;
     let created = node.post("/v1/batches", batch).await;
@@ -53,7 +53,7 @@ async fn a_reference_may_hold_what_a_path_must_escape() {
 }
 
 #[tokio::test]
-async fn a_batch_that_is_known_is_not_sent_again() {
+async fn a_current_copy_of_a_batch_gets_304() {
     let node = Node::open().await;
     node.batch("b1", "LAMP", 10).await;
     let known = node.get("/v1/batches/b1\nIf-None-Match: \"b0\", W/\"b1\"").await;
@@ -66,13 +66,13 @@ async fn a_batch_that_is_known_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn a_smaller_batch_moves_its_lines_as_the_dry_run_said() {
+async fn a_smaller_batch_moves_its_lines_as_in_the_dry_run() {
     let node = Node::open().await;
     node.batch("b1", "LAMP", 10).await;
     node.batch("b2", "LAMP", 5).await;
     node.post("/v1/allocations", r#"{"order_id":"o1","sku":"LAMP","quantity":4}"#).await;
     let change = r#"{"quantity":2,"reason":"water damage"}"#;
-    let rehearsed = node.ask("PATCH /v1/batches/b1?dry_run=true", change).await;
+    let rehearsed = node.request("PATCH /v1/batches/b1?dry_run=true", change).await;
     assert_snapshot!(rehearsed, @r#"
     200 OK
     content-type: application/json
@@ -80,20 +80,21 @@ async fn a_smaller_batch_moves_its_lines_as_the_dry_run_said() {
     "#);
     let plan = rehearsed.json()["plan"].as_str().unwrap().to_owned();
     let other = r#"{"quantity":3,"reason":"water damage"}"#;
-    let other = node.ask(&format!("PATCH /v1/batches/b1\nIf-Match: \"{plan}\""), other).await;
+    let other = node.request(&format!("PATCH /v1/batches/b1\nIf-Match: \"{plan}\""), other).await;
     assert_eq!(other.status, 412, "the plan was made for another quantity");
-    let changed = node.ask(&format!("PATCH /v1/batches/b1\nIf-Match: \"{plan}\""), change).await;
+    let changed =
+        node.request(&format!("PATCH /v1/batches/b1\nIf-Match: \"{plan}\""), change).await;
     assert_snapshot!(changed, @r#"
     200 OK
     content-type: application/json
     etag: "b4"
     {"batch":{"reference":"b1","sku":"LAMP","purchased_quantity":2,"allocated_quantity":0,"held_quantity":0,"available_quantity":2,"eta":null,"expires":null,"state":"in_warehouse","version":4},"moved":[{"order_id":"o1","line_id":"LAMP","from":"b1","to":"b2"}],"plan":"plan-2ce7e3e69f24b5db"}
     "#);
-    let again = node.ask(&format!("PATCH /v1/batches/b1\nIf-Match: \"{plan}\""), change).await;
+    let again = node.request(&format!("PATCH /v1/batches/b1\nIf-Match: \"{plan}\""), change).await;
     assert_snapshot!(again, @r#"
     412 Precondition Failed
     content-type: application/problem+json
-    {"type":"/problems/changed","title":"Changed meanwhile","status":412,"detail":"the batch b1 has changed meanwhile","message":"the batch b1 has changed meanwhile","outcome":"none","field":"If-Match","etag":"\"b4\"","reference":"b1"}
+    {"type":"/problems/changed","title":"Precondition failed","status":412,"detail":"the batch b1 has changed meanwhile","message":"the batch b1 has changed meanwhile","outcome":"none","field":"If-Match","etag":"\"b4\"","reference":"b1"}
     "#);
 }
 
@@ -102,19 +103,19 @@ async fn if_match_is_a_list_of_tags_or_a_star() {
     let node = Node::open().await;
     node.batch("b1", "LAMP", 10).await;
     let change = r#"{"quantity":12,"reason":"recount"}"#;
-    let stale = node.ask("PATCH /v1/batches/b1\nIf-Match: \"b7\"", change).await;
+    let stale = node.request("PATCH /v1/batches/b1\nIf-Match: \"b7\"", change).await;
     assert_snapshot!(stale, @r#"
     412 Precondition Failed
     content-type: application/problem+json
-    {"type":"/problems/changed","title":"Changed meanwhile","status":412,"detail":"the batch b1 has changed meanwhile","message":"the batch b1 has changed meanwhile","outcome":"none","field":"If-Match","etag":"\"b1\"","reference":"b1"}
+    {"type":"/problems/changed","title":"Precondition failed","status":412,"detail":"the batch b1 has changed meanwhile","message":"the batch b1 has changed meanwhile","outcome":"none","field":"If-Match","etag":"\"b1\"","reference":"b1"}
     "#);
-    let listed = node.ask("PATCH /v1/batches/b1\nIf-Match: \"b7\", \"b1\"", change).await;
+    let listed = node.request("PATCH /v1/batches/b1\nIf-Match: \"b7\", \"b1\"", change).await;
     assert_eq!((listed.status, listed.header("etag")), (200, Some("\"b2\"")));
-    let starred = node.ask("PATCH /v1/batches/b1\nIf-Match: *", change).await;
+    let starred = node.request("PATCH /v1/batches/b1\nIf-Match: *", change).await;
     assert_eq!(starred.status, 200);
-    let weak = node.ask("PATCH /v1/batches/b1\nIf-Match: W/\"b2\",\"a,b\"", change).await;
+    let weak = node.request("PATCH /v1/batches/b1\nIf-Match: W/\"b2\",\"a,b\"", change).await;
     assert_eq!(weak.status, 412);
-    let bad = node.ask("PATCH /v1/batches/b1\nIf-Match: b1", change).await;
+    let bad = node.request("PATCH /v1/batches/b1\nIf-Match: b1", change).await;
     assert_snapshot!(bad, @r#"
     400 Bad Request
     content-type: application/problem+json
@@ -123,20 +124,20 @@ async fn if_match_is_a_list_of_tags_or_a_star() {
 }
 
 #[tokio::test]
-async fn a_date_given_as_null_means_that_the_batch_has_arrived() {
+async fn an_eta_of_null_means_that_the_batch_has_arrived() {
     let node = Node::open().await;
     let incoming = r#"{"reference":"b1","sku":"LAMP","quantity":10,"eta":"2026-02-01"}"#;
     node.post("/v1/batches", incoming).await;
-    let later = node.ask("PATCH /v1/batches/b1", r#"{"eta":"2026-03-01","reason":"slipped"}"#);
+    let later = node.request("PATCH /v1/batches/b1", r#"{"eta":"2026-03-01","reason":"slipped"}"#);
     assert_eq!(later.await.json()["batch"]["eta"], "2026-03-01");
-    let kept = node.ask("PATCH /v1/batches/b1", r#"{"quantity":9,"reason":"recount"}"#).await;
+    let kept = node.request("PATCH /v1/batches/b1", r#"{"quantity":9,"reason":"recount"}"#).await;
     assert_eq!(kept.json()["batch"]["eta"], "2026-03-01");
-    let arrived = node.ask("PATCH /v1/batches/b1", r#"{"eta":null,"reason":"here"}"#).await;
+    let arrived = node.request("PATCH /v1/batches/b1", r#"{"eta":null,"reason":"here"}"#).await;
     assert_eq!(arrived.json()["batch"]["state"], "in_warehouse");
 }
 
 #[tokio::test]
-async fn a_closed_batch_does_not_change_any_more() {
+async fn a_closed_batch_cannot_change() {
     let node = Node::open().await;
     node.batch("b1", "LAMP", 10).await;
     assert_snapshot!(node.post("/v1/batches/b1/close", "").await, @r#"
@@ -146,7 +147,7 @@ async fn a_closed_batch_does_not_change_any_more() {
     {"batch":{"reference":"b1","sku":"LAMP","purchased_quantity":10,"allocated_quantity":0,"held_quantity":0,"available_quantity":0,"eta":null,"expires":null,"state":"closed","version":2},"moved":[],"plan":"plan-632d4c4d5bfaf39b"}
     "#);
     let change = r#"{"quantity":12,"reason":"recount"}"#;
-    assert_snapshot!(node.ask("PATCH /v1/batches/b1", change).await, @r#"
+    assert_snapshot!(node.request("PATCH /v1/batches/b1", change).await, @r#"
     409 Conflict
     content-type: application/problem+json
     {"type":"/problems/batch-closed","title":"Batch closed","status":409,"detail":"the batch b1 is closed","message":"the batch b1 is closed","outcome":"none","field":"reference","reference":"b1"}

@@ -1,35 +1,35 @@
-//! Bodies that would grow a thousandfold if anybody opened them.
+//! Compressed bodies that would grow a thousandfold if they were decompressed.
 
 use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::hostile::{guarded, is_well, posted, refused};
+use crate::hostile::{assert_unharmed, guarded, posted, refused};
 use crate::slow::resident_kib;
 
-/// What the bomb would be.
-const OPENED_BYTES: usize = 240 * 1024 * 1024;
-/// What a body may be, so that its size alone does not give the bomb away.
+/// Size of the body after decompression.
+const DECOMPRESSED_BYTES: usize = 240 * 1024 * 1024;
+/// Limit of a body: the compressed body is below it, so its size alone is not the reason.
 const BODY_BYTES_MAX: usize = 256 * 1024;
-/// All of the requests together take less than a quarter of one opened bomb.
+/// All requests together need less than a quarter of one decompressed body.
 const GROWTH_KIB_MAX: u64 = 64 * 1024;
 
-/// A body that would be done, were it opened, followed by blanks without an end.
+/// A valid body, followed by many spaces, compressed.
 fn bomb(body: &str) -> Vec<u8> {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
-    gzip.write_all(body.as_bytes()).expect("memory takes it");
-    let blanks = vec![b' '; 1024 * 1024];
-    for _ in 0..OPENED_BYTES / blanks.len() {
-        gzip.write_all(&blanks).expect("memory takes it");
+    gzip.write_all(body.as_bytes()).expect("writing to memory cannot fail");
+    let spaces = vec![b' '; 1024 * 1024];
+    for _ in 0..DECOMPRESSED_BYTES / spaces.len() {
+        gzip.write_all(&spaces).expect("writing to memory cannot fail");
     }
-    let bomb = gzip.finish().expect("memory takes it");
+    let bomb = gzip.finish().expect("writing to memory cannot fail");
     assert!(bomb.len() < BODY_BYTES_MAX, "{} bytes", bomb.len());
     bomb
 }
 
 #[tokio::test]
-async fn bombs_are_not_opened() {
+async fn compressed_bodies_are_refused_without_decompression() {
     let node = guarded().await;
     let batch = bomb(r#"{"reference":"b","sku":"BOMB","quantity":7}"#);
     let line = bomb(r#"{"order_id":"o","sku":"SAFE","quantity":1}"#);
@@ -49,12 +49,12 @@ async fn bombs_are_not_opened() {
             assert_eq!(reply.json()["field"], "Content-Encoding", "{encoding}");
         }
     }
-    // Said twice, and the first time with nothing behind it.
+    // Two headers, of which only the second names a compression.
     let mut client = node.client().await;
     let head = "POST /v1/batches\nContent-Encoding: identity\nContent-Encoding: gzip";
     client.try_send(posted(head, &batch)).await;
     assert_eq!(client.read().await.unwrap().status, 415);
-    // Without a word of it, it is bytes that are no JSON.
+    // Without the header, the bytes are invalid JSON.
     refused(&node, "POST /v1/batches", &batch, "body").await;
     let mut client = node.client().await;
     let head = "POST /v1/batches HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n\
@@ -66,5 +66,5 @@ async fn bombs_are_not_opened() {
     assert!(growth < GROWTH_KIB_MAX, "{growth} KiB");
     assert_eq!(node.get("/v1/batches/b").await.status, 404);
     assert_eq!(node.get("/v1/stock/BOMB").await.status, 404);
-    is_well(&node).await;
+    assert_unharmed(&node).await;
 }

@@ -1,4 +1,4 @@
-//! A client that says exactly what a test wants said, byte for byte, and shows what came back.
+//! A client that sends exactly the bytes of a test, and shows the response.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -6,13 +6,13 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// A connection.
+/// A connection to the server.
 pub struct Client {
     stream: TcpStream,
     unread: Vec<u8>,
 }
 
-/// What came back.
+/// A response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     pub status: u16,
@@ -21,8 +21,8 @@ pub struct Reply {
     pub body: String,
 }
 
-/// Header fields that are the same on every answer, or differ from run to run.
-const UNTOLD: [&str; 8] = [
+/// Headers that are not shown: the same in every response, or different in every run.
+const HIDDEN_HEADERS: [&str; 8] = [
     "content-length",
     "date",
     "x-content-type-options",
@@ -43,18 +43,18 @@ impl Client {
         self.stream.write_all(bytes.as_ref()).await.unwrap();
     }
 
-    /// Sends bytes, unless the server has had enough.
+    /// Sends bytes; false if the server has closed the connection.
     pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         self.stream.write_all(bytes.as_ref()).await.is_ok()
     }
 
-    /// Sends a request and reads its answer: `METHOD target`, then header lines.
-    pub async fn ask(&mut self, head: &str, body: &str) -> Reply {
+    /// Sends a request (`METHOD target`, then header lines) and reads the response.
+    pub async fn request(&mut self, head: &str, body: &str) -> Reply {
         self.send(request(head, body)).await;
-        self.read().await.expect("an answer")
+        self.read().await.expect("a response")
     }
 
-    /// Reads one answer; none when the server ends the connection instead.
+    /// Reads one response; none if the server closes the connection instead.
     pub async fn read(&mut self) -> Option<Reply> {
         let head = self.read_head().await?;
         let mut lines = head.trim_end().split("\r\n");
@@ -72,7 +72,7 @@ impl Client {
         Some(Reply { status, reason, headers, body })
     }
 
-    /// Reads the header of an answer.
+    /// Reads the header of a response.
     pub async fn read_head(&mut self) -> Option<String> {
         let end = loop {
             if let Some(at) = find(&self.unread, b"\r\n\r\n") {
@@ -85,13 +85,13 @@ impl Client {
         Some(String::from_utf8(self.unread.drain(..end + 4).collect()).unwrap())
     }
 
-    /// Says that nothing more will be sent.
+    /// Closes the sending side.
     pub async fn finish(&mut self) {
         let _ = self.stream.shutdown().await;
     }
 
-    /// Whether the server has ended the connection; what it still sends is thrown away.
-    pub async fn is_ended(&mut self) -> bool {
+    /// Waits until the server closes the connection; discards what it still sends.
+    pub async fn is_closed(&mut self) -> bool {
         while self.more().await {}
         true
     }
@@ -102,7 +102,7 @@ impl Client {
     }
 }
 
-/// A request: `METHOD target`, then header lines; a body is JSON unless they say otherwise.
+/// The bytes of a request: `METHOD target`, then header lines; a body is JSON by default.
 pub fn request(head: &str, body: &str) -> String {
     let (line, headers) = head.split_once('\n').unwrap_or((head, ""));
     let mut request = format!("{line} HTTP/1.1\r\nHost: test\r\n");
@@ -130,9 +130,9 @@ impl Reply {
         found.map(|(_, value)| value.as_str())
     }
 
-    /// A member of the JSON body, as JSON.
+    /// The body as JSON.
     pub fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.body))
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("not JSON: {}", self.body))
     }
 }
 
@@ -140,7 +140,7 @@ impl fmt::Display for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} {}", self.status, self.reason)?;
         for (name, value) in &self.headers {
-            if !UNTOLD.contains(&name.as_str()) {
+            if !HIDDEN_HEADERS.contains(&name.as_str()) {
                 writeln!(f, "{name}: {value}")?;
             }
         }

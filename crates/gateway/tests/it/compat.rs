@@ -1,11 +1,11 @@
-//! The book's end-to-end behaviour.
+//! The compatibility routes: the end-to-end behaviour of the book.
 
 use insta::assert_snapshot;
 
 use crate::node::Node;
 
 #[tokio::test]
-async fn a_batch_is_added_and_a_line_goes_to_the_earliest() {
+async fn a_batch_is_added_and_a_line_is_allocated_to_the_earliest() {
     let node = Node::open().await;
     let later = r#"{"ref":"later","sku":"LAMP","qty":100,"eta":"2011-01-02"}"#;
     assert_snapshot!(node.post("/add_batch", later).await, @"
@@ -44,7 +44,7 @@ async fn a_batch_is_added_and_a_line_goes_to_the_earliest() {
 }
 
 #[tokio::test]
-async fn an_unknown_sku_is_refused_in_the_books_words() {
+async fn an_unknown_sku_gets_the_message_of_the_book() {
     let node = Node::open().await;
     let line = r#"{"orderid":"o1","sku":"NO SUCH","qty":20}"#;
     assert_snapshot!(node.post("/allocate", line).await, @r#"
@@ -77,7 +77,7 @@ async fn without_stock_there_is_no_batch_reference() {
 }
 
 #[tokio::test]
-async fn what_differs_is_named_as_the_book_names_it() {
+async fn a_differing_field_has_its_name_in_the_book() {
     let node = Node::open().await;
     node.post("/add_batch", r#"{"ref":"b1","sku":"LAMP","qty":10}"#).await;
     assert_snapshot!(
@@ -100,7 +100,7 @@ async fn what_differs_is_named_as_the_book_names_it() {
 }
 
 #[tokio::test]
-async fn a_dry_run_of_the_books_routes_keeps_nothing() {
+async fn a_dry_run_of_the_compatibility_routes_records_nothing() {
     let node = Node::open().await;
     let batch = r#"{"ref":"b1","sku":"LAMP","qty":10}"#;
     assert_snapshot!(node.post("/add_batch?dry_run=true", batch).await, @r#"

@@ -1,4 +1,4 @@
-//! What HTTP/1.1 itself demands of a server, and what an attacker tries with it.
+//! What HTTP/1.1 requires of a server, and what attackers try.
 
 use crate::client::request;
 use crate::node::Node;
@@ -17,13 +17,13 @@ async fn requests_follow_each_other_on_one_connection() {
     client.send(two).await;
     assert_eq!(client.read().await.unwrap().status, 200);
     assert_eq!(client.read().await.unwrap().status, 404);
-    let reply = client.ask("GET /healthz\nConnection: close", "").await;
+    let reply = client.request("GET /healthz\nConnection: close", "").await;
     assert_eq!(reply.status, 200);
-    assert!(client.is_ended().await);
+    assert!(client.is_closed().await);
 }
 
 #[tokio::test]
-async fn a_request_names_its_host_once() {
+async fn a_request_has_exactly_one_host() {
     let node = Node::open().await;
     assert_eq!(status(&node, "GET /healthz HTTP/1.1\r\n\r\n").await, Some(400));
     let two = "GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n";
@@ -32,7 +32,7 @@ async fn a_request_names_its_host_once() {
 }
 
 #[tokio::test]
-async fn requests_that_two_servers_could_read_differently_are_refused() {
+async fn ambiguous_framing_is_refused() {
     let node = Node::open().await;
     let forms = [
         "Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
@@ -62,7 +62,7 @@ async fn requests_that_two_servers_could_read_differently_are_refused() {
 }
 
 #[tokio::test]
-async fn beside_chunks_a_length_does_not_count() {
+async fn content_length_is_ignored_for_a_chunked_body() {
     let node = Node::open().await;
     for lengths in [
         "Content-Length: 3\r\nTransfer-Encoding: chunked",
@@ -77,7 +77,7 @@ async fn beside_chunks_a_length_does_not_count() {
 }
 
 #[tokio::test]
-async fn what_is_no_http_is_refused() {
+async fn bytes_that_are_not_http_are_refused() {
     let node = Node::open().await;
     let forms = [
         "hello\r\n\r\n",
@@ -96,7 +96,7 @@ async fn what_is_no_http_is_refused() {
 }
 
 #[tokio::test]
-async fn a_client_that_has_said_all_still_gets_its_answer() {
+async fn a_half_closed_client_gets_its_response() {
     let node = Node::open().await;
     let mut client = node.client().await;
     client.send(request("GET /v1/stock/A", "")).await;
@@ -105,7 +105,7 @@ async fn a_client_that_has_said_all_still_gets_its_answer() {
 }
 
 #[tokio::test]
-async fn a_client_may_ask_before_it_sends() {
+async fn expect_100_continue_is_supported() {
     let node = Node::open().await;
     let mut client = node.client().await;
     let batch = r#"{"reference":"b","sku":"A","quantity":1}"#;

@@ -1,25 +1,28 @@
 //! Feeds over HTTP.
 
+use std::collections::BTreeSet;
+
 use insta::assert_snapshot;
+use serde_json::Value;
 
 use crate::node::{Node, start};
 
 const FEED: &str = "/v1/feeds/allocation/0";
 
-async fn place(node: &Node, order: &str) {
+async fn allocate(node: &Node, order: &str) {
     let line = format!(r#"{{"order_id":"{order}","sku":"LAMP","quantity":1}}"#);
     assert_eq!(node.post("/v1/allocations", &line).await.status, 201);
 }
 
 #[tokio::test]
-async fn public_events_are_read_from_any_number_on() {
+async fn public_events_are_read_from_any_sequence_number() {
     let node = Node::open().await;
     node.batch("b1", "LAMP", 10).await;
-    place(&node, "o1").await;
-    // Under a key an answer is kept too, so that the numbers of public events are not in a row.
+    allocate(&node, "o1").await;
+    // A key stores a response in the log, too, so the numbers of public events have a gap.
     let head = "POST /v1/allocations\nIdempotency-Key: k1";
-    node.ask(head, r#"{"order_id":"o2","sku":"LAMP","quantity":1}"#).await;
-    place(&node, "o3").await;
+    node.request(head, r#"{"order_id":"o2","sku":"LAMP","quantity":1}"#).await;
+    allocate(&node, "o3").await;
     let all = node.get(FEED).await;
     let all = all.json();
     let events = all.as_array().unwrap();
@@ -44,24 +47,24 @@ async fn public_events_are_read_from_any_number_on() {
 }
 
 #[tokio::test]
-async fn a_reader_waits_for_what_comes() {
+async fn a_reader_waits_for_a_new_event() {
     let node = Node::open().await;
     node.batch("b1", "LAMP", 10).await;
     let mut waiting = node.client().await;
-    let reading = start(async move { waiting.ask(&format!("GET {FEED}?wait_s=30"), "").await });
-    // Something that is not public does not end the waiting.
+    let reading = start(async move { waiting.request(&format!("GET {FEED}?wait_s=30"), "").await });
+    // An event that is not public does not end the wait.
     node.batch("b2", "LAMP", 10).await;
-    place(&node, "o1").await;
+    allocate(&node, "o1").await;
     let reply = reading.await.unwrap();
     assert_eq!(reply.json()[0]["data"]["orderid"], "o1");
 }
 
 #[tokio::test]
-async fn a_reader_who_waits_does_not_keep_the_server_from_stopping() {
+async fn a_waiting_reader_does_not_delay_the_stop() {
     let mut node = Node::open().await;
     let mut waiting = node.client().await;
     waiting.send(crate::client::request(&format!("GET {FEED}?wait_s=30"), "")).await;
-    // Answered on another connection: the server has had time to begin with the first.
+    // A response on another connection: the server has had time to start the first request.
     assert_eq!(node.get("/healthz").await.status, 200);
     node.stop();
     assert_eq!(waiting.read().await.map_or(200, |reply| reply.status), 200);
@@ -69,7 +72,7 @@ async fn a_reader_who_waits_does_not_keep_the_server_from_stopping() {
 }
 
 #[tokio::test]
-async fn a_feed_that_is_not_there_is_named() {
+async fn an_unknown_feed_is_a_problem() {
     let node = Node::open().await;
     assert_snapshot!(node.get("/v1/feeds/nope/0").await, @r#"
     404 Not Found
@@ -88,4 +91,24 @@ async fn a_feed_that_is_not_there_is_named() {
     "#);
     assert_eq!(node.get(&format!("{FEED}?wait_s=31")).await.json()["field"], "wait_s");
     assert_eq!(node.get(&format!("{FEED}?after=-1")).await.json()["field"], "after");
+}
+
+#[tokio::test]
+async fn the_schema_of_an_event_has_the_attributes_that_are_written() {
+    let node = Node::open().await;
+    node.batch("b1", "LAMP", 10).await;
+    allocate(&node, "o1").await;
+    let events = node.get(FEED).await.json();
+    let written: BTreeSet<&String> = events[0].as_object().unwrap().keys().collect();
+    let document = node.get("/openapi.json").await.json();
+    let schema = &document["components"]["schemas"]["CloudEvent"];
+    let described: BTreeSet<&String> = schema["properties"].as_object().unwrap().keys().collect();
+    assert_eq!(described, written);
+    let required = schema["required"].as_array().unwrap().iter().filter_map(Value::as_str);
+    let required: BTreeSet<String> = required.map(str::to_owned).collect();
+    assert_eq!(required, written.into_iter().cloned().collect());
+    for (name, value) in events[0].as_object().unwrap().iter().filter(|(name, _)| *name != "data") {
+        assert_eq!(schema["properties"][name]["type"], "string", "{name}: {value}");
+        assert!(value.is_string(), "{name}: {value}");
+    }
 }

@@ -27,7 +27,7 @@ async fn a_hold_is_made_and_confirmed() {
     content-type: application/json
     {"order_id":"o1","lines":[{"order_id":"o1","line_id":"2","sku":"CHAIR","quantity":1,"state":"placed","batch":"b2","promised":"2026-01-01","need_by":null,"priority":5,"shipped_quantity":0,"returned_quantity":0,"held_until_ms":null},{"order_id":"o1","line_id":"LAMP","sku":"LAMP","quantity":2,"state":"placed","batch":"b1","promised":"2026-01-01","need_by":null,"priority":5,"shipped_quantity":0,"returned_quantity":0,"held_until_ms":null}]}
     "#);
-    node.pass_s(61);
+    node.advance_s(61);
     assert_eq!(node.get("/v1/allocations/o1/LAMP").await.json()["state"], "placed");
 }
 
@@ -35,9 +35,9 @@ async fn a_hold_is_made_and_confirmed() {
 async fn a_hold_is_released() {
     let node = node().await;
     node.post("/v1/holds", BOTH).await;
-    let released = node.ask("DELETE /v1/holds/o1", "").await;
+    let released = node.request("DELETE /v1/holds/o1", "").await;
     assert_eq!(released.status, 200);
-    assert_snapshot!(node.ask("DELETE /v1/holds/o1", "").await, @r#"
+    assert_snapshot!(node.request("DELETE /v1/holds/o1", "").await, @r#"
     404 Not Found
     content-type: application/problem+json
     {"type":"/problems/unknown-hold","title":"Unknown hold","status":404,"detail":"order o1 has no held lines","message":"order o1 has no held lines","outcome":"none","field":"order_id","order_id":"o1"}
@@ -50,10 +50,10 @@ async fn a_hold_is_released() {
 }
 
 #[tokio::test]
-async fn a_hold_that_has_ended_is_not_confirmed() {
+async fn an_expired_hold_is_not_confirmed() {
     let node = node().await;
     node.post("/v1/holds", BOTH).await;
-    node.pass_s(61);
+    node.advance_s(61);
     assert_snapshot!(node.post("/v1/holds/o1/confirm", "").await, @r#"
     409 Conflict
     content-type: application/problem+json
@@ -80,7 +80,7 @@ async fn all_lines_are_held_or_none() {
 }
 
 #[tokio::test]
-async fn what_a_hold_asks_for_is_within_bounds() {
+async fn the_fields_of_a_hold_have_bounds() {
     let node = node().await;
     let line = r#"{"sku":"LAMP","quantity":1}"#;
     let hold = |lines: &str, ttl_s: &str| {

@@ -1,9 +1,9 @@
-//! What somebody sends who wants harm: every command is asked, nothing breaks, the fault is named.
+//! Malicious bodies for every command: nothing fails, and the response names the field.
 
 use crate::node::Node;
 
-/// Every route that takes a body, with a body that it takes and one field of each kind in it.
-const TAKERS: [(&str, &str, &str, &str); 9] = [
+/// Every route with a body, a valid body for it, and one field of text and one number in it.
+const COMMANDS: [(&str, &str, &str, &str); 9] = [
     ("POST /add_batch", r#"{"ref":"b","sku":"S","qty":7}"#, "sku", "qty"),
     ("POST /allocate", r#"{"orderid":"o","sku":"S","qty":7}"#, "sku", "qty"),
     ("POST /v1/batches", r#"{"reference":"b","sku":"S","quantity":7}"#, "sku", "quantity"),
@@ -28,13 +28,13 @@ const TAKERS: [(&str, &str, &str, &str); 9] = [
 pub async fn refused(node: &Node, head: &str, body: &[u8], field: &str) {
     let mut client = node.client().await;
     client.send(posted(head, body)).await;
-    let reply = client.read().await.unwrap_or_else(|| panic!("{head}: no answer"));
+    let reply = client.read().await.unwrap_or_else(|| panic!("{head}: no response"));
     let shown: String = String::from_utf8_lossy(body).chars().take(120).collect();
     assert_eq!(reply.status, 400, "{head} {shown}: {reply}");
     assert_eq!(reply.json()["field"], field, "{head} {shown}: {reply}");
 }
 
-/// A request whose body need not be text.
+/// The bytes of a request whose body need not be text.
 pub fn posted(head: &str, body: &[u8]) -> Vec<u8> {
     let (line, headers) = head.split_once('\n').unwrap_or((head, ""));
     let mut whole = format!("{line} HTTP/1.1\r\nHost: test\r\nContent-Length: {}\r\n", body.len());
@@ -47,13 +47,14 @@ pub fn posted(head: &str, body: &[u8]) -> Vec<u8> {
     [(whole + "\r\n").as_bytes(), body].concat()
 }
 
-/// Nobody was harmed: the server answers, and the one batch is as it was.
-pub async fn is_well(node: &Node) {
+/// The server responds, and the batch of [`guarded`] is unchanged.
+pub async fn assert_unharmed(node: &Node) {
     assert_eq!(node.get("/readyz").await.status, 200);
     let stock = node.get("/v1/stock/SAFE").await.json();
     assert_eq!((&stock["allocated"], &stock["available"]), (&0.into(), &5.into()), "{stock}");
 }
 
+/// A node with one batch, which no request may change.
 pub async fn guarded() -> Node {
     let node = Node::open().await;
     node.batch("safe", "SAFE", 5).await;
@@ -61,31 +62,31 @@ pub async fn guarded() -> Node {
 }
 
 #[tokio::test]
-async fn every_command_names_the_number_that_is_none() {
+async fn every_command_names_an_invalid_number() {
     let node = guarded().await;
     let numbers = ["1e400", "-1e400", "9007199254740993", "9223372036854775808", "-1", "1.5", "[]"];
-    for (head, body, _, field) in TAKERS {
+    for (head, body, _, field) in COMMANDS {
         for number in numbers {
-            // A number that is too large for JSON's own is no JSON to a reader of 64 bits.
+            // A number that does not fit 64 bits is invalid JSON for the parser.
             refused(&node, head, body.replace('7', number).as_bytes(), field).await;
         }
     }
-    is_well(&node).await;
+    assert_unharmed(&node).await;
 }
 
 #[tokio::test]
-async fn every_command_names_the_text_that_is_none() {
+async fn every_command_names_an_invalid_text() {
     let node = guarded().await;
     let long = "é".repeat(65);
     let texts = ["A\\u0000", "\\ud800", "\\udc00\\ud800", "", " ", "A\\u0085", "\\u3000A", &long];
-    for (head, body, field, _) in TAKERS {
+    for (head, body, field, _) in COMMANDS {
         if field == "reason" {
             continue;
         }
         for text in texts {
             refused(&node, head, body.replace('S', text).as_bytes(), field).await;
         }
-        // Raw NUL, broken UTF-8: overlong, a surrogate, beyond the last, cut off, Latin-1.
+        // Raw NUL and invalid UTF-8: overlong, surrogate, beyond U+10FFFF, truncated, Latin-1.
         let broken: [&[u8]; 6] =
             [b"A\0", b"\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xe2\x82", b"\xe9"];
         for bytes in broken {
@@ -94,18 +95,18 @@ async fn every_command_names_the_text_that_is_none() {
             refused(&node, head, &body, field).await;
         }
     }
-    is_well(&node).await;
+    assert_unharmed(&node).await;
 }
 
 #[tokio::test]
-async fn ten_thousand_levels_are_not_climbed() {
+async fn ten_thousand_levels_of_nesting_are_refused() {
     let node = guarded().await;
     let (open, close) = ("[".repeat(10_000), "]".repeat(10_000));
     let objects = "{\"a\":".repeat(10_000);
-    for (head, body, text, number) in TAKERS {
+    for (head, body, text, number) in COMMANDS {
         let mut client = node.client().await;
         for deep in [format!("{open}{close}"), objects.clone(), format!("{{\"x\":{open}")] {
-            let reply = client.ask(head, &deep).await;
+            let reply = client.request(head, &deep).await;
             assert_eq!(reply.status, 400, "{head}: {reply}");
             assert!(reply.json()["field"].is_string(), "{head}: {reply}");
         }
@@ -113,13 +114,13 @@ async fn ten_thousand_levels_are_not_climbed() {
         let within = body.replace("\"S\"", &format!("{open}{close}"));
         refused(&node, head, within.as_bytes(), text).await;
     }
-    is_well(&node).await;
+    assert_unharmed(&node).await;
 }
 
 #[tokio::test]
-async fn every_command_names_what_stands_there_twice_or_does_not_belong() {
+async fn every_command_names_a_duplicate_or_unknown_field() {
     let node = guarded().await;
-    for (head, body, text, number) in TAKERS {
+    for (head, body, text, number) in COMMANDS {
         let short = number.rsplit('.').next().unwrap();
         let parent = number.strip_suffix(short).unwrap().trim_end_matches('.');
         let within = |name: &str| match parent {
@@ -134,11 +135,11 @@ async fn every_command_names_what_stands_there_twice_or_does_not_belong() {
         refused(&node, head, more.as_bytes(), &within("__proto__")).await;
         assert!(text.starts_with(parent), "{text}");
     }
-    is_well(&node).await;
+    assert_unharmed(&node).await;
 }
 
 #[tokio::test]
-async fn chunks_have_the_limits_of_bodies() {
+async fn a_chunked_body_has_the_same_limits() {
     let node = guarded().await;
     let limit = 256 * 1024;
     let head = "POST /v1/batches HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n\
@@ -155,7 +156,7 @@ async fn chunks_have_the_limits_of_bodies() {
         client.try_send("0\r\n\r\n").await;
         assert_eq!(client.read().await.unwrap().status, status, "{bytes}");
     }
-    // Extensions and trailers without an end are not buffered without an end.
+    // Endless chunk extensions and trailers are not buffered without a limit.
     for (start, more) in [("1;", "a=b;"), ("0\r\n", "X-A: b\r\n")] {
         let mut client = node.client().await;
         client.try_send(format!("{head}{start}")).await;
@@ -167,25 +168,25 @@ async fn chunks_have_the_limits_of_bodies() {
         let status = client.read().await.map(|reply| reply.status);
         assert!(status.is_none_or(|it| (400..500).contains(&it)), "{start:?}: {status:?}");
     }
-    is_well(&node).await;
+    assert_unharmed(&node).await;
 }
 
 #[tokio::test]
-async fn names_in_addresses_are_held_to_what_names_are() {
+async fn names_in_paths_are_validated() {
     let node = guarded().await;
     let addresses =
         ["/v1/stock/", "/v1/batches/", "/v1/orders/", "/allocations/", "/v1/allocations/o/"];
     let nfd = "e%CC%81";
     for address in addresses {
         let rest = if address == "/v1/orders/" { "/allocations" } else { "" };
-        let asked = async |name: &str| node.get(&format!("{address}{name}{rest}")).await.status;
+        let status = async |name: &str| node.get(&format!("{address}{name}{rest}")).await.status;
         for known in [&nfd.repeat(64), "A%E2%80%AEB", "A%E2%80%8BB", "%F0%9F%92%A1", "A%2FB"] {
-            assert!([200, 404].contains(&asked(known).await), "{address}{known}");
+            assert!([200, 404].contains(&status(known).await), "{address}{known}");
         }
         let long = nfd.repeat(65);
         for bad in [&long, "%00", "A%00", "%C2%85", "%ED%A0%80", "%C0%AF", "%20A", "A%E3%80%80"] {
-            assert_eq!(asked(bad).await, 400, "{address}{bad}");
+            assert_eq!(status(bad).await, 400, "{address}{bad}");
         }
     }
-    is_well(&node).await;
+    assert_unharmed(&node).await;
 }

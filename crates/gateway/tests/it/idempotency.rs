@@ -1,4 +1,4 @@
-//! The same key: one effect, the same bytes.
+//! Idempotency keys: one effect, the same bytes.
 
 use insta::assert_snapshot;
 
@@ -8,12 +8,12 @@ const LINE: &str = r#"{"order_id":"o1","sku":"LAMP","quantity":4}"#;
 const KEYED: &str = "POST /v1/allocations\nIdempotency-Key: k1";
 
 #[tokio::test]
-async fn an_answer_is_given_again_with_the_same_bytes() {
+async fn a_response_is_replayed_with_the_same_bytes() {
     let node = Node::open().await;
     node.batch("b1", "LAMP", 4).await;
-    let first = node.ask(KEYED, LINE).await;
+    let first = node.request(KEYED, LINE).await;
     assert_eq!((first.status, first.header("idempotent-replayed")), (201, None));
-    let again = node.ask(KEYED, LINE).await;
+    let again = node.request(KEYED, LINE).await;
     assert_snapshot!(again, @r#"
     201 Created
     content-type: application/json
@@ -23,33 +23,33 @@ async fn an_answer_is_given_again_with_the_same_bytes() {
     "#);
     assert_eq!(first.body, again.body);
     let other = r#"{"order_id":"o1","sku":"LAMP","quantity":3}"#;
-    assert_snapshot!(node.ask(KEYED, other).await, @r#"
+    assert_snapshot!(node.request(KEYED, other).await, @r#"
     422 Unprocessable Entity
     content-type: application/problem+json
     {"type":"/problems/idempotency-key-reused","title":"Idempotency key reused","status":422,"detail":"the Idempotency-Key was used before with another request","message":"the Idempotency-Key was used before with another request","outcome":"none","field":"Idempotency-Key"}
     "#);
     let elsewhere = KEYED.replace("/v1/allocations", "/v1/allocations?dry_run=false");
-    assert_eq!(node.ask(&elsewhere, LINE).await.status, 422);
+    assert_eq!(node.request(&elsewhere, LINE).await.status, 422);
 }
 
 #[tokio::test]
-async fn refusals_and_problems_are_given_again_too() {
+async fn refusals_are_replayed_too() {
     let node = Node::open().await;
-    let first = node.ask(KEYED, LINE).await;
+    let first = node.request(KEYED, LINE).await;
     node.batch("b1", "LAMP", 4).await;
-    let again = node.ask(KEYED, LINE).await;
+    let again = node.request(KEYED, LINE).await;
     assert_eq!((again.status, again.header("idempotent-replayed")), (404, Some("true")));
     assert_eq!(first.body, again.body);
     let large = LINE.replace('4', "5");
     let keyed = KEYED.replace("k1", "k2");
-    let first = node.ask(&keyed, &large).await;
-    let again = node.ask(&keyed, &large).await;
+    let first = node.request(&keyed, &large).await;
+    let again = node.request(&keyed, &large).await;
     assert_eq!((again.status, again.header("idempotent-replayed")), (409, Some("true")));
     assert_eq!(first.body, again.body);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fifty_at_the_same_time_have_one_effect() {
+async fn fifty_concurrent_requests_with_one_key_have_one_effect() {
     let node = Node::open().await;
     node.batch("b0", "LAMP", 1_000).await;
     let hold = r#"{"order_id":"o2","lines":[{"sku":"LAMP","quantity":2}],"ttl_s":60}"#;
@@ -66,7 +66,7 @@ async fn fifty_at_the_same_time_have_one_effect() {
         let mut asking = Vec::new();
         for _ in 0..50 {
             let mut client = node.client().await;
-            asking.push(start(async move { client.ask(head, body).await }));
+            asking.push(start(async move { client.request(head, body).await }));
         }
         let mut replies = Vec::new();
         for reply in asking {
@@ -85,33 +85,33 @@ async fn fifty_at_the_same_time_have_one_effect() {
 }
 
 #[tokio::test]
-async fn a_key_is_one_to_255_visible_characters() {
+async fn a_key_has_1_to_255_visible_characters() {
     let node = Node::open().await;
     node.batch("b1", "LAMP", 400).await;
     let with_key = |key: &str| format!("POST /v1/allocations\nIdempotency-Key: {key}");
-    assert_snapshot!(node.ask(&with_key(""), LINE).await, @r#"
+    assert_snapshot!(node.request(&with_key(""), LINE).await, @r#"
     400 Bad Request
     content-type: application/problem+json
     {"type":"/problems/invalid-input","title":"Invalid input","status":400,"detail":"Idempotency-Key must be 1 to 255 visible ASCII characters, once","message":"Idempotency-Key must be 1 to 255 visible ASCII characters, once","outcome":"none","field":"Idempotency-Key"}
     "#);
     for bad in ["a b", "é", &"k".repeat(256)] {
-        let reply = node.ask(&with_key(bad), LINE).await;
+        let reply = node.request(&with_key(bad), LINE).await;
         assert_eq!((reply.status, &reply.json()["field"]), (400, &"Idempotency-Key".into()));
     }
     let twice = "POST /v1/allocations\nIdempotency-Key: a\nIdempotency-Key: b";
-    assert_eq!(node.ask(twice, LINE).await.status, 400);
-    assert_eq!(node.ask(&with_key(&"k".repeat(255)), LINE).await.status, 201);
+    assert_eq!(node.request(twice, LINE).await.status, 400);
+    assert_eq!(node.request(&with_key(&"k".repeat(255)), LINE).await.status, 201);
 }
 
 #[tokio::test]
-async fn a_correlation_is_kept_and_echoed() {
+async fn a_correlation_id_is_returned() {
     let node = Node::open().await;
     node.batch("b1", "LAMP", 4).await;
-    let named = node.ask("POST /v1/allocations\nX-Correlation-Id: basket-7", LINE).await;
+    let named = node.request("POST /v1/allocations\nX-Correlation-Id: basket-7", LINE).await;
     assert_eq!(named.header("x-correlation-id"), Some("basket-7"));
     let trace = "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-    let traced = node.ask(&format!("POST /v1/allocations\n{trace}"), LINE).await;
+    let traced = node.request(&format!("POST /v1/allocations\n{trace}"), LINE).await;
     assert_eq!(traced.header("x-correlation-id"), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
-    let odd = node.ask("POST /v1/allocations\ntraceparent: odd", LINE).await;
+    let odd = node.request("POST /v1/allocations\ntraceparent: odd", LINE).await;
     assert_eq!((odd.status, odd.header("x-correlation-id")), (200, None));
 }

@@ -1,4 +1,4 @@
-//! Hostile and mistaken input: refused with the right status and the field's name.
+//! Invalid input: refused with the right status and the name of the field.
 
 use insta::assert_snapshot;
 
@@ -19,7 +19,7 @@ fn named(reply: &Reply) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn each_fault_of_a_body_is_named() {
+async fn each_error_in_a_body_is_named() {
     let node = Node::open().await;
     assert_snapshot!(node.post("/v1/batches", r#"{"reference":"b","sku":"A"}"#).await, @r#"
     400 Bad Request
@@ -129,7 +129,7 @@ async fn texts_are_whole_and_within_bounds() {
 }
 
 #[tokio::test]
-async fn a_text_is_the_same_however_its_accents_are_written() {
+async fn texts_are_normalized_to_nfc() {
     let node = Node::open().await;
     let nfd = "e\u{301}".repeat(64);
     let nfc = "é".repeat(64);
@@ -144,7 +144,7 @@ async fn a_text_is_the_same_however_its_accents_are_written() {
 }
 
 #[tokio::test]
-async fn days_are_days() {
+async fn days_are_validated() {
     let node = Node::open().await;
     for bad in ["\"2026-02-30\"", "\"tomorrow\"", "20260101", "\"\"", "\"2026-1-1\""] {
         let body = format!(r#"{{"reference":"b","sku":"A","quantity":1,"eta":{bad}}}"#);
@@ -167,7 +167,7 @@ async fn parameters_are_read_strictly() {
     assert_snapshot!(node.get("/v1/stock?colour=red").await, @r#"
     400 Bad Request
     content-type: application/problem+json
-    {"type":"/problems/invalid-input","title":"Invalid input","status":400,"detail":"there is no parameter \"colour\" here","message":"there is no parameter \"colour\" here","outcome":"none","field":"colour"}
+    {"type":"/problems/invalid-input","title":"Invalid input","status":400,"detail":"this operation has no parameter \"colour\"","message":"this operation has no parameter \"colour\"","outcome":"none","field":"colour"}
     "#);
     assert_eq!(target("/v1/stock?limit=1&limit=2").await, (400, "limit".into()));
     assert_eq!(target("/v1/stock?limit=%31%").await, (400, "limit".into()));
@@ -182,51 +182,51 @@ async fn parameters_are_read_strictly() {
 }
 
 #[tokio::test]
-async fn only_json_is_read() {
+async fn only_json_is_accepted() {
     let node = Node::open().await;
     let batch = r#"{"reference":"b","sku":"A","quantity":1}"#;
     let post = |header: &'static str| format!("POST /v1/batches\n{header}");
-    assert_snapshot!(node.ask(&post("Content-Type: text/plain"), batch).await, @r#"
+    assert_snapshot!(node.request(&post("Content-Type: text/plain"), batch).await, @r#"
     415 Unsupported Media Type
     content-type: application/problem+json
     connection: close
     {"type":"/problems/unsupported-media-type","title":"Unsupported media type","status":415,"detail":"the body must be application/json","message":"the body must be application/json","outcome":"none","field":"Content-Type"}
     "#);
-    let other = node.ask(&post("Content-Type: application/json; charset=latin1"), batch).await;
+    let other = node.request(&post("Content-Type: application/json; charset=latin1"), batch).await;
     assert_eq!(named(&other), (415, "Content-Type".into()));
-    let lines = node.ask(&post("Content-Type: application/x-ndjson"), batch).await;
+    let lines = node.request(&post("Content-Type: application/x-ndjson"), batch).await;
     assert_eq!(named(&lines), (415, "Content-Type".into()));
     let zipped = "Content-Type: application/json\nContent-Encoding: gzip";
-    let zipped = node.ask(&post(zipped), batch).await;
+    let zipped = node.request(&post(zipped), batch).await;
     assert_eq!(named(&zipped), (415, "Content-Encoding".into()));
     let empty = node.post("/v1/batches", "").await;
     assert_eq!(named(&empty), (415, "Content-Type".into()));
-    let empty = node.ask(&post("Content-Type: application/json"), "").await;
+    let empty = node.request(&post("Content-Type: application/json"), "").await;
     assert_eq!(named(&empty), (400, "body".into()));
     let utf8 = post("Content-Type: Application/JSON; charset=\"UTF-8\"");
-    assert_eq!(node.ask(&utf8, batch).await.status, 201);
+    assert_eq!(node.request(&utf8, batch).await.status, 201);
 }
 
 #[tokio::test]
-async fn addresses_and_methods_that_are_not_there_are_named() {
+async fn unknown_paths_and_methods_are_problems() {
     let node = Node::open().await;
     assert_snapshot!(node.get("/v2/nothing").await, @r#"
     404 Not Found
     content-type: application/problem+json
     {"type":"/problems/not-found","title":"Not found","status":404,"detail":"there is nothing at /v2/nothing","message":"there is nothing at /v2/nothing","outcome":"none","field":"path"}
     "#);
-    assert_snapshot!(node.ask("PUT /v1/batches/b1", "").await, @r#"
+    assert_snapshot!(node.request("PUT /v1/batches/b1", "").await, @r#"
     405 Method Not Allowed
     content-type: application/problem+json
     allow: GET,HEAD,PATCH
-    {"type":"/problems/method-not-allowed","title":"Method not allowed","status":405,"detail":"PUT is not allowed here","message":"PUT is not allowed here","outcome":"none","field":"method"}
+    {"type":"/problems/method-not-allowed","title":"Method not allowed","status":405,"detail":"PUT is not allowed at this path","message":"PUT is not allowed at this path","outcome":"none","field":"method"}
     "#);
-    assert_snapshot!(node.ask("DELETE /add_batch", "").await, @r#"
+    assert_snapshot!(node.request("DELETE /add_batch", "").await, @r#"
     405 Method Not Allowed
     content-type: application/problem+json
     allow: POST
-    {"type":"/problems/method-not-allowed","title":"Method not allowed","status":405,"detail":"DELETE is not allowed here","message":"DELETE is not allowed here","outcome":"none","field":"method"}
+    {"type":"/problems/method-not-allowed","title":"Method not allowed","status":405,"detail":"DELETE is not allowed at this path","message":"DELETE is not allowed at this path","outcome":"none","field":"method"}
     "#);
     assert_eq!(node.get("/v1/stock/").await.status, 404);
-    assert_eq!(node.ask("BREW /v1/stock", "").await.status, 405);
+    assert_eq!(node.request("BREW /v1/stock", "").await.status, 405);
 }

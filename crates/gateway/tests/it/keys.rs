@@ -1,4 +1,4 @@
-//! Who may request.
+//! Keys.
 
 use earmark_gateway::{BindError, Gateway, Secret, Security, Settings};
 use insta::assert_snapshot;
@@ -11,13 +11,13 @@ fn locked() -> Settings {
 }
 
 #[tokio::test]
-async fn without_a_key_only_the_probes_answer() {
+async fn only_the_probes_respond_without_a_key() {
     let node = Node::with(locked()).await;
     assert_snapshot!(node.get("/v1/stock").await, @r#"
     401 Unauthorized
     content-type: application/problem+json
     www-authenticate: Bearer
-    {"type":"/problems/unauthorized","title":"A key is needed","status":401,"detail":"give one of the keys: Authorization: Bearer <key>","message":"give one of the keys: Authorization: Bearer <key>","outcome":"none","field":"Authorization"}
+    {"type":"/problems/unauthorized","title":"Key required","status":401,"detail":"a valid key is required: Authorization: Bearer <key>","message":"a valid key is required: Authorization: Bearer <key>","outcome":"none","field":"Authorization"}
     "#);
     for target in
         ["/openapi.json", "/docs", "/metrics", "/problems/busy", "/nothing", "/allocations/o1"]
@@ -33,7 +33,7 @@ async fn without_a_key_only_the_probes_answer() {
 }
 
 #[tokio::test]
-async fn any_of_the_keys_opens() {
+async fn each_of_the_keys_is_accepted() {
     let node = Node::with(locked()).await;
     for right in ["Bearer old-key", "bearer new-key"] {
         let reply = node.get(&format!("/v1/stock\nAuthorization: {right}")).await;
@@ -46,12 +46,12 @@ async fn any_of_the_keys_opens() {
 }
 
 #[tokio::test]
-async fn other_machines_are_not_let_in_without_keys() {
+async fn a_server_without_keys_listens_on_loopback_only() {
     let node = Node::open().await;
     let open = "0.0.0.0:0".parse().unwrap();
     let bound = Gateway::builder(node.bus.clone(), Settings::default()).bind(open).await;
     let Err(error @ BindError::NoKeys(_)) = bound else {
-        panic!("it listens");
+        panic!("the server listens");
     };
     assert_snapshot!(error, @"0.0.0.0:0 can be reached from other machines: set keys, or listen on 127.0.0.1 or [::1]");
     let bound = Gateway::builder(node.bus.clone(), locked()).bind(open).await;

@@ -1,4 +1,4 @@
-//! Limits of size and time, lowered so that a test reaches them.
+//! Limits of size and timeouts, lowered so that a test reaches them.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn batch_of(bytes: usize) -> String {
 }
 
 #[tokio::test]
-async fn a_body_may_be_as_large_as_the_limit_and_no_larger() {
+async fn a_body_has_a_limit_of_size() {
     let node = Node::open().await;
     assert_eq!(node.post("/v1/batches", &batch_of(256 * 1024)).await.status, 201);
     assert_snapshot!(node.post("/v1/batches", &batch_of(256 * 1024 + 1)).await, @r#"
@@ -28,7 +28,7 @@ async fn a_body_may_be_as_large_as_the_limit_and_no_larger() {
 }
 
 #[tokio::test]
-async fn a_chunked_body_without_an_end_is_cut_off() {
+async fn an_endless_chunked_body_is_cut_off() {
     let node = Node::open().await;
     let mut client = node.client().await;
     let head = "POST /v1/batches HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n\
@@ -41,21 +41,21 @@ async fn a_chunked_body_without_an_end_is_cut_off() {
         }
     }
     assert_eq!(client.read().await.unwrap().status, 413);
-    assert!(client.is_ended().await);
+    assert!(client.is_closed().await);
 }
 
 #[tokio::test]
 async fn a_header_has_limits() {
     let node = Node::open().await;
     let fields = "X-A: b\n".repeat(65);
-    assert_snapshot!(node.ask(&format!("GET /healthz\n{fields}"), "").await, @r#"
+    assert_snapshot!(node.request(&format!("GET /healthz\n{fields}"), "").await, @r#"
     431 Request Header Fields Too Large
     content-type: application/problem+json
     connection: close
     {"type":"/problems/header-too-large","title":"Header too large","status":431,"detail":"a header may have at most 64 fields and 16384 bytes","message":"a header may have at most 64 fields and 16384 bytes","outcome":"none","field":"header"}
     "#);
     let long = "a".repeat(16 * 1024);
-    assert_eq!(node.ask(&format!("GET /healthz\nX-A: {long}"), "").await.status, 431);
+    assert_eq!(node.request(&format!("GET /healthz\nX-A: {long}"), "").await.status, 431);
     assert_eq!(node.get(&format!("/v1/stock/{long}")).await.status, 431);
     let mut client = node.client().await;
     client.try_send(format!("GET /healthz HTTP/1.1\r\nX-A: {}", "a".repeat(300_000))).await;
@@ -63,22 +63,22 @@ async fn a_header_has_limits() {
 }
 
 #[tokio::test]
-async fn a_header_that_comes_too_slowly_is_told_so() {
+async fn a_slow_header_gets_408() {
     let node = Node::with(Settings { header_timeout: SHORT_TIMEOUT, ..Settings::default() }).await;
     let mut client = node.client().await;
-    assert_eq!(client.ask("GET /healthz", "").await.status, 200);
+    assert_eq!(client.request("GET /healthz", "").await.status, 200);
     client.send("GET /heal").await;
     assert_snapshot!(client.read().await.unwrap(), @r#"
     408 Request Timeout
     content-type: application/problem+json
     connection: close
-    {"type":"/problems/request-timeout","title":"The request came too slowly","status":408,"detail":"the header did not arrive in time","message":"the header did not arrive in time","outcome":"none","field":"header"}
+    {"type":"/problems/request-timeout","title":"Request timeout","status":408,"detail":"the header did not arrive in time","message":"the header did not arrive in time","outcome":"none","field":"header"}
     "#);
-    assert!(client.is_ended().await);
+    assert!(client.is_closed().await);
 }
 
 #[tokio::test]
-async fn a_header_in_pieces_does_not_get_more_time() {
+async fn a_header_in_pieces_gets_no_extra_time() {
     let node = Node::with(Settings { header_timeout: SHORT_TIMEOUT, ..Settings::default() }).await;
     let mut client = node.client().await;
     client.send("GET /healthz HTTP/1.1\r\n").await;
@@ -88,21 +88,21 @@ async fn a_header_in_pieces_does_not_get_more_time() {
             return;
         }
     }
-    panic!("cut off without a word");
+    panic!("closed without a response");
 }
 
 #[tokio::test]
-async fn a_connection_that_says_nothing_is_ended_without_a_word() {
+async fn an_idle_connection_is_closed_without_a_response() {
     let node = Node::with(Settings { idle_timeout: SHORT_TIMEOUT, ..Settings::default() }).await;
     let mut silent = node.client().await;
     assert!(silent.read().await.is_none());
     let mut used = node.client().await;
-    assert_eq!(used.ask("GET /healthz", "").await.status, 200);
+    assert_eq!(used.request("GET /healthz", "").await.status, 200);
     assert!(used.read().await.is_none());
 }
 
 #[tokio::test]
-async fn a_body_that_comes_too_slowly_is_told_so() {
+async fn a_slow_body_gets_408() {
     let slow = Settings { body_idle_timeout: SHORT_TIMEOUT, ..Settings::default() };
     let node = Node::with(slow).await;
     let mut client = node.client().await;
@@ -112,13 +112,13 @@ async fn a_body_that_comes_too_slowly_is_told_so() {
     408 Request Timeout
     content-type: application/problem+json
     connection: close
-    {"type":"/problems/request-timeout","title":"The request came too slowly","status":408,"detail":"the body did not arrive in time","message":"the body did not arrive in time","outcome":"none","field":"body"}
+    {"type":"/problems/request-timeout","title":"Request timeout","status":408,"detail":"the body did not arrive in time","message":"the body did not arrive in time","outcome":"none","field":"body"}
     "#);
-    assert!(client.is_ended().await);
+    assert!(client.is_closed().await);
 }
 
 #[tokio::test]
-async fn a_body_in_pieces_does_not_get_more_time() {
+async fn a_body_in_pieces_gets_no_extra_time() {
     let node = Node::with(Settings { body_timeout: SHORT_TIMEOUT, ..Settings::default() }).await;
     let mut client = node.client().await;
     client.send(&request("POST /v1/batches", &batch_of(100_000))[..1_000]).await;
@@ -128,14 +128,14 @@ async fn a_body_in_pieces_does_not_get_more_time() {
             return;
         }
     }
-    panic!("cut off without a word");
+    panic!("closed without a response");
 }
 
 #[tokio::test]
-async fn connections_beyond_the_limit_wait_for_their_turn() {
+async fn connections_beyond_the_limit_wait() {
     let node = Node::with(Settings { connections_max: 1, ..Settings::default() }).await;
     let mut first = node.client().await;
-    assert_eq!(first.ask("GET /healthz", "").await.status, 200);
+    assert_eq!(first.request("GET /healthz", "").await.status, 200);
     let mut second = node.client().await;
     second.send(request("GET /healthz", "")).await;
     assert!(tokio::time::timeout(SHORT_TIMEOUT, second.read()).await.is_err());
@@ -144,7 +144,7 @@ async fn connections_beyond_the_limit_wait_for_their_turn() {
 }
 
 #[tokio::test]
-async fn slow_clients_do_not_hold_up_others() {
+async fn slow_clients_do_not_delay_others() {
     let node = Node::open().await;
     let mut slow = Vec::new();
     for at in 0..200 {

@@ -7,7 +7,7 @@ use crate::node::Node;
 const LINE: &str = r#"{"order_id":"o1","sku":"LAMP","quantity":4}"#;
 
 #[tokio::test]
-async fn a_line_is_placed_once_and_told_why() {
+async fn a_line_is_allocated_once_and_explained() {
     let node = Node::open().await;
     node.batch("small", "LAMP", 3).await;
     node.batch("large", "LAMP", 10).await;
@@ -57,7 +57,7 @@ async fn without_stock_a_line_is_refused_or_waits() {
     assert_snapshot!(node.post("/v1/allocations", LINE).await, @r#"
     409 Conflict
     content-type: application/problem+json
-    {"type":"/problems/out-of-stock","title":"Out of stock","status":409,"detail":"no batch can take 4 of LAMP: one could give at most 3","message":"no batch can take 4 of LAMP: one could give at most 3","outcome":"none","field":"quantity","available":3,"earliest":null,"requested":4,"sku":"LAMP"}
+    {"type":"/problems/out-of-stock","title":"Out of stock","status":409,"detail":"no batch can take 4 of LAMP: one has at most 3 available","message":"no batch can take 4 of LAMP: one has at most 3 available","outcome":"none","field":"quantity","available":3,"earliest":null,"requested":4,"sku":"LAMP"}
     "#);
     let patient = r#"{"order_id":"o1","sku":"LAMP","quantity":4,"short":"queue"}"#;
     assert_snapshot!(node.post("/v1/allocations", patient).await, @r#"
@@ -70,7 +70,7 @@ async fn without_stock_a_line_is_refused_or_waits() {
 }
 
 #[tokio::test]
-async fn a_dry_run_says_what_would_be_recorded() {
+async fn a_dry_run_returns_the_events_it_would_record() {
     let node = Node::open().await;
     node.batch("b1", "LAMP", 10).await;
     assert_snapshot!(node.post("/v1/allocations?dry_run=true", LINE).await, @r#"
@@ -88,11 +88,12 @@ async fn a_dry_run_says_what_would_be_recorded() {
 }
 
 #[tokio::test]
-async fn a_released_line_gives_its_place_back() {
+async fn a_released_line_is_gone() {
     let node = Node::open().await;
     node.batch("b1", "LAMP", 10).await;
     node.post("/v1/allocations", LINE).await;
-    let released = node.ask("DELETE /v1/allocations/o1/LAMP?reason=changed%20my+mind", "").await;
+    let released =
+        node.request("DELETE /v1/allocations/o1/LAMP?reason=changed%20my+mind", "").await;
     assert_snapshot!(released, @r#"
     200 OK
     content-type: application/json
@@ -108,7 +109,7 @@ async fn a_released_line_gives_its_place_back() {
     content-type: application/problem+json
     {"type":"/problems/unknown-order","title":"Unknown order","status":404,"detail":"order o1 has no lines","message":"order o1 has no lines","outcome":"none","field":"order_id"}
     "#);
-    assert_snapshot!(node.ask("DELETE /v1/allocations/o1/nope", "").await, @r#"
+    assert_snapshot!(node.request("DELETE /v1/allocations/o1/nope", "").await, @r#"
     404 Not Found
     content-type: application/problem+json
     {"type":"/problems/unknown-line","title":"Unknown line","status":404,"detail":"there is no line nope in order o1","message":"there is no line nope in order o1","outcome":"none","field":"line_id","line_id":"nope","order_id":"o1"}
@@ -136,7 +137,7 @@ async fn a_line_id_used_for_two_skus_needs_the_sku() {
 }
 
 #[tokio::test]
-async fn goods_leave_and_come_back() {
+async fn goods_are_shipped_and_returned() {
     let node = Node::open().await;
     node.batch("b1", "LAMP", 10).await;
     node.post("/v1/allocations", LINE).await;
@@ -150,7 +151,7 @@ async fn goods_leave_and_come_back() {
     assert_snapshot!(node.post("/v1/shipments", too_many).await, @r#"
     409 Conflict
     content-type: application/problem+json
-    {"type":"/problems/too-many","title":"More than there is","status":409,"detail":"4 units are more than the 3 that are left","message":"4 units are more than the 3 that are left","outcome":"none","field":"quantity","possible":3,"requested":4}
+    {"type":"/problems/too-many","title":"Quantity too large","status":409,"detail":"4 units are more than the 3 that are left","message":"4 units are more than the 3 that are left","outcome":"none","field":"quantity","possible":3,"requested":4}
     "#);
     let back = r#"{"order_id":"o1","line_id":"LAMP","quantity":1,"disposition":"restock"}"#;
     assert_snapshot!(node.post("/v1/returns", back).await, @r#"
@@ -162,7 +163,7 @@ async fn goods_leave_and_come_back() {
     assert_snapshot!(node.post("/v1/returns", lost).await, @r#"
     409 Conflict
     content-type: application/problem+json
-    {"type":"/problems/too-many","title":"More than there is","status":409,"detail":"9 units are more than the 0 that are left","message":"9 units are more than the 0 that are left","outcome":"none","field":"quantity","possible":0,"requested":9}
+    {"type":"/problems/too-many","title":"Quantity too large","status":409,"detail":"9 units are more than the 0 that are left","message":"9 units are more than the 0 that are left","outcome":"none","field":"quantity","possible":0,"requested":9}
     "#);
     let nowhere =
         r#"{"order_id":"o1","line_id":"LAMP","quantity":1,"disposition":"restock","batch":"b9"}"#;
@@ -170,7 +171,7 @@ async fn goods_leave_and_come_back() {
 }
 
 #[tokio::test]
-async fn what_has_not_arrived_cannot_leave() {
+async fn a_batch_that_has_not_arrived_cannot_ship() {
     let node = Node::open().await;
     let incoming = r#"{"reference":"b1","sku":"LAMP","quantity":10,"eta":"2026-02-01"}"#;
     node.post("/v1/batches", incoming).await;
@@ -185,6 +186,6 @@ async fn what_has_not_arrived_cannot_leave() {
     assert_snapshot!(node.post("/v1/allocations", hurried).await, @r#"
     409 Conflict
     content-type: application/problem+json
-    {"type":"/problems/out-of-stock","title":"Out of stock","status":409,"detail":"no batch can take 1 of LAMP: one could give at most 0","message":"no batch can take 1 of LAMP: one could give at most 0","outcome":"none","field":"quantity","available":0,"earliest":"2026-02-01","requested":1,"sku":"LAMP"}
+    {"type":"/problems/out-of-stock","title":"Out of stock","status":409,"detail":"no batch can take 1 of LAMP: one has at most 0 available","message":"no batch can take 1 of LAMP: one has at most 0 available","outcome":"none","field":"quantity","available":0,"earliest":"2026-02-01","requested":1,"sku":"LAMP"}
     "#);
 }

@@ -1,4 +1,4 @@
-//! The edge from outside: real sockets against the real service on a store in memory.
+//! The gateway from outside: real sockets in front of the real service on a store in memory.
 
 mod batches;
 mod bombs;

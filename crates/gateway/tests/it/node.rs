@@ -1,4 +1,4 @@
-//! A whole node for a test: allocation on a store in memory, behind an edge on a socket.
+//! A whole node for a test: allocation on a store in memory, behind a gateway on a socket.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::client::{Client, Reply};
 /// 2026-01-01T00:00:00Z.
 const NEW_YEAR: UnixMillis = UnixMillis(1_767_225_600_000);
 
-/// A node that is open.
+/// A running node.
 pub struct Node {
     pub addr: SocketAddr,
     pub bus: Bus,
@@ -30,24 +30,24 @@ pub struct Node {
 }
 
 impl Node {
-    /// With the limits of production.
+    /// With the default settings.
     pub async fn open() -> Self {
         Self::with(Settings::default()).await
     }
 
-    /// With limits of the test's own.
+    /// With the settings of a test.
     pub async fn with(settings: Settings) -> Self {
         Self::with_limits(settings, Limits::default()).await
     }
 
     pub async fn with_limits(settings: Settings, limits: Limits) -> Self {
-        let mut node = Self::asleep(settings, limits).await;
-        node.wake();
+        let mut node = Self::paused(settings, limits).await;
+        node.resume();
         node
     }
 
-    /// A node whose writers do not write yet.
-    pub async fn asleep(settings: Settings, limits: Limits) -> Self {
+    /// A node whose writers have not started.
+    pub async fn paused(settings: Settings, limits: Limits) -> Self {
         let log = MemoryLog::new("0198c0de-0000-7000-8000-000000000001");
         let stores = Stores { log: Arc::new(log.clone()), rows: Arc::new(MemoryRows::new()) };
         let clock = Arc::new(VirtualClock::at(NEW_YEAR));
@@ -65,20 +65,20 @@ impl Node {
         Self { addr, bus, clock, log, runtime: None, stop: Some(stop), serving }
     }
 
-    /// The writers begin to write.
-    pub fn wake(&mut self) {
+    /// Starts the writers.
+    pub fn resume(&mut self) {
         self.runtime = Some(Runtime::start(&self.bus).unwrap());
     }
 
-    /// Waits until so many commands wait for the writer.
+    /// Waits until this many commands are queued for the writer.
     pub async fn queued(&self, commands: usize) {
         while self.bus.status()[0].queued < commands {
             tokio::task::yield_now().await;
         }
     }
 
-    /// Lets time pass.
-    pub fn pass_s(&self, seconds: i64) {
+    /// Advances the clock.
+    pub fn advance_s(&self, seconds: i64) {
         self.clock.set(self.bus.now().plus_ms(seconds * 1_000));
     }
 
@@ -86,41 +86,42 @@ impl Node {
         Client::connect(self.addr).await
     }
 
-    /// One request on a connection of its own.
-    pub async fn ask(&self, head: &str, body: &str) -> Reply {
-        self.client().await.ask(head, body).await
+    /// Sends one request on a connection of its own.
+    pub async fn request(&self, head: &str, body: &str) -> Reply {
+        self.client().await.request(head, body).await
     }
 
     pub async fn get(&self, target: &str) -> Reply {
-        self.ask(&format!("GET {target}"), "").await
+        self.request(&format!("GET {target}"), "").await
     }
 
     pub async fn post(&self, target: &str, body: &str) -> Reply {
-        self.ask(&format!("POST {target}"), body).await
+        self.request(&format!("POST {target}"), body).await
     }
 
-    /// A batch of 10 in the warehouse.
+    /// Creates a batch in the warehouse.
     pub async fn batch(&self, reference: &str, sku: &str, quantity: u32) {
         let body = format!(r#"{{"reference":"{reference}","sku":"{sku}","quantity":{quantity}}}"#);
         assert_eq!(self.post("/v1/batches", &body).await.status, 201);
     }
 
-    /// Begins to stop; says later whether every request in flight was ended.
+    /// Asks the server to stop.
     pub fn stop(&mut self) {
         self.stop.take().expect("stopped once").send(()).unwrap();
     }
 
+    /// Waits until it has stopped; returns whether every request in flight completed.
     pub async fn stopped(self) -> bool {
-        let ended = self.serving.await.unwrap();
+        let drained = self.serving.await.unwrap();
         if let Some(runtime) = self.runtime {
             runtime.stop();
         }
-        ended
+        drained
     }
 }
 
-/// Starts what a test does beside itself.
-#[expect(clippy::disallowed_methods, reason = "tests do things at the same time")]
+/// Starts a task beside the test.
+#[expect(clippy::disallowed_methods, reason = "tests run requests concurrently")]
 pub fn start<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
     tokio::spawn(work)
 }

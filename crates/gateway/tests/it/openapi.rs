@@ -1,4 +1,4 @@
-//! The OpenAPI document says what the routes do.
+//! The OpenAPI document describes every route.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::node::Node;
 
-/// The routes that there must be.
+/// All routes.
 const ROUTES: [&str; 31] = [
     "DELETE /v1/allocations/{order_id}/{line_id}",
     "DELETE /v1/holds/{order_id}",
@@ -56,13 +56,18 @@ async fn every_route_is_described() {
             let route = format!("{} {path}", method.to_uppercase());
             let id = operation["operationId"].as_str().unwrap();
             assert!(ids.insert(id.to_owned()), "{id} is used twice");
-            assert!(!operation["summary"].as_str().unwrap().is_empty());
-            let told = operation["responses"].as_object().unwrap();
-            assert!(told.keys().any(|status| status.starts_with('2')), "{route}");
-            for named in path.split('{').skip(1).map(|it| it.split('}').next().unwrap()) {
+            for text in ["summary", "description"] {
+                assert!(
+                    operation[text].as_str().is_some_and(|it| !it.is_empty()),
+                    "{route}: {text}"
+                );
+            }
+            let responses = operation["responses"].as_object().unwrap();
+            assert!(responses.keys().any(|status| status.starts_with('2')), "{route}");
+            for name in path.split('{').skip(1).map(|it| it.split('}').next().unwrap()) {
                 let parameters = operation["parameters"].as_array().unwrap();
-                let is_there = |it: &Value| it["name"] == named && it["in"] == "path";
-                assert!(parameters.iter().any(is_there), "{route}: {named}");
+                let is_described = |it: &Value| it["name"] == name && it["in"] == "path";
+                assert!(parameters.iter().any(is_described), "{route}: {name}");
             }
             routes.insert(route);
         }
@@ -71,7 +76,7 @@ async fn every_route_is_described() {
 }
 
 #[tokio::test]
-async fn every_reference_leads_somewhere() {
+async fn every_reference_resolves() {
     let document = document().await;
     let mut references = Vec::new();
     collect(&document, &mut references);

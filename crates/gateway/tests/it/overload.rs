@@ -1,4 +1,4 @@
-//! When commands fail, and when nobody waits for them any more.
+//! Full queues, failing storage, clients that hang up, and stopping the server.
 
 use earmark_gateway::Settings;
 use earmark_kernel::Limits;
@@ -11,9 +11,9 @@ use crate::node::Node;
 const LINE: &str = r#"{"order_id":"o1","sku":"LAMP","quantity":4}"#;
 
 #[tokio::test]
-async fn a_full_queue_sends_back_before_any_work() {
+async fn a_full_queue_refuses_commands() {
     let limits = Limits { queue_commands: 1, ..Limits::default() };
-    let mut node = Node::asleep(Settings::default(), limits).await;
+    let mut node = Node::paused(Settings::default(), limits).await;
     let mut first = node.client().await;
     first.send(request("POST /v1/allocations", LINE)).await;
     node.queued(1).await;
@@ -24,14 +24,14 @@ async fn a_full_queue_sends_back_before_any_work() {
     {"type":"/problems/busy","title":"Busy","status":503,"detail":"too many commands are waiting; try again in 1 s","message":"too many commands are waiting; try again in 1 s","outcome":"none"}
     "#);
     let many = "POST /v1/allocations/bulk";
-    assert_eq!(node.ask(many, &format!("[{LINE}]")).await.status, 503);
-    node.wake();
+    assert_eq!(node.request(many, &format!("[{LINE}]")).await.status, 503);
+    node.resume();
     assert_eq!(first.read().await.unwrap().status, 404);
 }
 
 #[tokio::test]
-async fn a_command_goes_on_when_its_client_has_hung_up() {
-    let mut node = Node::asleep(Settings::default(), Limits::default()).await;
+async fn a_command_is_completed_when_its_client_hangs_up() {
+    let mut node = Node::paused(Settings::default(), Limits::default()).await;
     let mut client = node.client().await;
     client.send(request("POST /v1/allocations", LINE)).await;
     node.queued(1).await;
@@ -39,25 +39,25 @@ async fn a_command_goes_on_when_its_client_has_hung_up() {
     let mut again = node.client().await;
     again.send(request("POST /v1/allocations", LINE)).await;
     node.queued(2).await;
-    node.wake();
+    node.resume();
     assert_eq!(again.read().await.unwrap().status, 404);
 }
 
 #[tokio::test]
-async fn a_body_that_nobody_takes_ends_the_connection_with_the_answer() {
-    let mut node = Node::asleep(Settings::default(), Limits::default()).await;
+async fn an_unread_body_closes_the_connection_after_the_response() {
+    let mut node = Node::paused(Settings::default(), Limits::default()).await;
     let mut client = node.client().await;
     let begun = "DELETE /v1/allocations/o1/l1?sku=LAMP HTTP/1.1\r\nHost: x\r\n\
         Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n";
     client.send(begun).await;
     node.queued(1).await;
-    node.wake();
+    node.resume();
     let answer = client.read().await.unwrap();
     assert_eq!((answer.status, answer.header("connection")), (404, Some("close")));
 }
 
 #[tokio::test]
-async fn half_a_request_does_nothing() {
+async fn an_incomplete_request_does_nothing() {
     let node = Node::open().await;
     node.batch("b1", "LAMP", 4).await;
     let whole = request("POST /v1/allocations", LINE);
@@ -69,7 +69,7 @@ async fn half_a_request_does_nothing() {
 }
 
 #[tokio::test]
-async fn what_the_storage_does_is_told() {
+async fn storage_failures_are_problems() {
     let node = Node::open().await;
     node.batch("b1", "LAMP", 100).await;
     let faults = node.log.faults();
@@ -93,7 +93,7 @@ async fn what_the_storage_does_is_told() {
     503 Service Unavailable
     content-type: application/problem+json
     retry-after: 1
-    {"type":"/problems/unknown-outcome","title":"Outcome unknown","status":503,"detail":"it is not known whether this was done; ask again with the same key","message":"it is not known whether this was done; ask again with the same key","outcome":"unknown"}
+    {"type":"/problems/unknown-outcome","title":"Outcome unknown","status":503,"detail":"it is not known whether the request was done; send it again with the same Idempotency-Key","message":"it is not known whether the request was done; send it again with the same Idempotency-Key","outcome":"unknown"}
     "#);
     assert_snapshot!(node.post("/v1/allocations", LINE).await, @r#"
     503 Service Unavailable
@@ -104,47 +104,47 @@ async fn what_the_storage_does_is_told() {
     assert_snapshot!(node.get("/readyz").await, @r#"
     503 Service Unavailable
     content-type: application/problem+json
-    {"type":"/problems/not-ready","title":"Not ready","status":503,"detail":"allocation/0 writes nothing more: a fault was ordered","message":"allocation/0 writes nothing more: a fault was ordered","outcome":"none"}
+    {"type":"/problems/not-ready","title":"Not ready","status":503,"detail":"the writer of allocation/0 has stopped: a fault was ordered","message":"the writer of allocation/0 has stopped: a fault was ordered","outcome":"none"}
     "#);
     assert_eq!(node.get("/healthz").await.status, 200);
 }
 
 #[tokio::test]
-async fn requests_in_flight_are_ended_before_the_server_stops() {
-    let mut node = Node::asleep(Settings::default(), Limits::default()).await;
+async fn requests_in_flight_complete_before_the_server_stops() {
+    let mut node = Node::paused(Settings::default(), Limits::default()).await;
     let mut client = node.client().await;
     client.send(request("POST /v1/allocations", LINE)).await;
     node.queued(1).await;
     let mut idle = node.client().await;
-    assert_eq!(idle.ask("GET /healthz", "").await.status, 200);
+    assert_eq!(idle.request("GET /healthz", "").await.status, 200);
     node.stop();
-    assert!(idle.is_ended().await);
-    node.wake();
+    assert!(idle.is_closed().await);
+    node.resume();
     let reply = client.read().await.unwrap();
     assert_eq!((reply.status, reply.header("connection")), (404, Some("close")));
     assert!(node.stopped().await);
 }
 
 #[tokio::test]
-async fn what_was_sent_before_the_stop_is_answered_whoever_has_read_it() {
+async fn requests_sent_before_the_stop_get_a_response() {
     let mut node = Node::open().await;
     node.batch("b1", "LAMP", 4).await;
     let mut idle = node.client().await;
-    assert_eq!(idle.ask("GET /healthz", "").await.status, 200);
+    assert_eq!(idle.request("GET /healthz", "").await.status, 200);
     let mut half = node.client().await;
     let whole = request("GET /healthz", "");
     half.send(&whole[..20]).await;
     assert_eq!(node.get("/healthz").await.status, 200);
-    // From here on the server has no time to look before it is told to stop.
+    // From here on the server has no time to read before it is asked to stop.
     let mut new = node.client().await;
     for client in [&mut idle, &mut new] {
         client.send(request("POST /v1/allocations", LINE)).await;
     }
     node.stop();
     let replies = [idle.read().await.unwrap(), new.read().await.unwrap()];
-    // An answer that was faster than the stop does not say so, but it is the last one, too.
-    assert!(idle.is_ended().await && new.is_ended().await, "{replies:?}");
-    // Whichever was first placed the line.
+    // A response that was faster than the stop has no `Connection: close`, but is the last one.
+    assert!(idle.is_closed().await && new.is_closed().await, "{replies:?}");
+    // The first of the two allocated the line.
     assert_eq!(replies[0].status + replies[1].status, 201 + 200, "{replies:?}");
     half.send(&whole[20..]).await;
     assert_eq!(half.read().await.unwrap().status, 200);

@@ -1,4 +1,4 @@
-//! What was set aside, seen and sent again over HTTP.
+//! Parked messages over HTTP.
 
 use earmark_kernel::{Idempotency, Parked};
 use serde_json::json;
@@ -8,19 +8,19 @@ use crate::node::Node;
 const LIST: &str = "/v1/parked/allocation";
 const REPLAY: &str = "/v1/parked/allocation/replay";
 
-/// Sets a message aside under an id.
+/// Parks a message under an id.
 async fn park(node: &Node, id: &str, message: &str, body: &str) {
     let parked = Parked {
         message: message.to_owned(),
         body: body.to_owned(),
-        reason: "nobody was there".to_owned(),
+        reason: "the service did not run".to_owned(),
         idempotency: Some(Idempotency::of(id, body.as_bytes())),
     };
     node.bus.park("allocation", parked).await.expect("the store is in memory");
 }
 
 #[tokio::test]
-async fn what_is_parked_is_listed_in_pages() {
+async fn parked_messages_are_listed_in_pages() {
     let node = Node::open().await;
     assert_eq!(node.get(LIST).await.json(), json!({ "items": [], "next": null }));
     for id in ["c", "a/1", "b"] {
@@ -28,7 +28,7 @@ async fn what_is_parked_is_listed_in_pages() {
     }
     let page = node.get(&format!("{LIST}?limit=2")).await.json();
     let item = |id: &str| {
-        json!({ "id": id, "message": "allocation.allocate", "reason": "nobody was there",
+        json!({ "id": id, "message": "allocation.allocate", "reason": "the service did not run",
             "body": "{}" })
     };
     assert_eq!(page, json!({ "items": [item("a/1"), item("b")], "next": "b" }));
@@ -44,7 +44,7 @@ async fn what_is_parked_is_listed_in_pages() {
 }
 
 #[tokio::test]
-async fn a_message_is_tried_and_then_sent_again_once() {
+async fn a_message_is_tried_and_then_replayed_once() {
     let node = Node::open().await;
     node.batch("b1", "LAMP", 10).await;
     let line = r#"{"order_id":"o1","sku":"LAMP","quantity":3}"#;
@@ -53,7 +53,7 @@ async fn a_message_is_tried_and_then_sent_again_once() {
     assert_eq!(tried.status, 200);
     assert_eq!(tried.json()["outcome"], "done");
     assert_eq!(tried.json()["events"][0]["type"], "allocation.allocated");
-    assert_eq!(node.get("/allocations/o1").await.status, 404, "it was only tried");
+    assert_eq!(node.get("/allocations/o1").await.status, 404, "it was only a dry run");
     let sent = node.post(REPLAY, r#"{"id":"m1"}"#).await;
     assert_eq!((sent.status, sent.json()["outcome"].as_str()), (200, Some("done")));
     assert!(sent.json().get("events").is_none());
@@ -65,7 +65,7 @@ async fn a_message_is_tried_and_then_sent_again_once() {
 }
 
 #[tokio::test]
-async fn a_message_without_a_key_sent_by_two_at_once_has_its_effect_once() {
+async fn two_concurrent_replays_of_a_message_without_a_key_have_one_effect() {
     let node = Node::open().await;
     node.batch("b1", "LAMP", 10).await;
     let line = r#"{"order_id":"o1","sku":"LAMP","quantity":3}"#;
@@ -73,7 +73,7 @@ async fn a_message_without_a_key_sent_by_two_at_once_has_its_effect_once() {
     let parked = Parked {
         message: "allocation.ship".to_owned(),
         body: r#"{"order_id":"o1","line_id":"LAMP","quantity":1}"#.to_owned(),
-        reason: "its handler broke".to_owned(),
+        reason: "its handler failed".to_owned(),
         idempotency: None,
     };
     node.bus.park("allocation", parked).await.expect("the store is in memory");
@@ -83,12 +83,16 @@ async fn a_message_without_a_key_sent_by_two_at_once_has_its_effect_once() {
     for reply in [one, other] {
         assert!([200, 404].contains(&reply.status), "{}", reply.status);
     }
-    assert_eq!(node.get("/v1/batches/b1").await.json()["purchased_quantity"], 9, "one has left");
+    assert_eq!(
+        node.get("/v1/batches/b1").await.json()["purchased_quantity"],
+        9,
+        "one unit was shipped"
+    );
     assert_eq!(node.get(LIST).await.json()["items"], json!([]));
 }
 
 #[tokio::test]
-async fn what_is_refused_is_decided_and_what_cannot_be_read_stays() {
+async fn a_refused_message_is_decided_and_an_unreadable_one_stays_parked() {
     let node = Node::open().await;
     let line = r#"{"order_id":"o1","sku":"NOBODY","quantity":3}"#;
     park(&node, "refused", "allocation.allocate", line).await;

@@ -1,4 +1,4 @@
-//! How the server is, and what it says of itself.
+//! Probes, metrics, security headers and the pages of problems.
 
 use insta::assert_snapshot;
 
@@ -6,7 +6,7 @@ use crate::client::request;
 use crate::node::Node;
 
 #[tokio::test]
-async fn probes_name_the_services() {
+async fn the_probes_list_the_services() {
     let node = Node::open().await;
     assert_snapshot!(node.get("/healthz").await, @r#"
     200 OK
@@ -21,17 +21,17 @@ async fn probes_name_the_services() {
     let mut client = node.client().await;
     client.send(request("HEAD /healthz\nConnection: close", "")).await;
     let head = client.read_head().await.unwrap();
-    assert!(head.starts_with("HTTP/1.1 200 OK") && client.is_ended().await);
+    assert!(head.starts_with("HTTP/1.1 200 OK") && client.is_closed().await);
 }
 
 #[tokio::test]
-async fn metrics_tell_requests_queue_and_views() {
+async fn metrics_cover_requests_queues_and_views() {
     let node = Node::open().await;
     node.batch("b1", "LAMP", 1).await;
     node.get("/v1/stock/LAMP").await;
     let reply = node.get("/metrics").await;
     assert_eq!(reply.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
-    let told = [
+    let expected = [
         "earmark_http_requests_total{route=\"/v1/stock/{sku}\",method=\"GET\",status=\"200\"}",
         "earmark_http_request_seconds_bucket{route=\"/v1/batches\",le=\"",
         "earmark_queue_commands{service=\"allocation\",partition=\"0\"}",
@@ -39,13 +39,13 @@ async fn metrics_tell_requests_queue_and_views() {
         "earmark_commit_seconds_bucket{service=\"allocation\",le=\"",
         "earmark_group_commands_bucket{service=\"allocation\",le=\"",
     ];
-    for told in told {
-        assert!(reply.body.contains(told), "{told} is not in\n{}", reply.body);
+    for line in expected {
+        assert!(reply.body.contains(line), "{line} is not in\n{}", reply.body);
     }
 }
 
 #[tokio::test]
-async fn every_answer_is_protected() {
+async fn every_response_has_the_security_headers() {
     let node = Node::open().await;
     for target in ["/healthz", "/docs", "/nothing", "/v1/stock"] {
         let reply = node.get(target).await;
@@ -59,7 +59,7 @@ async fn every_answer_is_protected() {
 }
 
 #[tokio::test]
-async fn every_kind_of_problem_has_its_page() {
+async fn every_kind_of_problem_has_a_page() {
     let node = Node::open().await;
     let all = node.get("/problems").await;
     let mut kinds = all.body.split("href=\"/problems/").skip(1).peekable();

@@ -1,29 +1,29 @@
-//! Requests that say where they end in two ways, or in one that two servers read differently.
+//! Requests with ambiguous framing, which two servers could read differently.
 
 use crate::client::{Client, Reply, request};
-use crate::hostile::{guarded, is_well};
+use crate::hostile::{assert_unharmed, guarded};
 use crate::node::Node;
 
 const HEAD: &str = "POST /v1/batches HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n";
 
-/// A whole request that a second server might find in the body of the first.
+/// A whole request that another server might find in the body of the first.
 fn hidden() -> String {
     let line = r#"{"order_id":"hidden","sku":"SAFE","quantity":1}"#;
     request("POST /v1/allocations", line)
 }
 
-/// Sends what follows the head, and demands that nothing but refusals comes back.
-async fn is_refused(node: &Node, form: &str) {
+/// Sends these headers and the hidden request; all responses must be refusals.
+async fn assert_refused(node: &Node, form: &str) {
     let mut client = node.client().await;
     client.try_send(format!("{HEAD}{form}{}", hidden())).await;
     client.finish().await;
     for reply in all(&mut client).await {
         assert!((400..500).contains(&reply.status), "{form:?}: {reply}");
     }
-    was_not_done(node, form).await;
+    assert_not_executed(node, form).await;
 }
 
-async fn was_not_done(node: &Node, form: &str) {
+async fn assert_not_executed(node: &Node, form: &str) {
     let found = node.get("/v1/orders/hidden/allocations").await;
     assert_eq!(found.status, 404, "{form:?}");
 }
@@ -37,7 +37,7 @@ async fn all(client: &mut Client) -> Vec<Reply> {
 }
 
 #[tokio::test]
-async fn a_request_behind_two_lengths_is_never_done() {
+async fn a_request_smuggled_behind_two_lengths_is_not_executed() {
     let node = guarded().await;
     let length = hidden().len();
     let forms = [
@@ -59,29 +59,29 @@ async fn a_request_behind_two_lengths_is_never_done() {
         format!("Content-Length: 0\nContent-Length: {length}\n\n"),
     ];
     for form in forms {
-        is_refused(&node, &form).await;
+        assert_refused(&node, &form).await;
     }
-    is_well(&node).await;
+    assert_unharmed(&node).await;
 }
 
 #[tokio::test]
-async fn a_request_behind_a_length_and_chunks_is_never_done() {
+async fn a_request_smuggled_behind_a_length_and_chunks_is_not_executed() {
     let node = guarded().await;
     let length = hidden().len();
     for first in [0, 5, length + 5] {
         let length = format!("Content-Length: {first}\r\n");
         for chunked in ["chunked", "Chunked", "CHUNKED"] {
             let chunks = format!("Transfer-Encoding: {chunked}\r\n");
-            is_refused(&node, &format!("{length}{chunks}\r\n0\r\n\r\n")).await;
-            is_refused(&node, &format!("{chunks}{length}\r\n0\r\n\r\n")).await;
-            is_refused(&node, &format!("{chunks}{length}\r\nzz\r\n")).await;
+            assert_refused(&node, &format!("{length}{chunks}\r\n0\r\n\r\n")).await;
+            assert_refused(&node, &format!("{chunks}{length}\r\n0\r\n\r\n")).await;
+            assert_refused(&node, &format!("{chunks}{length}\r\nzz\r\n")).await;
         }
     }
-    is_well(&node).await;
+    assert_unharmed(&node).await;
 }
 
 #[tokio::test]
-async fn a_request_behind_a_strange_coding_is_never_done() {
+async fn a_request_smuggled_behind_an_unusual_coding_is_not_executed() {
     let node = guarded().await;
     let codings = [
         "Transfer-Encoding: chunked, chunked",
@@ -109,13 +109,13 @@ async fn a_request_behind_a_strange_coding_is_never_done() {
         "X: y\nTransfer-Encoding: chunked\nContent-Length: 5",
     ];
     for coding in codings {
-        is_refused(&node, &format!("{coding}\r\n\r\n0\r\n\r\n")).await;
+        assert_refused(&node, &format!("{coding}\r\n\r\n0\r\n\r\n")).await;
     }
-    is_well(&node).await;
+    assert_unharmed(&node).await;
 }
 
 #[tokio::test]
-async fn a_request_behind_a_strange_chunk_is_never_done() {
+async fn a_request_smuggled_behind_a_malformed_chunk_is_not_executed() {
     let node = guarded().await;
     let chunks = [
         "0x0\r\n\r\n",
@@ -136,25 +136,25 @@ async fn a_request_behind_a_strange_chunk_is_never_done() {
         "ffffffffffffffff\r\n",
     ];
     for chunk in chunks {
-        is_refused(&node, &format!("Transfer-Encoding: chunked\r\n\r\n{chunk}")).await;
+        assert_refused(&node, &format!("Transfer-Encoding: chunked\r\n\r\n{chunk}")).await;
     }
-    is_well(&node).await;
+    assert_unharmed(&node).await;
 }
 
 #[tokio::test]
-async fn a_strange_coding_is_named_and_ends_the_connection() {
+async fn an_unusual_coding_is_named_and_closes_the_connection() {
     let node = guarded().await;
     for coding in ["chunked, chunked", "gzip, chunked"] {
         let mut client = node.client().await;
         client.send(format!("{HEAD}Transfer-Encoding: {coding}\r\n\r\n0\r\n\r\n")).await;
         let reply = client.read().await.unwrap();
         assert_eq!((reply.status, &reply.json()["field"]), (400, &"Transfer-Encoding".into()));
-        assert!(client.is_ended().await);
+        assert!(client.is_closed().await);
     }
 }
 
 #[tokio::test]
-async fn a_body_that_nobody_asked_for_is_not_a_request() {
+async fn an_unexpected_body_is_not_executed_as_a_request() {
     let node = guarded().await;
     let length = format!("Content-Length: {}", hidden().len());
     for method in ["GET /v1/stock/SAFE", "HEAD /v1/stock/SAFE", "OPTIONS /v1/stock", "GET /none"] {
@@ -162,10 +162,10 @@ async fn a_body_that_nobody_asked_for_is_not_a_request() {
         client.send(format!("{method} HTTP/1.1\r\nHost: a\r\n{length}\r\n\r\n")).await;
         client.try_send(hidden()).await;
         client.finish().await;
-        // The answer to HEAD says a length and has no body.
+        // The response to HEAD has a Content-Length and no body.
         assert!(client.read_head().await.is_some(), "{method}");
-        client.is_ended().await;
-        was_not_done(&node, method).await;
+        client.is_closed().await;
+        assert_not_executed(&node, method).await;
     }
-    is_well(&node).await;
+    assert_unharmed(&node).await;
 }

@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use crate::node::Node;
 
 #[tokio::test]
-async fn a_stock_is_shown_in_sums_and_batches() {
+async fn the_stock_of_a_sku_has_totals_and_batches() {
     let node = Node::open().await;
     node.batch("b1", "LAMP", 10).await;
     let line = r#"{"order_id":"o1","sku":"LAMP","quantity":40,"short":"queue"}"#;
@@ -23,7 +23,7 @@ async fn a_stock_is_shown_in_sums_and_batches() {
 }
 
 #[tokio::test]
-async fn stocks_are_listed_page_by_page() {
+async fn stock_levels_are_listed_in_pages() {
     let node = Node::open().await;
     for (at, sku) in ["C", "A", "E", "B", "D"].into_iter().enumerate() {
         node.batch(&format!("b{at}"), &format!("{sku} & {sku}"), 1).await;
@@ -59,7 +59,7 @@ async fn stocks_are_listed_page_by_page() {
 }
 
 #[tokio::test]
-async fn history_says_what_happened_and_why() {
+async fn the_history_lists_changes_with_their_causes() {
     let node = Node::open().await;
     node.batch("b1", "LAMP", 10).await;
     node.post("/v1/allocations", r#"{"order_id":"o1","sku":"LAMP","quantity":4}"#).await;

@@ -1,4 +1,4 @@
-//! Many lines at once: read whole before the first is sent, then decided in order.
+//! Many lines in one request: all are read before the first is sent; they are decided in order.
 
 use axum::response::Response;
 use earmark_contracts::allocation::{Allocate, Outcome, Placement};
@@ -8,19 +8,19 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::lines::out_of_stock;
-use crate::answer::{self, Answered};
 use crate::api_request::ApiRequest;
-use crate::body::Form;
-use crate::command::{Completed, mark};
-use crate::json::{self, Object};
+use crate::command::Completed;
+use crate::http::json::{self, Object};
+use crate::http::response::{self, mark_replayed};
+use crate::http::{BodyFormat, HttpResult};
 use crate::openapi::{BodyRule, Operation};
 use crate::problem::{Problem, kinds};
-use crate::routes::Routes;
+use crate::routes::table::RouteTable;
 
-/// So many lines are sent at a time, so that one request does not fill the queue.
-const CHUNK: usize = 1_000;
+/// Lines sent at a time, at most, so that one request does not fill the queue.
+const CHUNK_LINES_MAX: usize = 1_000;
 
-/// The lines of a bulk request, for the document.
+/// The schema of the lines.
 struct BulkLines;
 
 impl JsonSchema for BulkLines {
@@ -36,7 +36,7 @@ impl JsonSchema for BulkLines {
     }
 }
 
-/// What came of a line: what the single route would have answered, with its status.
+/// The result of a line: the body that the route for one line would have returned, and its status.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum BulkResult {
@@ -48,7 +48,7 @@ enum BulkResult {
     Problem(Box<RawValue>),
 }
 
-/// The schema of a result, for the document.
+/// The schema of the results.
 struct BulkResults;
 
 impl JsonSchema for BulkResults {
@@ -71,62 +71,63 @@ impl JsonSchema for BulkResults {
     }
 }
 
-pub(crate) fn draw(routes: Routes) -> Routes {
-    let about = "A JSON array, or one line of JSON each (`application/x-ndjson`); the answer has \
-        the same form, one result a line, in order, each with the `status` that the single route \
-        would have given. If one line cannot be read, nothing is done.";
-    let bulk =
-        Operation::post("/v1/allocations/bulk", "allocate_bulk", "Promise stock to many lines")
-            .about(about)
-            .body::<BulkLines>(BodyRule::Bulk)
-            .tells_as(
-                200,
-                "One result a line.",
-                &["application/json", "application/x-ndjson"],
-                Some(SchemaGenerator::subschema_for::<BulkResults>),
-            );
-    routes.line(bulk, allocate_bulk)
+pub(super) fn add(table: RouteTable) -> RouteTable {
+    let description = "The request is a JSON array, or has one JSON object per line \
+        (`application/x-ndjson`). The response has the same format, with one result per line, in \
+        order; each has the `status` that the route for one line would have returned. If any line \
+        cannot be read, nothing is done.";
+    let bulk = Operation::post("/v1/allocations/bulk", "allocate_bulk", "Allocate many lines")
+        .description(description)
+        .body::<BulkLines>(BodyRule::Bulk)
+        .responds_as(
+            200,
+            "One result per line.",
+            &["application/json", "application/x-ndjson"],
+            Some(SchemaGenerator::subschema_for::<BulkResults>),
+        );
+    table.route(bulk, allocate_bulk)
 }
 
-async fn allocate_bulk(request: ApiRequest) -> Answered {
-    let lines = match request.form {
-        Form::Json => array(&request)?,
-        Form::Ndjson => one_each(&request)?,
+async fn allocate_bulk(request: ApiRequest) -> HttpResult {
+    let lines = match request.body_format {
+        BodyFormat::Json => array(&request)?,
+        BodyFormat::Ndjson => ndjson(&request)?,
     };
     let meta = request.meta()?;
-    let mut commands = lines.into_iter().enumerate().map(|(at, line)| (line, part(&meta, at)));
-    // The first line carries the key itself: a key that was used for something else ends it there.
+    let mut commands = lines.into_iter().enumerate().map(|(at, line)| (line, line_meta(&meta, at)));
+    // The first line has the key of the request and is sent alone: if the key was used for another
+    // request, nothing else is sent.
     let is_keyed = meta.idempotency.is_some();
-    let mut chunk_max = if is_keyed { 1 } else { CHUNK };
+    let mut chunk_max = if is_keyed { 1 } else { CHUNK_LINES_MAX };
     let mut results = Vec::new();
     loop {
         let chunk: Vec<_> = commands.by_ref().take(chunk_max).collect();
         if chunk.is_empty() {
             break;
         }
-        let mut ended = request.send_many(chunk, Problem::from).await;
-        if results.is_empty() && ended.iter().all(ends_it) {
-            return Err(ended.swap_remove(0).err().expect("it was looked at just now"));
+        let mut sent = request.send_many(chunk, Problem::from).await;
+        if results.is_empty() && sent.iter().all(fails_request) {
+            return Err(sent.swap_remove(0).err().expect("every result is a problem"));
         }
-        results.extend(ended);
-        chunk_max = CHUNK;
+        results.extend(sent);
+        chunk_max = CHUNK_LINES_MAX;
     }
     let is_replayed = results.iter().all(|it| match it {
         Ok(done) => done.is_replayed(),
         Err(problem) => problem.is_replayed(),
     });
-    let results: Vec<BulkResult> = results.into_iter().map(told).collect();
-    Ok(mark(written(request.form, &results), is_replayed))
+    let results: Vec<BulkResult> = results.into_iter().map(bulk_result).collect();
+    Ok(mark_replayed(respond(request.body_format, &results), is_replayed))
 }
 
-/// Whether nothing was begun of a line, and there is no use in beginning with others.
-fn ends_it(ended: &Result<Completed<Placement>, Problem>) -> bool {
-    let problem = ended.as_ref().err();
-    problem.is_some_and(|it| it.is_of(&kinds::KEY_REUSED) || it.is_of(&kinds::BUSY))
+/// Whether nothing was done for a line, for a reason that applies to the whole request.
+fn fails_request(result: &Result<Completed<Placement>, Problem>) -> bool {
+    let problem = result.as_ref().err();
+    problem.is_some_and(|it| it.is_kind(&kinds::KEY_REUSED) || it.is_kind(&kinds::BUSY))
 }
 
-fn told(ended: Result<Completed<Placement>, Problem>) -> BulkResult {
-    let done = match ended {
+fn bulk_result(result: Result<Completed<Placement>, Problem>) -> BulkResult {
+    let done = match result {
         Ok(done) => done,
         Err(problem) => return BulkResult::Problem(problem.to_json()),
     };
@@ -142,37 +143,37 @@ fn told(ended: Result<Completed<Placement>, Problem>) -> BulkResult {
     BulkResult::Done { status, outcome: Box::new(done.answer.outcome) }
 }
 
-fn written(form: Form, results: &[BulkResult]) -> Response {
-    if form == Form::Json {
-        return answer::json(200, &results);
+fn respond(format: BodyFormat, results: &[BulkResult]) -> Response {
+    if format == BodyFormat::Json {
+        return response::json(200, &results);
     }
     let mut lines = Vec::new();
     for result in results {
         serde_json::to_writer(&mut lines, result).expect("results are plain data");
         lines.push(b'\n');
     }
-    answer::bytes(200, "application/x-ndjson", lines)
+    response::from_bytes(200, "application/x-ndjson", lines)
 }
 
-/// What is said about one line: its key is a part of the request's.
-fn part(meta: &Meta, at: usize) -> Meta {
+/// The metadata of one line; its idempotency key is derived from that of the request.
+fn line_meta(meta: &Meta, at: usize) -> Meta {
     let key = |whole: &Idempotency| if at == 0 { whole.clone() } else { whole.part(at) };
     Meta { idempotency: meta.idempotency.as_ref().map(key), ..meta.clone() }
 }
 
 fn array(request: &ApiRequest) -> Result<Vec<Allocate>, Problem> {
     let lines: Vec<Object<Allocate>> = json::read(&request.body, "")?;
-    counted(lines.len(), request)?;
+    check_count(lines.len(), request)?;
     Ok(lines.into_iter().map(|line| line.0).collect())
 }
 
-fn one_each(request: &ApiRequest) -> Result<Vec<Allocate>, Problem> {
+fn ndjson(request: &ApiRequest) -> Result<Vec<Allocate>, Problem> {
     let lines = read_lines(&request.body)?;
-    counted(lines.len(), request)?;
+    check_count(lines.len(), request)?;
     Ok(lines)
 }
 
-/// One JSON value a line; lines of blanks are none.
+/// Reads one JSON object per line; blank lines are skipped.
 pub(crate) fn read_lines(body: &[u8]) -> Result<Vec<Allocate>, Problem> {
     let lines = body.split(|byte| *byte == b'\n');
     let lines = lines.filter(|line| !line.trim_ascii().is_empty());
@@ -183,7 +184,7 @@ pub(crate) fn read_lines(body: &[u8]) -> Result<Vec<Allocate>, Problem> {
     read.collect()
 }
 
-fn counted(lines: usize, request: &ApiRequest) -> Result<(), Problem> {
+fn check_count(lines: usize, request: &ApiRequest) -> Result<(), Problem> {
     let max = request.app.settings.bulk_lines_max;
     match lines {
         0 => Err(Problem::input("body", "there must be at least one line")),

@@ -1,4 +1,4 @@
-//! The book's routes, byte for byte: *Architecture Patterns with Python*, chapters 9 and 11.
+//! The API of *Architecture Patterns with Python* (chapters 9 and 11), byte for byte.
 
 use earmark_contracts::allocation::{
     Allocate, AllocateRefused, BatchRefused, CreateBatch, GetLines, LinePhase, Outcome, WhenShort,
@@ -7,54 +7,54 @@ use earmark_contracts::values::{BatchReference, Day, OrderId, Priority, Quantity
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use crate::answer::{self, Answered};
 use crate::api_request::ApiRequest;
-use crate::command::mark;
+use crate::http::HttpResult;
+use crate::http::response::{self, mark_replayed};
 use crate::openapi::{BodyRule, Operation};
 use crate::problem::{Problem, kinds};
-use crate::routes::Routes;
+use crate::routes::table::RouteTable;
 
-/// A batch as the book writes it.
+/// A batch, with the field names of the book.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct AddBatch {
+pub(crate) struct AddBatch {
     /// Unique over all SKUs.
     #[serde(rename = "ref")]
     reference: BatchReference,
     sku: Sku,
     qty: Quantity,
-    /// When it will arrive; null or absent: it is in the warehouse.
+    /// The day on which it will arrive; null or absent: it is in the warehouse.
     #[serde(default)]
     #[schemars(schema_with = "day_or_moment")]
     eta: Option<Day>,
 }
 
-/// A line as the book writes it.
+/// A line, with the field names of the book.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct AllocateLine {
+pub(crate) struct AllocateLine {
     orderid: OrderId,
     sku: Sku,
     qty: Quantity,
 }
 
-/// Where a line went.
+/// The batch of a line.
 #[derive(JsonSchema, Serialize)]
 struct Allocated {
-    /// The batch; null: there is no stock.
+    /// The reference of the batch; null: there is no stock.
     batchref: Option<BatchReference>,
 }
 
-/// A line of an order, as the book's view has it.
+/// An allocated line of an order, with the field names of the book.
 #[derive(JsonSchema, Serialize)]
-struct BookAllocation {
+struct CompatAllocation {
     sku: Sku,
     batchref: BatchReference,
 }
 
-/// What is said of a batch that would have been added.
+/// The body of a dry run that adds a batch, apart from what every dry run has.
 #[derive(Serialize)]
-struct Nothing {}
+struct Empty {}
 
 fn day_or_moment(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "anyOf": [
@@ -64,32 +64,41 @@ fn day_or_moment(_: &mut SchemaGenerator) -> Schema {
     ] })
 }
 
-pub(crate) fn draw(routes: Routes) -> Routes {
-    let add_batch = Operation::post("/add_batch", "book_add_batch", "Add a batch")
+pub(super) fn add(table: RouteTable) -> RouteTable {
+    let add = Operation::post("/add_batch", "book_add_batch", "Add a batch")
+        .description(
+            "Adds stock of a SKU, in the warehouse or on its way. New clients use `POST /v1/batches`.",
+        )
         .body::<AddBatch>(BodyRule::Object)
-        .tells_as(201, "It is there: `OK`.", &["text/html"], None)
-        .responds::<serde_json::Map<String, serde_json::Value>>(200, "What a dry run would record.")
+        .responds_as(201, "The batch was added: `OK`.", &["text/html"], None)
+        .responds::<serde_json::Map<String, serde_json::Value>>(200, "A dry run: what would have been recorded.")
         .problems(&[&kinds::BATCH_EXISTS]);
     let allocate = Operation::post("/allocate", "book_allocate", "Allocate a line")
-        .about("The line's id is its SKU. The same line again gives the same answer.")
+        .description(
+            "Allocates an order line to a batch. The SKU is the id of the line; sending the same line \
+             again returns the same batch. New clients use `POST /v1/allocations`.",
+        )
         .body::<AllocateLine>(BodyRule::Object)
-        .responds::<Allocated>(201, "The batch that it went to; null: there is no stock.")
-        .responds::<Allocated>(200, "What a dry run would do.")
-        .fails_as(400, &kinds::UNKNOWN_SKU)
+        .responds::<Allocated>(201, "The batch of the line; null: there is no stock.")
+        .responds::<Allocated>(200, "A dry run: what would have been done.")
+        .problem_as(400, &kinds::UNKNOWN_SKU)
         .problems(&[&kinds::LINE_EXISTS]);
     let allocations = Operation::get(
         "/allocations/{order_id}",
         "book_allocations",
-        "The allocations of an order",
+        "List the allocations of an order",
+    )
+    .description(
+        "The allocated lines of an order. New clients use `GET /v1/orders/{order_id}/allocations`.",
     )
     .path::<OrderId>("order_id", "The order.")
-    .responds::<Vec<BookAllocation>>(200, "Its lines that have a batch.")
-    .asks_views()
+    .responds::<Vec<CompatAllocation>>(200, "The lines of the order that have a batch.")
+    .reads_views()
     .problems(&[&kinds::UNKNOWN_ORDER]);
-    routes.line(add_batch, add).line(allocate, place).line(allocations, list)
+    table.route(add, add_batch).route(allocate, allocate_line).route(allocations, list_allocations)
 }
 
-async fn add(request: ApiRequest) -> Answered {
+async fn add_batch(request: ApiRequest) -> HttpResult {
     let batch: AddBatch = request.object()?;
     let command = CreateBatch {
         reference: batch.reference,
@@ -100,13 +109,13 @@ async fn add(request: ApiRequest) -> Answered {
     };
     let done = request.send_or(command, batch_refused).await?;
     if done.is_dry_run() {
-        return Ok(done.json(200, |_| Nothing {}));
+        return Ok(done.json(200, |_| Empty {}));
     }
-    let answer = answer::bytes(201, "text/html; charset=utf-8", "OK");
-    Ok(mark(answer, done.is_replayed()))
+    let response = response::from_bytes(201, "text/html; charset=utf-8", "OK");
+    Ok(mark_replayed(response, done.is_replayed()))
 }
 
-async fn place(request: ApiRequest) -> Answered {
+async fn allocate_line(request: ApiRequest) -> HttpResult {
     let line: AllocateLine = request.object()?;
     let command = Allocate {
         order_id: line.orderid,
@@ -125,37 +134,37 @@ async fn place(request: ApiRequest) -> Answered {
     Ok(done.json(201, |_| Allocated { batchref }))
 }
 
-async fn list(request: ApiRequest) -> Answered {
+async fn list_allocations(request: ApiRequest) -> HttpResult {
     let order_id: OrderId = request.path("order_id")?;
     let detail = format!("there are no allocations for order {}", order_id.0);
     let lines = request.app.bus.ask(GetLines { order_id, line_id: None })?;
     let lines = lines.into_iter().filter(|line| line.state != LinePhase::Held);
     let allocated = lines.filter_map(|line| {
         let batchref = line.batch?;
-        Some(BookAllocation { sku: line.sku, batchref })
+        Some(CompatAllocation { sku: line.sku, batchref })
     });
     let allocated: Vec<_> = allocated.collect();
     if allocated.is_empty() {
         return Err(Problem::new(&kinds::UNKNOWN_ORDER, detail).at("order_id"));
     }
-    Ok(answer::json(200, &allocated))
+    Ok(response::json(200, &allocated))
 }
 
-/// The book's clients read exactly these words, with 400.
+/// The clients of the book expect status 400 and exactly this message.
 fn allocate_refused(refused: AllocateRefused) -> Problem {
     let status = match &refused {
         AllocateRefused::UnknownSku { .. } => 400,
         AllocateRefused::LineExists { .. } => 409,
     };
-    in_the_books_words(refused.into()).status(status)
+    with_compat_field(refused.into()).with_status(status)
 }
 
 fn batch_refused(refused: BatchRefused) -> Problem {
-    in_the_books_words(refused.into())
+    with_compat_field(refused.into())
 }
 
-/// The field at fault, by the name that it has in the book.
-fn in_the_books_words(problem: Problem) -> Problem {
+/// Replaces the name of the invalid field with its name in the book.
+fn with_compat_field(problem: Problem) -> Problem {
     match problem.field() {
         Some("quantity") => problem.at("qty"),
         Some("reference") => problem.at("ref"),

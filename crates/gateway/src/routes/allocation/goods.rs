@@ -1,35 +1,41 @@
-//! Goods: what leaves the warehouse, and what comes back.
+//! Goods: shipped from the warehouse, and returned to it.
 
 use earmark_contracts::allocation::{GoodsMoved, Return, Ship};
 use earmark_kernel::Command;
 
-use crate::answer::Answered;
 use crate::api_request::ApiRequest;
+use crate::http::HttpResult;
 use crate::openapi::{BodyRule, Operation};
 use crate::problem::{Problem, kinds};
-use crate::routes::Routes;
+use crate::routes::table::RouteTable;
 
-pub(crate) fn draw(routes: Routes) -> Routes {
+pub(super) fn add(table: RouteTable) -> RouteTable {
     let ship = Operation::post("/v1/shipments", "ship", "Ship a line")
-        .about("The goods leave: the batch shrinks by as much, in the same step.")
+        .description(
+            "The goods of an allocated line leave the warehouse. The batch shrinks by the same \
+             quantity, in the same step.",
+        )
         .body::<Ship>(BodyRule::Object);
-    let take_back = Operation::post("/v1/returns", "return_goods", "Take goods back")
-        .about("Into stock (`restock`), where waiting lines may get them, or not (`write_off`).")
+    let take_back = Operation::post("/v1/returns", "return_goods", "Return goods")
+        .description(
+            "Goods of a shipped line come back. `restock` adds them to a batch, where lines that \
+             wait for stock may get them; `write_off` does not.",
+        )
         .body::<Return>(BodyRule::Object)
         .problems(&[&kinds::UNKNOWN_BATCH, &kinds::BATCH_CLOSED]);
-    routes
-        .line(of_goods(ship), |request| async move {
+    table
+        .route(of_goods(ship), |request| async move {
             let command: Ship = request.object()?;
-            moved(request, command).await
+            move_goods(request, command).await
         })
-        .line(of_goods(take_back), |request| async move {
+        .route(of_goods(take_back), |request| async move {
             let command: Return = request.object()?;
-            moved(request, command).await
+            move_goods(request, command).await
         })
 }
 
 fn of_goods(operation: Operation) -> Operation {
-    operation.responds::<GoodsMoved>(200, "The line and the batch as they are now.").problems(&[
+    operation.responds::<GoodsMoved>(200, "The line and the batch after the change.").problems(&[
         &kinds::UNKNOWN_LINE,
         &kinds::AMBIGUOUS_LINE,
         &kinds::WRONG_PHASE,
@@ -38,7 +44,7 @@ fn of_goods(operation: Operation) -> Operation {
     ])
 }
 
-async fn moved<C>(request: ApiRequest, command: C) -> Answered
+async fn move_goods<C>(request: ApiRequest, command: C) -> HttpResult
 where
     C: Command<Answer = GoodsMoved>,
     C::Refusal: Into<Problem>,

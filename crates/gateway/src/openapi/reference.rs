@@ -1,4 +1,4 @@
-//! The reference to read: a page made of the OpenAPI document; nothing is loaded from elsewhere.
+//! The API reference as a page, made of the OpenAPI document; it loads nothing from elsewhere.
 
 use std::fmt::Write as _;
 
@@ -6,14 +6,29 @@ use serde_json::Value;
 
 use crate::problem::{Kind, kinds};
 
-const STYLE: &str = include_str!("api_docs.css");
+const STYLE: &str = include_str!("reference.css");
 const METHODS: [&str; 4] = ["get", "post", "patch", "delete"];
 
+/// What is made once, when the routes are built, and served to everybody.
+pub(crate) struct ApiDocs {
+    /// The OpenAPI document, as JSON.
+    pub(crate) openapi: Vec<u8>,
+    /// The reference, as HTML.
+    pub(crate) reference: String,
+}
+
+impl ApiDocs {
+    pub(crate) fn new(document: &Value) -> Self {
+        let openapi = serde_json::to_vec(document).expect("a document is plain data");
+        Self { openapi, reference: page(document) }
+    }
+}
+
 /// The whole document as a page.
-pub(crate) fn page(document: &Value) -> String {
+fn page(document: &Value) -> String {
     let mut nav = String::new();
     let mut main = format!(
-        "<h1>Earmark</h1><p class=lead>Version {}. {} The same as data: \
+        "<h1>Earmark</h1><p class=lead>Version {}. {}. The same as data: \
          <a href=\"/openapi.json\">OpenAPI 3.1</a>.</p><p>{}</p>",
         text(&document["info"]["version"]),
         text(&document["info"]["summary"]),
@@ -22,8 +37,9 @@ pub(crate) fn page(document: &Value) -> String {
     for tag in elements(&document["tags"]) {
         let name = tag["name"].as_str().unwrap_or_default();
         put(&mut nav, &format!("<h3>{}</h3>", escaped(name)));
-        let about = text(&tag["description"]);
-        put(&mut main, &format!("<h2>{}</h2><p class=lead>{about}</p>", escaped(name)));
+        let description = text(&tag["description"]);
+        let heading = format!("<h2>{}</h2><p class=lead>{description}</p>", escaped(name));
+        put(&mut main, &heading);
         for (path, method, operation) in operations(document) {
             if operation["tags"][0] == tag["name"] {
                 let id = text(&operation["operationId"]);
@@ -33,12 +49,13 @@ pub(crate) fn page(document: &Value) -> String {
             }
         }
     }
-    put(&mut nav, "<h3>Shapes</h3>");
-    put(&mut main, "<h2>Shapes</h2><p class=lead>What stands in bodies and answers.</p>");
+    put(&mut nav, "<h3>Schemas</h3>");
+    let lead = "<p class=lead>The objects in requests and responses.</p>";
+    put(&mut main, &format!("<h2>Schemas</h2>{lead}"));
     for (name, schema) in members(&document["components"]["schemas"]) {
         let name = escaped(name);
-        put(&mut nav, &format!("<a href=\"#shape-{name}\">{name}</a>"));
-        put(&mut main, &format!("<section class=operation id=\"shape-{name}\"><h3>{name}</h3>"));
+        put(&mut nav, &format!("<a href=\"#schema-{name}\">{name}</a>"));
+        put(&mut main, &format!("<section class=operation id=\"schema-{name}\"><h3>{name}</h3>"));
         put(&mut main, &format!("<p>{}</p>", marked(described(schema))));
         write_fields(&mut main, schema);
         put(&mut main, "</section>");
@@ -47,7 +64,7 @@ pub(crate) fn page(document: &Value) -> String {
     html("Earmark: reference", &body)
 }
 
-/// The kinds of problems.
+/// The list of all kinds of problems.
 pub(crate) fn problems() -> String {
     let mut rows = String::new();
     for kind in kinds::ALL {
@@ -60,13 +77,13 @@ pub(crate) fn problems() -> String {
         put(&mut rows, &row);
     }
     let body = format!(
-        "<main class=alone><h1>Problems</h1><p class=lead>How a request can end other than well \
-         (RFC 9457). <a href=\"/docs\">Reference</a></p><table>{rows}</table></main>"
+        "<main class=alone><h1>Problems</h1><p class=lead>How a request can fail (RFC 9457). \
+         <a href=\"/docs\">Reference</a></p><table>{rows}</table></main>"
     );
     html("Earmark: problems", &body)
 }
 
-/// One kind of problem.
+/// The page of one kind of problem.
 pub(crate) fn problem(kind: &Kind) -> String {
     let title = escaped(kind.title);
     let body = format!(
@@ -75,7 +92,7 @@ pub(crate) fn problem(kind: &Kind) -> String {
          </p></main>",
         kind.uri(),
         kind.status,
-        marked(kind.about)
+        marked(kind.description)
     );
     html(&format!("Earmark: {title}"), &body)
 }
@@ -110,32 +127,32 @@ fn write_operation(page: &mut String, path: &str, method: &str, operation: &Valu
     if !parameters.is_empty() {
         put(page, "<h4>Parameters</h4><table>");
         for it in parameters {
-            let must = it["required"] == true;
-            let kind = format!("{}, in {}", shape(&it["schema"]), text(&it["in"]));
-            write_row(page, &text(&it["name"]), must, &kind, &text(&it["description"]));
+            let is_required = it["required"] == true;
+            let kind = format!("{}, in {}", summary(&it["schema"]), text(&it["in"]));
+            write_row(page, &text(&it["name"]), is_required, &kind, &text(&it["description"]));
         }
         put(page, "</table>");
     }
     let body = &operation["requestBody"]["content"]["application/json"]["schema"];
     if !body.is_null() {
-        put(page, &format!("<h4>Body</h4><p>{}</p>", shape(body)));
+        put(page, &format!("<h4>Body</h4><p>{}</p>", summary(body)));
     }
-    put(page, "<h4>Answers</h4><table>");
-    for (status, answer) in members(&operation["responses"]) {
-        let is_problem = answer["content"].get(crate::problem::PROBLEM_JSON).is_some();
-        let mut contents = members(&answer["content"]);
+    put(page, "<h4>Responses</h4><table>");
+    for (status, response) in members(&operation["responses"]) {
+        let is_problem = response["content"].get(crate::problem::PROBLEM_JSON).is_some();
+        let mut contents = members(&response["content"]);
         let kind = match contents.next() {
-            _ if is_problem => "<a href=\"#shape-Problem\">Problem</a>".to_owned(),
-            Some((_, content)) => shape(&content["schema"]),
+            _ if is_problem => "<a href=\"#schema-Problem\">Problem</a>".to_owned(),
+            Some((_, content)) => summary(&content["schema"]),
             None => "no body".to_owned(),
         };
-        let about = marked(answer["description"].as_str().unwrap_or_default());
-        write_row(page, &escaped(status), false, &kind, &about);
+        let description = marked(response["description"].as_str().unwrap_or_default());
+        write_row(page, &escaped(status), false, &kind, &description);
     }
     put(page, "</table></section>");
 }
 
-/// The fields of a shape; of one that is one of several, those of each.
+/// The fields of a schema; of alternatives, the fields of each.
 fn write_fields(page: &mut String, schema: &Value) {
     let alternatives = ["oneOf", "anyOf"].iter().flat_map(|name| elements(&schema[name]));
     for alternative in alternatives {
@@ -143,7 +160,7 @@ fn write_fields(page: &mut String, schema: &Value) {
         write_fields(page, alternative);
     }
     for part in elements(&schema["allOf"]) {
-        put(page, &format!("<p>{}</p>", shape(part)));
+        put(page, &format!("<p>{}</p>", summary(part)));
     }
     if let Some(reference) = schema["$ref"].as_str() {
         put(page, &format!("<p>With the fields of {}.</p>", link(reference)));
@@ -152,29 +169,30 @@ fn write_fields(page: &mut String, schema: &Value) {
     if fields.peek().is_none() {
         let is_plain = schema.get("enum").or(schema.get("const")).is_some();
         if is_plain {
-            put(page, &format!("<p>{}</p>", shape(schema)));
+            put(page, &format!("<p>{}</p>", summary(schema)));
         }
         return;
     }
     put(page, "<table>");
     for (name, field) in fields {
-        let must = elements(&schema["required"]).iter().any(|it| it == name);
-        let about = marked(described(field));
-        write_row(page, &escaped(name), must, &shape(field), &about);
+        let is_required = elements(&schema["required"]).iter().any(|it| it == name);
+        let description = marked(described(field));
+        write_row(page, &escaped(name), is_required, &summary(field), &description);
     }
     put(page, "</table>");
 }
 
-fn write_row(page: &mut String, name: &str, must: bool, kind: &str, about: &str) {
-    let must = if must { "<span class=must>required</span>" } else { "" };
+fn write_row(page: &mut String, name: &str, is_required: bool, kind: &str, description: &str) {
+    let must = if is_required { "<span class=must>required</span>" } else { "" };
     let row = format!(
-        "<tr><td><code>{name}</code>{must}</td><td class=kind>{kind}</td><td>{about}</td></tr>"
+        "<tr><td><code>{name}</code>{must}</td><td class=kind>{kind}</td>\
+         <td>{description}</td></tr>"
     );
     put(page, &row);
 }
 
 /// A schema in a few words.
-fn shape(schema: &Value) -> String {
+fn summary(schema: &Value) -> String {
     if let Some(reference) = schema["$ref"].as_str() {
         return link(reference);
     }
@@ -187,7 +205,7 @@ fn shape(schema: &Value) -> String {
     }
     for (name, between) in [("oneOf", " or "), ("anyOf", " or "), ("allOf", " and ")] {
         if let Some(parts) = schema[name].as_array() {
-            let parts: Vec<_> = parts.iter().map(shape).collect();
+            let parts: Vec<_> = parts.iter().map(summary).collect();
             return parts.join(between);
         }
     }
@@ -196,19 +214,19 @@ fn shape(schema: &Value) -> String {
         kind => text(kind),
     };
     if schema["type"] == "array" {
-        return format!("list of {}", shape(&schema["items"]));
+        return format!("list of {}", summary(&schema["items"]));
     }
-    let bound = |name: &str, words: &str| {
+    let bound = |name: &str, label: &str| {
         let bound = schema.get(name)?;
-        Some(format!("{words} {}", text(bound)))
+        Some(format!("{label} {}", text(bound)))
     };
     let bounds = [
         schema.get("format").map(text).filter(|it| !it.starts_with("uint")),
         bound("minimum", "from"),
         bound("maximum", "to"),
-        bound("minLength", "from length"),
-        bound("maxLength", "to length"),
-        bound("default", "else"),
+        bound("minLength", "min length"),
+        bound("maxLength", "max length"),
+        bound("default", "default"),
     ];
     let bounds: Vec<_> = bounds.into_iter().flatten().filter(|it| !it.ends_with(' ')).collect();
     [vec![kind], bounds].concat().join(", ")
@@ -216,7 +234,7 @@ fn shape(schema: &Value) -> String {
 
 fn link(reference: &str) -> String {
     let name = escaped(reference.rsplit('/').next().unwrap_or(reference));
-    format!("<a href=\"#shape-{name}\">{name}</a>")
+    format!("<a href=\"#schema-{name}\">{name}</a>")
 }
 
 fn described(schema: &Value) -> &str {
@@ -239,7 +257,7 @@ fn text(value: &Value) -> String {
     }
 }
 
-/// Text with what stands between backticks as code.
+/// Text in which the parts between backticks become code.
 fn marked(text: &str) -> String {
     let parts = text.split('`').enumerate().map(|(at, part)| match at % 2 {
         0 => escaped(part),
@@ -253,5 +271,5 @@ fn escaped(text: &str) -> String {
 }
 
 fn put(page: &mut String, part: &str) {
-    page.write_str(part).expect("a string takes everything");
+    page.write_str(part).expect("writing to a string cannot fail");
 }

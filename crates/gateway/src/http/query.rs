@@ -1,18 +1,18 @@
-//! The query of an address, read strictly: each name once, each text valid UTF-8.
+//! The query string, read strictly: each name once, each value valid UTF-8.
 
 use crate::problem::Problem;
 
-/// The parameters of a query, decoded, in their order.
+/// The parameters of a query string, decoded, in order.
 ///
 /// # Errors
-/// When a text cannot be decoded, or a name is empty or stands there twice.
+/// When a name or value cannot be decoded, or a name is empty or given twice.
 pub(crate) fn parse(query: &str) -> Result<Vec<(String, String)>, Problem> {
     let mut parameters: Vec<(String, String)> = Vec::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let name = decode(name).map_err(|why| Problem::input("query", why))?;
         if name.is_empty() {
-            return Err(Problem::input("query", "a parameter needs a name"));
+            return Err(Problem::input("query", "a parameter must have a name"));
         }
         let value = decode(value).map_err(|why| Problem::input(name.clone(), why))?;
         if parameters.iter().any(|(seen, _)| *seen == name) {
@@ -24,7 +24,7 @@ pub(crate) fn parse(query: &str) -> Result<Vec<(String, String)>, Problem> {
     Ok(parameters)
 }
 
-/// Decodes percent signs, and plus signs as blanks.
+/// Decodes percent escapes, and plus signs as spaces.
 fn decode(text: &str) -> Result<String, &'static str> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
@@ -34,7 +34,8 @@ fn decode(text: &str) -> Result<String, &'static str> {
             b'%' => {
                 let digit = |it: Option<u8>| char::from(it?).to_digit(16);
                 let pair = digit(rest.next()).zip(digit(rest.next()));
-                let (high, low) = pair.ok_or("a percent sign needs two hexadecimal digits")?;
+                let (high, low) =
+                    pair.ok_or("a percent sign must be followed by two hexadecimal digits")?;
                 u8::try_from(high * 16 + low).expect("two hexadecimal digits are a byte")
             }
             other => other,
@@ -56,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_decoded_or_comes_twice_is_refused() {
+    fn undecodable_and_duplicate_parameters_are_refused() {
         for bad in ["a=%", "a=%1", "a=%zz", "a=%FF", "%FF=a", "a=1&a=2", "a=%C3", "=", "=1&=2"] {
             assert!(parse(bad).is_err(), "{bad}");
         }

@@ -1,4 +1,4 @@
-//! What the services refuse, as problems.
+//! The refusals of the services, as problems.
 
 use earmark_contracts::allocation::{AllocateRefused, BatchRefused, HoldRefused, LineRefused};
 

@@ -1,4 +1,4 @@
-//! The body of a request, read within its limits of size and time.
+//! The body of a request: its media type, and its bytes within limits of size and time.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -19,62 +19,63 @@ use crate::settings::Settings;
 /// Reads a body of at most `max` bytes.
 ///
 /// # Errors
-/// When it is larger, or takes too long, or does not come to its end.
+/// When it is larger, arrives too slowly, or is incomplete; or when the bodies that are being
+/// received take all of `budget`.
 pub(crate) async fn read(
     mut body: Body,
     max: usize,
     settings: &Settings,
-    room: &Arc<Semaphore>,
+    budget: &Arc<Semaphore>,
 ) -> Result<Bytes, Problem> {
-    // What says beforehand that it is too large is not read at all.
+    // A body that declares too large a size is not read at all.
     if body.size_hint().lower() > max as u64 {
         return Err(too_large(max));
     }
-    // Most bodies have come whole, with their header.
-    let mut begun = Bytes::new();
+    // Most bodies have arrived completely, together with their header.
+    let mut start = Bytes::new();
     let first = poll_fn(|context| Poll::Ready(Pin::new(&mut body).poll_frame(context)));
-    if let Poll::Ready(piece) = first.await {
-        let Some(piece) = piece else {
-            return Ok(begun);
+    if let Poll::Ready(frame) = first.await {
+        let Some(frame) = frame else {
+            return Ok(start);
         };
-        begun = piece.map_err(|_| cut_off())?.into_data().unwrap_or_default();
-        if begun.len() > max {
+        start = frame.map_err(|_| incomplete())?.into_data().unwrap_or_default();
+        if start.len() > max {
             return Err(too_large(max));
         }
         if body.is_end_stream() {
-            return Ok(begun);
+            return Ok(start);
         }
     }
-    let pieces = collect(body, begun, max, settings.body_idle_timeout, room);
-    match timeout(settings.body_timeout, Box::pin(pieces)).await {
-        Ok(read) => read,
+    let rest = collect(body, start, max, settings.body_idle_timeout, budget);
+    match timeout(settings.body_timeout, Box::pin(rest)).await {
+        Ok(body) => body,
         Err(_) => Err(too_slow()),
     }
 }
 
 async fn collect(
     mut body: Body,
-    begun: Bytes,
+    start: Bytes,
     max: usize,
-    idle: Duration,
-    room: &Arc<Semaphore>,
+    idle_timeout: Duration,
+    budget: &Arc<Semaphore>,
 ) -> Result<Bytes, Problem> {
     let mut bytes = Vec::new();
-    // What has arrived takes its part of the room that all bodies have, until this one is whole.
-    let mut taken = Vec::new();
-    let mut next = begun;
+    // The bytes received count against the budget of all bodies until this body is complete.
+    let mut permits = Vec::new();
+    let mut next = start;
     loop {
         if bytes.len() + next.len() > max {
             return Err(too_large(max));
         }
         let size = u32::try_from(next.len()).map_err(|_| too_large(max))?;
-        taken.push(Arc::clone(room).try_acquire_many_owned(size).map_err(|_| no_room())?);
+        permits.push(Arc::clone(budget).try_acquire_many_owned(size).map_err(|_| busy())?);
         bytes.extend_from_slice(&next);
-        let piece = timeout(idle, body.frame()).await.map_err(|_| too_slow())?;
-        let Some(piece) = piece else {
+        let frame = timeout(idle_timeout, body.frame()).await.map_err(|_| too_slow())?;
+        let Some(frame) = frame else {
             return Ok(bytes.into());
         };
-        next = piece.map_err(|_| cut_off())?.into_data().unwrap_or_default();
+        next = frame.map_err(|_| incomplete())?.into_data().unwrap_or_default();
     }
 }
 
@@ -83,8 +84,8 @@ fn too_large(max: usize) -> Problem {
     Problem::new(&kinds::BODY_TOO_LARGE, detail).at("body").closing()
 }
 
-fn no_room() -> Problem {
-    let detail = "too many large bodies arrive at the same time; nothing was begun";
+fn busy() -> Problem {
+    let detail = "too many large bodies are being received; nothing was done";
     Problem::new(&kinds::BUSY, detail).retry_after(1).closing()
 }
 
@@ -93,30 +94,30 @@ fn too_slow() -> Problem {
     Problem::new(&kinds::REQUEST_TIMEOUT, detail).at("body").closing()
 }
 
-fn cut_off() -> Problem {
-    Problem::input("body", "the body did not come to its end").closing()
+fn incomplete() -> Problem {
+    Problem::input("body", "the body is incomplete").closing()
 }
 
-/// How a body is written.
+/// The format of a body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Form {
+pub(crate) enum BodyFormat {
     #[default]
     Json,
-    /// One JSON value a line.
+    /// One JSON value per line.
     Ndjson,
 }
 
-/// The form that a request says its body has.
+/// The format that a request declares for its body.
 ///
 /// # Errors
-/// When the route does not take it, or it is compressed.
-pub(crate) fn form(headers: &HeaderMap, takes_lines: bool) -> Result<Form, Problem> {
+/// When the route does not accept it, or the body is compressed.
+pub(crate) fn format(headers: &HeaderMap, accepts_ndjson: bool) -> Result<BodyFormat, Problem> {
     let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
     if encodings.any(|it| !it.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return Err(unsupported("Content-Encoding", "the body must not be compressed"));
     }
-    let given = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok());
-    let mut parts = given.unwrap_or_default().split(';').map(str::trim);
+    let value = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok());
+    let mut parts = value.unwrap_or_default().split(';').map(str::trim);
     let essence = parts.next().unwrap_or_default();
     let mut charsets = parts.filter_map(|part| part.split_once('='));
     let is_other_charset = charsets.any(|(name, value)| {
@@ -125,12 +126,12 @@ pub(crate) fn form(headers: &HeaderMap, takes_lines: bool) -> Result<Form, Probl
     });
     let is = |media_type: &str| essence.eq_ignore_ascii_case(media_type) && !is_other_charset;
     if is("application/json") {
-        Ok(Form::Json)
-    } else if takes_lines && is("application/x-ndjson") {
-        Ok(Form::Ndjson)
-    } else if takes_lines {
-        let both = "the body must be application/json or application/x-ndjson";
-        Err(unsupported("Content-Type", both))
+        Ok(BodyFormat::Json)
+    } else if accepts_ndjson && is("application/x-ndjson") {
+        Ok(BodyFormat::Ndjson)
+    } else if accepts_ndjson {
+        let detail = "the body must be application/json or application/x-ndjson";
+        Err(unsupported("Content-Type", detail))
     } else {
         Err(unsupported("Content-Type", "the body must be application/json"))
     }

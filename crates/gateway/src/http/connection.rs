@@ -1,4 +1,4 @@
-//! One connection: its requests one after another, and an end that lets the last answer arrive.
+//! One connection: its requests in sequence, and an end that lets the last response arrive.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -16,53 +16,53 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::app::Edge;
-use crate::middleware::Guarded;
+use super::middleware::Guarded;
+use super::server_state::ServerState;
+use super::timeouts::{Phase, PhaseCell, TimeoutStream};
+use super::timer::sleep;
 use crate::problem::{Problem, kinds};
-use crate::tasks::rest;
-use crate::timeouts::{PatientStream, Phase, PhaseCell};
 
-/// A client gets so long to take the last answer and to stop sending.
+/// Time for a client to receive the last response and to stop sending.
 const LINGER_DURATION: Duration = Duration::from_secs(2);
-/// And so many bytes of what it still sends are read, so that the answer is not lost.
+/// Bytes still read from a client after the last response, so that the response is not lost.
 const LINGER_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// When the server stops, so long is waited for what clients had sent before: it may still lie in
-/// the system's buffers.
-pub(crate) const LAST_RESPONSE_DURATION: Duration = Duration::from_millis(100);
-/// A request may have so many header fields if hyper is told nothing; with more, it refuses the
-/// request without saying why.
-const HEADERS_OF_HYPER: usize = 100;
-/// What one connection buffers while it reads a header.
+/// When the server stops: time for requests that were sent before and may still be in the system's
+/// buffers.
+pub(crate) const LAST_REQUEST_DURATION: Duration = Duration::from_millis(100);
+/// hyper's default for the header fields of a request; it refuses a request that has more without
+/// giving a reason.
+const HYPER_HEADERS_MAX: usize = 100;
+/// Bytes that one connection buffers while it reads a header.
 const BUFFER_BYTES: usize = 128 * 1024;
 
 /// Serves a connection until either side ends it.
-pub(crate) async fn serve(edge: Arc<Edge>, socket: TcpStream) {
-    // Only costs time when it does not work.
+pub(crate) async fn serve(server: Arc<ServerState>, socket: TcpStream) {
+    // Only latency is lost if this fails.
     let _ = socket.set_nodelay(true);
     let phase = PhaseCell::default();
-    let settings = &edge.app.settings;
-    let stream = TokioIo::new(PatientStream::new(socket, phase.clone(), settings));
+    let settings = &server.settings;
+    let stream = TokioIo::new(TimeoutStream::new(socket, phase.clone(), settings));
     let mut builder = http1::Builder::new();
     builder
         .half_close(true)
         .header_read_timeout(None)
         .max_buf_size(BUFFER_BYTES.max(settings.header_bytes_max * 2));
-    // For as many as it takes by itself, hyper asks for no memory with each request.
-    if settings.headers_max * 3 / 2 > HEADERS_OF_HYPER {
+    // Up to its default, hyper allocates nothing for the header fields of a request.
+    if settings.headers_max * 3 / 2 > HYPER_HEADERS_MAX {
         builder.max_headers(settings.headers_max * 4);
     }
-    let one = OneByOne { edge: Arc::clone(&edge), phase: phase.clone() };
-    let mut connection = builder.serve_connection(stream, one);
-    let mut stop = edge.app.stopping.subscribe();
-    let is_stopping = edge.app.stopping.subscribe();
-    let mut last_call = pin!(async move {
-        let _ = stop.wait_for(|stop| *stop).await;
-        rest(LAST_RESPONSE_DURATION).await;
+    let service = ConnectionService { server: Arc::clone(&server), phase: phase.clone() };
+    let mut connection = builder.serve_connection(stream, service);
+    // A token of its own: the check with every poll contends with no other connection.
+    let stopping = server.stopping.child_token();
+    let mut last_call = pin!(async {
+        stopping.cancelled().await;
+        sleep(LAST_REQUEST_DURATION).await;
     });
     let (mut is_over, mut is_last) = (false, false);
     let ended = poll_fn(|context| {
         is_over = is_over || last_call.as_mut().poll(context).is_ready();
-        if !is_last && phase.get() == Phase::Busy && *is_stopping.borrow() {
+        if !is_last && phase.get() == Phase::Busy && stopping.is_cancelled() {
             is_last = true;
             Pin::new(&mut connection).graceful_shutdown();
         }
@@ -70,7 +70,7 @@ pub(crate) async fn serve(edge: Arc<Edge>, socket: TcpStream) {
             return Poll::Ready(ended);
         }
         let ends = match phase.get() {
-            Phase::Busy => *is_stopping.borrow(),
+            Phase::Busy => stopping.is_cancelled(),
             Phase::Head => false,
             Phase::Idle => is_over,
         };
@@ -92,9 +92,9 @@ pub(crate) async fn serve(edge: Arc<Edge>, socket: TcpStream) {
     let _ = tokio::time::timeout(LINGER_DURATION, linger(&mut stream)).await;
 }
 
-/// Says that nothing more will be written, and reads what was on its way: closing a socket with
-/// unread bytes in it would take the answer back.
-async fn linger(stream: &mut PatientStream) {
+/// Closes the sending side and reads what was in transit: closing a socket with unread bytes in it
+/// would discard the response.
+async fn linger(stream: &mut TimeoutStream) {
     if stream.shutdown().await.is_err() {
         return;
     }
@@ -107,53 +107,53 @@ async fn linger(stream: &mut PatientStream) {
     }
 }
 
-/// Answers the requests of one connection.
-struct OneByOne {
-    edge: Arc<Edge>,
+/// Handles the requests of one connection.
+struct ConnectionService {
+    server: Arc<ServerState>,
     phase: PhaseCell,
 }
 
-impl Service<Request<Incoming>> for OneByOne {
-    type Response = Response<Answering>;
+impl Service<Request<Incoming>> for ConnectionService {
+    type Response = Response<ResponseBody>;
     type Error = Infallible;
-    type Future = Asked;
+    type Future = ResponseFuture;
 
-    fn call(&self, request: Request<Incoming>) -> Asked {
+    fn call(&self, request: Request<Incoming>) -> ResponseFuture {
         self.phase.set(Phase::Busy);
-        let passing = Guarded::begin(&self.edge, request.map(Body::new));
-        Asked { passing, phase: self.phase.clone() }
+        let guarded = Guarded::begin(&self.server, request.map(Body::new));
+        ResponseFuture { guarded, phase: self.phase.clone() }
     }
 }
 
-/// A request that is not answered yet.
-struct Asked {
-    passing: Guarded,
+/// A request that has no response yet.
+struct ResponseFuture {
+    guarded: Guarded,
     phase: PhaseCell,
 }
 
-impl Future for Asked {
-    type Output = Result<Response<Answering>, Infallible>;
+impl Future for ResponseFuture {
+    type Output = Result<Response<ResponseBody>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let answer = ready!(Pin::new(&mut self.passing).poll(context));
+        let response = ready!(Pin::new(&mut self.guarded).poll(context));
         let phase = self.phase.clone();
-        Poll::Ready(Ok(answer.map(|body| Answering { body, phase })))
+        Poll::Ready(Ok(response.map(|body| ResponseBody { body, phase })))
     }
 }
 
-/// The body of an answer; when it has gone, the connection waits for the next request.
-struct Answering {
+/// The body of a response; once it is sent, the connection waits for the next request.
+struct ResponseBody {
     body: Body,
     phase: PhaseCell,
 }
 
-impl Drop for Answering {
+impl Drop for ResponseBody {
     fn drop(&mut self) {
         self.phase.set(Phase::Idle);
     }
 }
 
-impl hyper::body::Body for Answering {
+impl hyper::body::Body for ResponseBody {
     type Data = Bytes;
     type Error = axum::Error;
 

@@ -1,4 +1,4 @@
-//! A socket that does not wait for ever: for a request, for its header, for an answer to be taken.
+//! A socket with timeouts: for the next request, for a header, for a client that reads slowly.
 
 use std::io;
 use std::pin::Pin;
@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
+use super::timer::{deadline_after, sleep_until};
 use crate::settings::Settings;
 
 /// What a connection is waiting for.
@@ -21,12 +22,12 @@ pub(crate) enum Phase {
     Idle = 0,
     /// The end of a request's header.
     Head = 1,
-    /// The answer; the body of the request has its own times.
+    /// The response; the body of the request has its own timeouts.
     Busy = 2,
 }
 
-/// The phase of one connection, known to its socket and to those who answer on it: the phase in
-/// the two lowest bits, above them a count of its changes.
+/// The phase of one connection, shared by its socket and its requests: the two lowest bits hold the
+/// phase, the bits above them count its changes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PhaseCell(Arc<AtomicU32>);
 
@@ -53,117 +54,104 @@ fn phase_of(raw: u32) -> Phase {
     }
 }
 
-/// A timer that runs while something is waited for. The system's own timer is left running when
-/// it stops, and looked at again when it rings: most waits are short, and setting it is dear.
+/// A timer for one kind of wait. Stopping it leaves the runtime's timer armed, and its deadline is
+/// checked again when it fires: most waits are short, and arming the runtime's timer is expensive.
 #[derive(Default)]
 struct Timer {
-    until: Option<Instant>,
+    deadline: Option<Instant>,
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
 impl Timer {
     fn stop(&mut self) {
-        self.until = None;
+        self.deadline = None;
     }
 
-    /// Starts when it does not run, and says whether the time is over.
-    fn is_over(&mut self, context: &mut Context<'_>, time: Duration) -> bool {
-        let until = *self.until.get_or_insert_with(|| after(time));
-        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(until)));
-        if sleep.deadline() > until {
-            sleep.as_mut().reset(until);
+    /// Starts the timer if it does not run, and returns whether the time is over.
+    fn is_over(&mut self, context: &mut Context<'_>, timeout: Duration) -> bool {
+        let deadline = *self.deadline.get_or_insert_with(|| deadline_after(timeout));
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        if sleep.deadline() > deadline {
+            sleep.as_mut().reset(deadline);
         }
         while sleep.as_mut().poll(context).is_ready() {
-            if sleep.deadline() >= until {
-                (self.until, self.sleep) = (None, None);
+            if sleep.deadline() >= deadline {
+                (self.deadline, self.sleep) = (None, None);
                 return true;
             }
-            sleep.as_mut().reset(until);
+            sleep.as_mut().reset(deadline);
         }
         false
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the seam through which sockets learn that time has passed"
-)]
-fn sleep_until(moment: Instant) -> Sleep {
-    tokio::time::sleep_until(moment)
-}
-
-#[expect(clippy::disallowed_methods, reason = "as above: when a wait that begins now is over")]
-fn after(time: Duration) -> Instant {
-    Instant::now() + time
-}
-
-/// A socket with the patience of the [`Settings`].
-pub(crate) struct PatientStream {
+/// A socket with the timeouts of the [`Settings`].
+pub(crate) struct TimeoutStream {
     socket: TcpStream,
     phase: PhaseCell,
-    /// The phase (and its count) that the reading timer was started in.
-    timed: u32,
+    /// The phase, with its count, in which the read timer was started.
+    timed_phase: u32,
     header_timed_out: bool,
-    reading: Timer,
-    writing: Timer,
+    read_timer: Timer,
+    write_timer: Timer,
     idle_timeout: Duration,
     header_timeout: Duration,
     write_timeout: Duration,
 }
 
-impl PatientStream {
+impl TimeoutStream {
     pub(crate) fn new(socket: TcpStream, phase: PhaseCell, settings: &Settings) -> Self {
         Self {
             socket,
             phase,
-            timed: 0,
+            timed_phase: 0,
             header_timed_out: false,
-            reading: Timer::default(),
-            writing: Timer::default(),
+            read_timer: Timer::default(),
+            write_timer: Timer::default(),
             idle_timeout: settings.idle_timeout,
             header_timeout: settings.header_timeout,
             write_timeout: settings.write_timeout,
         }
     }
 
-    fn waited_too_long(&mut self, context: &mut Context<'_>) -> bool {
+    fn read_timed_out(&mut self, context: &mut Context<'_>) -> bool {
         let raw = self.phase.raw();
-        if raw != self.timed {
-            self.timed = raw;
-            self.reading.stop();
+        if raw != self.timed_phase {
+            self.timed_phase = raw;
+            self.read_timer.stop();
         }
         match phase_of(raw) {
-            Phase::Idle => self.reading.is_over(context, self.idle_timeout),
+            Phase::Idle => self.read_timer.is_over(context, self.idle_timeout),
             Phase::Head => {
-                self.header_timed_out = self.reading.is_over(context, self.header_timeout);
+                self.header_timed_out = self.read_timer.is_over(context, self.header_timeout);
                 self.header_timed_out
             }
             Phase::Busy => false,
         }
     }
 
-    /// Whether reading ended because a header did not come to its end.
+    /// Whether reading ended because a header did not arrive completely in time.
     pub(crate) fn header_timed_out(&self) -> bool {
         self.header_timed_out
     }
 
-    fn written<T>(
+    fn check_written<T>(
         &mut self,
         context: &mut Context<'_>,
         done: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         if done.is_ready() {
-            self.writing.stop();
+            self.write_timer.stop();
             return done;
         }
-        if self.writing.is_over(context, self.write_timeout) {
+        if self.write_timer.is_over(context, self.write_timeout) {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         Poll::Pending
     }
 }
 
-impl AsyncRead for PatientStream {
+impl AsyncRead for TimeoutStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -174,21 +162,21 @@ impl AsyncRead for PatientStream {
         if read.is_ready() && buffer.filled().len() > before && self.phase.get() == Phase::Idle {
             self.phase.set(Phase::Head);
         }
-        if read.is_pending() && self.waited_too_long(context) {
+        if read.is_pending() && self.read_timed_out(context) {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         read
     }
 }
 
-impl AsyncWrite for PatientStream {
+impl AsyncWrite for TimeoutStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.socket).poll_write(context, bytes);
-        self.written(context, written)
+        self.check_written(context, written)
     }
 
     fn poll_write_vectored(
@@ -197,7 +185,7 @@ impl AsyncWrite for PatientStream {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.socket).poll_write_vectored(context, slices);
-        self.written(context, written)
+        self.check_written(context, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -206,7 +194,7 @@ impl AsyncWrite for PatientStream {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.socket).poll_flush(context);
-        self.written(context, flushed)
+        self.check_written(context, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

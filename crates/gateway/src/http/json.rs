@@ -1,5 +1,5 @@
-//! JSON read strictly: objects are objects, each field is known and given once, and what is wrong
-//! is named by its path.
+//! Strict JSON: objects are objects, each field is known and given once, and an error names the
+//! path of the field.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -12,7 +12,7 @@ use serde_path_to_error::Track;
 
 use crate::problem::{Problem, kinds};
 
-/// A value that is written as an object and nothing else: serde would take an array for a struct.
+/// A value that must be a JSON object: serde would also accept an array for a struct.
 #[derive(Clone, Debug)]
 pub(crate) struct Object<T>(pub(crate) T);
 
@@ -39,9 +39,9 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
 /// Reads a whole body.
 ///
 /// # Errors
-/// A problem that names the field at fault; `within` is put before its path.
+/// A problem that names the invalid field; `within` is put before its path.
 pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8], within: &str) -> Result<T, Problem> {
-    // Keeping track takes as long as reading: it is done where there is something to name.
+    // Tracking the path doubles the time of reading, so it is done only after an error.
     if let Ok(value) = serde_json::from_slice(bytes) {
         return Ok(value);
     }
@@ -50,7 +50,7 @@ pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8], within: &str) -> Result<T,
     let tracked = serde_path_to_error::Deserializer::new(&mut reader, &mut track);
     let read = T::deserialize(tracked).and_then(|value| reader.end().map(|()| value));
     read.map_err(|error| {
-        // What is not known of the path is written as `?`, and the root as a dot.
+        // The path shows an unknown part as `?` and the root as a dot.
         let path = track.path().to_string();
         problem(&error, path.trim_end_matches(['?', '.']), within)
     })
@@ -58,17 +58,17 @@ pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8], within: &str) -> Result<T,
 
 fn problem(error: &serde_json::Error, path: &str, within: &str) -> Problem {
     let text = error.to_string();
-    let (said, place) = match text.rsplit_once(" at line ") {
-        Some((said, place)) => (said, format!(" (line {place})")),
+    let (message, position) = match text.rsplit_once(" at line ") {
+        Some((message, position)) => (message, format!(" (line {position})")),
         None => (text.as_str(), String::new()),
     };
     let is_syntax = error.classify() != Category::Data;
-    // Of the fields that do not belong there, or are not there, only the text has the name.
-    let named = ["unknown field `", "missing field `", "duplicate field `"]
+    // The path lacks the name of an unknown, missing or duplicate field; the message has it.
+    let from_name = ["unknown field `", "missing field `", "duplicate field `"]
         .iter()
-        .find_map(|start| said.strip_prefix(start))
+        .find_map(|start| message.strip_prefix(start))
         .filter(|_| !is_syntax);
-    let name = named.map(|rest| {
+    let name = from_name.map(|rest| {
         let end = rest.rfind("`, expected").or_else(|| rest.rfind("`, there are no"));
         let end = end.or_else(|| rest.rfind('`')).unwrap_or(rest.len());
         &rest[..end]
@@ -81,16 +81,17 @@ fn problem(error: &serde_json::Error, path: &str, within: &str) -> Problem {
         "body".clone_into(&mut field);
     }
     if is_syntax {
-        Problem::new(&kinds::MALFORMED_JSON, format!("{said}{place}")).at(field)
+        Problem::new(&kinds::MALFORMED_JSON, format!("{message}{position}")).at(field)
     } else if name.is_some() {
-        Problem::input(field, said)
+        Problem::input(field, message)
     } else {
-        let detail = format!("{field}: {said}");
+        let detail = format!("{field}: {message}");
         Problem::input(field, detail)
     }
 }
 
+/// What stands between two parts of a path.
 fn dot(before: &str, after: &str) -> &'static str {
-    let is_inside = !before.is_empty() && !after.is_empty() && !after.starts_with('[');
-    if is_inside { "." } else { "" }
+    let needs_dot = !before.is_empty() && !after.is_empty() && !after.starts_with('[');
+    if needs_dot { "." } else { "" }
 }

@@ -1,4 +1,4 @@
-//! What every request passes before its route, and every answer after it.
+//! The checks before every route and the headers added to every response.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -11,43 +11,42 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::future::RouteFuture;
 use tower_service::Service;
 
-use crate::app::{App, Edge};
+use super::panics::{caught, poll_caught};
+use super::server_state::ServerState;
+use crate::app::App;
 use crate::problem::{Problem, kinds};
-use crate::tasks::{caught, poll_caught};
 
-/// Routes that need no key: they tell whether the server lives, and nothing else.
+/// Routes that need no key: they report the health of the server and nothing else.
 pub(crate) const OPEN_ROUTES: [&str; 2] = ["/healthz", "/readyz"];
 
-/// The answer to a request, whatever happens.
+/// A request on its way through the checks and the router; completes with a response in any case.
 pub(crate) struct Guarded {
     step: Step,
-    is_bare: bool,
+    adds_headers: bool,
 }
 
 enum Step {
     Routed(RouteFuture<Infallible>),
-    /// None: it is given.
-    Answered(Option<Response>),
+    /// None: the response is handed over.
+    Responded(Option<Response>),
 }
 
 impl Guarded {
-    pub(crate) fn begin(edge: &Edge, request: Request) -> Self {
-        let is_bare = edge.is_bare;
-        let checked = if is_bare { Ok(()) } else { check(&edge.app, &request) };
-        let step = match checked {
-            Ok(()) => {
-                // What breaks outside of a route's own work breaks this request alone.
-                let mut router = edge.router.clone();
-                match caught(move || router.call(request)) {
-                    Ok(routed) => Step::Routed(routed),
-                    Err(broke) => Step::Answered(Some(Problem::broken(&broke).into_response())),
-                }
-            }
-            Err(problem) => {
-                Step::Answered(Some(edge.app.no_route.answer(request.method(), problem)))
-            }
+    pub(crate) fn begin(server: &ServerState, request: Request) -> Self {
+        let adds_headers = server.app.is_some();
+        if let Some(app) = &server.app
+            && let Err(problem) = check(app, &request)
+        {
+            let response = app.no_route.respond(request.method(), problem);
+            return Self { step: Step::Responded(Some(response)), adds_headers };
+        }
+        // A panic outside of a route's own future ends this request alone.
+        let mut router = server.router.clone();
+        let step = match caught(move || router.call(request)) {
+            Ok(routed) => Step::Routed(routed),
+            Err(panicked) => Step::Responded(Some(Problem::panicked(&panicked).into_response())),
         };
-        Self { step, is_bare }
+        Self { step, adds_headers }
     }
 }
 
@@ -55,18 +54,20 @@ impl Future for Guarded {
     type Output = Response;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Response> {
-        let mut answer = match &mut self.step {
+        let mut response = match &mut self.step {
             Step::Routed(routed) => match ready!(poll_caught(Pin::new(routed), context)) {
-                Ok(Ok(answer)) => answer,
+                Ok(Ok(response)) => response,
                 Ok(Err(never)) => match never {},
-                Err(broke) => Problem::broken(&broke).into_response(),
+                Err(panicked) => Problem::panicked(&panicked).into_response(),
             },
-            Step::Answered(answer) => answer.take().expect("what has ended is not asked again"),
+            Step::Responded(response) => {
+                response.take().expect("a completed future is not polled again")
+            }
         };
-        if !self.is_bare {
-            protect(&mut answer);
+        if self.adds_headers {
+            add_security_headers(&mut response);
         }
-        Poll::Ready(answer)
+        Poll::Ready(response)
     }
 }
 
@@ -85,46 +86,46 @@ fn check(app: &App, request: &Request) -> Result<(), Problem> {
     }
     let hosts = headers.get_all(header::HOST).iter().count();
     if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
-        let detail = "a request names its host exactly once";
+        let detail = "a request must have exactly one Host header";
         return Err(Problem::input("Host", detail).closing());
     }
-    frame(request.headers())?;
+    check_framing(headers)?;
     authorize(app, request)
 }
 
-/// Chunks, once, are the one coding of a body's way here: whoever stands in front of us might read
-/// the end of it elsewhere. (RFC 9112, sections 6.1 and 11.2.)
-fn frame(headers: &HeaderMap) -> Result<(), Problem> {
+/// Accepts `chunked`, once, as the only transfer coding: a proxy in front of this server might read
+/// any other so that the body ends elsewhere (RFC 9112, sections 6.1 and 11.2).
+fn check_framing(headers: &HeaderMap) -> Result<(), Problem> {
     let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
     let first = codings.next();
-    let is_chunks = first.is_none_or(|it| it.as_bytes().eq_ignore_ascii_case(b"chunked"));
-    if is_chunks && codings.next().is_none() {
+    let is_chunked = first.is_none_or(|it| it.as_bytes().eq_ignore_ascii_case(b"chunked"));
+    if is_chunked && codings.next().is_none() {
         return Ok(());
     }
-    let detail = "a body comes with a Content-Length, or in chunks and nothing else";
+    let detail = "a body must have a Content-Length, or chunked as its only Transfer-Encoding";
     Err(Problem::input("Transfer-Encoding", detail).closing())
 }
 
 fn authorize(app: &App, request: &Request) -> Result<(), Problem> {
     let security = &app.settings.security;
-    if !security.asks_for_keys() || OPEN_ROUTES.contains(&request.uri().path()) {
+    if !security.requires_key() || OPEN_ROUTES.contains(&request.uri().path()) {
         return Ok(());
     }
-    let given = request.headers().get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
-    let key = given.and_then(|it| {
+    let header = request.headers().get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
+    let key = header.and_then(|it| {
         let (scheme, key) = it.split_at_checked(7)?;
         scheme.eq_ignore_ascii_case(b"bearer ").then_some(key)
     });
-    if key.is_some_and(|key| security.admits(key.trim_ascii())) {
+    if key.is_some_and(|key| security.accepts(key.trim_ascii())) {
         return Ok(());
     }
-    let detail = "give one of the keys: Authorization: Bearer <key>";
+    let detail = "a valid key is required: Authorization: Bearer <key>";
     Err(Problem::new(&kinds::UNAUTHORIZED, detail).at("Authorization"))
 }
 
-/// What a browser must not do with an answer. Values in a static are checked when this is compiled,
-/// and not with each answer.
-static PROTECTION: [(HeaderName, HeaderValue); 5] = [
+/// What browsers may not do with a response. Statics are validated at compile time, not with every
+/// response.
+static SECURITY_HEADERS: [(HeaderName, HeaderValue); 5] = [
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
@@ -138,10 +139,10 @@ static PROTECTION: [(HeaderName, HeaderValue); 5] = [
     ),
 ];
 
-fn protect(answer: &mut Response<Body>) {
-    let headers = answer.headers_mut();
-    headers.reserve(PROTECTION.len());
-    for (name, value) in &PROTECTION {
+fn add_security_headers(response: &mut Response<Body>) {
+    let headers = response.headers_mut();
+    headers.reserve(SECURITY_HEADERS.len());
+    for (name, value) in &SECURITY_HEADERS {
         headers.entry(name).or_insert_with(|| value.clone());
     }
 }
