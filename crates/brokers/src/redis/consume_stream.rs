@@ -1,5 +1,5 @@
-//! Messages in over Redis Streams: a consumer group shares them, and each is acknowledged after the
-//! commit of what it asked for.
+//! Consumes messages over Redis Streams: a consumer group shares them, and each is acknowledged
+//! after the commit of its command.
 
 use std::time::Duration;
 
@@ -10,81 +10,87 @@ use redis::{FromRedisValue, RedisResult, Value, cmd};
 use tokio::sync::watch;
 
 use super::connection::Redis;
-use crate::inbox::{Inbox, Incoming, Outcome, waits};
+use crate::inbox::{Inbox, Incoming, Outcome, retry_delays};
 
-/// So many entries are read, or taken over, at a time.
+/// Entries per batch, read or claimed.
 const READ_MESSAGES_MAX: usize = 256;
-/// A read waits so long for something new, in milliseconds; then it is looked round.
+/// The longest wait of a read for new entries, in milliseconds.
 const BLOCK_MS: u64 = 500;
-/// A command on the reading connection waits so long.
+/// The longest wait for a response on the reading connection.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(6);
-/// An entry that was delivered so often, and never came to an end, is set aside.
-const DELIVERED_MAX: usize = 10;
+/// Deliveries after which an unacknowledged entry is parked.
+const DELIVERIES_MAX: usize = 10;
 
-/// A member of the consumer group that reads streams.
-pub struct Group {
+/// A consumer of streams, as a member of a consumer group.
+pub struct StreamConsumer {
     redis: Redis,
     inbox: Inbox,
-    name: String,
+    group: String,
     consumer: String,
-    claims_after: Duration,
+    claim_after: Duration,
 }
 
-impl Group {
-    /// A new member of the group `name`. It takes over what another member was given and has not
-    /// acknowledged for so long.
+impl StreamConsumer {
+    /// A new member of the group. It claims entries that another member has not acknowledged for
+    /// `claim_after`.
     #[must_use]
-    pub fn of(redis: Redis, inbox: Inbox, name: &str, claims_after: Duration) -> Self {
+    pub fn of(redis: Redis, inbox: Inbox, group: &str, claim_after: Duration) -> Self {
         let consumer = format!("earmark-{}", consumer_id(inbox.bus()));
-        Self { redis, inbox, name: name.to_owned(), consumer, claims_after }
+        Self { redis, inbox, group: group.to_owned(), consumer, claim_after }
     }
 
-    /// Reads until it is told to stop; what it has then is brought to its end.
+    /// Consumes until `stopping` is true; handles the entries that it has read by then.
     pub async fn run(self, mut stopping: watch::Receiver<bool>) {
-        let mut waits = waits();
+        let mut delays = retry_delays();
         while !*stopping.borrow() {
             let mut has_read = false;
-            let ended = self.read(&stopping, &mut has_read).await;
+            let result = self.consume(&stopping, &mut has_read).await;
             if has_read {
-                waits = self::waits();
+                delays = retry_delays();
             }
-            match ended {
+            match result {
                 Ok(()) => {}
                 Err(error) => {
                     let why = self.redis.publish_error(&error);
-                    tracing::warn!(%why, "the streams are not read now");
-                    let wait = waits.next().unwrap_or(RESPONSE_TIMEOUT);
-                    let _ = tokio::time::timeout(wait, stopping.wait_for(|told| *told)).await;
+                    tracing::warn!(%why, "the streams cannot be read; retrying");
+                    let wait = delays.next().unwrap_or(RESPONSE_TIMEOUT);
+                    let _ =
+                        tokio::time::timeout(wait, stopping.wait_for(|is_stopping| *is_stopping))
+                            .await;
                 }
             }
         }
     }
 
-    async fn read(&self, stopping: &watch::Receiver<bool>, has_read: &mut bool) -> RedisResult<()> {
+    async fn consume(
+        &self,
+        stopping: &watch::Receiver<bool>,
+        has_read: &mut bool,
+    ) -> RedisResult<()> {
         let mut connection = self.redis.connect(Some(RESPONSE_TIMEOUT)).await?;
-        self.found(&mut connection).await?;
-        // What was on its way to us when the last connection broke.
-        self.read_on(&mut connection, "0", stopping).await?;
-        let looks_every = (self.claims_after / 2).max(Duration::from_millis(BLOCK_MS));
-        let rounds = looks_every.as_millis() / u128::from(BLOCK_MS);
+        self.create_group(&mut connection).await?;
+        // Entries that were delivered to this member over an earlier connection.
+        self.read(&mut connection, "0", stopping).await?;
+        let claim_interval = (self.claim_after / 2).max(Duration::from_millis(BLOCK_MS));
+        let rounds = claim_interval.as_millis() / u128::from(BLOCK_MS);
         let mut round = 0;
         while !*stopping.borrow() {
             if round == 0 {
-                self.take_over(&mut connection, stopping).await?;
+                self.claim(&mut connection, stopping).await?;
             }
-            let came = self.read_on(&mut connection, ">", stopping).await?;
-            // A round that waited for nothing has its full length.
-            round = if came == 0 { (round + 1) % rounds.max(1) } else { round.max(1) };
+            let count = self.read(&mut connection, ">", stopping).await?;
+            // Only a round without entries takes the full `BLOCK_MS`, so only those count.
+            round = if count == 0 { (round + 1) % rounds.max(1) } else { round.max(1) };
             *has_read = true;
         }
         self.leave(&mut connection).await
     }
 
-    /// Makes the group where it is not; it begins with what is there.
-    async fn found(&self, connection: &mut MultiplexedConnection) -> RedisResult<()> {
+    /// Creates a missing group; it begins with the first entry of the stream.
+    async fn create_group(&self, connection: &mut MultiplexedConnection) -> RedisResult<()> {
         for binding in self.inbox.bindings() {
             let mut create = cmd("XGROUP");
-            create.arg("CREATE").arg(&binding.channel).arg(&self.name).arg("0").arg("MKSTREAM");
+            create.arg("CREATE").arg(&binding.channel).arg(&self.group).arg("0").arg("MKSTREAM");
             match create.query_async::<()>(connection).await {
                 Err(error) if error.code() != Some("BUSYGROUP") => return Err(error),
                 _ => {}
@@ -93,9 +99,9 @@ impl Group {
         Ok(())
     }
 
-    /// Reads what is new (`>`), or what we were given and have not acknowledged (`0`); says how
-    /// much.
-    async fn read_on(
+    /// Reads and handles new entries (`>`), or entries that were delivered to this member and not
+    /// acknowledged (`0`). Returns their number.
+    async fn read(
         &self,
         connection: &mut MultiplexedConnection,
         from: &str,
@@ -103,7 +109,7 @@ impl Group {
     ) -> RedisResult<usize> {
         let bindings = self.inbox.bindings();
         let mut read = cmd("XREADGROUP");
-        read.arg("GROUP").arg(&self.name).arg(&self.consumer).arg("COUNT").arg(READ_MESSAGES_MAX);
+        read.arg("GROUP").arg(&self.group).arg(&self.consumer).arg("COUNT").arg(READ_MESSAGES_MAX);
         read.arg("BLOCK").arg(BLOCK_MS).arg("STREAMS");
         let channels: Vec<&str> = bindings.iter().map(|it| it.channel.as_str()).collect();
         read.arg(&channels).arg(vec![from; channels.len()]);
@@ -113,29 +119,29 @@ impl Group {
             let binding = bindings.iter().position(|it| it.channel == stream.key);
             entries.extend(stream.ids.into_iter().filter_map(|it| Some((binding?, it, 1))));
         }
-        let came = entries.len();
-        self.take(connection, entries, stopping).await?;
-        Ok(came)
+        let count = entries.len();
+        self.handle(connection, entries, stopping).await?;
+        Ok(count)
     }
 
-    /// Takes over what members were given that are not there any more.
-    async fn take_over(
+    /// Claims and handles entries of members that no longer acknowledge them.
+    async fn claim(
         &self,
         connection: &mut MultiplexedConnection,
         stopping: &watch::Receiver<bool>,
     ) -> RedisResult<()> {
-        let idle_ms = u64::try_from(self.claims_after.as_millis()).unwrap_or(u64::MAX);
+        let idle_ms = u64::try_from(self.claim_after.as_millis()).unwrap_or(u64::MAX);
         for (binding, it) in self.inbox.bindings().iter().enumerate() {
             let mut from = "0-0".to_owned();
             loop {
                 let mut claim = cmd("XAUTOCLAIM");
-                claim.arg(&it.channel).arg(&self.name).arg(&self.consumer).arg(idle_ms);
+                claim.arg(&it.channel).arg(&self.group).arg(&self.consumer).arg(idle_ms);
                 claim.arg(&from).arg("COUNT").arg(READ_MESSAGES_MAX);
                 let claimed: StreamAutoClaimReply = claim.query_async(connection).await?;
-                let delivered = self.delivered(connection, &it.channel, &claimed.claimed).await?;
-                let entries = claimed.claimed.into_iter().zip(delivered);
-                let entries = entries.map(|(entry, times)| (binding, entry, times)).collect();
-                self.take(connection, entries, stopping).await?;
+                let counts = self.deliveries(connection, &it.channel, &claimed.claimed).await?;
+                let entries = claimed.claimed.into_iter().zip(counts);
+                let entries = entries.map(|(entry, count)| (binding, entry, count)).collect();
+                self.handle(connection, entries, stopping).await?;
                 if claimed.next_stream_id == "0-0" {
                     break;
                 }
@@ -145,8 +151,8 @@ impl Group {
         Ok(())
     }
 
-    /// How often each of these entries was delivered.
-    async fn delivered(
+    /// The number of deliveries of each of these entries.
+    async fn deliveries(
         &self,
         connection: &mut MultiplexedConnection,
         channel: &str,
@@ -158,18 +164,18 @@ impl Group {
         let mut pending = cmd("XPENDING");
         pending
             .arg(channel)
-            .arg(&self.name)
+            .arg(&self.group)
             .arg(&first.id)
             .arg(&last.id)
             .arg(2 * READ_MESSAGES_MAX);
         pending.arg(&self.consumer);
         let pending: StreamPendingCountReply = pending.query_async(connection).await?;
-        let times = |id: &str| pending.ids.iter().find(|it| it.id == id);
-        Ok(entries.iter().map(|it| times(&it.id).map_or(1, |it| it.times_delivered)).collect())
+        let find = |id: &str| pending.ids.iter().find(|it| it.id == id);
+        Ok(entries.iter().map(|it| find(&it.id).map_or(1, |it| it.times_delivered)).collect())
     }
 
-    /// Has entries done, then acknowledges those that came to an end.
-    async fn take(
+    /// Handles entries, then acknowledges those that were decided or parked.
+    async fn handle(
         &self,
         connection: &mut MultiplexedConnection,
         entries: Vec<(usize, StreamId, usize)>,
@@ -178,50 +184,50 @@ impl Group {
         if entries.is_empty() {
             return Ok(());
         }
-        let places: Vec<(usize, String)> =
+        let ids: Vec<(usize, String)> =
             entries.iter().map(|(binding, entry, _)| (*binding, entry.id.clone())).collect();
         let messages = entries.into_iter().map(|it| self.incoming(it)).collect();
-        let outcomes = self.inbox.take(messages, stopping).await;
-        let mut all = redis::pipe();
-        for ((binding, id), outcome) in places.iter().zip(outcomes) {
-            if outcome != Outcome::Left {
+        let outcomes = self.inbox.handle(messages, stopping).await;
+        let mut acknowledge = redis::pipe();
+        for ((binding, id), outcome) in ids.iter().zip(outcomes) {
+            if outcome != Outcome::Redeliver {
                 let channel = &self.inbox.bindings()[*binding].channel;
-                all.cmd("XACK").arg(channel).arg(&self.name).arg(id).ignore();
+                acknowledge.cmd("XACK").arg(channel).arg(&self.group).arg(id).ignore();
             }
         }
-        if all.is_empty() {
+        if acknowledge.is_empty() {
             return Ok(());
         }
-        all.query_async(connection).await
+        acknowledge.query_async(connection).await
     }
 
-    fn incoming(&self, (binding, entry, times): (usize, StreamId, usize)) -> Incoming {
+    fn incoming(&self, (binding, entry, deliveries): (usize, StreamId, usize)) -> Incoming {
         let channel = &self.inbox.bindings()[binding].channel;
         let bytes = |value: &Value| Vec::<u8>::from_redis_value_ref(value).unwrap_or_default();
         let is_one = entry.map.len() == 1;
         let body = entry.map.values().next().filter(|_| is_one).map(bytes);
         let poison = match &body {
-            None => Some(format!("an entry has one field, this one has {}", entry.map.len())),
-            Some(_) if times > DELIVERED_MAX => {
-                Some(format!("it was delivered {times} times and never came to an end"))
+            None => Some(format!("the entry has {} fields instead of one", entry.map.len())),
+            Some(_) if deliveries > DELIVERIES_MAX => {
+                Some(format!("delivered {deliveries} times without being acknowledged"))
             }
             Some(_) => None,
         };
-        let shown = || format!("{:?}", entry.map).into_bytes();
-        let (id, body) = (format!("redis/{channel}/{}", entry.id), body.unwrap_or_else(shown));
+        let debug = || format!("{:?}", entry.map).into_bytes();
+        let (id, body) = (format!("redis/{channel}/{}", entry.id), body.unwrap_or_else(debug));
         Incoming { binding, id, body, poison }
     }
 
-    /// Leaves the group. A member that was given something stays until it is taken over.
+    /// Leaves the group. A member with unacknowledged entries stays until they are claimed.
     async fn leave(&self, connection: &mut MultiplexedConnection) -> RedisResult<()> {
         for binding in self.inbox.bindings() {
             let mut pending = cmd("XPENDING");
-            pending.arg(&binding.channel).arg(&self.name).arg("-").arg("+").arg(1);
+            pending.arg(&binding.channel).arg(&self.group).arg("-").arg("+").arg(1);
             let pending: StreamPendingCountReply =
                 pending.arg(&self.consumer).query_async(connection).await?;
             if pending.ids.is_empty() {
                 let mut leave = cmd("XGROUP");
-                leave.arg("DELCONSUMER").arg(&binding.channel).arg(&self.name).arg(&self.consumer);
+                leave.arg("DELCONSUMER").arg(&binding.channel).arg(&self.group).arg(&self.consumer);
                 leave.query_async::<()>(connection).await?;
             }
         }
@@ -229,7 +235,7 @@ impl Group {
     }
 }
 
-/// No two members have the same name, also not one after the other.
+/// A consumer name is never used twice.
 fn consumer_id(bus: &Bus) -> String {
     bus.new_id().to_string()
 }
