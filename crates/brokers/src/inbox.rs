@@ -1,4 +1,4 @@
-//! What comes in by a broker: read once, within bounds, sent through the bus, or set aside.
+//! The inbox of broker messages: each is parsed within limits, sent over the bus, or parked.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,55 +10,55 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::watch;
 
-/// A message has at most so many bytes.
+/// The largest message, in bytes.
 pub const BYTES_MAX: usize = 64 * 1024;
-/// So much of a message that is too large is kept, in bytes.
-const KEPT_OF_TOO_LARGE: usize = 1_024;
-/// A name, a source or an id in an envelope has at most so many bytes.
-const WORD_BYTES_MAX: usize = 256;
-/// What could not be done is tried again after this, then after more.
+/// The bytes of a too large message that are parked.
+const PARKED_BYTES_OF_TOO_LARGE: usize = 1_024;
+/// The longest `type`, `source` or `id` of a CloudEvent, in bytes.
+const ATTRIBUTE_BYTES_MAX: usize = 256;
+/// The delay before the first retry; later ones are longer.
 const RETRY_DELAY_MIN: Duration = Duration::from_millis(20);
-/// The longest wait between two tries.
+/// The longest delay between two retries.
 const RETRY_DELAY_MAX: Duration = Duration::from_secs(2);
 
-/// A channel or stream by which messages come in.
+/// Binds a channel or stream to the messages that arrive by it.
 #[derive(Clone, Debug)]
 pub struct Binding {
     /// The channel, or the key of the stream.
     pub channel: String,
-    /// The wire name of what comes by it without an envelope.
+    /// The wire name of messages that are not CloudEvents.
     pub message: &'static str,
-    /// The wire names that may stand in an envelope, beside that one.
+    /// Further wire names that are accepted as the `type` of a CloudEvent.
     pub also: &'static [&'static str],
-    /// Messages with the same text in one of these fields are done one after another.
+    /// Messages with the same value in the first present field of these are handled in order.
     pub keys: &'static [&'static str],
 }
 
-/// A message as it came.
+/// A message as it was received.
 #[derive(Clone, Debug)]
 pub struct Incoming {
-    /// The place of its binding.
+    /// The index of its binding.
     pub binding: usize,
-    /// What is known of it nowhere else: whoever sends it again gives it the same one.
+    /// Identifies the message; a redelivery has the same id.
     pub id: String,
-    /// What came.
+    /// The received bytes.
     pub body: Vec<u8>,
-    /// Why it is not even looked at.
+    /// Why it is parked without being parsed, if so.
     pub poison: Option<String>,
 }
 
-/// What came of a message.
+/// The result of handling a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was decided, and what was decided is kept.
+    /// Its command was decided, and the decision is durable.
     Decided,
-    /// It was set aside with the reason.
+    /// It was parked with the reason.
     Parked,
-    /// It was not decided and must come again: the process stops.
-    Left,
+    /// It was not decided, because the process stops; the broker must deliver it again.
+    Redeliver,
 }
 
-/// Brings messages to the bus.
+/// Sends messages to the bus.
 #[derive(Clone)]
 pub struct Inbox {
     bus: Bus,
@@ -66,19 +66,18 @@ pub struct Inbox {
     bindings: Vec<Binding>,
 }
 
-/// A message that was read.
+/// A parsed message.
 struct Message {
     name: String,
     data: String,
     meta: Meta,
-    /// Messages of one order_key are done in the order in which they came.
+    /// Messages with the same key are handled in the order of their arrival.
     order_key: String,
 }
 
-/// An envelope: a CloudEvent in JSON. What else stands in it is nothing to us, as its
-/// specification has it.
+/// A CloudEvent in JSON. Unknown attributes are ignored, as its specification requires.
 #[derive(Deserialize)]
-struct Envelope<'a> {
+struct CloudEvent<'a> {
     specversion: String,
     id: String,
     source: String,
@@ -91,7 +90,8 @@ struct Envelope<'a> {
 }
 
 impl Inbox {
-    /// Brings what comes by these bindings to a bus; what cannot be read is parked in a service.
+    /// Sends the messages of these bindings to a bus; unreadable messages are parked in the
+    /// service.
     #[must_use]
     pub fn new(bus: &Bus, service: &'static str, bindings: Vec<Binding>) -> Self {
         Self { bus: bus.clone(), service, bindings }
@@ -111,47 +111,52 @@ impl Inbox {
         self.service
     }
 
-    /// Does what the messages ask for: those about one thing in their order, others at the same
-    /// time. One that has to wait holds back only what is about the same thing.
-    pub async fn take(
+    /// Handles messages: those with the same order key in sequence, others concurrently. A message
+    /// that has to wait delays only later messages with the same key.
+    pub async fn handle(
         &self,
         messages: Vec<Incoming>,
         stopping: &watch::Receiver<bool>,
     ) -> Vec<Outcome> {
-        let mut outcomes = vec![Outcome::Left; messages.len()];
-        let mut by_key: BTreeMap<String, Vec<(usize, usize, Read)>> = BTreeMap::new();
-        for (place, incoming) in messages.into_iter().enumerate() {
+        let mut outcomes = vec![Outcome::Redeliver; messages.len()];
+        let mut by_key: BTreeMap<String, Vec<(usize, usize, Parsed)>> = BTreeMap::new();
+        for (index, incoming) in messages.into_iter().enumerate() {
             let binding = incoming.binding;
-            let read = self.read(incoming);
+            let parsed = self.parse(incoming);
             let order_key =
-                read.as_ref().map_or_else(|_| format!("\0{place}"), |it| it.order_key.clone());
-            by_key.entry(order_key).or_default().push((place, binding, read));
+                parsed.as_ref().map_or_else(|_| format!("\0{index}"), |it| it.order_key.clone());
+            by_key.entry(order_key).or_default().push((index, binding, parsed));
         }
-        let works = by_key.into_values().map(|order_key| async {
-            let mut done = Vec::with_capacity(order_key.len());
-            for (place, binding, read) in order_key {
-                let outcome = self.flush(binding, read, stopping.clone()).await;
-                done.push((place, outcome));
-                if outcome == Outcome::Left {
+        let handling = by_key.into_values().map(|same_key| async {
+            let mut done = Vec::with_capacity(same_key.len());
+            for (index, binding, parsed) in same_key {
+                let outcome = self.handle_one(binding, parsed, stopping.clone()).await;
+                done.push((index, outcome));
+                if outcome == Outcome::Redeliver {
                     break;
                 }
             }
             done
         });
-        for (place, outcome) in join_all(works).await.into_iter().flatten() {
-            outcomes[place] = outcome;
+        for (index, outcome) in join_all(handling).await.into_iter().flatten() {
+            outcomes[index] = outcome;
         }
         outcomes
     }
 
-    /// Brings one message to its end.
-    async fn flush(&self, binding: usize, read: Read, stopping: watch::Receiver<bool>) -> Outcome {
+    /// Sends or parks one message, and counts it.
+    async fn handle_one(
+        &self,
+        binding: usize,
+        parsed: Parsed,
+        stopping: watch::Receiver<bool>,
+    ) -> Outcome {
         let channel = self.bindings[binding].channel.clone();
-        let (outcome, how) = match read {
+        let (outcome, label) = match parsed {
             Ok(message) => self.send(message, stopping).await,
             Err(parked) => self.park(parked, stopping).await,
         };
-        metrics::counter!("earmark_messages_total", "channel" => channel, "outcome" => how)
+        metrics::counter!("earmark_messages_total", "channel" => channel, "outcome" => label)
             .increment(1);
         outcome
     }
@@ -161,7 +166,7 @@ impl Inbox {
         message: Message,
         stopping: watch::Receiver<bool>,
     ) -> (Outcome, &'static str) {
-        let mut waits = waits();
+        let mut delays = retry_delays();
         loop {
             let Message { name, data, meta, .. } = &message;
             let failure = match self.bus.send_json(name, data, meta.clone()).await {
@@ -171,12 +176,12 @@ impl Inbox {
                         tracing::warn!(message = name, data, "refused: {}", refused.text);
                         return (Outcome::Decided, "refused");
                     }
-                    // The writer has parked it.
+                    // The writer has already parked it.
                     Err(NotDone::Failed(Failure::Broken { .. })) => {
                         return (Outcome::Parked, "parked");
                     }
                     Err(NotDone::Failed(failure)) => failure,
-                    // Asking again under the same key tells, now or when the next process has it.
+                    // A retry with the same key finds out, in this process or in the next one.
                     Err(NotDone::Unknown(why)) => Failure::Storage(why),
                 },
                 Err(failure) => failure,
@@ -191,8 +196,10 @@ impl Inbox {
                     };
                     return self.park(parked, stopping).await;
                 }
-                Failure::Stopping => return (Outcome::Left, "left"),
-                _ if rest(&mut waits, &stopping).await => return (Outcome::Left, "left"),
+                Failure::Stopping => return (Outcome::Redeliver, "left"),
+                _ if sleep_or_stop(&mut delays, &stopping).await => {
+                    return (Outcome::Redeliver, "left");
+                }
                 _ => {}
             }
         }
@@ -204,22 +211,24 @@ impl Inbox {
         stopping: watch::Receiver<bool>,
     ) -> (Outcome, &'static str) {
         tracing::warn!(message = parked.message, reason = parked.reason, "parked");
-        let mut waits = waits();
+        let mut delays = retry_delays();
         loop {
             match self.bus.park(self.service, parked.clone()).await {
                 Ok(()) => return (Outcome::Parked, "parked"),
-                Err(Failure::Stopping) => return (Outcome::Left, "left"),
-                Err(_) if rest(&mut waits, &stopping).await => return (Outcome::Left, "left"),
+                Err(Failure::Stopping) => return (Outcome::Redeliver, "left"),
+                Err(_) if sleep_or_stop(&mut delays, &stopping).await => {
+                    return (Outcome::Redeliver, "left");
+                }
                 Err(_) => {}
             }
         }
     }
 
-    /// Reads a message, or says why it cannot be read.
-    fn read(&self, incoming: Incoming) -> Read {
+    /// Parses a message, or returns what to park and why.
+    fn parse(&self, incoming: Incoming) -> Parsed {
         let binding = &self.bindings[incoming.binding];
         let own = Idempotency::of(&incoming.id, &incoming.body);
-        let aside = |reason: String, body: &[u8]| Parked {
+        let parked = |reason: String, body: &[u8]| Parked {
             message: binding.message.to_owned(),
             body: String::from_utf8_lossy(body).into_owned(),
             reason,
@@ -227,58 +236,61 @@ impl Inbox {
         };
         let body = &incoming.body[..];
         if body.len() > BYTES_MAX {
-            let reason = format!("{} bytes are more than {BYTES_MAX}; cut off", body.len());
-            return Err(aside(reason, &body[..KEPT_OF_TOO_LARGE]));
+            let reason = format!(
+                "the message has {} bytes, more than {BYTES_MAX}; it was truncated",
+                body.len()
+            );
+            return Err(parked(reason, &body[..PARKED_BYTES_OF_TOO_LARGE]));
         }
         if let Some(reason) = incoming.poison {
-            return Err(aside(reason, body));
+            return Err(parked(reason, body));
         }
-        let text = std::str::from_utf8(body).map_err(|_| aside("it is not UTF-8".into(), body))?;
+        let text = std::str::from_utf8(body).map_err(|_| parked("not UTF-8".into(), body))?;
         let fields: Fields = serde_json::from_str(text)
-            .map_err(|error| aside(format!("it is no JSON object: {error}"), body))?;
+            .map_err(|error| parked(format!("not a JSON object: {error}"), body))?;
         if !fields.contains_key("specversion") {
             let meta = Meta { idempotency: Some(own), ..Meta::default() };
             let (name, data) = (binding.message.to_owned(), text.to_owned());
             return Ok(Message { name, data, meta, order_key: order_key(binding, &fields) });
         }
-        let envelope: Envelope = serde_json::from_str(text)
-            .map_err(|error| aside(format!("it is no CloudEvent: {error}"), body))?;
-        open(binding, envelope).map_err(|closed| match closed {
-            Closed::Unreadable(why) => aside(why, body),
-            Closed::NotTaken(parked) => parked,
+        let event: CloudEvent = serde_json::from_str(text)
+            .map_err(|error| parked(format!("not a CloudEvent: {error}"), body))?;
+        unwrap_event(binding, event).map_err(|rejected| match rejected {
+            Rejected::Malformed(why) => parked(why, body),
+            Rejected::OtherType(parked) => parked,
         })
     }
 }
 
-/// A message, or what is parked in its position.
-type Read = Result<Message, Parked>;
+/// A message, or what is parked instead.
+type Parsed = Result<Message, Parked>;
 
-/// The fields of an object, as they stand there.
+/// The fields of a JSON object, unparsed.
 type Fields<'a> = BTreeMap<String, &'a RawValue>;
 
-/// Why a message stays in its envelope.
-enum Closed {
-    Unreadable(String),
-    /// It is of a type that does not come by this binding. It is parked as what it is: somebody may
-    /// let it in.
-    NotTaken(Parked),
+/// Why a CloudEvent is not accepted.
+enum Rejected {
+    Malformed(String),
+    /// Its type is not accepted by this binding. It is parked under its own type, so that an
+    /// operator can replay it.
+    OtherType(Parked),
 }
 
-/// Takes a message out of its envelope.
-fn open(binding: &Binding, envelope: Envelope) -> Result<Message, Closed> {
-    let Envelope { specversion, id, source, name, data, partitionkey, correlationid } = envelope;
+/// Reads the message in a CloudEvent.
+fn unwrap_event(binding: &Binding, event: CloudEvent) -> Result<Message, Rejected> {
+    let CloudEvent { specversion, id, source, name, data, partitionkey, correlationid } = event;
     if specversion != "1.0" {
-        let why = format!("CloudEvents of version {specversion:?} are not read, 1.0 is");
-        return Err(Closed::Unreadable(why));
+        let why = format!("CloudEvents version {specversion:?} is not supported, only 1.0");
+        return Err(Rejected::Malformed(why));
     }
-    if [&id, &source, &name].iter().any(|it| it.is_empty() || it.len() > WORD_BYTES_MAX) {
-        let why = format!("id, source and type have 1 to {WORD_BYTES_MAX} bytes");
-        return Err(Closed::Unreadable(why));
+    if [&id, &source, &name].iter().any(|it| it.is_empty() || it.len() > ATTRIBUTE_BYTES_MAX) {
+        let why = format!("id, source and type must have 1 to {ATTRIBUTE_BYTES_MAX} bytes");
+        return Err(Rejected::Malformed(why));
     }
     let idempotency = Idempotency::of(&format!("{source}/{id}"), data.get().as_bytes());
     if name != binding.message && !binding.also.contains(&name.as_str()) {
-        return Err(Closed::NotTaken(Parked {
-            reason: format!("messages of type {name:?} are not taken here"),
+        return Err(Rejected::OtherType(Parked {
+            reason: format!("messages of type {name:?} are not accepted here"),
             message: name,
             body: data.get().to_owned(),
             idempotency: Some(idempotency),
@@ -292,21 +304,25 @@ fn open(binding: &Binding, envelope: Envelope) -> Result<Message, Closed> {
     Ok(Message { name, data: data.get().to_owned(), meta, order_key })
 }
 
-/// What a message is about, as far as its binding knows.
+/// The channel, and the value of the first present key field of the binding.
 fn order_key(binding: &Binding, fields: &Fields) -> String {
     let key = binding.keys.iter().find_map(|name| fields.get(*name));
     format!("{}\0{}", binding.channel, key.map_or("", |it| it.get()))
 }
 
-/// Waits a little, or until the process stops: then says so.
-async fn rest(waits: &mut impl Iterator<Item = Duration>, stop: &watch::Receiver<bool>) -> bool {
-    let wait = waits.next().unwrap_or(RETRY_DELAY_MAX);
+/// Waits for the next delay; returns true at once when the process stops.
+async fn sleep_or_stop(
+    delays: &mut impl Iterator<Item = Duration>,
+    stop: &watch::Receiver<bool>,
+) -> bool {
+    let delay = delays.next().unwrap_or(RETRY_DELAY_MAX);
     let mut stop = stop.clone();
-    tokio::time::timeout(wait, stop.wait_for(|told| *told)).await.is_ok()
+    tokio::time::timeout(delay, stop.wait_for(|is_stopping| *is_stopping)).await.is_ok()
 }
 
-pub(crate) fn waits() -> impl Iterator<Item = Duration> {
-    let waits =
+/// Exponential delays with jitter, without end.
+pub(crate) fn retry_delays() -> impl Iterator<Item = Duration> {
+    let delays =
         ExponentialBuilder::new().with_min_delay(RETRY_DELAY_MIN).with_max_delay(RETRY_DELAY_MAX);
-    waits.with_jitter().without_max_times().build()
+    delays.with_jitter().without_max_times().build()
 }

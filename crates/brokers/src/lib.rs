@@ -1,7 +1,7 @@
-//! The only broker clients: publishers take public events out, and what brings messages in.
+//! The only broker clients: publishers send public events out, and consumers bring messages in.
 //!
-//! Nothing here knows the business: which event goes out in which words, and which message comes in
-//! by which channel, the binary says.
+//! Nothing here knows the business: the binary configures which event is published in which form,
+//! and which message arrives by which channel.
 
 pub mod inbox;
 pub mod redis;

@@ -1,4 +1,4 @@
-//! Mail out over SMTP: an event becomes a letter, sent once as far as SMTP can promise that.
+//! Sends emails over SMTP: each event of one type becomes an email, sent once if SMTP allows it.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,78 +9,80 @@ use lettre::transport::smtp::Error;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use thiserror::Error as ThisError;
 
-/// Who does not answer by then is unavailable.
+/// The longest wait for a response before the server counts as unavailable.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Settings of mail that cannot be used.
+/// An invalid mail setting.
 #[derive(Clone, Debug, ThisError)]
-pub enum BadMail {
-    /// The server's address; what it is stays untold, for a password may be in it.
-    #[error("this is no address of a mail server: write smtp://host:port, or smtps:// for TLS")]
+pub enum BadMailSetting {
+    /// The server's address; it is not displayed, because it may contain a password.
+    #[error("invalid mail server address: it must be smtp://host:port, or smtps:// for TLS")]
     Server,
-    /// The address of a person.
-    #[error("{0:?} is no mail address")]
+    /// A sender or recipient.
+    #[error("{0:?} is not an email address")]
     Address(String),
 }
 
-/// What a letter says.
+/// The content of an email.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Letter {
+pub struct Email {
     /// The subject.
     pub subject: String,
     /// The text.
     pub text: String,
 }
 
-/// Reads the letter that an event asks for.
-pub type Write = fn(&PublicRecord) -> Option<Letter>;
+/// Composes the email about an event; `None` if there is none.
+pub type Compose = fn(&PublicRecord) -> Option<Email>;
 
-/// Sends a letter for each event of one name.
+/// Sends an email for each event of one type.
 pub struct Mail {
     server: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
     to: Mailbox,
     event: &'static str,
-    write: Write,
+    compose: Compose,
 }
 
-/// What the publisher of mail is called, also where none is configured.
+/// The name of the mail publisher, also if none is configured.
 pub const NAME: &str = "mail";
 
 impl Mail {
-    /// Letters about an event, from one address to another.
+    /// A publisher of emails about the events of one type, from one address to another.
     ///
     /// # Errors
-    /// When the server or an address cannot be read.
+    /// When the server's or an email address is invalid.
     pub fn by(
         server: &str,
         from: &str,
         to: &str,
         event: &'static str,
-        write: Write,
-    ) -> Result<Self, BadMail> {
+        compose: Compose,
+    ) -> Result<Self, BadMailSetting> {
         let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(server);
-        let server = builder.map_err(|_| BadMail::Server)?.timeout(Some(RESPONSE_TIMEOUT)).build();
-        let address = |text: &str| text.parse().map_err(|_| BadMail::Address(text.to_owned()));
-        Ok(Self { server, from: address(from)?, to: address(to)?, event, write })
+        let server =
+            builder.map_err(|_| BadMailSetting::Server)?.timeout(Some(RESPONSE_TIMEOUT)).build();
+        let address =
+            |text: &str| text.parse().map_err(|_| BadMailSetting::Address(text.to_owned()));
+        Ok(Self { server, from: address(from)?, to: address(to)?, event, compose })
     }
 
-    /// Asks whether the server is there and lets us in.
+    /// Checks that the server is reachable and accepts the credentials.
     ///
     /// # Errors
-    /// Why it is not so.
+    /// When it is unreachable or refuses the connection.
     pub async fn check(&self) -> Result<(), PublishError> {
         match self.server.test_connection().await {
             Ok(true) => Ok(()),
-            Ok(false) => Err(PublishError::Unavailable("the mail server does not answer".into())),
-            Err(error) => Err(PublishError::Unavailable(told(&error))),
+            Ok(false) => Err(PublishError::Unavailable("the mail server does not respond".into())),
+            Err(error) => Err(PublishError::Unavailable(explain(&error))),
         }
     }
 
-    /// The letter about an event: the same event always gives the same one, its id in `Message-ID`,
-    /// by which servers and readers of mail tell that they have it already.
-    fn letter(&self, event: &PublicRecord) -> Result<Option<Message>, String> {
-        let Some(Letter { subject, text }) = (self.write)(event) else {
+    /// The email about an event. The same event always results in the same email, with the event's
+    /// id in `Message-ID`, so that mail servers and clients can detect duplicates.
+    fn email(&self, event: &PublicRecord) -> Result<Option<Message>, String> {
+        let Some(Email { subject, text }) = (self.compose)(event) else {
             return Ok(None);
         };
         let at = Duration::from_millis(u64::try_from(event.at_ms).unwrap_or(0));
@@ -99,19 +101,19 @@ impl Mail {
     async fn send(&self, events: &[PublicRecord]) -> Result<(), PublishError> {
         for event in events {
             let refused = |why| PublishError::Refused { sequence: event.sequence, why };
-            let Some(letter) = self.letter(event).map_err(refused)? else { continue };
-            match self.server.send(letter).await {
+            let Some(email) = self.email(event).map_err(refused)? else { continue };
+            match self.server.send(email).await {
                 Ok(_) => {}
-                Err(error) if error.is_permanent() => return Err(refused(told(&error))),
-                Err(error) => return Err(PublishError::Unavailable(told(&error))),
+                Err(error) if error.is_permanent() => return Err(refused(explain(&error))),
+                Err(error) => return Err(PublishError::Unavailable(explain(&error))),
             }
         }
         Ok(())
     }
 }
 
-/// An error with what caused it.
-fn told(error: &Error) -> String {
+/// The text of an error and its cause.
+fn explain(error: &Error) -> String {
     let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
     format!("mail: {error}{}{cause}", if cause.is_empty() { "" } else { ": " })
 }
@@ -126,7 +128,7 @@ impl Publisher for Mail {
     }
 
     fn position<'a>(&'a self, _: &'a Source) -> Publishing<'a, Position> {
-        // A mail server tells nothing, and is not asked before there is a letter.
+        // A mail server has no position, and is not contacted before there is an email.
         Box::pin(async { Ok(Position::Unknown) })
     }
 

@@ -12,7 +12,7 @@ use earmark_kernel::log::{LogStore, Record};
 use earmark_kernel::rows::{Changes, FlushBatch, RowStore};
 use earmark_stores::sqlite::{DataFolder, Settings, SqliteStore};
 
-/// How long each way of appending is measured.
+/// The duration of each measurement of appends.
 const APPENDING: Duration = Duration::from_secs(2);
 
 fn main() {
@@ -75,7 +75,7 @@ fn log_appends_per_s(folder: &Path, events: &str, settings: Settings) -> (f64, D
     result
 }
 
-/// Calls per second and the slowest of them.
+/// Calls per second, and the duration of the slowest.
 fn rate(mut call: impl FnMut(u64)) -> (f64, Duration) {
     let start = Instant::now();
     let (mut turns, mut slowest, mut last) = (0, Duration::ZERO, start);
@@ -96,7 +96,7 @@ fn flush_us_per_row(folder: &Path, settings: Settings) -> String {
         SqliteStore::open_with(&data, "measure", 0, "id", settings).expect("the store opens");
     let mut seed = 1;
     let mut keys: Vec<u64> = (0..500_000).map(|_| random(&mut seed)).collect();
-    // In ten flushes, so that pages are as full as random keys make them.
+    // Ten flushes, so that pages are filled as with random keys.
     let parts = keys.chunks_mut(50_000);
     let fill = parts.map(|part| flush_us(&rows, part, 1)).sum::<f64>() / 10.0;
     let mut new: Vec<u64> = (0..50_000).map(|_| random(&mut seed)).collect();
@@ -108,7 +108,7 @@ fn flush_us_per_row(folder: &Path, settings: Settings) -> String {
     drop((log, rows, data));
     std::fs::remove_dir_all(folder).expect("the folder can be deleted");
     format!(
-        "us per row: 500,000 into none {fill:.2}, 50,000 new {inserts:.2}, 50,000 changed \
+        "us per row: 500,000 into an empty one {fill:.2}, 50,000 new {inserts:.2}, 50,000 changed \
          {updates:.2}, 1,000 changed {thousand:.2}"
     )
 }

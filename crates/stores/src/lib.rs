@@ -1,8 +1,9 @@
-//! Where the log and the derived rows are kept: SQLite for one process, the log in PostgreSQL for
-//! many, memory for tests and simulation.
+//! The stores for the log and the derived rows: SQLite for one process, the log in PostgreSQL for
+//! several, memory for tests and simulation.
 //!
-//! Only this crate holds SQL. All stores keep the contracts of [`earmark_kernel::log::LogStore`]
-//! and [`earmark_kernel::rows::RowStore`]; `tests/conformance.rs` runs one suite against them.
+//! Only this crate contains SQL. All stores fulfil the contracts of
+//! [`earmark_kernel::log::LogStore`] and [`earmark_kernel::rows::RowStore`]; one suite in
+//! `tests/it` runs against all of them.
 
 #[cfg(feature = "faults")]
 pub mod faults;
@@ -10,4 +11,4 @@ pub mod memory;
 pub mod postgres;
 pub mod sqlite;
 
-mod contract;
+mod validation;

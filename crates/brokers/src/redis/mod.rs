@@ -1,13 +1,13 @@
 //! Redis: events out and messages in, over Pub/Sub and over Streams.
 
-mod channels;
 mod connection;
-mod group;
-mod streams;
-mod subscriber;
+mod consume_channel;
+mod consume_stream;
+mod publish_channel;
+mod publish_stream;
 
-pub use channels::{Channels, FlatJson};
 pub use connection::{BadAddress, Redis};
-pub use group::Group;
-pub use streams::Streams;
-pub use subscriber::Subscriber;
+pub use consume_channel::ChannelConsumer;
+pub use consume_stream::StreamConsumer;
+pub use publish_channel::{ChannelPublisher, FlatJson};
+pub use publish_stream::StreamPublisher;

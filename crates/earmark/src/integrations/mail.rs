@@ -1,6 +1,6 @@
 //! The letters that events ask for: what they say, who sends them, and which of them wait.
 
-use earmark_brokers::smtp::{self, Letter, Mail};
+use earmark_brokers::smtp::{self, Email, Mail};
 use earmark_contracts::allocation::OutOfStock;
 use earmark_kernel::{Bus, PublicEvent, PublicRecord};
 use serde::Serialize;
@@ -30,7 +30,7 @@ fn recipient(settings: &Settings) -> &str {
 }
 
 /// The letter about an event; no other event has one.
-fn write(event: &PublicRecord) -> Option<Letter> {
+fn write(event: &PublicRecord) -> Option<Email> {
     if event.name != OutOfStock::NAME {
         return None;
     }
@@ -41,7 +41,7 @@ fn write(event: &PublicRecord) -> Option<Letter> {
         "Out of stock for {}\n\nOrder {}, line {}: {qty} wanted. {then}\n",
         sku.0, orderid.0, line_id.0
     );
-    Some(Letter { subject: format!("Out of stock for {}", sku.0), text })
+    Some(Email { subject: format!("Out of stock for {}", sku.0), text })
 }
 
 /// A letter that waits to be sent.
@@ -68,7 +68,7 @@ pub fn waiting(
             let Some(last) = events.last() else { break };
             after = last.sequence;
             for event in &events {
-                let Some(Letter { subject, text }) = write(event) else { continue };
+                let Some(Email { subject, text }) = write(event) else { continue };
                 count += 1;
                 if letters.len() < limit {
                     let (id, to) = (event.id.clone(), recipient(settings).to_owned());

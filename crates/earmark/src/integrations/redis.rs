@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use earmark_brokers::inbox::{Binding, Inbox};
-use earmark_brokers::redis::{Channels, FlatJson, Group, Redis, Streams, Subscriber};
+use earmark_brokers::redis::{
+    ChannelConsumer, ChannelPublisher, FlatJson, Redis, StreamConsumer, StreamPublisher,
+};
 use earmark_contracts::allocation::{
     Allocate, AllocateLine, ChangeBatch, ChangeBatchQuantity, CloseBatch, CreateBatch, Deallocate,
     LineAllocated,
@@ -81,16 +83,16 @@ pub fn works(
     ];
     let inbox = Inbox::new(bus, SERVICE, bindings);
     let publishers: [Arc<dyn Publisher>; 2] = [
-        Arc::new(Streams::of(redis.clone(), prefix, keeps)),
-        Arc::new(Channels::of(redis.clone(), prefix, vec![line_allocated])),
+        Arc::new(StreamPublisher::of(redis.clone(), prefix, keeps)),
+        Arc::new(ChannelPublisher::of(redis.clone(), prefix, vec![line_allocated])),
     ];
     let mut works = Vec::new();
     for publisher in &publishers {
         works.extend(relays(bus, publisher, RelayLimits::default(), stop)?);
     }
-    let group = Group::of(redis.clone(), inbox.clone(), GROUP, claim);
-    works.push(bounded(group.run(stop.subscribe()), stop));
-    let subscriber = Subscriber::of(redis, inbox);
-    works.push(bounded(subscriber.run(stop.subscribe()), stop));
+    let streams = StreamConsumer::of(redis.clone(), inbox.clone(), GROUP, claim);
+    works.push(bounded(streams.run(stop.subscribe()), stop));
+    let channels = ChannelConsumer::of(redis, inbox);
+    works.push(bounded(channels.run(stop.subscribe()), stop));
     Ok(works)
 }

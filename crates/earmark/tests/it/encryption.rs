@@ -48,7 +48,7 @@ fn redis_is_not_spoken_to_where_its_certificate_is_not_taken() {
         assert!(said.contains("name its authority's file with redis_ca_file"), "{said}");
         let (verdict, said) = found(&url("127.0.0.1"), &[(name, &authority.file())]);
         assert_eq!(verdict, "fail", "{said}");
-        assert!(said.contains("name the server as its certificate does"), "{said}");
+        assert!(said.contains("use the host name for which the certificate is valid"), "{said}");
     }
 }
 
@@ -58,9 +58,9 @@ fn a_file_of_authorities_without_certificates_is_refused() {
     let (empty, none) = (folder.path().join("empty.pem"), folder.path().join("none.pem"));
     std::fs::write(&empty, "").unwrap();
     for (url, file, why) in [
-        (url, &empty, "holds no certificates"),
+        (url, &empty, "contains no certificates"),
         (url, &none, "cannot read"),
-        ("redis://127.0.0.1:1", &empty, "only one at rediss://"),
+        ("redis://127.0.0.1:1", &empty, "requires an address with rediss://"),
     ] {
         let arguments = ["doctor", "--data", text(folder.path())];
         let file = file.as_path();

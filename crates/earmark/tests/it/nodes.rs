@@ -180,7 +180,7 @@ fn another_number_of_partitions_is_refused() {
     assert_eq!(nodes.start("n", &["--partitions", "3"]).stop(), 0);
     let folder = nodes.folders.path().join("n");
     let said = run(&["stock", "--store", &nodes.url, "--data", text(&folder), "--partitions", "2"]);
-    insta::assert_snapshot!(said.complaint(), @"× the store was made with 3 partitions, which cannot become 2: leave the number out, or begin a new store and bring the data in again");
+    insta::assert_snapshot!(said.complaint(), @"× the store was created with 3 partitions, which cannot be changed to 2: omit the setting, or create a new store and import the data");
     let data = nodes.folders.path().join("sqlite");
     let serve = ["serve", "--listen", "127.0.0.1:0", "--data", text(&data), "--partitions", "2"];
     let server = Server::begin(&serve);

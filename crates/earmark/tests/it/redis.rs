@@ -160,12 +160,12 @@ fn what_cannot_be_read_is_parked_with_the_reason_and_can_be_sent_again() {
         .collect();
     reasons.sort();
     assert_snapshot!(reasons.join("\n"), @r#"
-    allocate: 70014 bytes are more than 65536; cut off
-    allocate: an entry has one field, this one has 2
-    allocate: it is no JSON object: expected ident at line 1 column 2
+    allocate: not a JSON object: expected ident at line 1 column 2
+    allocate: the entry has 2 fields instead of one
+    allocate: the message has 70014 bytes, more than 65536; it was truncated
     allocate: unreadable allocate: missing field `qty` at line 1 column 30
     allocate: unreadable allocate: unknown field `more`, expected one of `orderid`, `sku`, `qty` at line 1 column 44
-    allocation.add_batch: messages of type "allocation.add_batch" are not taken here
+    allocation.add_batch: messages of type "allocation.add_batch" are not accepted here
     change_batch_quantity: unreadable change_batch_quantity: must be a whole number from 0 to 1000000000 at line 1 column 25
     "#);
     let of = |what: &str| {

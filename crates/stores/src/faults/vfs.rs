@@ -1,10 +1,10 @@
-//! The layer between SQLite and its own file system: tells a disk of every write and sync, and
-//! fails where the disk says so.
+//! The layer between SQLite and its own file system: reports every write and sync to a disk, and
+//! fails when the disk does.
 //!
-//! Everything else is handed through: locks, and the memory that connections share. That memory is
-//! no more than an index of the write-ahead file and is made anew from it after a power cut.
+//! Everything else is passed through: locks, and the memory that connections share. That memory is
+//! only an index of the write-ahead file and is rebuilt from it after a power cut.
 
-#![expect(unsafe_code, reason = "SQLite takes a file system as a table of C functions")]
+#![expect(unsafe_code, reason = "an SQLite file system is a table of C functions")]
 
 use std::ffi::{CStr, OsStr, c_char, c_int, c_void};
 use std::mem::size_of;
@@ -19,18 +19,18 @@ use rusqlite::ffi::{
     sqlite3_io_methods, sqlite3_vfs, sqlite3_vfs_find, sqlite3_vfs_register,
 };
 
-use super::{Disk, Handle};
+use super::disk::{Disk, Handle};
 
-/// An open file: what SQLite sees of it, what its disk is told through, and behind it, in the same
+/// An open file: the part that SQLite uses, the handle of its disk, and behind it, in the same
 /// piece of memory, the file of the file system below.
 #[repr(C)]
 struct Layered {
     seen: sqlite3_file,
-    /// From `Box::into_raw`; null where no disk was put under the file.
+    /// From `Box::into_raw`; null if there is no disk under the file.
     handle: *mut Handle,
 }
 
-/// Version 2 has no memory maps of the database, so no write can go past this layer.
+/// Version 2 has no memory maps of the database, so no write can bypass this layer.
 static METHODS: sqlite3_io_methods = sqlite3_io_methods {
     iVersion: 2,
     xClose: Some(close),
@@ -57,9 +57,10 @@ static METHODS: sqlite3_io_methods = sqlite3_io_methods {
 pub(super) fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // SAFETY: a null name asks for the default file system, which lives as long as the
-        // process. The copy does too, for it is leaked. What is not replaced in it (names,
-        // randomness, time, loading of libraries) does not look at the table it is called through.
+        // SAFETY: a null name selects the default file system, which lives until the process ends.
+        // The copy does too, because it is leaked. The functions that are not replaced in it
+        // (names, randomness, time, loading of libraries) do not use the table they are called
+        // through.
         let registered = unsafe {
             let below = sqlite3_vfs_find(ptr::null());
             assert!(!below.is_null(), "SQLite has a file system of its own");
@@ -81,15 +82,15 @@ pub(super) fn install() {
 /// # Safety
 /// `file` must be one that [`open`] opened.
 unsafe fn below<'a>(file: *mut sqlite3_file) -> (*mut sqlite3_file, &'a sqlite3_io_methods) {
-    // SAFETY: SQLite gave as much memory as `szOsFile` says, so the file below stands behind ours;
-    // it is open as long as ours is, and its functions live as long as the process.
+    // SAFETY: SQLite allocated `szOsFile` bytes, so the file below is behind ours. It is open while
+    // ours is open, and its functions live until the process ends.
     unsafe {
         let inner = file.cast::<Layered>().add(1).cast::<sqlite3_file>();
         (inner, &*(*inner).pMethods)
     }
 }
 
-/// What the disk under a file is told through.
+/// The handle of the disk under a file.
 ///
 /// # Safety
 /// `file` must be one that [`open`] opened.
@@ -101,7 +102,7 @@ unsafe fn handle<'a>(file: *mut sqlite3_file) -> Option<&'a Handle> {
 /// # Safety
 /// `name` must be null or end with NUL.
 unsafe fn path<'a>(name: *const c_char) -> Option<&'a Path> {
-    // SAFETY: as the caller promises; SQLite keeps the name while the call lasts.
+    // SAFETY: the caller guarantees it; SQLite keeps the name during the call.
     (!name.is_null())
         .then(|| Path::new(OsStr::from_bytes(unsafe { CStr::from_ptr(name) }.to_bytes())))
 }
@@ -113,9 +114,9 @@ unsafe extern "C" fn open(
     flags: c_int,
     flags_out: *mut c_int,
 ) -> c_int {
-    // SAFETY: SQLite calls with our own table, whose `pAppData` is the file system below, and with
-    // memory of `szOsFile` bytes. The name goes through as the same pointer: parameters stand
-    // behind it. Where opening fails, null functions say that there is nothing to close.
+    // SAFETY: SQLite passes our own table, whose `pAppData` is the file system below, and memory of
+    // `szOsFile` bytes. The name is passed on as the same pointer, because parameters follow it in
+    // memory. If opening fails, null functions mean that there is nothing to close.
     unsafe {
         let lower = (*vfs).pAppData.cast::<sqlite3_vfs>();
         let layered = file.cast::<Layered>();
@@ -126,7 +127,7 @@ unsafe extern "C" fn open(
         let opened = open(lower, name, layered.add(1).cast(), flags, flags_out);
         if opened == SQLITE_OK {
             let journals = SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_SUPER_JOURNAL;
-            // SQLite syncs the folder with the first sync of such a file.
+            // SQLite syncs the folder together with the first sync of such a file.
             let syncs_folder = flags & SQLITE_OPEN_CREATE != 0 && flags & journals != 0;
             let handle = disk.map(|(disk, path)| disk.opened(path, was_there, syncs_folder));
             (*layered).handle = handle.map_or(ptr::null_mut(), |it| Box::into_raw(Box::new(it)));
@@ -167,7 +168,7 @@ unsafe extern "C" fn write(
     count: c_int,
     at: sqlite3_int64,
 ) -> c_int {
-    // SAFETY: SQLite gives an open file and `count` readable bytes; a part of them is no more.
+    // SAFETY: SQLite passes an open file and `count` readable bytes; at most `count` are read.
     unsafe {
         let (inner, methods) = below(file);
         let whole =
@@ -183,7 +184,7 @@ unsafe extern "C" fn write(
 }
 
 unsafe extern "C" fn truncate(file: *mut sqlite3_file, size: sqlite3_int64) -> c_int {
-    // SAFETY: SQLite gives an open file.
+    // SAFETY: SQLite passes an open file.
     unsafe {
         let (inner, methods) = below(file);
         if let Some(handle) = handle(file) {
@@ -194,7 +195,7 @@ unsafe extern "C" fn truncate(file: *mut sqlite3_file, size: sqlite3_int64) -> c
 }
 
 unsafe extern "C" fn sync(file: *mut sqlite3_file, flags: c_int) -> c_int {
-    // SAFETY: SQLite gives an open file.
+    // SAFETY: SQLite passes an open file.
     unsafe {
         let (inner, methods) = below(file);
         match handle(file).map(Handle::sync) {
@@ -210,7 +211,7 @@ unsafe extern "C" fn read(
     count: c_int,
     at: sqlite3_int64,
 ) -> c_int {
-    // SAFETY: handed through as it came; so it is with all that follow.
+    // SAFETY: passed through unchanged, as in all functions below.
     unsafe {
         let (inner, methods) = below(file);
         methods.xRead.expect("version 1")(inner, bytes, count, at)
@@ -218,7 +219,7 @@ unsafe extern "C" fn read(
 }
 
 unsafe extern "C" fn file_size(file: *mut sqlite3_file, size: *mut sqlite3_int64) -> c_int {
-    // SAFETY: handed through as it came.
+    // SAFETY: passed through unchanged.
     unsafe {
         let (inner, methods) = below(file);
         methods.xFileSize.expect("version 1")(inner, size)
@@ -226,7 +227,7 @@ unsafe extern "C" fn file_size(file: *mut sqlite3_file, size: *mut sqlite3_int64
 }
 
 unsafe extern "C" fn lock(file: *mut sqlite3_file, level: c_int) -> c_int {
-    // SAFETY: handed through as it came.
+    // SAFETY: passed through unchanged.
     unsafe {
         let (inner, methods) = below(file);
         methods.xLock.expect("version 1")(inner, level)
@@ -234,7 +235,7 @@ unsafe extern "C" fn lock(file: *mut sqlite3_file, level: c_int) -> c_int {
 }
 
 unsafe extern "C" fn unlock(file: *mut sqlite3_file, level: c_int) -> c_int {
-    // SAFETY: handed through as it came.
+    // SAFETY: passed through unchanged.
     unsafe {
         let (inner, methods) = below(file);
         methods.xUnlock.expect("version 1")(inner, level)
@@ -242,7 +243,7 @@ unsafe extern "C" fn unlock(file: *mut sqlite3_file, level: c_int) -> c_int {
 }
 
 unsafe extern "C" fn check_reserved_lock(file: *mut sqlite3_file, is_locked: *mut c_int) -> c_int {
-    // SAFETY: handed through as it came.
+    // SAFETY: passed through unchanged.
     unsafe {
         let (inner, methods) = below(file);
         methods.xCheckReservedLock.expect("version 1")(inner, is_locked)
@@ -254,7 +255,7 @@ unsafe extern "C" fn file_control(
     what: c_int,
     with: *mut c_void,
 ) -> c_int {
-    // SAFETY: handed through as it came.
+    // SAFETY: passed through unchanged.
     unsafe {
         let (inner, methods) = below(file);
         methods.xFileControl.expect("version 1")(inner, what, with)
@@ -262,7 +263,7 @@ unsafe extern "C" fn file_control(
 }
 
 unsafe extern "C" fn sector_size(file: *mut sqlite3_file) -> c_int {
-    // SAFETY: handed through as it came.
+    // SAFETY: passed through unchanged.
     unsafe {
         let (inner, methods) = below(file);
         methods.xSectorSize.expect("version 1")(inner)
@@ -270,7 +271,7 @@ unsafe extern "C" fn sector_size(file: *mut sqlite3_file) -> c_int {
 }
 
 unsafe extern "C" fn device_characteristics(file: *mut sqlite3_file) -> c_int {
-    // SAFETY: handed through as it came.
+    // SAFETY: passed through unchanged.
     unsafe {
         let (inner, methods) = below(file);
         methods.xDeviceCharacteristics.expect("version 1")(inner)
@@ -284,7 +285,7 @@ unsafe extern "C" fn shm_map(
     extends: c_int,
     mapped: *mut *mut c_void,
 ) -> c_int {
-    // SAFETY: handed through as it came.
+    // SAFETY: passed through unchanged.
     unsafe {
         let (inner, methods) = below(file);
         methods.xShmMap.expect("version 2")(inner, page, page_bytes, extends, mapped)
@@ -297,7 +298,7 @@ unsafe extern "C" fn shm_lock(
     count: c_int,
     flags: c_int,
 ) -> c_int {
-    // SAFETY: handed through as it came.
+    // SAFETY: passed through unchanged.
     unsafe {
         let (inner, methods) = below(file);
         methods.xShmLock.expect("version 2")(inner, from, count, flags)
@@ -305,7 +306,7 @@ unsafe extern "C" fn shm_lock(
 }
 
 unsafe extern "C" fn shm_barrier(file: *mut sqlite3_file) {
-    // SAFETY: handed through as it came.
+    // SAFETY: passed through unchanged.
     unsafe {
         let (inner, methods) = below(file);
         methods.xShmBarrier.expect("version 2")(inner);
@@ -313,7 +314,7 @@ unsafe extern "C" fn shm_barrier(file: *mut sqlite3_file) {
 }
 
 unsafe extern "C" fn shm_unmap(file: *mut sqlite3_file, deletes: c_int) -> c_int {
-    // SAFETY: handed through as it came.
+    // SAFETY: passed through unchanged.
     unsafe {
         let (inner, methods) = below(file);
         methods.xShmUnmap.expect("version 2")(inner, deletes)

@@ -1,82 +1,82 @@
-//! The faults a caller orders for the memory stores; each happens once, in the order given.
+//! Faults of the memory stores. The caller requests them; each happens once, in that order.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use earmark_kernel::log::StoreError;
 
-/// How an append is to end instead of well.
+/// How an append fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AppendFault {
-    /// Nothing is written and the answer is `Failed`.
+    /// Nothing is written, and the append returns `Failed`.
     Failed,
-    /// Nothing is written and the answer is `Full`.
+    /// Nothing is written, and the append returns `Full`.
     Full,
-    /// The record is written and synced, but the answer is `Unknown`.
+    /// The record is written and synced, but the append returns `Unknown`.
     UnknownWritten,
-    /// Nothing is written, and the answer is `Unknown`.
+    /// Nothing is written, and the append returns `Unknown`.
     UnknownLost,
-    /// The answer is good, but the record is not synced: a crash before the next good append loses
-    /// it. No honest disk does this; it shows that the tests can fail.
+    /// The append returns success, but the record is not synced: a crash before the next successful
+    /// append loses it. A correct disk never does this; it shows that the tests can fail.
     Unsynced,
 }
 
-/// The faults waiting to happen to a log, to rows, or to both; clones share one list.
+/// The pending faults of a log, of rows, or of both; clones share one list.
 #[derive(Clone, Debug, Default)]
-pub struct Faults(Arc<Mutex<Waiting>>);
+pub struct Faults(Arc<Mutex<Pending>>);
 
 #[derive(Debug, Default)]
-struct Waiting {
+struct Pending {
     appends: VecDeque<Option<AppendFault>>,
     flushes: u32,
     reads: u32,
 }
 
 impl Faults {
-    /// No faults yet.
+    /// An empty list.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The next append without a fate of its own ends with `fault`.
+    /// Appends `fault` to the list: each append takes one entry.
     pub fn next_append(&self, fault: AppendFault) {
-        self.waiting().appends.push_back(Some(fault));
+        self.pending().appends.push_back(Some(fault));
     }
 
-    /// The next append without a fate of its own goes well: a pause between two faults.
+    /// Appends a success to the list, between two faults.
     pub fn spare_append(&self) {
-        self.waiting().appends.push_back(None);
+        self.pending().appends.push_back(None);
     }
 
-    /// The next `count` flushes (or clearings) of rows fail and change nothing.
+    /// Makes the next `count` flushes or clears of rows fail; they change nothing.
     pub fn fail_flushes(&self, count: u32) {
-        self.waiting().flushes += count;
+        self.pending().flushes += count;
     }
 
-    /// The next `count` reads, of log or rows, fail.
+    /// Makes the next `count` reads of log or rows fail.
     pub fn fail_reads(&self, count: u32) {
-        self.waiting().reads += count;
+        self.pending().reads += count;
     }
 
-    /// Forgets every fault that has not happened yet: the world heals.
+    /// Removes every pending fault.
     pub fn heal(&self) {
-        *self.waiting() = Waiting::default();
+        *self.pending() = Pending::default();
     }
 
     pub(super) fn take_append(&self) -> Option<AppendFault> {
-        self.waiting().appends.pop_front().flatten()
+        self.pending().appends.pop_front().flatten()
     }
 
     pub(super) fn flush(&self) -> Result<(), StoreError> {
-        spend(&mut self.waiting().flushes, "the rows cannot be written: a fault was ordered")
+        spend(&mut self.pending().flushes, "the rows cannot be written: a fault was ordered")
     }
 
     pub(super) fn read(&self) -> Result<(), StoreError> {
-        spend(&mut self.waiting().reads, "the storage cannot be read: a fault was ordered")
+        spend(&mut self.pending().reads, "the storage cannot be read: a fault was ordered")
     }
 
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+    fn pending(&self) -> MutexGuard<'_, Pending> {
         self.0.lock().expect("nothing panics while it holds the list of faults")
     }
 }

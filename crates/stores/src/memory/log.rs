@@ -1,4 +1,4 @@
-//! A log in memory: what an append means, without a disk.
+//! A log in memory: the semantics of an append, without a disk.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -7,15 +7,15 @@ use earmark_kernel::log::{AppendError, LogStore, Record, StoreError};
 
 use super::faults::{AppendFault, Faults};
 use super::process::Process;
-use crate::contract;
+use crate::validation::check_next_record;
 
 /// A log in memory. Clones are handles of the same process on the same storage;
-/// [`MemoryLog::crash`] gives the handle of the process that starts after it.
+/// [`MemoryLog::crash`] returns a handle of the next process.
 #[derive(Clone, Debug)]
 pub struct MemoryLog {
     storage: Arc<Mutex<Storage>>,
     process: Process,
-    /// Set by the first Unknown; a property of the process, not of the storage.
+    /// Set by the first `Unknown`; it belongs to the process, not to the storage.
     stopped: Arc<AtomicBool>,
     faults: Faults,
 }
@@ -24,7 +24,7 @@ pub struct MemoryLog {
 struct Storage {
     id: String,
     records: Vec<Record>,
-    /// So many records would survive a power cut.
+    /// The number of records that would survive a power cut.
     synced_count: usize,
 }
 
@@ -35,7 +35,7 @@ impl MemoryLog {
         Self::with_faults(id, Faults::new())
     }
 
-    /// An empty log of this name whose faults the caller orders.
+    /// An empty log of this name; the caller requests its faults.
     #[must_use]
     pub fn with_faults(id: &str, faults: Faults) -> Self {
         let storage = Storage { id: id.to_owned(), records: Vec::new(), synced_count: 0 };
@@ -47,9 +47,9 @@ impl MemoryLog {
         }
     }
 
-    /// The process dies and its power with it: unsynced records are lost, and every handle so far
-    /// fails from now on. The returned handle belongs to the process that starts next.
-    #[must_use = "the old handles are dead; the next process needs this one"]
+    /// Simulates a power cut: unsynced records are lost, and all existing handles fail from now on.
+    /// The returned handle belongs to the next process.
+    #[must_use = "the old handles fail; the next process needs this one"]
     pub fn crash(&self) -> Self {
         let mut storage = self.storage();
         let synced_count = storage.synced_count;
@@ -62,7 +62,7 @@ impl MemoryLog {
         }
     }
 
-    /// The faults this log obeys.
+    /// The list of this log's faults.
     #[must_use]
     pub fn faults(&self) -> Faults {
         self.faults.clone()
@@ -88,13 +88,13 @@ impl MemoryLog {
 impl LogStore for MemoryLog {
     fn append(&self, record: &Record) -> Result<(), AppendError> {
         if self.stopped.load(Ordering::SeqCst) {
-            return Err(self.unknown("an earlier commit ended unknown"));
+            return Err(self.unknown("the outcome of an earlier commit is unknown"));
         }
         let mut storage = self.storage();
         self.process.check().map_err(|error| AppendError::Failed(error.0))?;
-        contract::check_next(storage.head(), record)?;
+        check_next_record(storage.head(), record)?;
         match self.faults.take_append() {
-            None => storage.keep(record),
+            None => storage.push_synced(record),
             Some(AppendFault::Failed) => {
                 return Err(AppendError::Failed("a fault was ordered".into()));
             }
@@ -103,7 +103,7 @@ impl LogStore for MemoryLog {
             }
             Some(AppendFault::UnknownLost) => return Err(self.unknown("a fault was ordered")),
             Some(AppendFault::UnknownWritten) => {
-                storage.keep(record);
+                storage.push_synced(record);
                 return Err(self.unknown("a fault was ordered"));
             }
             Some(AppendFault::Unsynced) => storage.records.push(record.clone()),
@@ -135,7 +135,7 @@ impl Storage {
         self.records.last().map_or(0, |record| record.last_seq)
     }
 
-    fn keep(&mut self, record: &Record) {
+    fn push_synced(&mut self, record: &Record) {
         self.records.push(record.clone());
         self.synced_count = self.records.len();
     }

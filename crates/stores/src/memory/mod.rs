@@ -1,7 +1,6 @@
-//! The stores in memory: the reference behaviour, with crashes and faults decided by the caller.
+//! The stores in memory: the reference behaviour. The caller decides about crashes and faults.
 //!
-//! **Invariant:** nothing here reads a clock or a random number, so a simulation can repeat
-//! itself.
+//! **Invariant:** nothing here reads a clock or a random number, so a simulation is reproducible.
 
 mod faults;
 mod log;

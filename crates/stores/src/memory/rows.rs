@@ -1,4 +1,4 @@
-//! Derived rows in memory: what a flush means, without a disk.
+//! Derived rows in memory: the semantics of a flush, without a disk.
 
 use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
@@ -9,10 +9,10 @@ use earmark_kernel::rows::{FlushBatch, KeyRange, RowStore};
 
 use super::faults::Faults;
 use super::process::Process;
-use crate::contract;
+use crate::validation::check_table_name;
 
 /// Derived rows in memory. Clones are handles of the same process on the same storage;
-/// [`MemoryRows::crash`] gives the handle of the process that starts after it.
+/// [`MemoryRows::crash`] returns a handle of the next process.
 #[derive(Clone, Debug)]
 pub struct MemoryRows {
     storage: Arc<Mutex<Storage>>,
@@ -26,8 +26,8 @@ type Tables = BTreeMap<String, BTreeMap<String, String>>;
 struct Storage {
     tables: Tables,
     flushed_seq: u64,
-    /// How to take back each flush since the last sync point, oldest first; `None`: every
-    /// batch is a sync point.
+    /// How to undo each flush since the last sync point, oldest first; `None`: every flush is a
+    /// sync point.
     undo: Option<Vec<Undo>>,
 }
 
@@ -38,36 +38,37 @@ enum Undo {
 }
 
 impl MemoryRows {
-    /// No rows; nothing is lost in a crash.
+    /// An empty store that loses nothing in a crash.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// No rows; a crash may lose the flushes since the last [`MemoryRows::sync_point`].
+    /// An empty store that may lose the flushes since the last [`MemoryRows::sync_point`] in a
+    /// crash.
     #[must_use]
     pub fn forgetful(faults: Faults) -> Self {
         let storage = Storage { undo: Some(Vec::new()), ..Storage::default() };
         Self { storage: Arc::new(Mutex::new(storage)), process: Process::default(), faults }
     }
 
-    /// Everything flushed so far survives the next crash.
+    /// Everything flushed until now survives the next crash.
     pub fn sync_point(&self) {
         if let Some(undo) = &mut self.storage().undo {
             undo.clear();
         }
     }
 
-    /// How many flushes a crash could take back at most.
+    /// The number of flushes that a crash could lose.
     #[must_use]
     pub fn unsynced_count(&self) -> usize {
         self.storage().undo.as_ref().map_or(0, Vec::len)
     }
 
-    /// The process dies: of the flushes since the last sync point only the first `kept_count`
-    /// survive, and every handle so far fails from now on. The returned handle belongs to the
-    /// process that starts next.
-    #[must_use = "the old handles are dead; the next process needs this one"]
+    /// Simulates a crash: of the flushes since the last sync point only the first `kept_count`
+    /// survive, and all existing handles fail from now on. The returned handle belongs to the next
+    /// process.
+    #[must_use = "the old handles fail; the next process needs this one"]
     pub fn crash(&self, kept_count: usize) -> Self {
         let mut storage = self.storage();
         while storage.undo.as_ref().is_some_and(|undo| undo.len() > kept_count) {
@@ -83,7 +84,7 @@ impl MemoryRows {
         }
     }
 
-    /// The faults these rows obey.
+    /// The list of these rows' faults.
     #[must_use]
     pub fn faults(&self) -> Faults {
         self.faults.clone()
@@ -121,19 +122,19 @@ impl RowStore for MemoryRows {
 
     fn flush(&self, batch: &FlushBatch<'_>) -> Result<(), StoreError> {
         for (table, _) in &batch.tables {
-            contract::check_table(table)?;
+            check_table_name(table)?;
         }
         self.writable()?.flush(batch)
     }
 
     fn row(&self, table: &str, key: &str) -> Result<Option<String>, StoreError> {
-        contract::check_table(table)?;
+        check_table_name(table)?;
         let storage = self.readable()?;
         Ok(storage.tables.get(table).and_then(|rows| rows.get(key)).cloned())
     }
 
     fn rows(&self, table: &str, range: &KeyRange) -> Result<Vec<(String, String)>, StoreError> {
-        contract::check_table(table)?;
+        check_table_name(table)?;
         let storage = self.readable()?;
         let Some(rows) = storage.tables.get(table) else {
             return Ok(Vec::new());
@@ -159,7 +160,7 @@ impl RowStore for MemoryRows {
 
 impl Storage {
     fn flush(&mut self, batch: &FlushBatch<'_>) -> Result<(), StoreError> {
-        // All rows are made before one is changed.
+        // All rows are made before any row is changed.
         let mut made = Vec::new();
         for (table, changes) in &batch.tables {
             changes.each(&mut |key, value| {

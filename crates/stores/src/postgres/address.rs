@@ -1,4 +1,4 @@
-//! How a database is reached; what is shown of it holds no password.
+//! The address of a database. What is shown of it contains no password.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -10,22 +10,23 @@ use tokio_postgres::config::{Host, SslMode};
 
 use super::open_error::OpenError;
 
-/// A server that does not answer by then is tried again.
+/// The longest wait for a connection before the next attempt.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// A connection over which nothing is confirmed for so long is dead.
+/// The longest time without an acknowledgement before a connection counts as dead.
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// How far a server's certificate is looked at.
+/// How a server's certificate is verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Trust {
-    /// Encrypted where the server can, whoever it is: `sslmode=prefer` and `require`.
-    Anyone,
-    /// By the certificates of this machine, or of this file: `sslmode=verify-full`.
+    /// Not at all: `sslmode=prefer` and `require`. The connection is encrypted if the server
+    /// supports it.
+    Unverified,
+    /// Against the certificates of this machine, or of this file: `sslmode=verify-full`.
     Certificates(Option<PathBuf>),
 }
 
 /// The address of a database: `postgres://user:password@host:port/database`, with `sslmode` and
-/// `sslrootcert` as libpq has them. Shown without user and password.
+/// `sslrootcert` as in libpq. Displayed without user and password.
 #[derive(Clone)]
 pub struct Address {
     pub(super) config: Config,
@@ -41,33 +42,33 @@ impl FromStr for Address {
             return Err(unreadable("it does not begin with postgres://".to_owned()));
         }
         let (plain, options) = text.split_once('?').unwrap_or((text, ""));
-        let (mut trust, mut file, mut left) = (Trust::Anyone, None, Vec::new());
+        let (mut trust, mut file, mut others) = (Trust::Unverified, None, Vec::new());
         for option in options.split('&').filter(|it| !it.is_empty()) {
             match option.split_once('=') {
                 Some(("sslmode", "verify-full")) => {
                     trust = Trust::Certificates(None);
-                    left.push("sslmode=require");
+                    others.push("sslmode=require");
                 }
                 Some(("sslmode", "verify-ca" | "allow")) => {
-                    let why = format!("{option} is not known; sslmode=verify-full is");
+                    let why = format!("{option} is not supported; use sslmode=verify-full");
                     return Err(unreadable(why));
                 }
                 Some(("sslrootcert", path)) => file = Some(PathBuf::from(path)),
-                _ => left.push(option),
+                _ => others.push(option),
             }
         }
         match (&mut trust, file) {
-            // libpq's word for those of this machine.
+            // In libpq `system` stands for the certificates of this machine.
             (Trust::Certificates(of), file) => *of = file.filter(|it| it != Path::new("system")),
-            (Trust::Anyone, None) => {}
-            (Trust::Anyone, Some(_)) => {
+            (Trust::Unverified, None) => {}
+            (Trust::Unverified, Some(_)) => {
                 return Err(unreadable("sslrootcert needs sslmode=verify-full".to_owned()));
             }
         }
-        let text = format!("{plain}?{}", left.join("&"));
+        let text = format!("{plain}?{}", others.join("&"));
         let text = text.trim_end_matches('?');
         let mut config: Config = text.parse().map_err(|error: tokio_postgres::Error| {
-            // The text of the cause names the key or the part, never what stands in it.
+            // The text of the cause names the key or the part, never its value.
             let cause = std::error::Error::source(&error).map(ToString::to_string);
             unreadable(cause.unwrap_or_else(|| error.to_string()))
         })?;
@@ -92,9 +93,9 @@ impl FromStr for Address {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hosts = self.config.get_hosts().iter().enumerate().map(|(place, host)| {
+        let hosts = self.config.get_hosts().iter().enumerate().map(|(index, host)| {
             let ports = self.config.get_ports();
-            let port = ports.get(place).or(ports.first()).copied().unwrap_or(5432);
+            let port = ports.get(index).or(ports.first()).copied().unwrap_or(5432);
             match host {
                 Host::Tcp(name) => format!("{name}:{port}"),
                 Host::Unix(path) => path.display().to_string(),
@@ -109,11 +110,7 @@ impl fmt::Display for Address {
 impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let is_plain = self.config.get_ssl_mode() == SslMode::Disable;
-        write!(
-            f,
-            "{self} ({})",
-            if is_plain { "never encrypted" } else { "encrypted if it can be" }
-        )
+        write!(f, "{self} ({})", if is_plain { "never encrypted" } else { "encrypted if possible" })
     }
 }
 
@@ -122,14 +119,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_shown_holds_no_password() {
+    fn an_address_is_displayed_without_its_password() {
         let address: Address = "postgres://me:secret@db:6432/shop?sslmode=disable".parse().unwrap();
         assert_eq!(address.to_string(), "postgres://db:6432/shop");
         assert!(!format!("{address:?}").contains("secret"));
     }
 
     #[test]
-    fn an_address_that_cannot_be_used_is_refused_without_its_password() {
+    fn a_refused_address_is_reported_without_its_password() {
         for text in [
             "mysql://me:secret@db/shop",
             "postgres://me:secret@db/shop?nonsense=secret",
@@ -144,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn certificates_are_looked_at_when_that_is_asked() {
+    fn verify_full_selects_the_certificates_to_trust() {
         let text = "postgres://db/shop?sslmode=verify-full&sslrootcert=/ca.pem";
         let address: Address = text.parse().unwrap();
         assert_eq!(address.trust, Trust::Certificates(Some("/ca.pem".into())));

@@ -1,4 +1,4 @@
-//! The way to the server: connections, and the thread that speaks over them for all others.
+//! The client of a database: the readers' connections, and the thread that drives them.
 
 use std::error::Error as _;
 use std::fmt;
@@ -6,32 +6,30 @@ use std::pin::Pin;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod};
+use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod};
 use tokio::runtime::Runtime;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client as PgClient, Config, Error as PgError};
 
-use super::Seen;
 use super::address::Address;
+use super::connection::{close, sleep, with_timeout};
 use super::error::{Error, explain};
 use super::open_error::OpenError;
-use super::server;
+use super::server::{self, ServerInfo};
 use super::tls::Tls;
 
 /// Connections that the readers of one process share; each partition's writer has its own.
 const CONNECTIONS_MAX: usize = 16;
-/// What passes is tried so often ...
+/// Attempts of a request that fails with a transient error.
 const ATTEMPTS_MAX: usize = 40;
-/// ... after so long each: ten seconds in all, if the server refuses at once.
+/// The pause between two attempts: ten seconds in all, if the server refuses at once.
 const RETRY_DELAY: Duration = Duration::from_millis(250);
-/// An answer that takes longer never comes.
-const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The connections of this process to a database.
 pub(super) struct Client {
-    /// Readers speak from here: a store is asked from threads of every kind, and a future may not
-    /// be waited for within somebody else's runtime. None once this is dropped.
+    /// Drives the readers' connections. Readers call from threads of every kind, and blocking on a
+    /// future inside the runtime of a caller is not allowed. None while this is dropped.
     runtime: Option<Runtime>,
     pub(super) pool: Pool,
     pub(super) address: String,
@@ -48,151 +46,127 @@ impl Client {
             .build()?;
         let tls = Tls::of(&address.trust)?;
         let config = address.config.clone();
-        let pool = connections(&config, &tls, CONNECTIONS_MAX);
+        let pool = new_pool(&config, &tls, CONNECTIONS_MAX);
         Ok(Self { runtime: Some(runtime), pool, address: address.to_string(), config, tls })
     }
 
-    /// Connections of one's own, at most so many.
-    pub(super) fn connections(&self, at_most: usize) -> Pool {
-        connections(&self.config, &self.tls, at_most)
+    /// A separate pool of at most `connections_max` connections.
+    pub(super) fn new_pool(&self, connections_max: usize) -> Pool {
+        new_pool(&self.config, &self.tls, connections_max)
     }
 
-    /// Connects, and looks whether the server keeps what it confirms. What is wrong keeps its name.
-    pub(super) fn look(&self) -> Result<Seen, OpenError> {
+    /// Connects outside the pool and checks the server. A failed check is returned as it is.
+    pub(super) fn probe(&self) -> Result<ServerInfo, OpenError> {
         let (config, tls) = (self.config.clone(), self.tls.clone());
         let (address, mode) = (self.address.clone(), self.config.get_ssl_mode());
         self.run(async move {
-            let looked = within(look(&config, tls)).await;
-            let why = match looked {
-                Some(Ok(Ok(seen))) => return Ok(seen),
-                Some(Ok(Err(weak))) => return Err(weak),
-                Some(Err(error)) => format!("{}{}", explain(&error), advice(mode, &error)),
-                None => "it does not answer".to_owned(),
+            let why = match with_timeout(probe(&config, tls)).await {
+                Ok(Ok(Ok(info))) => return Ok(info),
+                Ok(Ok(Err(refused))) => return Err(refused),
+                Ok(Err(error)) => format!("{}{}", explain(&error), advice(mode, &error)),
+                Err(error) => error.text(),
             };
             Err(OpenError::Unreachable { address, why })
         })
     }
 
-    /// Waits for an answer in this thread while the store's own speaks.
+    /// Runs `work` on the client's runtime; blocks this thread until it is done.
     pub(super) fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> T {
-        let (tell, told) = mpsc::sync_channel(1);
-        let runtime = self.runtime.as_ref().expect("it goes with the client");
+        let (sender, receiver) = mpsc::sync_channel(1);
+        let runtime = self.runtime.as_ref().expect("it is there until the client is dropped");
         runtime.spawn(async move {
-            // Whoever asked waits for it.
-            let _ = tell.send(work.await);
+            // The receiver waits below.
+            let _ = sender.send(work.await);
         });
-        told.recv().expect("the store's thread panicked, and nobody knows what it has done")
+        receiver.recv().expect("the client's thread panicked; the state of the request is unknown")
     }
 
-    /// Asks, and asks again what passes. What is asked may be done more than once.
-    pub(super) fn ask<T: Send + 'static>(
+    /// Sends a request; repeats it after a transient error. It may be executed more than once.
+    pub(super) fn request<T: Send + 'static>(
         &self,
-        question: impl for<'c> Fn(&'c PgClient) -> Answer<'c, T> + Send + Sync + 'static,
+        request: impl for<'c> Fn(&'c PgClient) -> Response<'c, T> + Send + Sync + 'static,
     ) -> Result<T, Error> {
         let pool = self.pool.clone();
         self.run(async move {
-            let mut tries = 0;
+            let mut attempts = 0;
             loop {
-                tries += 1;
-                match once(&pool, &question).await {
-                    Err(Error::Transient(why)) if tries < ATTEMPTS_MAX => {
-                        tracing::debug!(why, tries, "asked again");
-                        rest(RETRY_DELAY).await;
+                attempts += 1;
+                match request_once(&pool, &request).await {
+                    Err(Error::Transient(why)) if attempts < ATTEMPTS_MAX => {
+                        tracing::debug!(why, attempts, "the request is repeated");
+                        sleep(RETRY_DELAY).await;
                     }
-                    ended => return ended,
+                    response => return response,
                 }
             }
         })
     }
 }
 
-/// Of every server it is looked whether it keeps what it confirms.
-fn connections(config: &Config, tls: &Tls, at_most: usize) -> Pool {
+/// The response to a request over one connection.
+pub(super) type Response<'c, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'c>>;
+
+async fn request_once<T>(
+    pool: &Pool,
+    request: &(impl for<'c> Fn(&'c PgClient) -> Response<'c, T> + Sync),
+) -> Result<T, Error> {
+    let object = pool.get().await?;
+    let response = with_timeout(request(&object)).await.flatten();
+    if response.is_err() {
+        close(object);
+    }
+    response
+}
+
+/// A pool that checks the server's settings on every new connection.
+fn new_pool(config: &Config, tls: &Tls, connections_max: usize) -> Pool {
     let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     let manager = Manager::from_config(config.clone(), tls.clone(), recycling);
-    let look = Hook::async_fn(|client: &mut deadpool_postgres::ClientWrapper, _| {
+    let check = Hook::async_fn(|client: &mut deadpool_postgres::ClientWrapper, _| {
         Box::pin(async move {
             match server::check(client).await {
                 Ok(None) => Ok(()),
-                Ok(Some(weak)) => Err(HookError::message(weak.to_string())),
+                Ok(Some(refused)) => Err(HookError::message(refused.to_string())),
                 Err(error) => Err(HookError::Backend(error)),
             }
         })
     });
-    let pool = Pool::builder(manager).max_size(at_most).post_create(look).build();
+    let pool = Pool::builder(manager).max_size(connections_max).post_create(check).build();
     pool.expect("a pool without timeouts needs no timer")
 }
 
-/// What is asked over one connection.
-pub(super) type Answer<'c, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'c>>;
-
-async fn once<T>(
-    pool: &Pool,
-    question: &(impl for<'c> Fn(&'c PgClient) -> Answer<'c, T> + Sync),
-) -> Result<T, Error> {
-    let object = pool.get().await?;
-    let answer = within(question(&object)).await.unwrap_or_else(|| Err(silence()));
-    if answer.is_err() {
-        discard(object);
-    }
-    answer
-}
-
-/// No answer came in time.
-pub(super) fn silence() -> Error {
-    Error::Transient("the server does not answer".to_owned())
-}
-
-#[expect(clippy::disallowed_methods, reason = "the store's own runtime, which is its seam")]
-async fn look(config: &Config, tls: Tls) -> Result<Result<Seen, OpenError>, PgError> {
+#[expect(clippy::disallowed_methods, reason = "the client's own runtime, which is its seam")]
+async fn probe(config: &Config, tls: Tls) -> Result<Result<ServerInfo, OpenError>, PgError> {
     let (client, connection) = config.connect(tls).await?;
-    // It ends with the client.
-    let _speaking = tokio::spawn(connection);
-    if let Some(weak) = server::check(&client).await? {
-        return Ok(Err(weak));
+    // The task ends when the client is dropped.
+    let _connection = tokio::spawn(connection);
+    match server::check(&client).await? {
+        Some(refused) => Ok(Err(refused)),
+        None => server::info(&client).await.map(Ok),
     }
-    let ask = "SELECT pg_catalog.current_setting('server_version'), \
-               coalesce((SELECT ssl FROM pg_catalog.pg_stat_ssl \
-               WHERE pid = pg_catalog.pg_backend_pid()), false)";
-    let row = client.query_typed_one(ask, &[]).await?;
-    Ok(Ok(Seen { version: row.get(0), is_encrypted: row.get(1) }))
 }
 
-/// What to do where one side wants encryption and the other has none.
+/// What to do when only one of the two sides supports or wants encryption.
 fn advice(mode: SslMode, error: &PgError) -> &'static str {
-    let is_barred = error.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION);
+    let is_unauthorized = error.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION);
     let is_without = || error.source().is_some_and(|it| it.to_string().contains("not support TLS"));
     match mode {
-        SslMode::Disable if is_barred => {
-            "; where the server demands encryption, say sslmode=require or verify-full"
+        SslMode::Disable if is_unauthorized => {
+            "; if the server requires encryption, set sslmode=require or verify-full"
         }
         SslMode::Require if is_without() => {
-            "; set ssl = on there, or say sslmode=disable where nobody else hears the way"
+            "; set ssl = on on the server, or set sslmode=disable if the network is trusted"
         }
         _ => "",
     }
 }
 
-/// Ends a connection of which nobody knows in what state it is.
-pub(super) fn discard(object: Object) {
-    drop(Object::take(object));
-}
-
-/// None when there is no answer in time.
-pub(super) async fn within<T>(answer: impl Future<Output = T>) -> Option<T> {
-    tokio::time::timeout(RESPONSE_TIMEOUT, answer).await.ok()
-}
-
-pub(super) async fn rest(time: Duration) {
-    let _ = tokio::time::timeout(time, std::future::pending::<()>()).await;
-}
-
 impl Drop for Client {
     fn drop(&mut self) {
-        // It may be dropped by a task, where nobody may wait.
+        // It may be dropped inside an async task, where blocking is not allowed.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }

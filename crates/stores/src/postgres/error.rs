@@ -1,4 +1,4 @@
-//! What an error of PostgreSQL means for whoever asked: whether asking again may help.
+//! What an error of PostgreSQL means for the caller: whether a retry may succeed.
 
 use std::error::Error as _;
 
@@ -9,20 +9,21 @@ use tokio_postgres::error::SqlState;
 
 use super::tls;
 
-/// Why something was not done. Nothing of it was: whoever may have committed does not use this.
+/// Why a request was not executed. Nothing was changed: errors of a commit are not reported by
+/// this type.
 #[derive(Debug)]
 pub(super) enum Error {
-    /// Of the connection, of the server's present state or of a neighbour: may be gone next time.
+    /// Caused by the connection, the server's present state or another client: a retry may succeed.
     Transient(String),
-    /// The same would be answered again.
+    /// A retry would fail in the same way.
     Permanent(String),
     /// There is no space left.
     Full(String),
-    /// What was read from the log before is not in it any more.
+    /// A record that this process has read is no longer in the log.
     Lost(String),
 }
 
-/// The code with which the function `expect` fails.
+/// The SQLSTATE that the SQL function `earmark.expect` fails with.
 const LOST: &str = "EA001";
 
 impl Error {
@@ -47,13 +48,13 @@ impl From<PgError> for Error {
         if code.code() == LOST {
             return Self::Lost(text);
         }
-        // Connections, rollbacks (serialization, deadlock), resources, and operators; a server that
-        // is being failed over from takes reads only.
+        // Connections, rollbacks (serialization, deadlock), resources, and interventions by an
+        // operator. During a failover the old server accepts only reads.
         let class = code.code().get(..2).unwrap_or_default();
-        let passes = matches!(class, "08" | "40" | "53" | "57")
+        let is_transient = matches!(class, "08" | "40" | "53" | "57")
             || [SqlState::LOCK_NOT_AVAILABLE, SqlState::READ_ONLY_SQL_TRANSACTION].contains(code)
             || code.code() == "25P03";
-        if passes { Self::Transient(text) } else { Self::Permanent(text) }
+        if is_transient { Self::Transient(text) } else { Self::Permanent(text) }
     }
 }
 
@@ -61,7 +62,7 @@ impl From<PoolError> for Error {
     fn from(error: PoolError) -> Self {
         match error {
             PoolError::Backend(error) => error.into(),
-            // A server that may lose what it confirms: its settings can be set right meanwhile.
+            // The server has an unsafe setting, which may be corrected meanwhile.
             other => Self::Transient(other.to_string()),
         }
     }
@@ -84,7 +85,7 @@ impl From<Error> for AppendError {
     }
 }
 
-/// The client's text with the server's words, which it leaves out.
+/// The client's text with the server's message and code, which the client leaves out.
 pub(super) fn explain(error: &PgError) -> String {
     match (error.as_db_error(), error.source()) {
         (Some(db), _) => {

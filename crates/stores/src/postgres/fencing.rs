@@ -1,15 +1,15 @@
-//! The last record that was seen in a log. A server that takes over from another may lack it: then
-//! what this process has in memory is not what the log says.
+//! Fencing after a failover: the last record that this process saw in a log. A server that takes
+//! over may lack that record. Then the state in memory no longer matches the log.
 
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio_postgres::Row;
 use uuid::Uuid;
 
+use super::columns::{from_sql, to_sql};
 use super::error::Error;
-use super::log::{from_sql, to_sql};
 
-/// A record that was in the log.
+/// Identifies a record that was in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct LastRecord {
     pub(super) first_seq: u64,
@@ -22,41 +22,43 @@ impl LastRecord {
         Self { first_seq: from_sql(row.get("first_seq")), group: row.get("group_id") }
     }
 
-    /// As the function `expect` takes it.
-    pub(super) fn values(known: Option<Self>) -> (Option<i64>, Option<Uuid>) {
-        (known.map(|it| to_sql(it.first_seq)), known.map(|it| it.group))
+    /// As parameters of the SQL function `earmark.expect`.
+    pub(super) fn values(last: Option<Self>) -> (Option<i64>, Option<Uuid>) {
+        (last.map(|it| to_sql(it.first_seq)), last.map(|it| it.group))
     }
 }
 
-/// What a process has seen of a log.
+/// The last record of a log that this process saw, and whether it was found missing.
 #[derive(Debug, Default)]
-pub(super) struct Memory {
+pub(super) struct SeenLog {
     last: Mutex<Option<LastRecord>>,
     lost: OnceLock<String>,
 }
 
-impl Memory {
+impl SeenLog {
     pub(super) fn last(&self) -> Option<LastRecord> {
         *self.lock()
     }
 
-    /// Why this process cannot go on, if so.
+    /// Why this process cannot continue, once a seen record is missing.
     pub(super) fn lost(&self) -> Option<&str> {
         self.lost.get().map(String::as_str)
     }
 
-    pub(super) fn see(&self, seen: LastRecord) {
+    /// Remembers a record, unless a later one was seen.
+    pub(super) fn advance(&self, seen: LastRecord) {
         let mut last = self.lock();
         if last.is_none_or(|last| last.first_seq < seen.first_seq) {
             *last = Some(seen);
         }
     }
 
-    /// Takes note of a error that means the end.
-    pub(super) fn hear(&self, error: Error) -> Error {
+    /// Passes an error on; remembers one that reports a missing record.
+    pub(super) fn check(&self, error: Error) -> Error {
         if let Error::Lost(why) = &error {
             let why = format!(
-                "{why}: the server that took over had not got everything, and what it lacks is gone"
+                "{why}: the server that took over had not replicated everything, and the missing \
+                 events are lost"
             );
             self.lost.get_or_init(|| why);
         }

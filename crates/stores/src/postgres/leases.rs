@@ -1,4 +1,4 @@
-//! Works that one process does at a time: a row each, by the server's clock.
+//! Leases on jobs that one process does at a time: a row for each, by the server's clock.
 
 use std::time::Duration;
 
@@ -6,13 +6,13 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use super::client::Client;
+use super::columns::LogPartition;
 use super::error::Error;
-use super::log::Place;
 
-/// Takes or keeps a lease; says whether `holder` has it now.
+/// Acquires or renews a lease; returns whether `holder` has it now.
 pub(super) fn lease(
     client: &Client,
-    place: &Place,
+    partition: &LogPartition,
     work: &str,
     holder: Uuid,
     ttl: Duration,
@@ -22,12 +22,12 @@ pub(super) fn lease(
                ON CONFLICT (service, partition, work) DO UPDATE \
                SET holder = excluded.holder, until = excluded.until \
                WHERE lease.holder = excluded.holder OR lease.until < clock_timestamp()";
-    let (place, work) = (place.clone(), work.to_owned());
+    let (partition, work) = (partition.clone(), work.to_owned());
     let ttl_ms = i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX);
-    client.ask(move |client| {
-        let (place, work) = (place.clone(), work.clone());
+    client.request(move |client| {
+        let (partition, work) = (partition.clone(), work.clone());
         Box::pin(async move {
-            let [service, partition] = place.values();
+            let [service, partition] = partition.values();
             let lease = [(&work as _, Type::TEXT), (&holder as _, Type::UUID)];
             let [work, holder] = lease;
             let values = [service, partition, work, holder, (&ttl_ms as _, Type::INT8)];

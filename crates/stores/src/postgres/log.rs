@@ -1,4 +1,4 @@
-//! The log of one partition in PostgreSQL: read by all, appended to by whose turn it is.
+//! The log of one partition in PostgreSQL: read by all, appended to by one writer at a time.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -6,59 +6,45 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use earmark_kernel::log::{AppendError, LogStore, Record, StoreError};
-use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client as PgClient, Error as PgError, Row};
+use tokio_postgres::types::Type;
+use tokio_postgres::{Client as PgClient, Error as PgError};
 use uuid::Uuid;
 
 use super::client::Client;
-use super::fencing::{LastRecord, Memory};
+use super::columns::{LogPartition, Value, from_sql, read_record, to_sql};
+use super::fencing::{LastRecord, SeenLog};
 use super::leases;
 use super::open_error::OpenError;
-use super::turn::{self, Coming, Turn};
+use super::turn::{self, PendingTurn, Turn};
 use super::writer_connection::WriterConnection;
-use crate::contract;
+use crate::validation::check_next_record;
+
+/// Turns in a row that are requested together with the end of the turn before. The next one is
+/// requested separately, because a pooler hands a connection to other clients only while no
+/// request is open on it.
+const PIPELINED_TURNS_MAX: u32 = 32;
 
 /// The log of one partition.
 pub struct PostgresLog {
     client: Arc<Client>,
     connection: WriterConnection,
-    place: Place,
+    partition: LogPartition,
     id: String,
-    mine: Mutex<Mine>,
-    /// So many turns in a row were asked for with the end of the one before.
-    asked: AtomicU32,
-    memory: Memory,
+    turn: Mutex<TurnState>,
+    /// Turns in a row that were requested together with the end of the turn before.
+    pipelined_turns: AtomicU32,
+    seen: SeenLog,
 }
 
-/// After so many turns asked for in a row one is asked for by itself: a pooler gives a connection
-/// to others only where nothing is asked over it.
-const ASKED_IN_A_ROW_MAX: u32 = 32;
-
-/// What this process has of the turn to append.
+/// This process' part in the queue of writers.
 #[derive(Default)]
-enum Mine {
+enum TurnState {
     #[default]
-    Nothing,
-    /// Asked for, by `append_and_ask`.
-    Coming(Coming),
+    None,
+    /// Requested by `append_and_ask`.
+    Pending(PendingTurn),
     /// From `begin` to `append` or `release`.
-    Turn(Turn),
-}
-
-/// Which log it is.
-#[derive(Clone, Debug)]
-pub(super) struct Place {
-    pub(super) service: String,
-    pub(super) partition: i32,
-}
-
-/// A value of a statement; a place's are the first two of each.
-pub(super) type Value<'v> = &'v (dyn ToSql + Sync);
-
-impl Place {
-    pub(super) fn values(&self) -> [(Value<'_>, Type); 2] {
-        [(&self.service, Type::TEXT), (&self.partition, Type::INT4)]
-    }
+    Held(Turn),
 }
 
 impl PostgresLog {
@@ -68,50 +54,50 @@ impl PostgresLog {
         partition: u16,
         new_log_id: &str,
     ) -> Result<Self, OpenError> {
-        let place = Place { service: service.to_owned(), partition: i32::from(partition) };
-        let (of, new_log_id) = (place.clone(), new_log_id.to_owned());
-        let named = client.ask(move |client| {
+        let partition =
+            LogPartition { service: service.to_owned(), partition: i32::from(partition) };
+        let (of, new_log_id) = (partition.clone(), new_log_id.to_owned());
+        let id = client.request(move |client| {
             let (of, new_log_id) = (of.clone(), new_log_id.clone());
-            Box::pin(async move { Ok(name(client, &of, &new_log_id).await?) })
+            Box::pin(async move { Ok(create_or_read_id(client, &of, &new_log_id).await?) })
         });
         let unnamed =
             |why: super::error::Error| OpenError::Sql { doing: "name a log", why: why.text() };
-        let id = named.map_err(unnamed)?;
         Ok(Self {
             client: Arc::clone(client),
             connection: WriterConnection::open(client)?,
-            place,
-            id,
-            mine: Mutex::default(),
-            asked: AtomicU32::new(0),
-            memory: Memory::default(),
+            partition,
+            id: id.map_err(unnamed)?,
+            turn: Mutex::default(),
+            pipelined_turns: AtomicU32::new(0),
+            seen: SeenLog::default(),
         })
     }
 
-    fn mine(&self) -> MutexGuard<'_, Mine> {
-        self.mine.lock().unwrap_or_else(PoisonError::into_inner)
+    fn turn(&self) -> MutexGuard<'_, TurnState> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn end_turn(&self, record: &Record, asks: bool) -> Result<(), AppendError> {
-        if !matches!(*self.mine(), Mine::Turn(_)) {
-            // Somebody who appends without deciding first: what others wrote is no matter, unless
-            // it is in the way.
+    fn end_turn(&self, record: &Record, requests_next: bool) -> Result<(), AppendError> {
+        if !matches!(*self.turn(), TurnState::Held(_)) {
+            // The caller appends without deciding first, so the others' records are not read.
             self.begin(u64::MAX)?;
         }
-        let Mine::Turn(turn) = std::mem::take(&mut *self.mine()) else {
-            return Err(AppendError::Failed("the turn was taken away".into()));
+        let TurnState::Held(turn) = std::mem::take(&mut *self.turn()) else {
+            return Err(AppendError::Failed("another thread ended the turn".into()));
         };
-        if let Err(refused) = contract::check_next(turn.head, record) {
+        if let Err(refused) = check_next_record(turn.head, record) {
             turn::release(&self.connection, turn);
             return Err(refused);
         }
-        if !asks {
-            self.asked.store(0, Ordering::Relaxed);
+        if !requests_next {
+            self.pipelined_turns.store(0, Ordering::Relaxed);
         }
-        let (known, coming) = turn::append(&self.connection, &self.place, turn, record, asks)?;
-        self.memory.see(known);
-        if let Some(coming) = coming {
-            *self.mine() = Mine::Coming(coming);
+        let (seen, pending) =
+            turn::append(&self.connection, &self.partition, turn, record, requests_next)?;
+        self.seen.advance(seen);
+        if let Some(pending) = pending {
+            *self.turn() = TurnState::Pending(pending);
         }
         Ok(())
     }
@@ -127,8 +113,8 @@ impl LogStore for PostgresLog {
     }
 
     fn append_and_ask(&self, record: &Record) -> Result<(), AppendError> {
-        let asks = self.asked.fetch_add(1, Ordering::Relaxed) < ASKED_IN_A_ROW_MAX;
-        self.end_turn(record, asks)
+        let count = self.pipelined_turns.fetch_add(1, Ordering::Relaxed);
+        self.end_turn(record, count < PIPELINED_TURNS_MAX)
     }
 
     fn read_after(&self, after: u64, events_max: u64) -> Result<Vec<Record>, StoreError> {
@@ -140,12 +126,12 @@ impl LogStore for PostgresLog {
                    ORDER BY first_seq DESC LIMIT 1) ORDER BY first_seq";
         let next = after.saturating_add(1);
         let until = to_sql(after.saturating_add(events_max).max(next));
-        let (place, after, next) = (self.place.clone(), to_sql(after), to_sql(next));
-        let expected = LastRecord::values(self.memory.last());
-        let read = self.client.ask(move |client| {
-            let place = place.clone();
+        let (partition, after, next) = (self.partition.clone(), to_sql(after), to_sql(next));
+        let expected = LastRecord::values(self.seen.last());
+        let read = self.client.request(move |client| {
+            let partition = partition.clone();
             Box::pin(async move {
-                let ([service, partition], number) = (place.values(), Type::INT8);
+                let ([service, partition], number) = (partition.values(), Type::INT8);
                 let seqs = [&after, &next, &until].map(|it| (it as Value<'_>, number.clone()));
                 let [after, next, until] = seqs;
                 let values = [service.clone(), partition.clone(), after, next, until];
@@ -159,22 +145,22 @@ impl LogStore for PostgresLog {
                 );
                 expected?;
                 let rows = read?;
-                Ok((rows.iter().map(record).collect(), rows.last().map(LastRecord::of)))
+                Ok((rows.iter().map(read_record).collect(), rows.last().map(LastRecord::of)))
             })
         });
-        let read = read.map_err(|error| self.memory.hear(error).text());
+        let read = read.map_err(|error| self.seen.check(error).text());
         let (records, last) = read.map_err(|why| self.unreadable(&why))?;
-        last.into_iter().for_each(|last| self.memory.see(last));
+        last.into_iter().for_each(|last| self.seen.advance(last));
         Ok(records)
     }
 
     fn head(&self) -> Result<u64, StoreError> {
         let sql = "SELECT next_seq FROM earmark.log_head WHERE service = $1 AND partition = $2";
-        let place = self.place.clone();
-        let read = self.client.ask(move |client| {
-            let place = place.clone();
+        let partition = self.partition.clone();
+        let read = self.client.request(move |client| {
+            let partition = partition.clone();
             Box::pin(async move {
-                let row = client.query_typed_one(sql, &place.values()).await?;
+                let row = client.query_typed_one(sql, &partition.values()).await?;
                 Ok(from_sql(row.get(0)))
             })
         });
@@ -187,11 +173,11 @@ impl LogStore for PostgresLog {
     }
 
     fn lease(&self, work: &str, holder: Uuid, ttl: Duration) -> Result<bool, StoreError> {
-        Ok(leases::lease(&self.client, &self.place, work, holder, ttl)?)
+        Ok(leases::lease(&self.client, &self.partition, work, holder, ttl)?)
     }
 
     fn broken(&self) -> Option<String> {
-        self.memory.lost().map(ToOwned::to_owned)
+        self.seen.lost().map(ToOwned::to_owned)
     }
 
     fn is_shared(&self) -> bool {
@@ -199,41 +185,43 @@ impl LogStore for PostgresLog {
     }
 
     fn begin(&self, after: u64) -> Result<Vec<Record>, AppendError> {
-        let mine = std::mem::take(&mut *self.mine());
-        let begun = match mine {
-            Mine::Coming(coming) if coming.after == after => turn::arrive(&self.connection, coming),
-            Mine::Turn(turn) => {
+        let state = std::mem::take(&mut *self.turn());
+        let begun = match state {
+            TurnState::Pending(pending) if pending.after == after => {
+                turn::wait(&self.connection, pending)
+            }
+            TurnState::Held(turn) => {
                 turn::release(&self.connection, turn);
                 None
             }
-            // The connection has one connection: it is let go first.
-            of_no_use => {
-                drop(of_no_use);
+            // The writer has one connection: an unusable request must free it first.
+            unusable => {
+                drop(unusable);
                 None
             }
         };
-        let known = self.memory.last();
+        let seen = self.seen.last();
         let begun = begun
-            .map_or_else(|| turn::begin(&self.connection, &self.place, after, known), Ok)
-            .map_err(|error| self.memory.hear(error))?;
-        begun.last.into_iter().for_each(|last| self.memory.see(last));
-        *self.mine() = Mine::Turn(begun.turn);
+            .map_or_else(|| turn::begin(&self.connection, &self.partition, after, seen), Ok)
+            .map_err(|error| self.seen.check(error))?;
+        begun.last.into_iter().for_each(|last| self.seen.advance(last));
+        *self.turn() = TurnState::Held(begun.turn);
         Ok(begun.others)
     }
 
     fn release(&self) {
-        let mut mine = self.mine();
-        match std::mem::take(&mut *mine) {
-            Mine::Turn(turn) => turn::release(&self.connection, turn),
-            // It is not begun yet.
-            other => *mine = other,
+        let mut state = self.turn();
+        match std::mem::take(&mut *state) {
+            TurnState::Held(turn) => turn::release(&self.connection, turn),
+            // A requested turn has not begun and is kept.
+            other => *state = other,
         }
     }
 }
 
 impl fmt::Debug for PostgresLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Place { service, partition } = &self.place;
+        let LogPartition { service, partition } = &self.partition;
         write!(f, "the log of {service} ({partition}) at {:?}", self.client)
     }
 }
@@ -244,30 +232,16 @@ impl Drop for PostgresLog {
     }
 }
 
-/// The name of a log, given by whoever opens it first.
-async fn name(client: &PgClient, place: &Place, new_log_id: &str) -> Result<String, PgError> {
+/// The name of a log; the first process that opens the log sets it.
+async fn create_or_read_id(
+    client: &PgClient,
+    partition: &LogPartition,
+    new_log_id: &str,
+) -> Result<String, PgError> {
     let sql = "INSERT INTO earmark.log_head(service, partition, log_id) VALUES ($1, $2, $3) \
                ON CONFLICT (service, partition) DO NOTHING";
-    let [service, partition] = place.values();
-    client.execute_typed(sql, &[service, partition, (&new_log_id, Type::TEXT)]).await?;
+    let [service, number] = partition.values();
+    client.execute_typed(sql, &[service, number, (&new_log_id, Type::TEXT)]).await?;
     let sql = "SELECT log_id FROM earmark.log_head WHERE service = $1 AND partition = $2";
-    Ok(client.query_typed_one(sql, &place.values()).await?.get(0))
-}
-
-pub(super) fn record(row: &Row) -> Record {
-    Record {
-        first_seq: from_sql(row.get(0)),
-        last_seq: from_sql(row.get(1)),
-        at_ms: row.get(2),
-        events: row.get(3),
-    }
-}
-
-/// SQL's integers are signed; no log comes near the end of them.
-pub(super) fn to_sql(seq: u64) -> i64 {
-    i64::try_from(seq).unwrap_or(i64::MAX)
-}
-
-pub(super) fn from_sql(seq: i64) -> u64 {
-    u64::try_from(seq).unwrap_or(0)
+    Ok(client.query_typed_one(sql, &partition.values()).await?.get(0))
 }

@@ -1,5 +1,5 @@
-//! From the format the tables have to the one this program writes: numbered SQL, once each, all in
-//! one transaction that whoever starts at the same time waits for.
+//! Migrates the tables to the format that this program writes: numbered SQL steps, each run once,
+//! in one transaction. Processes that start at the same time wait for it.
 
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client as PgClient, Error as PgError};
@@ -8,44 +8,46 @@ use super::client::Client;
 use super::error::Error;
 use super::open_error::OpenError;
 
-/// The steps, in order; the format of the tables is the number of those they have had.
+/// The steps, in order. The format of the tables is the number of steps that were run.
 const STEPS: [&str; 3] = [
     include_str!("../../migrations/postgres/0001_records.sql"),
     include_str!("../../migrations/postgres/0002_turns.sql"),
     include_str!("../../migrations/postgres/0003_fair_turns.sql"),
 ];
 
-/// Any number that only this program locks; for the transaction alone, so that it holds behind a
-/// pooler too.
+/// The lock's number is used by this program only. The lock belongs to the transaction, so it also
+/// works behind a pooler.
 const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '30s'; \
                      SELECT pg_catalog.pg_advisory_xact_lock(4965182447011)";
 
-/// What came of it.
-enum Ended {
+/// The result of a migration.
+enum Migrated {
     Partitions(u16),
-    Newer(usize),
-    Other { asked: u16, are: u16 },
+    NewerFormat(usize),
+    OtherPartitions { requested: u16, existing: u16 },
 }
 
-/// Brings the tables to the newest format. Says how many partitions each service has.
-pub(super) fn run(client: &Client, asked: Option<u16>) -> Result<u16, OpenError> {
-    let ended = client.ask(move |client| {
+/// Migrates the tables to the newest format. Returns the number of partitions of each service.
+pub(super) fn run(client: &Client, requested: Option<u16>) -> Result<u16, OpenError> {
+    let migrated = client.request(move |client| {
         Box::pin(async move {
-            let ended = migrate(client, asked).await?;
-            Ok::<_, Error>(ended)
+            let migrated = migrate(client, requested).await?;
+            Ok::<_, Error>(migrated)
         })
     });
-    match ended {
-        Ok(Ended::Partitions(count)) => Ok(count),
-        Ok(Ended::Newer(found)) => Err(OpenError::NewerFormat { found, known: STEPS.len() }),
-        Ok(Ended::Other { asked, are }) => Err(OpenError::Partitions { asked, are }),
-        Err(error) => {
-            Err(OpenError::Sql { doing: "bring the tables up to date", why: error.text() })
+    match migrated {
+        Ok(Migrated::Partitions(count)) => Ok(count),
+        Ok(Migrated::NewerFormat(found)) => {
+            Err(OpenError::NewerFormat { found, known: STEPS.len() })
         }
+        Ok(Migrated::OtherPartitions { requested, existing }) => {
+            Err(OpenError::Partitions { requested, existing })
+        }
+        Err(error) => Err(OpenError::Sql { doing: "migrate the tables", why: error.text() }),
     }
 }
 
-async fn migrate(client: &PgClient, asked: Option<u16>) -> Result<Ended, PgError> {
+async fn migrate(client: &PgClient, requested: Option<u16>) -> Result<Migrated, PgError> {
     client.batch_execute(BEGIN).await?;
     let found: bool = client
         .query_typed_one("SELECT pg_catalog.to_regclass('earmark.meta') IS NOT NULL", &[])
@@ -59,22 +61,22 @@ async fn migrate(client: &PgClient, asked: Option<u16>) -> Result<Ended, PgError
     let format = usize::try_from(value(client, "format").await?.unwrap_or(0)).unwrap_or(0);
     if format > STEPS.len() {
         client.batch_execute("ROLLBACK").await?;
-        return Ok(Ended::Newer(format));
+        return Ok(Migrated::NewerFormat(format));
     }
     for step in &STEPS[format..] {
         client.batch_execute(step).await?;
     }
     let known = i32::try_from(STEPS.len()).unwrap_or(i32::MAX);
     set(client, "format", known).await?;
-    let are = value(client, "partitions").await?.and_then(|are| u16::try_from(are).ok());
-    let count = are.or(asked).unwrap_or(1);
-    if let Some(asked) = asked.filter(|asked| *asked != count) {
+    let existing = value(client, "partitions").await?.and_then(|it| u16::try_from(it).ok());
+    let count = existing.or(requested).unwrap_or(1);
+    if let Some(requested) = requested.filter(|it| *it != count) {
         client.batch_execute("ROLLBACK").await?;
-        return Ok(Ended::Other { asked, are: count });
+        return Ok(Migrated::OtherPartitions { requested, existing: count });
     }
     set(client, "partitions", i32::from(count)).await?;
     client.batch_execute("COMMIT").await?;
-    Ok(Ended::Partitions(count))
+    Ok(Migrated::Partitions(count))
 }
 
 async fn value(client: &PgClient, name: &str) -> Result<Option<i32>, PgError> {

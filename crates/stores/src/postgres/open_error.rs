@@ -1,4 +1,4 @@
-//! Why a database was not opened, in words that say what to do.
+//! Why a database could not be opened, and what to do about it.
 
 use thiserror::Error;
 
@@ -8,37 +8,37 @@ pub enum OpenError {
     /// The address cannot be read.
     #[error("the address of the store cannot be read: {why}")]
     Address {
-        /// What is wrong with it; never the address itself, which may hold a password.
+        /// What is wrong with it; never the address itself, which may contain a password.
         why: String,
     },
-    /// The server cannot be reached, or refuses.
+    /// The server cannot be reached, or it refuses the connection.
     #[error("cannot reach the store at {address}: {why}")]
     Unreachable {
-        /// Where, without user and password.
+        /// The address, without user and password.
         address: String,
-        /// What was answered.
+        /// The error message.
         why: String,
     },
-    /// A setting of the server lets it lose what it has confirmed.
+    /// With this setting the server can lose confirmed commits.
     #[error(
-        "the server has {setting} = {found}, with which it can lose what it has confirmed; set \
-         {setting} = {needed}"
+        "the server has {setting} = {found} and can lose confirmed commits; set {setting} = \
+         {needed}"
     )]
-    Weak {
+    UnsafeSetting {
         /// The setting's name.
         setting: String,
-        /// What it is.
+        /// Its value.
         found: String,
-        /// What it must be.
+        /// The required value.
         needed: &'static str,
     },
-    /// The server follows another and takes no writes.
-    #[error("the server is a standby, which takes no writes; name the primary")]
+    /// The server is a standby, which refuses writes.
+    #[error("the server is a standby, which refuses writes; use the address of the primary")]
     Standby,
-    /// The tables are those of a newer version of the program.
+    /// The tables were created by a newer version of the program.
     #[error(
         "the tables have format {found}, but this program knows formats up to {known}; use the \
-         newer version of the program that made them"
+         newer version of the program that created them"
     )]
     NewerFormat {
         /// The format of the tables.
@@ -48,39 +48,39 @@ pub enum OpenError {
     },
     /// The database has another number of partitions.
     #[error(
-        "the store was made with {are} partitions, which cannot become {asked}: leave the number \
-         out, or begin a new store and bring the data in again"
+        "the store was created with {existing} partitions, which cannot be changed to {requested}: \
+         omit the setting, or create a new store and import the data"
     )]
     Partitions {
-        /// How many were asked for.
-        asked: u16,
-        /// How many there are.
-        are: u16,
+        /// The requested number.
+        requested: u16,
+        /// The existing number.
+        existing: u16,
     },
-    /// No store has so many partitions.
-    #[error("a store cannot have {asked} partitions: 1 to 256")]
+    /// The number of partitions is out of range.
+    #[error("a store cannot have {requested} partitions: use 1 to 256")]
     PartitionCount {
-        /// How many were asked for.
-        asked: u16,
+        /// The requested number.
+        requested: u16,
     },
-    /// The name cannot name a service's log.
-    #[error("{service:?} cannot name a service's log: a-z, - and _ only, 1 to 40 of them")]
+    /// The service name is not valid.
+    #[error("{service:?} is not a valid service name: use 1 to 40 of the characters a-z, - and _")]
     ServiceName {
         /// The name.
         service: String,
     },
-    /// A certificate cannot be used, or there is none.
+    /// A certificate is not usable, or there is none.
     #[error("cannot use the certificates: {0}")]
     Certificates(String),
-    /// The server did not do what it was asked to.
+    /// A statement failed.
     #[error("cannot {doing}: {why}")]
     Sql {
-        /// What was tried.
+        /// The action that failed.
         doing: &'static str,
-        /// What was answered.
+        /// The error message.
         why: String,
     },
-    /// The system gives no thread.
+    /// The operating system refused to start a thread.
     #[error("cannot start the thread of the store: {0}")]
     Thread(#[from] std::io::Error),
 }

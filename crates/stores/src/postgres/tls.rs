@@ -1,4 +1,4 @@
-//! TLS to the server, by rustls over ring.
+//! TLS to the server, by rustls with ring.
 
 use std::error::Error;
 use std::io;
@@ -23,7 +23,7 @@ use tokio_rustls::client::TlsStream as Encrypted;
 use super::address::Trust;
 use super::open_error::OpenError;
 
-/// How connections become encrypted ones.
+/// Encrypts new connections.
 #[derive(Clone)]
 pub(super) struct Tls(Arc<ClientConfig>);
 
@@ -32,7 +32,7 @@ impl Tls {
         let unusable = |why: String| OpenError::Certificates(why);
         let provider = Arc::new(ring::default_provider());
         let verifier: Arc<dyn ServerCertVerifier> = match trust {
-            Trust::Anyone => Arc::new(Anyone(Arc::clone(&provider))),
+            Trust::Unverified => Arc::new(Unverified(Arc::clone(&provider))),
             Trust::Certificates(file) => {
                 let roots = Arc::new(roots(file.as_deref()).map_err(unusable)?);
                 let provider = Arc::clone(&provider);
@@ -50,9 +50,9 @@ impl Tls {
     }
 }
 
-/// The certificates of a file, or of this machine.
+/// The trusted certificates of a file, or of this machine.
 fn roots(file: Option<&Path>) -> Result<RootCertStore, String> {
-    let (place, certificates) = match file {
+    let (source, certificates) = match file {
         Some(path) => {
             let read = CertificateDer::pem_file_iter(path)
                 .and_then(Iterator::collect::<Result<Vec<_>, _>>)
@@ -63,34 +63,37 @@ fn roots(file: Option<&Path>) -> Result<RootCertStore, String> {
     };
     let mut roots = RootCertStore::empty();
     if roots.add_parsable_certificates(certificates).0 == 0 {
-        return Err(format!("{place} has none that can be used; name a file with sslrootcert"));
+        return Err(format!(
+            "{source} has no usable certificate; name another file with sslrootcert"
+        ));
     }
     Ok(roots)
 }
 
-/// What to do about a handshake that did not go well, where that is known.
+/// What to do about a failed handshake, if that is known.
 pub(super) fn advice(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     let inner = cause.downcast_ref::<io::Error>()?.get_ref()?;
     let rustls::Error::InvalidCertificate(why) = inner.downcast_ref::<rustls::Error>()? else {
         return None;
     };
     Some(match why {
-        // A signature is bad where another authority has the name of a trusted one.
+        // The signature is bad when another authority has the same name as a trusted one.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            "name its authority's file with sslrootcert, or have this machine trust it"
+            "name its authority's file with sslrootcert, or add the authority to this machine's \
+             certificates"
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "name the server as its certificate does"
+            "use the host name for which the certificate is valid"
         }
         CertificateError::Expired
         | CertificateError::ExpiredContext { .. }
         | CertificateError::NotValidYet
         | CertificateError::NotValidYetContext { .. } => {
-            "renew the server's certificate, or set the clock"
+            "renew the server's certificate, or correct the clock"
         }
         _ => {
-            "give the server a certificate of X.509 version 3 for its name, signed by the \
-             authority that sslrootcert names"
+            "give the server an X.509 version 3 certificate for its name, signed by the authority \
+             that sslrootcert names"
         }
     })
 }
@@ -106,7 +109,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> MakeTlsConnect<S> for T
     }
 }
 
-/// A handshake with a server of this name.
+/// A handshake with the server of this name.
 pub(super) struct Handshake {
     config: Arc<ClientConfig>,
     name: ServerName<'static>,
@@ -128,7 +131,7 @@ pub(super) struct Stream<S>(Box<Encrypted<S>>);
 
 impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for Stream<S> {
     fn channel_binding(&self) -> ChannelBinding {
-        // The server is known by its certificate where that is asked.
+        // The server is identified by its certificate, if it is verified at all.
         ChannelBinding::none()
     }
 }
@@ -161,11 +164,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
     }
 }
 
-/// Encrypted, whoever the server is: what libpq does unless certificates are asked for.
+/// Accepts every certificate, as libpq does unless verification is requested.
 #[derive(Debug)]
-struct Anyone(Arc<CryptoProvider>);
+struct Unverified(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Anyone {
+impl ServerCertVerifier for Unverified {
     fn verify_server_cert(
         &self,
         _end_entity: &CertificateDer<'_>,
@@ -177,8 +180,8 @@ impl ServerCertVerifier for Anyone {
         Ok(ServerCertVerified::assertion())
     }
 
-    // Nothing is gained by looking whether it holds the key to a certificate that anyone may show,
-    // and those of X.509's first version could not be read for it.
+    // The signature proves only that the server has the key of an unverified certificate, and
+    // certificates of X.509 version 1 could not be parsed for it.
     fn verify_tls12_signature(
         &self,
         _message: &[u8],

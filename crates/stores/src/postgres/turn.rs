@@ -1,5 +1,6 @@
-//! A writer's turn: the log's head is locked, what others wrote is read, one record is appended,
-//! and a connection that is lost around COMMIT is found out about.
+//! A turn: the exclusive right of one writer to append until its transaction ends. A writer locks
+//! the log's head, reads what others appended, and appends one record. When a connection is lost
+//! during COMMIT, the log is read to find out whether the record is there.
 
 use std::future::{poll_fn, ready};
 use std::pin::{Pin, pin};
@@ -15,106 +16,114 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client as PgClient, Error as PgError};
 use uuid::Uuid;
 
-use super::client::{discard, rest, silence, within};
+use super::columns::{LogPartition, Value, from_sql, read_record, to_sql};
+use super::connection::{BusyConnection, close, sleep, with_timeout};
 use super::error::{Error, explain};
 use super::fencing::LastRecord;
-use super::log::{Place, Value, from_sql, record, to_sql};
-use super::writer_connection::{Held, WriterConnection};
+use super::writer_connection::WriterConnection;
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
-/// A turn that was not given is asked for again so often ...
+/// Attempts to get a turn.
 const ATTEMPTS_MAX: usize = 20;
-/// ... after so long each.
+/// The pause between two attempts.
 const RETRY_DELAY: Duration = Duration::from_millis(250);
-/// Whether a commit came about is asked so often: a minute, if the server refuses at once.
-const ASKED_MAX: usize = 240;
+/// Attempts to find out how a commit ended: a minute, if the server refuses at once.
+const OUTCOME_ATTEMPTS_MAX: usize = 240;
 
-/// A transaction that holds the lock on the head.
+/// An open transaction that holds the lock on the log's head.
 pub(super) struct Turn {
-    client: Arc<Held>,
-    /// The number of the last event of the log; it stays so until the turn ends.
+    client: Arc<BusyConnection>,
+    /// The number of the last event of the log, which cannot change during the turn.
     pub(super) head: u64,
 }
 
-/// A turn, and what others appended before it.
-pub(super) struct Begun {
+/// A turn, and what other writers appended before it.
+pub(super) struct BegunTurn {
     pub(super) turn: Turn,
     pub(super) others: Vec<Record>,
-    /// The last of them.
+    /// The last of the others' records.
     pub(super) last: Option<LastRecord>,
 }
 
-/// A turn that is asked for: it has its place among those who wait.
-pub(super) struct Coming {
-    /// Others' records after this one come with it.
+/// A turn that was requested: it has its place in the server's queue of writers.
+pub(super) struct PendingTurn {
+    /// The turn begins with the others' records after this number.
     pub(super) after: u64,
-    begun: Pin<Box<dyn Future<Output = Result<Begun, Error>> + Send>>,
+    begun: Pin<Box<dyn Future<Output = Result<BegunTurn, Error>> + Send>>,
 }
 
-impl Coming {
-    /// Asks for a turn when it is polled first.
-    fn new(client: Arc<Held>, place: &Place, after: u64, known: Option<LastRecord>) -> Self {
-        let place = place.clone();
+impl PendingTurn {
+    /// Sends the request when it is first polled.
+    fn new(
+        client: Arc<BusyConnection>,
+        partition: &LogPartition,
+        after: u64,
+        seen: Option<LastRecord>,
+    ) -> Self {
+        let partition = partition.clone();
         let begun = async move {
-            let (head, others, last) = lock_and_read(&client, &place, after, known).await?;
-            Ok(Begun { turn: Turn { client, head }, others, last })
+            let (head, others, last) = lock_and_read(&client, &partition, after, seen).await?;
+            Ok(BegunTurn { turn: Turn { client, head }, others, last })
         };
         Self { after, begun: Box::pin(begun) }
     }
 
-    async fn arrive(self) -> Result<Begun, Error> {
-        within(self.begun).await.unwrap_or_else(|| Err(silence()))
+    async fn wait(self) -> Result<BegunTurn, Error> {
+        with_timeout(self.begun).await.flatten()
     }
 }
 
-/// Takes the turn, and reads what others wrote after `after`, in one round trip. Nothing has
-/// happened when it fails, so what passes is tried again, the first time at once: the connection
-/// may have been cut while nobody used it.
+/// Begins a turn, and reads what others appended after `after`, in one round trip. Nothing has
+/// happened when it fails, so it is repeated after a transient error: at once the first time, as
+/// the connection may have been closed while it was idle.
 pub(super) fn begin(
     connection: &WriterConnection,
-    place: &Place,
+    partition: &LogPartition,
     after: u64,
-    known: Option<LastRecord>,
-) -> Result<Begun, Error> {
+    seen: Option<LastRecord>,
+) -> Result<BegunTurn, Error> {
     connection.run(async {
-        let mut tries = 0;
+        let mut attempts = 0;
         loop {
-            tries += 1;
+            attempts += 1;
             let begun = match connection.pool.get().await {
-                Ok(client) => Coming::new(Held::new(client), place, after, known).arrive().await,
+                Ok(client) => {
+                    let client = BusyConnection::new(client);
+                    PendingTurn::new(client, partition, after, seen).wait().await
+                }
                 Err(error) => Err(error.into()),
             };
             match begun {
-                Err(Error::Transient(why)) if tries < ATTEMPTS_MAX => {
-                    tracing::debug!(why, tries, "a turn is asked for again");
-                    if tries > 1 {
-                        rest(RETRY_DELAY).await;
+                Err(Error::Transient(why)) if attempts < ATTEMPTS_MAX => {
+                    tracing::debug!(why, attempts, "the turn is requested again");
+                    if attempts > 1 {
+                        sleep(RETRY_DELAY).await;
                     }
                 }
-                ended => return ended,
+                result => return result,
             }
         }
     })
 }
 
-/// Waits for a turn that was asked for. None when it does not come: then it is asked for anew.
-pub(super) fn arrive(connection: &WriterConnection, coming: Coming) -> Option<Begun> {
+/// Waits for a requested turn. None when the request failed; then [`begin`] requests a new turn.
+pub(super) fn wait(connection: &WriterConnection, pending: PendingTurn) -> Option<BegunTurn> {
     connection
-        .run(coming.arrive())
-        .inspect_err(|error| tracing::debug!(?error, "a turn that was asked for does not come"))
+        .run(pending.wait())
+        .inspect_err(|error| tracing::debug!(?error, "the requested turn was lost"))
         .ok()
 }
 
 async fn lock_and_read(
     client: &PgClient,
-    place: &Place,
+    partition: &LogPartition,
     after: u64,
-    known: Option<LastRecord>,
+    seen: Option<LastRecord>,
 ) -> Result<(u64, Vec<Record>, Option<LastRecord>), Error> {
     let sql = "SELECT first_seq, last_seq, at, events, group_id, head \
                FROM earmark.begin_turn($1, $2, $3, $4, $5)";
-    let (after, [service, partition]) = (to_sql(after), place.values());
-    let (first, group) = LastRecord::values(known);
+    let (after, [service, partition]) = (to_sql(after), partition.values());
+    let (first, group) = LastRecord::values(seen);
     let values =
         [service, partition, (&after as _, Type::INT8), (&first, Type::INT8), (&group, Type::UUID)];
     let (begun, locked) =
@@ -125,63 +134,65 @@ async fn lock_and_read(
     let others: Vec<_> =
         locked.iter().filter(|row| row.get::<_, Option<i64>>(0).is_some()).collect();
     let last = others.last().map(|row| LastRecord::of(row));
-    Ok((head, others.into_iter().map(record).collect(), last))
+    Ok((head, others.into_iter().map(read_record).collect(), last))
 }
 
-/// Gives the turn back; nothing was recorded.
+/// Ends a turn without a record.
 pub(super) fn release(connection: &WriterConnection, turn: Turn) {
     connection.run(async move {
-        let ended = within(turn.client.batch_execute("ROLLBACK")).await;
-        if matches!(ended, Some(Ok(()))) {
-            turn.client.give_back();
+        let rolled_back = with_timeout(turn.client.batch_execute("ROLLBACK")).await;
+        if matches!(rolled_back, Ok(Ok(()))) {
+            turn.client.return_to_pool();
         }
     });
 }
 
-/// Appends and ends the turn, in one round trip. Where `asks` says so, the next turn is asked for
-/// in the same breath.
+/// Appends the record and ends the turn, in one round trip. With `requests_next`, the next turn is
+/// requested in the same round trip.
 pub(super) fn append(
     connection: &WriterConnection,
-    place: &Place,
+    partition: &LogPartition,
     turn: Turn,
     record: &Record,
-    asks: bool,
-) -> Result<(LastRecord, Option<Coming>), AppendError> {
+    requests_next: bool,
+) -> Result<(LastRecord, Option<PendingTurn>), AppendError> {
     let group = RandomIds.next();
     let (first_seq, client) = (record.first_seq, turn.client);
-    let known = LastRecord { first_seq, group };
+    let seen = LastRecord { first_seq, group };
     connection.run(async move {
-        let next = || Coming::new(Arc::clone(&client), place, record.last_seq, Some(known));
-        let mut coming = asks.then(next);
-        let committing = insert_and_commit(&client, place, record, group);
-        let committed = within(then_ask(committing, &mut coming)).await;
-        let why = match committed {
-            Some(Ok(())) => {
-                if coming.is_none() {
-                    client.give_back();
+        let next = || PendingTurn::new(Arc::clone(&client), partition, record.last_seq, Some(seen));
+        let mut pending = requests_next.then(next);
+        let committing = insert_and_commit(&client, partition, record, group);
+        let why = match with_timeout(then_request(committing, &mut pending)).await {
+            Ok(Ok(())) => {
+                if pending.is_none() {
+                    client.return_to_pool();
                 }
-                return Ok((known, coming));
+                return Ok((seen, pending));
             }
-            Some(Err(Ended::Nothing(error))) => return Err(error.into()),
-            Some(Err(Ended::Open(why))) => why,
-            None => "the server does not answer".to_owned(),
+            Ok(Err(CommitError::NotCommitted(error))) => return Err(error.into()),
+            Ok(Err(CommitError::Unknown(why))) => why,
+            Err(error) => error.text(),
         };
-        drop((coming, client));
-        tracing::warn!(why, "the connection was lost around a commit; the log is asked about it");
-        find_out(&connection.pool, place, first_seq, group, &why).await.map(|()| (known, None))
+        drop((pending, client));
+        tracing::warn!(why, "the connection was lost during a commit; the log is read to find out");
+        find_out(&connection.pool, partition, first_seq, group, &why).await.map(|()| (seen, None))
     })
 }
 
-/// Waits for a commit, and asks for the next turn right behind it.
-async fn then_ask<T>(committing: impl Future<Output = T>, coming: &mut Option<Coming>) -> T {
+/// Waits for a commit, and sends the request for the next turn right behind it.
+async fn then_request<T>(
+    committing: impl Future<Output = T>,
+    pending: &mut Option<PendingTurn>,
+) -> T {
     let mut committing = pin!(committing);
-    let mut is_asked = false;
+    let mut is_requested = false;
     poll_fn(|context| {
         let committed = committing.as_mut().poll(context);
-        if let Some(coming) = coming.as_mut().filter(|_| !is_asked) {
-            is_asked = true;
-            if let Poll::Ready(begun) = coming.begun.as_mut().poll(context) {
-                coming.begun = Box::pin(ready(begun));
+        if let Some(pending) = pending.as_mut().filter(|_| !is_requested) {
+            is_requested = true;
+            if let Poll::Ready(begun) = pending.begun.as_mut().poll(context) {
+                pending.begun = Box::pin(ready(begun));
             }
         }
         committed
@@ -189,22 +200,22 @@ async fn then_ask<T>(committing: impl Future<Output = T>, coming: &mut Option<Co
     .await
 }
 
-/// How a commit that did not go well ended.
-enum Ended {
-    Nothing(Error),
-    /// It may have come about.
-    Open(String),
+/// Why a commit was not confirmed.
+enum CommitError {
+    NotCommitted(Error),
+    /// It may have been committed.
+    Unknown(String),
 }
 
 async fn insert_and_commit(
     client: &PgClient,
-    place: &Place,
+    partition: &LogPartition,
     record: &Record,
     group: Uuid,
-) -> Result<(), Ended> {
+) -> Result<(), CommitError> {
     let sql = "SELECT earmark.append($1, $2, $3, $4, $5, $6, $7)";
     let (first, last) = (to_sql(record.first_seq), to_sql(record.last_seq));
-    let [service, partition] = place.values();
+    let [service, partition] = partition.values();
     let values: [(Value<'_>, Type); 7] = [
         service,
         partition,
@@ -221,55 +232,62 @@ async fn insert_and_commit(
     );
     match (inserted.map(|row| row.get(0)), committed) {
         (Ok(true), Ok(())) => Ok(()),
-        // The COMMIT behind it ended a transaction in which nothing was written ...
-        (Ok(_), Ok(())) => Err(Ended::Nothing(Error::Permanent("the head has moved".to_owned()))),
-        // ... or that the error had ended already.
-        (Err(error), Ok(())) => Err(Ended::Nothing(error.into())),
-        (Err(error), Err(_)) if is_refusal(&error) => Err(Ended::Nothing(error.into())),
-        (_, Err(error)) => Err(Ended::Open(explain(&error))),
+        // The COMMIT ended a transaction that wrote nothing ...
+        (Ok(_), Ok(())) => {
+            Err(CommitError::NotCommitted(Error::Permanent("the head has moved".to_owned())))
+        }
+        // ... or a transaction that had already failed.
+        (Err(error), Ok(())) => Err(CommitError::NotCommitted(error.into())),
+        (Err(error), Err(_)) if is_refusal(&error) => Err(CommitError::NotCommitted(error.into())),
+        (_, Err(error)) => Err(CommitError::Unknown(explain(&error))),
     }
 }
 
-/// Whether the server answered that a statement failed, and lives on: then it is not committed.
+/// Whether the server reported a failed statement on a live connection: then nothing is committed.
 fn is_refusal(error: &PgError) -> bool {
     let db = error.as_db_error();
     db.is_some_and(|it| it.parsed_severity() == Some(Severity::Error))
         && error.code() != Some(&SqlState::TRANSACTION_RESOLUTION_UNKNOWN)
 }
 
-/// Asks the log whether a group is in it. The head is locked first: then the transaction that may
-/// have written it has ended, one way or the other.
+/// Finds out whether a group is in the log. Locking the head first waits until the transaction that
+/// may have written the group has ended.
 async fn find_out(
     pool: &Pool,
-    place: &Place,
+    partition: &LogPartition,
     first_seq: u64,
     group: Uuid,
     why: &str,
 ) -> Result<(), AppendError> {
-    for _ in 0..ASKED_MAX {
-        match asked(pool, place, first_seq, group).await {
+    for _ in 0..OUTCOME_ATTEMPTS_MAX {
+        match find_group(pool, partition, first_seq, group).await {
             Ok(true) => return Ok(()),
             Ok(false) => return Err(AppendError::Failed(why.to_owned())),
             Err(error) => {
-                tracing::debug!(why = error.text(), "the log is asked again about a commit");
-                rest(RETRY_DELAY).await;
+                tracing::debug!(why = error.text(), "the log is read again to find the commit");
+                sleep(RETRY_DELAY).await;
             }
         }
     }
-    Err(AppendError::Unknown(format!("{why}; and the server cannot be asked what came of it")))
+    Err(AppendError::Unknown(format!("{why}; the server could not be reached to find out")))
 }
 
-async fn asked(pool: &Pool, place: &Place, first_seq: u64, group: Uuid) -> Result<bool, Error> {
+async fn find_group(
+    pool: &Pool,
+    partition: &LogPartition,
+    first_seq: u64,
+    group: Uuid,
+) -> Result<bool, Error> {
     let client = pool.get().await?;
-    let answer = within(is_there(&client, place, first_seq, group)).await;
-    // Whatever it is, it holds a lock or has had an error.
-    discard(client);
-    Ok(answer.ok_or_else(silence)??)
+    let found = with_timeout(has_group(&client, partition, first_seq, group)).await;
+    // In every case the connection holds a lock or has failed.
+    close(client);
+    Ok(found??)
 }
 
-async fn is_there(
+async fn has_group(
     client: &PgClient,
-    place: &Place,
+    partition: &LogPartition,
     first_seq: u64,
     group: Uuid,
 ) -> Result<bool, PgError> {
@@ -278,8 +296,8 @@ async fn is_there(
                WHERE service = $1 AND partition = $2 AND first_seq = $3";
     let first = to_sql(first_seq);
     client.batch_execute(BEGIN).await?;
-    client.query_typed_one(lock, &place.values()).await?;
-    let [service, partition] = place.values();
+    client.query_typed_one(lock, &partition.values()).await?;
+    let [service, partition] = partition.values();
     let found =
         client.query_typed_opt(sql, &[service, partition, (&first as _, Type::INT8)]).await?;
     client.batch_execute("ROLLBACK").await?;

@@ -1,10 +1,10 @@
-//! Copies the log's write-ahead file back into the log, off the commit path, so that it starts
-//! over.
+//! Checkpoints the log: copies the write-ahead file back into the log's file, off the commit path,
+//! so that the write-ahead file starts over.
 //!
-//! SQLite starts the write-ahead file over only when a commit finds all of it copied and nobody
-//! reading from it. Under constant load that never happens by itself: while a copy is synced, the
-//! next commits arrive. So a thread copies beside the writer until little is left, and asks the
-//! writer to copy that little itself before its next commit.
+//! SQLite starts the write-ahead file over only when a commit finds all of it copied and no reader
+//! using it. Under constant load that does not happen by itself: while a copy is synced, the next
+//! commits arrive. So a thread copies concurrently until little is left, and then has the writer
+//! copy the rest before its next commit.
 
 use std::fs::{self, File};
 use std::io;
@@ -17,48 +17,47 @@ use std::thread::{self, JoinHandle};
 use earmark_kernel::log::Record;
 use rusqlite::Connection;
 
-use super::error::{OpenError, is_disk_failure};
+use super::error::{OpenError, explain, is_disk_failure};
+use super::fsync;
 use super::health::Health;
-use super::log::explain;
 use super::pragmas::{apply, connect, pragma};
 use super::readers::Readers;
 use super::settings::Settings;
-use super::unsynced;
 
-/// So often a round copies beside the writer before it waits for the next one.
+/// Concurrent copies per round.
 const PASSES_MAX: usize = 8;
 
-/// What a frame and a row cost beside the events' own bytes, roughly.
+/// Approximate overhead of a record: a frame and a row.
 const RECORD_OVERHEAD_BYTES: u64 = 128;
 
-/// Everything that works on one log file. The connections stand before the plain file: they must
-/// be closed first, because closing any handle of a file drops this process's POSIX locks on it.
+/// The connections to one log file. Field order matters: the connections must be closed before the
+/// plain file, because closing any handle of a file drops this process's POSIX locks on it.
 #[derive(Debug)]
 pub(super) struct LogFile {
     pub(super) readers: Readers,
-    /// The one connection that appends.
+    /// The connection that appends.
     pub(super) writer: Mutex<Connection>,
     copier: Mutex<Connection>,
     data: File,
     pub(super) path: PathBuf,
     /// The number of the last committed event. Only this process writes, so it needs no query.
     pub(super) head: AtomicU64,
-    /// Bytes ever written to the write-ahead file by this process, roughly.
+    /// Approximate number of bytes that this process has written to the write-ahead file.
     written_bytes: AtomicU64,
-    /// Little is left to copy: the writer is to do it before its next commit.
+    /// Little is left to copy: the writer copies it before its next commit.
     rest_is_small: AtomicBool,
-    /// Much may be left, but the write-ahead file is too large: the writer copies whatever it is.
+    /// The write-ahead file is too large: the writer copies all of it before its next commit.
     overdue: AtomicBool,
     settings: Settings,
     pub(super) health: Health,
 }
 
-/// How far a copy came, in bytes of the write-ahead file.
+/// The result of a copy, in bytes of the write-ahead file.
 #[derive(Clone, Copy, Debug)]
 struct Copied {
-    /// What the write-ahead file held when the copy began.
+    /// Size of the write-ahead file when the copy began.
     wal_bytes: u64,
-    /// What of that could not be copied, because somebody still reads an older state.
+    /// Bytes that could not be copied, because a reader still uses an older state.
     held_bytes: u64,
 }
 
@@ -94,19 +93,19 @@ impl LogFile {
         })
     }
 
-    /// Copies everything now, with the writer and the readers held back.
+    /// Copies everything now; the writer and the readers wait.
     pub(super) fn checkpoint_all(&self) -> rusqlite::Result<()> {
-        // The writer before the readers, as everywhere: two orders could wait for each other. A
-        // writer that panicked has no transaction that a copy could harm.
+        // Lock order, to avoid a deadlock: the writer before the readers. A writer that panicked
+        // has no open transaction.
         let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let _readers = self.readers.take_all();
         self.copy(&self.copier()).map(|_| ())
     }
 
-    /// The writer's part, done before it begins a commit: copies the rest if it was asked to, so
-    /// that this commit starts the write-ahead file over. An error that passes is the thread's to
-    /// report: it meets the same one.
-    pub(super) fn copy_rest_if_asked(&self) {
+    /// The writer's part, before it begins a commit: copies the rest if the thread requested it, so
+    /// that this commit starts the write-ahead file over. The thread reports transient errors, as
+    /// it encounters the same ones.
+    pub(super) fn copy_rest_if_requested(&self) {
         if self.overdue.swap(false, Ordering::Relaxed) {
             self.rest_is_small.store(false, Ordering::Relaxed);
             let _readers = self.readers.take_all();
@@ -120,23 +119,23 @@ impl LogFile {
         }
     }
 
-    /// The thread's part: copies beside the writer until little is left.
+    /// The thread's part: copies concurrently until little is left.
     fn checkpoint(&self) -> rusqlite::Result<Copied> {
         let mut passes = 0;
         loop {
             passes += 1;
             let before = self.written_bytes.load(Ordering::Relaxed);
             let copied = self.copy(&self.copier())?;
-            // The copy is synced here, so that the writer need not wait for it. Linux tells an
-            // error once: SQLite's own sync may not meet it again.
-            if let Err(error) = unsynced::sync(&self.data, &self.path) {
-                self.health.lose(format!("{} could not be synced: {error}", self.path.display()));
+            // The copy is synced here, so that the writer need not wait for it. Linux reports a
+            // sync error only once: SQLite's own sync may not see it.
+            if let Err(error) = fsync::sync_data(&self.data, &self.path) {
+                self.health.lose(format!("cannot sync {}: {error}", self.path.display()));
             }
             let since = self.written_bytes.load(Ordering::Relaxed) - before;
-            let small = since + copied.held_bytes <= self.settings.pause_bytes;
-            self.rest_is_small.store(small, Ordering::Relaxed);
+            let is_small = since + copied.held_bytes <= self.settings.pause_bytes;
+            self.rest_is_small.store(is_small, Ordering::Relaxed);
             self.overdue.store(copied.wal_bytes >= self.settings.wal_bytes_max, Ordering::Relaxed);
-            if small || passes == PASSES_MAX {
+            if is_small || passes == PASSES_MAX {
                 return Ok(copied);
             }
         }
@@ -146,7 +145,8 @@ impl LogFile {
         self.copier.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Nothing, where the disk has failed: a copy that is synced again may only seem to be there.
+    /// Copies what is possible now. After a disk failure it does nothing, because a later sync may
+    /// report success although the copy is not on the disk.
     fn copy(&self, connection: &Connection) -> rusqlite::Result<Copied> {
         if self.health.broken().is_some() {
             return Ok(Copied { wal_bytes: 0, held_bytes: 0 });
@@ -154,7 +154,7 @@ impl LogFile {
         let (frames, copied) = wal_checkpoint(connection, "PASSIVE").inspect_err(|error| {
             if is_disk_failure(error) {
                 let (path, error) = (self.path.display(), explain(error));
-                self.health.lose(format!("{path} could not be copied to: {error}"));
+                self.health.lose(format!("cannot checkpoint into {path}: {error}"));
             }
         })?;
         let bytes = |frames: i64| {
@@ -168,19 +168,20 @@ impl Drop for LogFile {
     fn drop(&mut self) {
         let connections = [&self.writer, &self.copier];
         for connection in connections.into_iter().chain(self.readers.connections()) {
-            self.health.leave_as_it_is(&connection.lock().unwrap_or_else(PoisonError::into_inner));
+            self.health
+                .keep_wal_if_broken(&connection.lock().unwrap_or_else(PoisonError::into_inner));
         }
     }
 }
 
-/// Checkpoints in a mode; says how many frames the write-ahead file holds, and how many of them
-/// are copied.
+/// Runs a checkpoint in a mode. Returns the number of frames in the write-ahead file, and how many
+/// of them are copied.
 pub(super) fn wal_checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<(i64, i64)> {
     let mut statement = connection.prepare_cached(&format!("PRAGMA wal_checkpoint({mode})"))?;
     statement.query_row([], |row| Ok((row.get(1)?, row.get(2)?)))
 }
 
-/// The thread that checkpoints one log, woken when its write-ahead file has grown; it ends when
+/// The thread that checkpoints one log. It wakes when the write-ahead file has grown, and ends when
 /// this is dropped.
 #[derive(Debug)]
 pub(super) struct Checkpointer {
@@ -192,7 +193,7 @@ pub(super) struct Checkpointer {
 impl Checkpointer {
     pub(super) fn start(file: &Arc<LogFile>) -> io::Result<Self> {
         let (wake, woken) = sync_channel(1);
-        // What an earlier process left is copied first, if it is much.
+        // A large write-ahead file of an earlier process is copied first.
         let wal = format!("{}-wal", file.path.display());
         if fs::metadata(wal).is_ok_and(|wal| wal.len() >= file.settings.checkpoint_bytes) {
             let _ = wake.try_send(());
@@ -204,7 +205,7 @@ impl Checkpointer {
         Ok(Self { wake: Some(wake), thread: Some(thread), woken_at_bytes: AtomicU64::new(0) })
     }
 
-    /// Counts a record that was committed, and wakes the thread when enough came together.
+    /// Counts a committed record, and wakes the thread when the write-ahead file has grown enough.
     pub(super) fn wrote(&self, file: &LogFile, record: &Record) {
         let pages = 2
             + (record.events.len() as u64 + RECORD_OVERHEAD_BYTES)
@@ -215,8 +216,7 @@ impl Checkpointer {
         if written - woken_at >= file.settings.checkpoint_bytes {
             self.woken_at_bytes.store(written, Ordering::Relaxed);
             if let Some(wake) = &self.wake {
-                // A full channel means that the thread has not yet begun the round it was woken
-                // for.
+                // If the channel is full, the thread is about to begin a round.
                 let _ = wake.try_send(());
             }
         }
@@ -235,29 +235,29 @@ impl Drop for Checkpointer {
 }
 
 fn work(file: &LogFile, woken: &Receiver<()>) {
-    let mut trouble = false;
+    let mut is_failing = false;
     while woken.recv().is_ok() {
         let path = file.path.display();
-        let trouble_before = trouble;
+        let was_failing = is_failing;
         match file.checkpoint() {
             Ok(copied) => {
-                trouble = copied.held_bytes > 0 && copied.wal_bytes >= file.settings.wal_bytes_max;
-                if trouble && !trouble_before {
+                is_failing =
+                    copied.held_bytes > 0 && copied.wal_bytes >= file.settings.wal_bytes_max;
+                if is_failing && !was_failing {
                     tracing::warn!(
                         %path, wal_bytes = copied.wal_bytes,
-                        "another program reads the log without end, so its write-ahead file grows; \
-                         end that program"
+                        "another program keeps a read transaction open, so the write-ahead file \
+                         grows; end that program"
                     );
                 }
             }
             Err(error) => {
-                trouble = true;
-                if !trouble_before {
+                is_failing = true;
+                if !was_failing {
                     let error = explain(&error);
                     tracing::warn!(
                         %path, error,
-                        "the log's write-ahead file could not be copied back; nothing is lost, and \
-                         it is tried again"
+                        "the log's checkpoint failed; nothing is lost, and it will be retried"
                     );
                 }
             }

@@ -1,4 +1,4 @@
-//! Why the SQLite stores did not open, in words that say what to do.
+//! Why a SQLite store could not be opened, what to do about it, and what an SQLite error means.
 
 use std::io;
 use std::path::PathBuf;
@@ -11,25 +11,25 @@ pub enum OpenError {
     /// The folder or a file in it could not be created, read or locked.
     #[error("cannot {doing} {path}: {source}")]
     Io {
-        /// What was tried.
+        /// The action that failed.
         doing: &'static str,
         /// The folder or file.
         path: PathBuf,
-        /// What the operating system answered.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// Another process works in the folder.
+    /// Another process uses the folder.
     #[error(
-        "the data folder {path} is in use by {owner}; stop that process, or give this one a folder \
-         of its own"
+        "the data folder {path} is in use by {owner}; stop that process, or use another folder for \
+         this one"
     )]
     InUse {
         /// The folder.
         path: PathBuf,
-        /// The process that holds it, as far as it said so.
+        /// The process that uses it, if it is known.
         owner: String,
     },
-    /// The folder is on a file system that other machines may write to.
+    /// The folder is on a network file system.
     #[error(
         "the data folder {path} is on {filesystem}, a network file system, where SQLite can lose \
          commits; use a folder on a local disk"
@@ -40,7 +40,7 @@ pub enum OpenError {
         /// The name of the file system.
         filesystem: String,
     },
-    /// The program was linked with an SQLite that may lose commits.
+    /// The program was linked with an SQLite version that may lose commits.
     #[error(
         "this program was built with SQLite {found}, which can lose commits; build it with 3.51.3 \
          or newer (the bundled one is)"
@@ -49,16 +49,16 @@ pub enum OpenError {
         /// The version found.
         found: String,
     },
-    /// A setting of SQLite did not take, and without it promises would not hold.
-    #[error("SQLite works on {path} with {setting} = {found}, but {expected} is needed")]
+    /// SQLite did not apply a setting that the guarantees depend on.
+    #[error("SQLite opened {path} with {setting} = {found}, but {expected} is required")]
     Setting {
         /// The database file.
         path: PathBuf,
         /// The name of the pragma.
         setting: &'static str,
-        /// What it must be.
+        /// The required value.
         expected: String,
-        /// What it is.
+        /// The value found.
         found: String,
     },
     /// The log was written by a newer version of the program.
@@ -75,69 +75,77 @@ pub enum OpenError {
         known: i64,
     },
     /// The file is a database, but not a log.
-    #[error("{path} is a database of some other program; move it away, or use another data folder")]
+    #[error("{path} is a database of another program; move it away, or use another data folder")]
     Foreign {
         /// The database file.
         path: PathBuf,
     },
     /// The folder has another number of partitions.
     #[error(
-        "the data folder {path} was made with {are} partitions, which cannot become {asked}: leave \
-         the number out, or begin a new folder and bring the data in again"
+        "the data folder {path} was created with {existing} partitions, which cannot be changed to \
+         {requested}: omit the setting, or use a new folder and import the data"
     )]
     Partitions {
         /// The folder.
         path: PathBuf,
-        /// How many were asked for.
-        asked: u16,
-        /// How many there are.
-        are: u16,
+        /// The requested number.
+        requested: u16,
+        /// The existing number.
+        existing: u16,
     },
-    /// No folder has so many partitions.
-    #[error("a data folder cannot have {asked} partitions: 1 to 256")]
+    /// The number of partitions is out of range.
+    #[error("a data folder cannot have {requested} partitions: use 1 to 256")]
     PartitionCount {
-        /// How many were asked for.
-        asked: u16,
+        /// The requested number.
+        requested: u16,
     },
-    /// The name cannot stand in a file name.
-    #[error("{service:?} cannot name a service's files: a-z, - and _ only, 1 to 40 of them")]
+    /// The service name is not valid.
+    #[error("{service:?} is not a valid service name: use 1 to 40 of the characters a-z, - and _")]
     ServiceName {
         /// The name.
         service: String,
     },
-    /// SQLite could not do something with the file.
+    /// An operation of SQLite on the file failed.
     #[error("cannot {doing} {path}: {source}{}", advice(source))]
     Sqlite {
-        /// What was tried.
+        /// The action that failed.
         doing: &'static str,
         /// The database file.
         path: PathBuf,
-        /// What SQLite answered.
+        /// The error of SQLite.
         source: rusqlite::Error,
     },
 }
 
-/// Whether SQLite found the file not to be a sound database.
+/// Whether SQLite found the file damaged.
 pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
     matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
 }
 
-/// Whether there was no space, for the file itself or for the index its connections share.
+/// Whether there was no space, for the file itself or for the index that its connections share.
 pub(super) fn is_full(error: &rusqlite::Error) -> bool {
     let extended = error.sqlite_error().map(|error| error.extended_code);
     error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
         || extended == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
 }
 
-/// Whether a write or a sync failed, so that nobody knows what the disk holds.
+/// Whether a write or a sync failed, so that the content of the disk is unknown.
 pub(super) fn is_disk_failure(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(rusqlite::ErrorCode::SystemIoFailure) && !is_full(error)
 }
 
+/// SQLite's message with its extended code, which is more specific than the message.
+pub(super) fn explain(error: &rusqlite::Error) -> String {
+    match error.sqlite_error() {
+        Some(code) => format!("{error} (SQLite code {})", code.extended_code),
+        None => error.to_string(),
+    }
+}
+
 fn advice(error: &rusqlite::Error) -> &'static str {
     if is_full(error) {
-        "; the storage is full: make space and start again"
+        "; the storage is full: free some space and restart"
     } else if is_damage(error) {
         "; the file is damaged: restore the data folder from a backup"
     } else {

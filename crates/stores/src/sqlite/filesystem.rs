@@ -1,4 +1,4 @@
-//! Which file systems a data folder may not be on, by name.
+//! Network file systems, on which a data folder must not be.
 
 use std::fs;
 use std::io;
@@ -7,8 +7,8 @@ use std::path::Path;
 
 use rustix::fs::{major, minor, statfs};
 
-/// Magic numbers of `statfs(2)` and what they stand for. SQLite's write-ahead log needs memory
-/// shared by all its processes and locks that hold, which these do not give.
+/// Magic numbers of `statfs(2)` and the names of the file systems. SQLite's write-ahead log needs
+/// memory shared by all processes, and reliable locks; these file systems do not provide them.
 const NETWORK: [(u32, &str); 12] = [
     (0x6969, "NFS"),
     (0x517B, "SMB"),
@@ -26,13 +26,13 @@ const NETWORK: [(u32, &str); 12] = [
 
 const FUSE: u32 = 0x6573_5546;
 
-/// FUSE file systems that keep their files on this machine.
+/// FUSE file systems that store their files on this machine.
 const FUSE_LOCAL: [&str; 3] = ["fuseblk", "fuse.fuse-overlayfs", "fuse.gocryptfs"];
 
-/// The name of the network file system that `folder` is on, if it is on one.
+/// The name of the network file system that `folder` is on, if any.
 pub(super) fn network_name(folder: &Path) -> io::Result<Option<String>> {
     let type_field = statfs(folder)?.f_type;
-    // The field is signed on some machines and 64 bits wide; the numbers are 32 bits everywhere.
+    // On some machines the field is signed or 64 bits wide; the numbers always have 32 bits.
     let magic = u32::try_from(i128::from(type_field) & 0xFFFF_FFFF).unwrap_or(0);
     if magic == FUSE {
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
@@ -42,8 +42,8 @@ pub(super) fn network_name(folder: &Path) -> io::Result<Option<String>> {
     Ok(NETWORK.iter().find(|(number, _)| *number == magic).map(|(_, name)| (*name).to_owned()))
 }
 
-/// The type of the file system that is mounted from `device`, as proc(5) lists it: the third field
-/// is `major:minor`, and the type follows the field that is a lone dash.
+/// The type of the file system that is mounted from `device`, as listed in proc(5): the third field
+/// is `major:minor`, and the type follows the field `-`.
 fn mounted_type(mounts: &str, device: u64) -> Option<&str> {
     let number = format!("{}:{}", major(device), minor(device));
     let line = mounts.lines().find(|line| line.split(' ').nth(2) == Some(&number))?;
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_local_folder_is_no_network_file_system() {
+    fn a_local_folder_is_not_on_a_network_file_system() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(network_name(folder.path()).unwrap(), None);
     }

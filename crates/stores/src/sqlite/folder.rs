@@ -1,4 +1,4 @@
-//! The data folder: created, refused on a network, and locked for one process.
+//! The data folder: created, refused on a network file system, and locked by one process.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -9,15 +9,15 @@ use std::sync::Arc;
 use super::error::OpenError;
 use super::filesystem;
 
-/// The file whose lock says that the folder is taken; it holds the owner's process id.
+/// The file whose lock marks the folder as in use; it contains the owner's process id.
 const LOCK_FILE: &str = "earmark.lock";
-/// Says how many partitions there are, where it is not one.
+/// Contains the number of partitions, if there is more than one.
 pub(super) const PARTITIONS_FILE: &str = "earmark.partitions";
-/// More partitions than this are a mistake in a setting.
+/// The largest number of partitions; a larger setting is taken for a mistake.
 const PARTITIONS_MAX: u16 = 256;
 
-/// A data folder that belongs to this process until the last clone of this is dropped, and every
-/// store that was opened in it.
+/// A data folder that this process has locked, until the last clone of this and the last store in
+/// the folder are dropped.
 #[derive(Clone, Debug)]
 pub struct DataFolder {
     path: PathBuf,
@@ -25,10 +25,10 @@ pub struct DataFolder {
 }
 
 impl DataFolder {
-    /// Takes the folder, and creates it (readable by its owner only) if it is missing.
+    /// Locks the folder; creates a missing one, readable by its owner only.
     ///
     /// # Errors
-    /// When it cannot be created, is on a network file system, or belongs to another process.
+    /// When it cannot be created, is on a network file system, or is locked by another process.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         create(path).map_err(|source| failed("create", path, source))?;
         let network =
@@ -40,31 +40,33 @@ impl DataFolder {
         Ok(Self { path: path.to_owned(), _lock: Arc::new(lock) })
     }
 
-    /// How many partitions each service has here: `asked` (1 where nothing is said) in a folder
-    /// that holds no log yet, and from then on always so many.
+    /// The number of partitions of each service. A folder without a log gets `requested` partitions
+    /// (default 1), and the number is fixed from then on.
     ///
     /// # Errors
-    /// When the folder has another number, or the number cannot be kept.
-    pub fn partitions(&self, asked: Option<u16>) -> Result<u16, OpenError> {
+    /// When the folder has another number, or the number cannot be stored.
+    pub fn partitions(&self, requested: Option<u16>) -> Result<u16, OpenError> {
         let path = self.path.join(PARTITIONS_FILE);
         let io = |doing, source| failed(doing, &path, source);
-        let kept = match fs::read_to_string(&path) {
+        let stored = match fs::read_to_string(&path) {
             Ok(text) => Some(text.trim().parse().unwrap_or(1)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(io("read", error)),
         };
         let has_log =
             || fs::read_dir(&self.path).is_ok_and(|it| it.flatten().any(|it| is_log(&it)));
-        let are = kept.or_else(|| has_log().then_some(1));
-        if let Some(are) = are {
-            return match asked.filter(|asked| *asked != are) {
-                None => Ok(are),
-                Some(asked) => Err(OpenError::Partitions { path: self.path.clone(), asked, are }),
+        let existing = stored.or_else(|| has_log().then_some(1));
+        if let Some(existing) = existing {
+            return match requested.filter(|it| *it != existing) {
+                None => Ok(existing),
+                Some(requested) => {
+                    Err(OpenError::Partitions { path: self.path.clone(), requested, existing })
+                }
             };
         }
-        let count = asked.unwrap_or(1);
+        let count = requested.unwrap_or(1);
         if !(1..=PARTITIONS_MAX).contains(&count) {
-            return Err(OpenError::PartitionCount { asked: count });
+            return Err(OpenError::PartitionCount { requested: count });
         }
         if count > 1 {
             let write = || {
@@ -78,15 +80,14 @@ impl DataFolder {
         Ok(count)
     }
 
-    /// Where the folder is.
+    /// The path of the folder.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
-/// Creates the folder and syncs its parent, so that a power cut does not take the whole folder
-/// away.
+/// Creates the folder and syncs its parent, so that a power cut cannot lose the whole folder.
 fn create(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
@@ -125,7 +126,7 @@ fn is_log(entry: &fs::DirEntry) -> bool {
 
 fn owner(file: &mut File) -> String {
     let mut text = String::new();
-    // Whatever cannot be read leaves the owner unnamed, nothing worse.
+    // If this fails, the owner is reported without its id.
     let _ = file.take(20).read_to_string(&mut text);
     match text.trim().parse::<u32>() {
         Ok(id) if id == std::process::id() => "this same process".to_owned(),

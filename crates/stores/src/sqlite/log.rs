@@ -1,4 +1,4 @@
-//! The log in SQLite: appended by one writer, read beside it.
+//! The log in SQLite: one writer appends, readers read concurrently.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,13 +9,15 @@ use earmark_kernel::log::{AppendError, LogStore, Record, StoreError};
 use rusqlite::{CachedStatement, Connection, ErrorCode, OptionalExtension, Row};
 
 use super::checkpoint::{Checkpointer, LogFile};
-use super::error::{OpenError, is_full};
+use super::error::{OpenError, explain, is_full};
 use super::folder::DataFolder;
 use super::health::Health;
 use super::pragmas::{apply, connect, failed, pragma};
+use super::readers::Readers;
+use super::sequence::{from_sql, to_sql};
 use super::settings::Settings;
-use super::{migrate, readers::Readers, unsynced};
-use crate::contract;
+use super::{fsync, migrate};
+use crate::validation::check_next_record;
 
 /// The log of one partition in an SQLite file.
 #[derive(Debug)]
@@ -37,18 +39,18 @@ impl SqliteLog {
     ) -> Result<Self, OpenError> {
         let path = PathBuf::from(format!("{}.log.db", stem.display()));
         let io = |doing, source| OpenError::Io { doing, path: path.clone(), source };
-        unsynced::write_again(&path).map_err(|it| io("write again what follows", it))?;
+        fsync::rewrite_wal(&path).map_err(|it| io("rewrite the write-ahead file of", it))?;
         let mut connection = connect(&path)?;
         migrate::check(&connection, &path)?;
         apply(
             &connection,
             &path,
             &[
-                // A commit is durable when it returns, by one sync of the write-ahead file.
+                // One sync of the write-ahead file makes a commit durable before it returns.
                 pragma("synchronous", synchronous()),
-                // Copying the write-ahead file back is the checkpointer's work.
+                // The checkpointer does the checkpoints.
                 pragma("wal_autocheckpoint", 0),
-                // Nothing reaches the file before COMMIT.
+                // Nothing is written to the file before COMMIT.
                 pragma("cache_spill", 0),
             ],
         )?;
@@ -62,11 +64,11 @@ impl SqliteLog {
         Ok(Self { checkpointer, file, id, _folder: folder.clone() })
     }
 
-    /// Copies what the write-ahead file holds into the log's file now. The store does so by
-    /// itself; this is for those who want to wait for it, say before a copy of the file is made.
+    /// Checkpoints now and waits for it, for example before the file is copied. The store also
+    /// checkpoints by itself.
     ///
     /// # Errors
-    /// When the file cannot be written; nothing is lost then.
+    /// When the file cannot be written. Nothing is lost then.
     pub fn checkpoint(&self) -> Result<(), StoreError> {
         self.file.checkpoint_all().map_err(|error| self.unreadable(&error))
     }
@@ -85,8 +87,8 @@ impl LogStore for SqliteLog {
         let Ok(writer) = self.file.writer.lock() else {
             return Err(AppendError::Unknown("an earlier append panicked".into()));
         };
-        contract::check_next(self.file.head.load(Ordering::Acquire), record)?;
-        self.file.copy_rest_if_asked();
+        check_next_record(self.file.head.load(Ordering::Acquire), record)?;
+        self.file.copy_rest_if_requested();
         if let Some(why) = self.file.health.broken() {
             return Err(AppendError::Unknown(format!("nothing is written any more: {why}")));
         }
@@ -95,7 +97,8 @@ impl LogStore for SqliteLog {
                 self.file.health.lose(why.clone());
             }
         })?;
-        // The disk may have failed somebody else meanwhile: then this sync is not to be trusted.
+        // The disk may have failed for another connection meanwhile; then this sync cannot be
+        // trusted.
         if let Some(why) = self.file.health.broken() {
             return Err(AppendError::Unknown(why.to_owned()));
         }
@@ -122,7 +125,7 @@ impl LogStore for SqliteLog {
     }
 }
 
-/// Sets the file up for one writer beside readers, and brings it to the newest format.
+/// Sets the file up for one writer with concurrent readers, and migrates it to the newest format.
 fn prepare(
     connection: &mut Connection,
     path: &Path,
@@ -130,11 +133,11 @@ fn prepare(
     settings: Settings,
 ) -> Result<String, OpenError> {
     connection
-        // Only a file that is still empty takes it.
+        // This affects an empty file only.
         .pragma_update(None, "page_size", settings.log_page_bytes)
         .map_err(|source| failed("set up", path, source))?;
     apply(connection, path, &[pragma("journal_mode", "wal".to_owned())])?;
-    migrate::run(connection, new_log_id).map_err(|source| failed("bring up to date", path, source))
+    migrate::run(connection, new_log_id).map_err(|source| failed("migrate", path, source))
 }
 
 fn read_head(connection: &Connection) -> rusqlite::Result<u64> {
@@ -143,7 +146,7 @@ fn read_head(connection: &Connection) -> rusqlite::Result<u64> {
     Ok(head.map_or(0, from_sql))
 }
 
-/// One transaction: nothing has happened if it fails before COMMIT.
+/// Appends in one transaction. If it fails before COMMIT, nothing has happened.
 fn append(connection: &Connection, record: &Record) -> Result<(), AppendError> {
     match insert(connection, record) {
         Ok(mut commit) => match commit.execute([]) {
@@ -151,7 +154,7 @@ fn append(connection: &Connection, record: &Record) -> Result<(), AppendError> {
             Err(error) => Err(uncommitted(connection, &error)),
         },
         Err(error) => {
-            // If this fails too, the next append's BEGIN does, and says so.
+            // If this fails too, the next append's BEGIN fails and reports it.
             let _ = roll_back(connection);
             Err(unwritten(&error))
         }
@@ -172,7 +175,7 @@ fn insert<'c>(
     Ok(commit)
 }
 
-/// Ends a transaction that is still open; SQLite ends it by itself after some errors.
+/// Rolls back an open transaction. After some errors SQLite has already ended it.
 fn roll_back(connection: &Connection) -> rusqlite::Result<()> {
     if connection.is_autocommit() {
         return Ok(());
@@ -180,7 +183,7 @@ fn roll_back(connection: &Connection) -> rusqlite::Result<()> {
     connection.prepare_cached("ROLLBACK")?.execute([]).map(|_| ())
 }
 
-/// What an error before COMMIT means: nothing was written, whatever it was.
+/// What an error before COMMIT means: in every case nothing was written.
 fn unwritten(error: &rusqlite::Error) -> AppendError {
     if is_full(error) {
         AppendError::Full(explain(error))
@@ -193,16 +196,19 @@ fn unwritten(error: &rusqlite::Error) -> AppendError {
 /// last of them with the commit mark, and one sync.
 ///
 /// - BUSY: COMMIT has not begun; the transaction is open and is rolled back here.
-/// - FULL: a frame could not be written whole (only the write of frames gives this code), so the
-///   commit mark is not whole either; SQLite has rolled back, and the next append overwrites them.
-/// - All else, a failed sync above all: the mark may be on the disk or not. Nobody knows.
+/// - FULL: a frame was not written completely (only the write of frames returns this code), so the
+///   commit mark is incomplete too; SQLite has rolled back, and the next append overwrites the
+///   frames.
+/// - Everything else, above all a failed sync: whether the mark is on the disk is unknown.
 fn uncommitted(connection: &Connection, error: &rusqlite::Error) -> AppendError {
-    let open = !connection.is_autocommit();
+    let is_open = !connection.is_autocommit();
     let code = error.sqlite_error_code();
-    let ended = roll_back(connection).is_ok() && connection.is_autocommit();
+    let is_rolled_back = roll_back(connection).is_ok() && connection.is_autocommit();
     match code {
-        Some(ErrorCode::DatabaseBusy) if open && ended => AppendError::Failed(explain(error)),
-        Some(ErrorCode::DiskFull) if ended => AppendError::Full(explain(error)),
+        Some(ErrorCode::DatabaseBusy) if is_open && is_rolled_back => {
+            AppendError::Failed(explain(error))
+        }
+        Some(ErrorCode::DiskFull) if is_rolled_back => AppendError::Full(explain(error)),
         _ => AppendError::Unknown(explain(error)),
     }
 }
@@ -238,24 +244,7 @@ fn read_record(row: &Row<'_>) -> rusqlite::Result<Record> {
     })
 }
 
-/// SQLite's integers are signed; no log comes near the end of them.
-pub(super) fn to_sql(seq: u64) -> i64 {
-    i64::try_from(seq).unwrap_or(i64::MAX)
-}
-
-pub(super) fn from_sql(seq: i64) -> u64 {
-    u64::try_from(seq).unwrap_or(0)
-}
-
-/// SQLite's text with its extended code, which says much more than the text.
-pub(super) fn explain(error: &rusqlite::Error) -> String {
-    match error.sqlite_error() {
-        Some(code) => format!("{error} (SQLite code {})", code.extended_code),
-        None => error.to_string(),
-    }
-}
-
-/// FULL, unless a test is to find out that it is not.
+/// FULL, unless a failpoint weakens it.
 fn synchronous() -> i64 {
     match () {
         () if failpoint::is_on("no-sync") => 0,
@@ -272,10 +261,10 @@ mod tests {
     use crate::sqlite::SqliteStore;
 
     fn log() -> (SqliteLog, tempfile::TempDir) {
-        let place = tempfile::tempdir().unwrap();
-        let folder = DataFolder::open(place.path()).unwrap();
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = DataFolder::open(temporary.path()).unwrap();
         let (log, _) = SqliteStore::open(&folder, "allocation", 0, "id").unwrap();
-        (log, place)
+        (log, temporary)
     }
 
     fn record(seq: u64, bytes: usize) -> Record {
@@ -288,8 +277,8 @@ mod tests {
     }
 
     #[test]
-    fn a_full_storage_takes_nothing_and_goes_on_when_there_is_space_again() {
-        let (log, _place) = log();
+    fn a_full_storage_refuses_appends_until_there_is_space_again() {
+        let (log, _folder) = log();
         log.append(&record(1, 10)).unwrap();
         writer(&log, "PRAGMA max_page_count = 20");
         let full = log.append(&record(2, 1 << 20));
@@ -301,8 +290,8 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_held_by_another_program_is_a_failure_and_passes() {
-        let (log, _place) = log();
+    fn an_append_fails_while_another_program_holds_a_lock_and_succeeds_afterwards() {
+        let (log, _folder) = log();
         log.file.writer.lock().unwrap().busy_timeout(Duration::ZERO).unwrap();
         let other = Connection::open(&log.file.path).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -313,9 +302,9 @@ mod tests {
     }
 
     #[test]
-    fn after_a_commit_that_ended_otherwise_nothing_more_is_appended() {
-        let (log, _place) = log();
-        // A deferred constraint is the way to make COMMIT itself fail.
+    fn after_a_commit_of_unknown_outcome_nothing_more_is_appended() {
+        let (log, _folder) = log();
+        // A deferred constraint makes COMMIT itself fail.
         writer(
             &log,
             "PRAGMA foreign_keys = ON; CREATE TABLE parent(id INTEGER PRIMARY KEY);

@@ -1,4 +1,4 @@
-//! From the format a log file has to the one this program writes: numbered SQL, once each.
+//! Migrates a log file to the format that this program writes: numbered SQL steps, each run once.
 
 use std::path::Path;
 
@@ -7,13 +7,13 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::error::OpenError;
 use super::pragmas::failed;
 
-/// The steps, in order; a file's `user_version` is the number of the last one it has had.
+/// The steps, in order. A file's `user_version` is the number of the last step that was run.
 const STEPS: [(i64, &str); 1] = [(1, include_str!("../../migrations/log/0001_records.sql"))];
 
-/// The format this program writes: that of the last step.
+/// The format that this program writes: the number of the last step.
 const FORMAT: i64 = STEPS[STEPS.len() - 1].0;
 
-/// Refuses a file that this program must not write to, before anything in it is changed.
+/// Refuses a file of another program or of a newer format, before anything is changed.
 pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), OpenError> {
     let found = format(connection).map_err(|source| failed("read", path, source))?;
     if found > FORMAT {
@@ -28,8 +28,8 @@ pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), OpenErro
     Ok(())
 }
 
-/// Brings the file to the newest format, in one transaction, and names the log if it is new.
-/// Returns the log's name.
+/// Migrates the file to the newest format in one transaction, and names a new log. Returns the
+/// log's name.
 pub(super) fn run(connection: &mut Connection, new_log_id: &str) -> rusqlite::Result<String> {
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let done = format(&tx)?;

@@ -1,4 +1,4 @@
-//! Connections to SQLite, with every setting read back.
+//! Connections to SQLite, whose settings are read back after they were set.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,24 +9,24 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::error::OpenError;
 
-/// How long to wait for another program that has locked the file, say a person's SQLite shell.
+/// The longest wait for another program that has locked the file, for example an SQLite shell.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// One pragma: its name, what to set it to, and what SQLite then answers.
+/// A pragma: its name, its value, and the value that SQLite then reports.
 pub(super) struct Pragma {
     name: &'static str,
     value: Value,
-    answer: String,
+    expected: String,
 }
 
-/// A pragma that answers what it was set to.
+/// A pragma for which SQLite reports the value that was set.
 pub(super) fn pragma(name: &'static str, value: impl Into<Value>) -> Pragma {
     let value = value.into();
-    let answer = text(&value);
-    Pragma { name, value, answer }
+    let expected = text(&value);
+    Pragma { name, value, expected }
 }
 
-/// A connection that may write. It is used behind a mutex, so SQLite need not lock for itself.
+/// A connection that may write. It is used behind a mutex, so SQLite's own mutexes are off.
 pub(super) fn connect(path: &Path) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
@@ -34,7 +34,7 @@ pub(super) fn connect(path: &Path) -> Result<Connection, OpenError> {
     open(path, flags)
 }
 
-/// A connection that only reads a file which another connection holds open.
+/// A read-only connection to a file that another connection keeps open.
 pub(super) fn connect_reader(path: &Path, pragmas: &[Pragma]) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = open(path, flags)?;
@@ -52,12 +52,12 @@ pub(super) fn apply(
     for pragma in pragmas {
         let set = connection.pragma_update(None, pragma.name, &pragma.value);
         set.map_err(|source| failed("set up", path, source))?;
-        expect(connection, path, pragma.name, &pragma.answer)?;
+        expect(connection, path, pragma.name, &pragma.expected)?;
     }
     Ok(())
 }
 
-/// Wraps an error of SQLite while opening `path`.
+/// Wraps an SQLite error that occurred while opening `path`.
 pub(super) fn failed(doing: &'static str, path: &Path, source: rusqlite::Error) -> OpenError {
     OpenError::Sqlite { doing, path: path.to_owned(), source }
 }
@@ -66,7 +66,7 @@ fn open(path: &Path, flags: OpenFlags) -> Result<Connection, OpenError> {
     let connection =
         Connection::open_with_flags(path, flags).map_err(|source| failed("open", path, source))?;
     let set = connection.busy_timeout(BUSY_TIMEOUT).and_then(|()| {
-        // Without it, a range is planned anew whenever it is asked for with other bounds.
+        // Without it, a range query is planned again for every new pair of bounds.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
     });
     set.map_err(|source| failed("open", path, source))?;
@@ -102,11 +102,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_setting_that_does_not_take_is_refused_by_name() {
+    fn a_setting_that_is_not_applied_is_reported_by_name() {
         let connection = Connection::open_in_memory().unwrap();
         let mode = [pragma("journal_mode", "wal".to_owned())];
         let refused = apply(&connection, Path::new("x.db"), &mode).unwrap_err().to_string();
-        assert_eq!(refused, "SQLite works on x.db with journal_mode = memory, but wal is needed");
+        assert_eq!(refused, "SQLite opened x.db with journal_mode = memory, but wal is required");
         apply(&connection, Path::new("x.db"), &[pragma("synchronous", 2)]).unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! A few connections that read beside the writer.
+//! Read connections, used concurrently with the writer.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use super::error::OpenError;
 use super::pragmas::{Pragma, connect_reader};
 
-/// So many reads of one file run at the same time.
+/// Concurrent reads of one file.
 const READERS_COUNT: usize = 2;
 
 /// Read connections to one file; a read takes the first idle one.
@@ -17,11 +17,12 @@ const READERS_COUNT: usize = 2;
 pub(super) struct Readers {
     connections: [Mutex<Connection>; READERS_COUNT],
     next: AtomicUsize,
-    /// Every read passes here; who wants all connections shuts it, or would never get the last one.
+    /// Held by every read while it takes a connection, and by a caller that takes all connections;
+    /// without it, such a caller could wait for the last connection without end.
     gate: Mutex<()>,
 }
 
-/// All connections of a file: nobody reads while this lives.
+/// All connections of a file: nothing is read until this is dropped.
 pub(super) struct NoReaders<'a> {
     _connections: Vec<MutexGuard<'a, Connection>>,
     _gate: MutexGuard<'a, ()>,
@@ -55,7 +56,7 @@ impl Readers {
         locked(&self.connections[turn % READERS_COUNT])
     }
 
-    /// All connections if nobody reads at the moment.
+    /// All connections, if no read is running.
     pub(super) fn take_idle(&self) -> Option<NoReaders<'_>> {
         let gate = self.gate.try_lock().ok()?;
         let connections: Option<_> =
@@ -63,14 +64,14 @@ impl Readers {
         Some(NoReaders { _connections: connections?, _gate: gate })
     }
 
-    /// All connections, as soon as the reads that have begun are done.
+    /// All connections; waits until the running reads have ended.
     pub(super) fn take_all(&self) -> NoReaders<'_> {
         let gate = locked(&self.gate);
         NoReaders { _connections: self.connections.iter().map(locked).collect(), _gate: gate }
     }
 }
 
-/// A read that panicked leaves its connection sound: its statement was reset as it unwound.
+/// A connection is usable after a panic during a read: unwinding has reset the statement.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! The derived rows in SQLite: sorted runs, each flush one transaction.
+//! The derived rows in SQLite: sorted runs, with one transaction per flush.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -8,28 +8,29 @@ use earmark_kernel::rows::{FlushBatch, KeyRange, RowStore};
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::checkpoint::wal_checkpoint;
-use super::error::{OpenError, is_damage, is_disk_failure};
+use super::error::{OpenError, explain, is_damage, is_disk_failure};
 use super::folder::DataFolder;
 use super::health::Health;
-use super::log::{explain, to_sql};
 use super::readers::Readers;
 use super::rows_file;
 use super::runs::{Flusher, RunError, State};
+use super::sequence::to_sql;
 use super::settings::Settings;
-use crate::contract;
+use crate::validation::check_table_name;
 
 /// The derived rows of one partition in an SQLite file.
 ///
-/// A power cut may take the latest flushes, never part of one. A file that is missing,
-/// damaged, of another format or of another log is created anew when it is opened: it is derived.
+/// A power cut may lose the latest flushes, but never a part of one. A file that is missing,
+/// damaged, of another format or of another log is replaced by an empty one when it is opened,
+/// because the rows are derived from the log.
 #[derive(Debug)]
 pub struct SqliteRows {
     readers: Readers,
     flusher: Mutex<(Connection, Flusher)>,
-    /// As of the last flush that is committed.
+    /// The state as of the last committed flush.
     state: RwLock<Arc<State>>,
     path: PathBuf,
-    /// The write-ahead file is copied back from so many pages on.
+    /// The write-ahead file is checkpointed when it has this many pages.
     checkpoint_pages: i64,
     health: Health,
     _folder: DataFolder,
@@ -60,7 +61,7 @@ impl SqliteRows {
 
     fn flusher(&self) -> MutexGuard<'_, (Connection, Flusher)> {
         self.flusher.lock().unwrap_or_else(|poisoned| {
-            // A flush that panicked was rolled back as it unwound.
+            // Unwinding has rolled back the flush that panicked.
             let mut flusher = poisoned.into_inner();
             flusher.1.abandon();
             self.flusher.clear_poison();
@@ -72,7 +73,7 @@ impl SqliteRows {
         Arc::clone(&self.state.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Changes the file in one transaction, and then what readers see.
+    /// Changes the file in one transaction, and then the state that readers see.
     fn change(
         &self,
         change: impl FnOnce(&Connection, &mut Flusher, &State) -> Result<State, RunError>,
@@ -98,17 +99,17 @@ impl SqliteRows {
                 return Err(self.unwritten(error));
             }
         }
-        // What was flushed is so, whether or not it can be copied back now.
-        if let Err(error) = self.copy_back(connection) {
+        // The flush is committed, whether or not the checkpoint succeeds.
+        if let Err(error) = self.checkpoint(connection) {
             let error = self.unwritten(error.into());
-            tracing::warn!(%error, "the rows' write-ahead file could not be copied back");
+            tracing::warn!(%error, "the checkpoint of the derived rows failed");
         }
         Ok(())
     }
 
-    /// Copies the write-ahead file back when it is large. SQLite would do so by itself, but keep
-    /// quiet about a disk that fails.
-    fn copy_back(&self, flusher: &Connection) -> rusqlite::Result<()> {
+    /// Checkpoints the write-ahead file when it is large. SQLite's automatic checkpoint would not
+    /// report a failing disk.
+    fn checkpoint(&self, flusher: &Connection) -> rusqlite::Result<()> {
         let (pages, copied) = wal_checkpoint(flusher, "NOOP")?;
         if pages >= self.checkpoint_pages && copied < pages {
             wal_checkpoint(flusher, "PASSIVE")?;
@@ -116,28 +117,27 @@ impl SqliteRows {
         Ok(())
     }
 
-    /// What an error of writing means: where the disk failed, what is on it is not known.
+    /// Reports a failed write. After a disk failure nothing is written any more.
     fn unwritten(&self, error: RunError) -> StoreError {
         let is_failure = matches!(&error, RunError::Sqlite(error) if is_disk_failure(error));
-        let told = self.broken("write", error);
+        let error = self.broken("write", error);
         if is_failure {
-            self.health.lose(told.0.clone());
+            self.health.lose(error.0.clone());
         }
-        told
+        error
     }
 
     fn broken(&self, doing: &str, error: RunError) -> StoreError {
         let path = self.path.display();
         let (is_damage, text) = match &error {
             RunError::Sqlite(error) => (is_damage(error), explain(error)),
-            RunError::Damaged => (true, "a block of rows is not what was written".to_owned()),
-            RunError::Unmade(why) => (false, why.0.clone()),
+            RunError::Damaged => (true, "a block of rows differs from what was written".to_owned()),
+            RunError::Row(why) => (false, why.0.clone()),
         };
         if is_damage {
-            rows_file::condemn(&self.path);
+            rows_file::mark_damaged(&self.path);
             return StoreError(format!(
-                "the derived rows {path} are damaged ({text}); start again: they are then rebuilt \
-                 from the log"
+                "the derived rows {path} are damaged ({text}); restart to rebuild them from the log"
             ));
         }
         StoreError(format!("cannot {doing} the derived rows {path}: {text}"))
@@ -150,7 +150,7 @@ impl RowStore for SqliteRows {
     }
 
     fn flush(&self, batch: &FlushBatch<'_>) -> Result<(), StoreError> {
-        batch.tables.iter().try_for_each(|(table, _)| contract::check_table(table))?;
+        batch.tables.iter().try_for_each(|(table, _)| check_table_name(table))?;
         let through = to_sql(batch.through_seq);
         self.change(|tx, flusher, before| {
             let state = flusher.flush(tx, before, batch)?;
@@ -160,13 +160,13 @@ impl RowStore for SqliteRows {
     }
 
     fn row(&self, table: &str, key: &str) -> Result<Option<String>, StoreError> {
-        contract::check_table(table)?;
+        check_table_name(table)?;
         let found = self.state().row(&self.readers.take(), table, key);
         found.map_err(|error| self.broken("read", error))
     }
 
     fn rows(&self, table: &str, range: &KeyRange) -> Result<Vec<(String, String)>, StoreError> {
-        contract::check_table(table)?;
+        check_table_name(table)?;
         let found = self.state().rows(&self.readers.take(), table, range);
         found.map_err(|error| self.broken("read", error))
     }
@@ -181,10 +181,10 @@ impl RowStore for SqliteRows {
 
 impl Drop for SqliteRows {
     fn drop(&mut self) {
-        self.health.leave_as_it_is(&self.flusher().0);
+        self.health.keep_wal_if_broken(&self.flusher().0);
         for connection in self.readers.connections() {
             let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
-            self.health.leave_as_it_is(&connection);
+            self.health.keep_wal_if_broken(&connection);
         }
     }
 }

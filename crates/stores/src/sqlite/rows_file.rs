@@ -1,4 +1,4 @@
-//! The file of derived rows: opened when it fits the log, created anew when it does not.
+//! The file of derived rows: opened if it matches the log, replaced by an empty one if not.
 
 use std::fs;
 use std::io;
@@ -7,19 +7,20 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use super::error::{OpenError, is_damage};
-use super::log::from_sql;
+use super::fsync;
 use super::pragmas::{apply, connect, failed, pragma};
 use super::readers::Readers;
 use super::runs::{Flusher, RunError, State};
+use super::sequence::from_sql;
 use super::settings::Settings;
-use super::unsynced;
 
-/// The format this program writes. There are no migrations: another format is built anew.
+/// The format that this program writes. There are no migrations: a file of another format is
+/// rebuilt.
 const FORMAT: i64 = 4;
 
 const SCHEMA: &str = include_str!("../../migrations/views/0001_rows.sql");
 
-/// A reader forgets its pages at every flush, so it needs few.
+/// Every flush invalidates a reader's pages, so a small cache is enough.
 const READER_CACHE_KIB: i64 = 8 << 10;
 
 /// An open file of derived rows.
@@ -30,7 +31,7 @@ pub(super) struct RowsFile {
     pub(super) readers: Readers,
 }
 
-/// Opens the file; one that cannot be used is deleted first, because the log can rebuild it.
+/// Opens the file. An unusable file is deleted first, because it can be rebuilt from the log.
 pub(super) fn open(
     path: &Path,
     log_id: &str,
@@ -38,22 +39,22 @@ pub(super) fn open(
     settings: Settings,
 ) -> Result<RowsFile, OpenError> {
     if beside(path, ".damaged").exists() {
-        rebuild(path, "an earlier read found it damaged")?;
+        delete(path, "an earlier read found it damaged")?;
     }
     match try_open(path, log_id, log_head, settings) {
         Ok(Ok(opened)) => return Ok(opened),
-        Ok(Err(why)) => rebuild(path, why)?,
+        Ok(Err(why)) => delete(path, why)?,
         Err(OpenError::Sqlite { source, .. }) if is_damage(&source) => {
-            rebuild(path, "it is damaged")?;
+            delete(path, "it is damaged")?;
         }
         Err(error) => return Err(error),
     }
     let opened = try_open(path, log_id, log_head, settings)?;
-    Ok(opened.expect("a new file is as this program makes it"))
+    Ok(opened.expect("a new file is usable"))
 }
 
-/// Has the file deleted when it is opened next: it was found to be damaged.
-pub(super) fn condemn(path: &Path) {
+/// Marks a damaged file, so that the next process that opens it deletes it.
+pub(super) fn mark_damaged(path: &Path) {
     if let Err(error) = fs::write(beside(path, ".damaged"), "") {
         let path = path.display();
         tracing::warn!(%path, %error, "delete this damaged file before the next start");
@@ -72,15 +73,15 @@ pub(super) fn set_flushed(connection: &Connection, seq: i64) -> rusqlite::Result
     connection.prepare_cached(sql)?.execute([seq]).map(|_| ())
 }
 
-/// Says why a file cannot be used, if so.
+/// Opens the file; the inner error is the reason why it is unusable.
 fn try_open(
     path: &Path,
     log_id: &str,
     log_head: u64,
     settings: Settings,
 ) -> Result<Result<RowsFile, &'static str>, OpenError> {
-    unsynced::write_again(path).map_err(|source| OpenError::Io {
-        doing: "write again what follows",
+    fsync::rewrite_wal(path).map_err(|source| OpenError::Io {
+        doing: "rewrite the write-ahead file of",
         path: path.to_owned(),
         source,
     })?;
@@ -92,23 +93,23 @@ fn try_open(
     connection.pragma_update(None, "page_size", settings.rows_page_bytes).map_err(sqlite)?;
     let pragmas = [
         pragma("journal_mode", "wal".to_owned()),
-        // Enough for a sound file; what a power cut takes is derived.
+        // This keeps the file consistent; rows that a power cut loses are derived again.
         pragma("synchronous", 1),
         pragma("cache_size", -i64::from(settings.rows_cache_bytes >> 10)),
-        // Copying back is the flusher's work.
+        // The flusher does the checkpoints.
         pragma("wal_autocheckpoint", 0),
     ];
     apply(&connection, path, &pragmas)?;
     if !begin(&mut connection, log_id, log_head).map_err(sqlite)? {
-        return Ok(Err("its rows are not those of this log"));
+        return Ok(Err("its rows belong to another log"));
     }
     let flushed = flushed(&connection).map_err(sqlite)?;
     let flusher = Flusher::open(&connection, settings.rows_page_bytes).map_err(sqlite)?;
     let state = match State::read(&connection, flushed) {
         Ok(state) => state,
         Err(RunError::Sqlite(source)) => return Err(sqlite(source)),
-        // Nothing is made where nothing is written.
-        Err(RunError::Damaged | RunError::Unmade(_)) => return Ok(Err("it is damaged")),
+        // Reading does not make rows.
+        Err(RunError::Damaged | RunError::Row(_)) => return Ok(Err("it is damaged")),
     };
     let pragmas = [pragma("query_only", 1), pragma("cache_size", -READER_CACHE_KIB)];
     let readers = Readers::open(path, &pragmas)?;
@@ -123,7 +124,7 @@ fn fits(connection: &Connection) -> rusqlite::Result<bool> {
     Ok(format == FORMAT || (format == 0 && empty))
 }
 
-/// Creates what a new file lacks. Says whether the rows are those of this log.
+/// Creates the tables of a new file. Returns whether the rows belong to this log.
 fn begin(connection: &mut Connection, log_id: &str, log_head: u64) -> rusqlite::Result<bool> {
     let format: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if format == 0 {
@@ -139,14 +140,14 @@ fn begin(connection: &mut Connection, log_id: &str, log_head: u64) -> rusqlite::
     Ok(of_id.as_deref() == Some(log_id) && flushed(connection)? <= log_head)
 }
 
-/// Deletes the file and what SQLite keeps beside it.
-fn rebuild(path: &Path, why: &str) -> Result<(), OpenError> {
+/// Deletes the file and the files that SQLite keeps beside it.
+fn delete(path: &Path, why: &str) -> Result<(), OpenError> {
     tracing::warn!(
         path = %path.display(), why,
-        "the file of derived rows cannot be used; it is deleted and rebuilt from the log"
+        "the file of derived rows is unusable; it is deleted and rebuilt from the log"
     );
-    // The mark stands while files go, so that a crash in between begins again.
-    condemn(path);
+    // The mark is deleted last, so that after a crash in between the next start deletes the rest.
+    mark_damaged(path);
     for suffix in ["", "-wal", "-shm", ".damaged"] {
         let file = beside(path, suffix);
         match fs::remove_file(&file) {

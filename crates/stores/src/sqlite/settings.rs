@@ -1,22 +1,22 @@
-//! The sizes the SQLite stores work with.
+//! Sizes that the SQLite stores work with.
 
-/// Sizes, in bytes, that decide when work is done; none of them weakens a promise.
+/// Sizes, in bytes, that decide when work is done. None of them affects a guarantee.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Page size of a new log file: a power of two from 512 to 65,536.
     pub log_page_bytes: u32,
     /// Page size of a new file of derived rows.
     pub rows_page_bytes: u32,
-    /// The log's write-ahead file is copied into the log each time it has grown by so much.
+    /// The log's write-ahead file is checkpointed each time it has grown by this size.
     pub checkpoint_bytes: u64,
-    /// When no more than so much is left to copy, commits wait for it, and the write-ahead file
+    /// When at most this size is left to copy, commits wait for the copy, and the write-ahead file
     /// starts over.
     pub pause_bytes: u64,
-    /// From this size of the write-ahead file on, commits wait for the copy whatever is left.
+    /// Above this size of the write-ahead file, commits wait for a copy of all of it.
     pub wal_bytes_max: u64,
-    /// The derived rows' write-ahead file is copied back when it is as large as this.
+    /// The write-ahead file of the derived rows is checkpointed when it has this size.
     pub rows_checkpoint_bytes: u64,
-    /// Memory for pages the flusher works on.
+    /// Page cache of the flusher.
     pub rows_cache_bytes: u32,
 }
 

@@ -1,8 +1,8 @@
-//! A block: some rows of a run, sorted by key, in one blob. It has parts that are compressed each
-//! by itself, so that who wants a row unpacks one of them.
+//! A block: some rows of a run, sorted by key, in one blob. It consists of parts that are
+//! compressed separately, so that reading a row decompresses one part.
 //!
-//! The number of parts; an index with an [`IndexEntry`] of each; the first keys of all; all parts,
-//! each in the form of an LZ4 block. Numbers have 32 bits, little-endian.
+//! Layout: the number of parts; an index with an [`IndexEntry`] for each; the first keys of all
+//! parts; the parts, each as an LZ4 block. Numbers have 32 bits, little-endian.
 
 use std::fmt;
 
@@ -12,20 +12,20 @@ use lz4_flex::block::{
 
 use super::part::{Damaged, Entry, NUMBER, Part, PartWriter, bytes_of, number, number_at};
 
-/// A part with more than one row has at most so many bytes: the smaller the less is unpacked for a
-/// row, the larger the less room they take.
+/// The largest part with more than one row. Smaller parts make reads cheaper; larger parts compress
+/// better.
 const PART_BYTES: usize = 4_096;
-/// A byte of an LZ4 block stands for so many at most.
+/// The largest number of bytes that one byte of an LZ4 block decompresses to.
 const EXPANSION_MAX: usize = 255;
 
-/// What the index says of a part.
+/// The index entry of a part.
 #[derive(Clone, Copy, Debug, Default)]
 struct IndexEntry {
-    /// Where its first key ends, counted from where the first keys begin.
+    /// End of its first key, relative to the start of the first keys.
     key_end: usize,
-    /// How many bytes it has, not compressed.
+    /// Uncompressed size in bytes.
     bytes: usize,
-    /// Where it ends, compressed, counted from where the parts begin.
+    /// End of its compressed bytes, relative to the start of the parts.
     end: usize,
 }
 
@@ -33,29 +33,29 @@ impl IndexEntry {
     const BYTES: usize = 3 * NUMBER;
 
     fn write(self, into: &mut Vec<u8>) {
-        for it in [self.key_end, self.bytes, self.end] {
-            into.extend(number(it).to_le_bytes());
+        for field in [self.key_end, self.bytes, self.end] {
+            into.extend(number(field).to_le_bytes());
         }
     }
 
     fn read(index: &[u8], part: usize) -> Result<Self, Damaged> {
-        let at = |place| Ok(number_at(index, part * Self::BYTES + place * NUMBER)? as usize);
+        let at = |field| Ok(number_at(index, part * Self::BYTES + field * NUMBER)? as usize);
         Ok(Self { key_end: at(0)?, bytes: at(1)?, end: at(2)? })
     }
 }
 
-/// Rows on their way into a block.
+/// Builds a block from rows.
 #[derive(Default)]
 pub(super) struct BlockWriter {
     part: PartWriter,
-    /// Of the parts that are whole.
+    /// Of the finished parts.
     index: Vec<u8>,
     first_keys: Vec<u8>,
     packed: Vec<u8>,
     bytes: usize,
-    /// Memory of the compressor, which serves again.
+    /// The compressor's memory, reused for every part.
     table: CompressTable,
-    /// The block before, or room for one.
+    /// The previous block; its memory is reused.
     blob: Vec<u8>,
 }
 
@@ -66,7 +66,7 @@ impl fmt::Debug for BlockWriter {
 }
 
 impl BlockWriter {
-    /// How many bytes its parts have, not compressed.
+    /// Uncompressed size of its parts in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.bytes + self.part.bytes()
     }
@@ -75,7 +75,7 @@ impl BlockWriter {
         self.index.is_empty() && self.part.is_empty()
     }
 
-    /// Adds a row; rows come in the order of their keys.
+    /// Adds a row; rows must be added in the order of their keys.
     pub(super) fn push(&mut self, row: Entry<'_>) {
         let bytes = self.part.bytes() + bytes_of(row);
         if !self.part.is_empty() && bytes > PART_BYTES {
@@ -87,7 +87,7 @@ impl BlockWriter {
         self.part.push(row);
     }
 
-    /// The block; afterwards the writer is empty.
+    /// Returns the block; afterwards the writer is empty.
     pub(super) fn finish(&mut self) -> &[u8] {
         if !self.part.is_empty() {
             self.end_part();
@@ -107,7 +107,7 @@ impl BlockWriter {
         let bytes = part.finish(|part| {
             packed.resize(from + get_maximum_output_size(part.len()), 0);
             let bytes = compress_into_with_table(part, &mut packed[from..], table);
-            packed.truncate(from + bytes.expect("there is room for the worst case"));
+            packed.truncate(from + bytes.expect("the buffer is large enough for the worst case"));
             part.len()
         });
         self.bytes += bytes;
@@ -116,7 +116,7 @@ impl BlockWriter {
     }
 }
 
-/// A block that is read.
+/// A reader of a block.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Block<'a> {
     index: &'a [u8],
@@ -133,22 +133,22 @@ impl<'a> Block<'a> {
         if index.is_empty() { Err(Damaged) } else { Ok(Self { index, rest }) }
     }
 
-    /// How many parts it has, at least one.
+    /// The number of parts, at least one.
     pub(super) fn parts(self) -> usize {
         self.index.len() / IndexEntry::BYTES
     }
 
-    /// The last part whose first key is `key` or below it: `None` where all are above it.
+    /// The last part whose first key is not above `key`: `None` if there is none.
     pub(super) fn part_of(self, key: &[u8]) -> Result<Option<usize>, Damaged> {
         self.last(|first| first <= key)
     }
 
-    /// The last part that has keys below `key`: `None` where there is none.
+    /// The last part with keys below `key`: `None` if there is none.
     pub(super) fn part_below(self, key: &[u8]) -> Result<Option<usize>, Damaged> {
         self.last(|first| first < key)
     }
 
-    /// There are few: from the last on they are looked at one by one.
+    /// A linear search from the last part, because there are only few.
     fn last(self, wanted: impl Fn(&[u8]) -> bool) -> Result<Option<usize>, Damaged> {
         for part in (0..self.parts()).rev() {
             if wanted(self.first_key(part)?) {
@@ -163,8 +163,8 @@ impl<'a> Block<'a> {
         self.rest.get(range).ok_or(Damaged)
     }
 
-    /// Puts the bytes of a part below [`Block::parts`] in the place of what stood there; they are a
-    /// [`Part`] that begins with the first key.
+    /// Replaces the content of `into` with the uncompressed bytes of a part, whose number is below
+    /// [`Block::parts`]. They are a [`Part`] that begins with the part's first key.
     pub(super) fn unpack(self, part: usize, into: &mut Vec<u8>) -> Result<(), Damaged> {
         let parts = IndexEntry::read(self.index, self.parts() - 1)?.key_end;
         let IndexEntry { bytes, end, .. } = IndexEntry::read(self.index, part)?;
@@ -179,7 +179,7 @@ impl<'a> Block<'a> {
         if unpacked == bytes && first == self.first_key(part)? { Ok(()) } else { Err(Damaged) }
     }
 
-    /// What is said of the part before; where there is none, nothing has an end before 0.
+    /// The index entry of the part before; all zero for the first part.
     fn before(self, part: usize) -> Result<IndexEntry, Damaged> {
         let before = part.checked_sub(1);
         before.map_or(Ok(IndexEntry::default()), |before| IndexEntry::read(self.index, before))
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_anywhere_is_damaged_and_never_breaks() {
+    fn a_truncated_block_is_reported_as_damaged_without_a_panic() {
         let packed = packed(&ROWS);
         let parts = unpacked(&packed).unwrap();
         let part = Part::of(&parts[0]).unwrap();
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_that_says_it_is_larger_than_it_can_be_is_damaged_and_gets_no_memory() {
+    fn an_impossible_part_size_is_reported_as_damage_and_no_memory_is_allocated() {
         let mut packed = packed(&ROWS);
         packed[2 * NUMBER..3 * NUMBER].copy_from_slice(&u32::MAX.to_le_bytes());
         let mut rows = Vec::new();
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_first_key_that_is_not_the_part_s_is_damage() {
+    fn a_first_key_that_differs_from_the_part_is_damage() {
         let mut packed = packed(&[(b"b", Some(b"1")), (b"c", None)]);
         packed[NUMBER + IndexEntry::BYTES] = b'a';
         assert_eq!(Block::of(&packed).unwrap().part_of(b"b"), Ok(Some(0)));
@@ -260,7 +260,7 @@ mod tests {
                 let part = block.part_of(key).unwrap().unwrap();
                 let found = Part::of(&parts[part]).unwrap().find(key).unwrap();
                 assert_eq!(found, Some((key, Some(value))));
-                assert_eq!(block.part_below(key).unwrap(), before, "where the row before stands");
+                assert_eq!(block.part_below(key).unwrap(), before, "the part of the row before");
                 before = Some(part);
             }
             assert_eq!(block.part_of(b"k"), Ok(None), "before all");
@@ -270,11 +270,11 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn what_is_written_over_anywhere_is_damaged_or_read_as_it_stands(
+        fn overwritten_bytes_are_reported_as_damage_or_read_as_they_are(
             at in 0..90_usize,
             over in proptest::prelude::any::<[u8; 4]>(),
         ) {
-            // Each is too large to share a part.
+            // Each row is too large to share a part.
             let value = "v".repeat(PART_BYTES);
             let value = Some(value.as_bytes());
             let mut bytes = packed(&[(b"a", value), (b"ab", value), (b"b", value)]);

@@ -1,4 +1,4 @@
-//! Rows of several runs in the order of their keys, the newest of each key.
+//! Merges the rows of several runs in key order, with only the newest row of each key.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -9,20 +9,21 @@ use super::block::Block;
 use super::part::{Entry, Part, Span};
 use super::run::{Run, RunError};
 
-/// A place in a run.
+/// A position in a run.
 struct Cursor<'r> {
     run: &'r Run,
     number: usize,
-    /// The block of this number, and one of its parts.
+    /// The block with this number, and one of its parts.
     block: Vec<u8>,
     part: usize,
     rows: Vec<u8>,
-    place: usize,
-    /// Where the row at the place stands in the part.
+    /// The index of the row in the part.
+    index: usize,
+    /// The position of that row's bytes in the part.
     span: Span,
 }
 
-/// Runs that are read side by side, the newest first.
+/// Cursors over several runs, the newest first.
 pub(super) struct Merged<'r> {
     connection: &'r Connection,
     backwards: bool,
@@ -40,15 +41,15 @@ impl<'r> Merged<'r> {
         for run in runs {
             let mut cursor = Cursor::at(connection, run, run.block_of(from).unwrap_or(0))?;
             cursor.unpack(Block::of(&cursor.block)?.part_of(from)?.unwrap_or(0))?;
-            cursor.place = Part::of(&cursor.rows)?.lower_bound(from)?;
-            if cursor.look()? || cursor.next_part(connection, false)? {
+            cursor.index = Part::of(&cursor.rows)?.lower_bound(from)?;
+            if cursor.find_row()? || cursor.next_part(connection, false)? {
                 cursors.push(cursor);
             }
         }
         Ok(Self { connection, backwards: false, cursors })
     }
 
-    /// From the last key below `below` (`None`: from the end), backwards.
+    /// Backwards from the last key below `below` (`None`: from the end).
     pub(super) fn backwards(
         connection: &'r Connection,
         runs: impl Iterator<Item = &'r Arc<Run>>,
@@ -68,14 +69,14 @@ impl<'r> Merged<'r> {
             cursor.unpack(part.ok_or(RunError::Damaged)?)?;
             let rows = Part::of(&cursor.rows)?;
             let end = below.map_or(Ok(rows.len()), |key| rows.lower_bound(key))?;
-            cursor.place = end.checked_sub(1).ok_or(RunError::Damaged)?;
-            cursor.span = rows.span(cursor.place)?;
+            cursor.index = end.checked_sub(1).ok_or(RunError::Damaged)?;
+            cursor.span = rows.span(cursor.index)?;
             cursors.push(cursor);
         }
         Ok(Self { connection, backwards: true, cursors })
     }
 
-    /// Shows the newest row of each key, deleted ones too, for as long as `show` wants more.
+    /// Passes the newest row of each key, including deleted rows, to `show` until it breaks.
     pub(super) fn each(
         mut self,
         mut show: impl FnMut(Entry<'_>) -> Result<ControlFlow<()>, RunError>,
@@ -100,7 +101,7 @@ impl<'r> Merged<'r> {
             if show(entry)?.is_break() {
                 return Ok(());
             }
-            // From the end, so that those before keep their places.
+            // From the end, so that removing one does not change the indexes of those before.
             for at in with_key.drain(..).rev() {
                 if !self.cursors[at].advance(self.connection, self.backwards)? {
                     self.cursors.remove(at);
@@ -112,10 +113,10 @@ impl<'r> Merged<'r> {
 }
 
 impl<'r> Cursor<'r> {
-    /// Nowhere in a block yet.
+    /// A cursor in a block, before any part is unpacked.
     fn at(connection: &'r Connection, run: &'r Run, number: usize) -> Result<Self, RunError> {
         let (block, rows, span) = (Vec::new(), Vec::new(), Span::default());
-        let mut cursor = Self { run, number, block, part: 0, rows, place: 0, span };
+        let mut cursor = Self { run, number, block, part: 0, rows, index: 0, span };
         cursor.go_to_block(connection, number)?;
         Ok(cursor)
     }
@@ -128,28 +129,29 @@ impl<'r> Cursor<'r> {
         self.span.of(&self.rows)
     }
 
-    /// Looks where the row at the place stands; says whether there is one.
-    fn look(&mut self) -> Result<bool, RunError> {
+    /// Finds the bytes of the row at the index; returns whether there is one.
+    fn find_row(&mut self) -> Result<bool, RunError> {
         let part = Part::of(&self.rows)?;
-        if self.place >= part.len() {
+        if self.index >= part.len() {
             return Ok(false);
         }
-        self.span = part.span(self.place)?;
+        self.span = part.span(self.index)?;
         Ok(true)
     }
 
-    /// Goes to the next row; says whether there is one.
+    /// Moves to the next row; returns whether there is one.
     fn advance(&mut self, connection: &'r Connection, backwards: bool) -> Result<bool, RunError> {
-        if let Some(place) = step(self.place, backwards) {
-            self.place = place;
-            if self.look()? {
+        if let Some(index) = step(self.index, backwards) {
+            self.index = index;
+            if self.find_row()? {
                 return Ok(true);
             }
         }
         self.next_part(connection, backwards)
     }
 
-    /// Goes to the first row of the next part, or backwards to its last; says whether there is one.
+    /// Moves to the first row of the next part, or backwards to the last row of the one before;
+    /// returns whether there is one.
     fn next_part(&mut self, connection: &'r Connection, backwards: bool) -> Result<bool, RunError> {
         let parts = Block::of(&self.block)?.parts();
         let part = match step(self.part, backwards).filter(|part| *part < parts) {
@@ -164,8 +166,8 @@ impl<'r> Cursor<'r> {
             }
         };
         self.unpack(part)?;
-        self.place = if backwards { Part::of(&self.rows)?.len() - 1 } else { 0 };
-        self.look()
+        self.index = if backwards { Part::of(&self.rows)?.len() - 1 } else { 0 };
+        self.find_row()
     }
 
     fn go_to_block(&mut self, connection: &'r Connection, number: usize) -> Result<(), RunError> {
@@ -186,9 +188,9 @@ impl<'r> Cursor<'r> {
     }
 }
 
-/// The place beside another, if there can be one.
-fn step(place: usize, backwards: bool) -> Option<usize> {
-    if backwards { place.checked_sub(1) } else { Some(place + 1) }
+/// The next index in a direction, if it is not negative.
+fn step(index: usize, backwards: bool) -> Option<usize> {
+    if backwards { index.checked_sub(1) } else { Some(index + 1) }
 }
 
 #[cfg(test)]
@@ -197,7 +199,7 @@ mod tests {
     use super::super::run::{Planned, RunWriter};
     use super::*;
 
-    /// As in a file of ours: such a block has several parts.
+    /// The size in real files; such a block has several parts.
     const BLOCK_BYTES: usize = 16 * 1024;
 
     #[test]
@@ -209,7 +211,7 @@ mod tests {
             let planned = Planned { id, level: 0, groups: 999, block_bytes: BLOCK_BYTES };
             let mut writer = RunWriter::begin(&connection, "lines", planned).unwrap();
             for number in keys {
-                // One has more than a block, some are deleted.
+                // One row is larger than a block, and some are deleted.
                 let value = format!("{id}").repeat(if *number == 100 { 20_000 } else { 100 });
                 let value =
                     Some(value.as_bytes()).filter(|_| id == 1 || !number.is_multiple_of(18));
@@ -217,7 +219,7 @@ mod tests {
             }
             Arc::new(writer.finish(&connection).unwrap().unwrap())
         };
-        // Even keys; those that three divides stand in a newer run, too.
+        // Even keys; multiples of six are also in a newer run.
         let newer = run(2, &(0..900).filter(|it| it % 6 == 0).collect::<Vec<_>>());
         let older = run(1, &(0..900).filter(|it| it % 2 == 0).collect::<Vec<_>>());
         assert!(older.blocks() > 2, "{} blocks", older.blocks());

@@ -1,22 +1,22 @@
-//! Which rows a run may have: most that it has not are told without a look at the disk.
+//! A Bloom filter of the keys of a run: most lookups of missing rows need no read from the disk.
 
 use fastbloom::BloomFilter;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// What stands between the first part of a key and the rest.
+/// Separates the first part of a key from the rest.
 const SEPARATOR: u8 = 0x1f;
-/// Bits for a group, and how many of them each sets: about one in a hundred is wrongly found.
+/// Bits per group, and hashes per group: about 1 % false positives.
 const BITS: usize = 10;
 const HASHES: u32 = 6;
-/// Filters are read by later processes: nothing random may be in them.
+/// Fixed, because later processes read the filters.
 const SEED: u128 = 0;
 
-/// The groups of a run. A group is all rows whose keys have the same first part.
+/// The groups of a run. A group consists of all rows whose keys have the same first part.
 #[derive(Debug)]
 pub(super) struct Filter(BloomFilter);
 
 impl Filter {
-    /// Room for so many groups.
+    /// An empty filter sized for this number of groups.
     pub(super) fn with_room_for(groups: usize) -> Self {
         let bits = BloomFilter::with_num_bits(groups.max(1).saturating_mul(BITS));
         Self(bits.seed(&SEED).hashes(HASHES))
@@ -25,7 +25,7 @@ impl Filter {
     pub(super) fn of_bytes(bytes: &[u8]) -> Self {
         let words = bytes.chunks_exact(8).map(|it| u64::from_le_bytes(it.try_into().expect("8")));
         let words: Vec<u64> = words.collect();
-        // A run without a filter is one that may have everything.
+        // A run without a filter may contain any group.
         let words = if words.is_empty() { vec![u64::MAX] } else { words };
         Self(BloomFilter::from_vec(words).seed(&SEED).hashes(HASHES))
     }
@@ -49,11 +49,11 @@ pub(super) fn group(key: &[u8]) -> &[u8] {
     &key[..end.unwrap_or(key.len())]
 }
 
-/// The one group that a range of keys can have rows of, if it is one.
+/// The group of a range of keys, if all keys in the range belong to one group.
 pub(super) fn group_of_range<'a>(from: &'a [u8], below: Option<&[u8]>) -> Option<&'a [u8]> {
     let group = Some(group(from)).filter(|group| group.len() < from.len())?;
     let end = below?.strip_prefix(group)?;
-    // Every key from `group` and the separator on, and below the next character after that.
+    // All keys from `group` plus the separator, and below the character after the separator.
     (end.starts_with(&[SEPARATOR]) || end <= b" ".as_slice()).then_some(group)
 }
 
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_group_that_was_added_is_found_also_after_it_was_written_and_read() {
+    fn an_added_group_is_found_after_the_filter_is_written_and_read() {
         let mut filter = Filter::with_room_for(1_000);
         let names: Vec<String> = (0..1_000).map(|number| format!("o{number}")).collect();
         names.iter().for_each(|name| filter.add(name.as_bytes()));
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_is_of_one_group_only_where_no_other_key_can_be_in_it() {
+    fn a_range_belongs_to_one_group_only_if_it_can_contain_no_other_keys() {
         let of_range = |from: &'static str, below: Option<&str>| {
             group_of_range(from.as_bytes(), below.map(str::as_bytes))
         };

@@ -1,4 +1,4 @@
-//! Merging: runs that are many become one, a little with each flush.
+//! Merges many runs of a level into one of the next, in small steps with each flush.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -10,38 +10,39 @@ use super::cursor::Merged;
 use super::part;
 use super::run::{Planned, Run, RunError, RunWriter};
 
-/// So many runs of one level become one of the next. More, and each row is written less often and
-/// looked for in more places.
+/// Runs of one level that are merged into one of the next. With a larger number each row is written
+/// less often, and a lookup searches more runs.
 pub(super) const RUNS_OF_A_LEVEL: usize = 6;
-/// Twice as many where so many of them have more blocks than these: to write so much again less
-/// often is worth more than the room that rows take which changed meanwhile. Most are new there.
+/// Blocks of [`RUNS_OF_A_LEVEL`] average runs up to which runs count as small. Twice the number of
+/// large runs is merged: rewriting large runs less often is worth more than the space of outdated
+/// rows, because most of their rows are new.
 const BLOCKS_OF_SMALL_RUNS: usize = 4_096;
 
-/// Where merges lag behind, after a restart say, which begins them anew, a merge takes no more than
-/// so many times the bytes that are flushed beside it.
-const CATCH_UP: u64 = 8;
+/// When merges lag behind, for example because a restart began them again, a merge processes at
+/// most this multiple of the bytes of the flush.
+const CATCH_UP_MAX: u64 = 8;
 
 /// The runs of each table, the newest first.
 pub(super) type Tables = BTreeMap<String, Vec<Arc<Run>>>;
 
-/// Runs of one table on their way into one.
+/// A merge of several runs of one table into one.
 #[derive(Debug)]
 pub(super) struct Merging {
     table: String,
     level: u32,
     /// The newest first.
     inputs: Vec<Arc<Run>>,
-    /// Bytes of them that are not merged yet.
+    /// Bytes of the inputs that are not merged yet.
     rest: u64,
-    /// Nothing is older than they: what was deleted need not be remembered.
+    /// No older run exists, so deleted rows can be left out.
     is_oldest: bool,
     output: RunWriter,
-    /// Its keys come after this one.
+    /// Keys up to this one are merged.
     done_through: Option<Vec<u8>>,
 }
 
 impl Merging {
-    /// Begins with the runs of a level of a table.
+    /// Begins to merge the runs of a level of a table.
     pub(super) fn begin(
         connection: &Connection,
         tables: &Tables,
@@ -63,24 +64,23 @@ impl Merging {
         })
     }
 
-    /// The table it is of.
+    /// The table of the runs.
     pub(super) fn table(&self) -> &str {
         &self.table
     }
 
-    /// How many bytes to merge beside a flush that wrote so many of the table: at this pace it
-    /// ends a run before the next merge of the level is due, and no flush costs much more than
-    /// another.
+    /// Bytes to merge together with a flush of `flushed` bytes to the table. At this pace the merge
+    /// ends one run before the next merge of the level is due, and flushes have similar costs.
     pub(super) fn pace(&self, tables: &Tables, flushed: u64, block_bytes: usize) -> u64 {
         let runs = tables.get(&self.table).map_or(&[][..], Vec::as_slice);
         let there = runs.iter().filter(|run| run.level == self.level).count();
-        let room = (2 * many(&self.inputs)).saturating_sub(there + 2) as u64;
+        let room = (2 * merged_count(&self.inputs)).saturating_sub(there + 2) as u64;
         let before_due = room * bytes(&self.inputs, block_bytes) / self.inputs.len() as u64;
         let pace = u128::from(self.rest) * u128::from(flushed) / u128::from(before_due.max(1));
-        u64::try_from(pace).unwrap_or(u64::MAX).min(CATCH_UP * flushed)
+        u64::try_from(pace).unwrap_or(u64::MAX).min(CATCH_UP_MAX * flushed)
     }
 
-    /// Whether it is this level of this table that is merged.
+    /// Whether it merges this level of this table.
     pub(super) fn is_of(&self, table: &str, level: u32) -> bool {
         self.table == table && self.level == level
     }
@@ -89,18 +89,18 @@ impl Merging {
         self.level
     }
 
-    /// The id of the run that comes of it.
+    /// The id of the resulting run.
     pub(super) fn id(&self) -> i64 {
         self.output.id()
     }
 
-    /// Merges until the budget of bytes is used up, which it lowers; says whether that was all.
+    /// Merges until `budget`, which it lowers, is used up; returns whether the merge is complete.
     pub(super) fn step(
         &mut self,
         connection: &Connection,
         budget: &mut u64,
     ) -> Result<bool, RunError> {
-        // No key holds NUL, so this is the least key after it.
+        // No key contains NUL, so this is the smallest key after it.
         let mut from = Vec::new();
         if let Some(key) = self.done_through.take() {
             from = key;
@@ -125,7 +125,7 @@ impl Merging {
         Ok(self.done_through.is_none())
     }
 
-    /// Puts the run that came of it in the place of those that went into it, and gives these back.
+    /// Replaces the input runs in the table by the resulting run, and returns the input runs.
     pub(super) fn finish(
         self,
         connection: &Connection,
@@ -136,32 +136,32 @@ impl Merging {
         let ids: Vec<i64> = self.inputs.iter().map(|run| run.id).collect();
         runs.retain(|run| !ids.contains(&run.id));
         if let Some(run) = output {
-            let place = runs.iter().position(|run| run.level > self.level).unwrap_or(runs.len());
-            runs.insert(place, Arc::new(run));
+            let index = runs.iter().position(|run| run.level > self.level).unwrap_or(runs.len());
+            runs.insert(index, Arc::new(run));
         }
         Ok(self.inputs)
     }
 }
 
-/// How many runs like these are merged into one.
-fn many(runs: &[Arc<Run>]) -> usize {
+/// The number of runs of this size that are merged into one.
+fn merged_count(runs: &[Arc<Run>]) -> usize {
     let blocks: usize = runs.iter().map(|run| run.blocks()).sum();
     let is_small = blocks * RUNS_OF_A_LEVEL <= BLOCKS_OF_SMALL_RUNS * runs.len();
     if is_small { RUNS_OF_A_LEVEL } else { 2 * RUNS_OF_A_LEVEL }
 }
 
-/// How many bytes they have, at most.
+/// An upper bound for the bytes of these runs.
 fn bytes(runs: &[Arc<Run>], block_bytes: usize) -> u64 {
     runs.iter().map(|run| (run.blocks() * block_bytes) as u64).sum()
 }
 
-/// The levels of tables of which there are too many runs.
+/// The tables and levels with too many runs.
 pub(super) fn due(tables: &Tables) -> Vec<(String, u32)> {
     let mut due = Vec::new();
     for (table, runs) in tables {
-        // They stand in the order of their levels.
+        // The runs are sorted by level.
         let levels = runs.chunk_by(|a, b| a.level == b.level);
-        let too_many = levels.filter(|of| of.len() >= many(of));
+        let too_many = levels.filter(|of| of.len() >= merged_count(of));
         due.extend(too_many.map(|of| (table.clone(), of[0].level)));
     }
     due
@@ -172,16 +172,17 @@ mod tests {
     use earmark_kernel::rows::{Changes, FlushBatch, KeyRange};
     use rusqlite::Connection;
 
-    use super::super::{Flusher, State};
+    use super::super::flusher::Flusher;
+    use super::super::state::State;
     use super::{BLOCKS_OF_SMALL_RUNS, RUNS_OF_A_LEVEL};
 
     #[test]
-    fn large_runs_are_merged_when_there_are_twice_as_many() {
+    fn large_runs_are_merged_at_twice_the_number() {
         let connection = Connection::open_in_memory().unwrap();
         let schema = include_str!("../../../migrations/views/0001_rows.sql");
         connection.execute_batch(schema).unwrap();
         let mut flusher = Flusher::open(&connection, 512).unwrap();
-        // Four rows and a little fill a block.
+        // A block holds four rows.
         let large = 5 * BLOCKS_OF_SMALL_RUNS / RUNS_OF_A_LEVEL;
         let rows = |turn: usize, count: usize| -> Box<dyn Changes> {
             let key = |number| (format!("k{turn:02}{number:05}"), Some("x".repeat(100)));
@@ -200,7 +201,7 @@ mod tests {
             }
             if turn == 2 * RUNS_OF_A_LEVEL + 2 {
                 assert!(merged("large"));
-                // What was begun is dropped, and begun again.
+                // A restart drops the merge and begins it again.
                 flusher = Flusher::open(&connection, 512).unwrap();
                 state = State::read(&connection, state.flushed).unwrap();
             }
@@ -213,7 +214,7 @@ mod tests {
             let unmerged = state.tables["large"].iter().filter(|run| run.level == 0).count();
             assert!(unmerged < 4 * RUNS_OF_A_LEVEL, "turn {turn}: {unmerged}");
         }
-        assert!(state.tables["large"].iter().any(|run| run.level == 1), "a merge has ended");
+        assert!(state.tables["large"].iter().any(|run| run.level == 1), "a merge has finished");
         let range = KeyRange { from: String::new(), below: None, limit: 999_999, backwards: false };
         let there = state.rows(&connection, "large", &range).unwrap();
         assert_eq!(there.len(), 5 * RUNS_OF_A_LEVEL * large);

@@ -1,25 +1,25 @@
 //! A part of a block: some rows of a run, sorted by key.
 //!
-//! The rows (length of the key, length of the value or [`DELETED`] where there is none, key,
-//! value), then where each begins, then their number. Numbers have 32 bits, little-endian.
+//! Layout: the rows (length of the key, length of the value or [`DELETED`], key, value), then the
+//! offset of each row, then the number of rows. Numbers have 32 bits, little-endian.
 
 use std::cmp::Ordering;
 use std::ops::Range;
 
-/// In place of a value's length: the row was deleted.
+/// Stands for a value's length: the row was deleted.
 const DELETED: u32 = u32::MAX;
-/// Bytes of a number.
+/// Size of a number in bytes.
 pub(super) const NUMBER: usize = 4;
 
-/// A row, and its value unless it was deleted. That both are text is looked at where they leave the
-/// runs, not whenever they are merged.
+/// A key, and its value unless the row was deleted. UTF-8 is validated when a row is read, not when
+/// it is merged.
 pub(in crate::sqlite) type Entry<'a> = (&'a [u8], Option<&'a [u8]>);
 
-/// What is not of this form: the file is damaged.
+/// The bytes do not have the expected layout: the file is damaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::sqlite) struct Damaged;
 
-/// Rows on their way into a part.
+/// Builds a part from rows.
 #[derive(Debug, Default)]
 pub(super) struct PartWriter {
     body: Vec<u8>,
@@ -27,7 +27,7 @@ pub(super) struct PartWriter {
 }
 
 impl PartWriter {
-    /// How many bytes the part would have.
+    /// Size of the part in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.body.len() + self.starts.len() + NUMBER
     }
@@ -36,7 +36,7 @@ impl PartWriter {
         self.starts.is_empty()
     }
 
-    /// Adds a row; rows come in the order of their keys.
+    /// Adds a row; rows must be added in the order of their keys.
     pub(super) fn push(&mut self, (key, value): Entry<'_>) {
         self.starts.extend(number(self.body.len()).to_le_bytes());
         self.body.extend(number(key.len()).to_le_bytes());
@@ -45,7 +45,7 @@ impl PartWriter {
         self.body.extend(value.unwrap_or_default());
     }
 
-    /// Shows the part; afterwards the writer is empty.
+    /// Passes the part to `show`; afterwards the writer is empty.
     pub(super) fn finish<T>(&mut self, show: impl FnOnce(&[u8]) -> T) -> T {
         let rows = number(self.starts.len() / NUMBER);
         self.body.append(&mut self.starts);
@@ -56,13 +56,13 @@ impl PartWriter {
     }
 }
 
-/// How many bytes more a row makes.
+/// The bytes that a row adds to a part.
 pub(super) fn bytes_of((key, value): Entry<'_>) -> usize {
     3 * NUMBER + key.len() + value.map_or(0, <[u8]>::len)
 }
 
 pub(super) fn number(length: usize) -> u32 {
-    u32::try_from(length).ok().filter(|it| *it != DELETED).expect("a block has less than 4 GiB")
+    u32::try_from(length).ok().filter(|it| *it != DELETED).expect("a block is smaller than 4 GiB")
 }
 
 /// A row's key or value as text.
@@ -70,7 +70,7 @@ pub(super) fn text(bytes: &[u8]) -> Result<String, Damaged> {
     str::from_utf8(bytes).map(str::to_owned).map_err(|_| Damaged)
 }
 
-/// Where a row's key and value stand in a part.
+/// The positions of a row's key and value in a part.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Span {
     key: Range<usize>,
@@ -78,7 +78,7 @@ pub(super) struct Span {
 }
 
 impl Span {
-    /// The row, in the bytes of its part.
+    /// The row in the bytes of its part.
     pub(super) fn of<'a>(&self, part: &'a [u8]) -> Entry<'a> {
         (self.key_of(part), self.value.clone().map(|value| &part[value]))
     }
@@ -88,7 +88,7 @@ impl Span {
     }
 }
 
-/// A part that is read.
+/// A reader of a part.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Part<'a> {
     /// The rows.
@@ -105,19 +105,19 @@ impl<'a> Part<'a> {
         Ok(Self { bytes, starts })
     }
 
-    /// How many rows it has, at least one.
+    /// The number of rows, at least one.
     pub(super) fn len(self) -> usize {
         self.starts.len() / NUMBER
     }
 
-    /// The row at a place below [`Part::len`].
-    pub(super) fn entry(self, place: usize) -> Result<Entry<'a>, Damaged> {
-        Ok(self.span(place)?.of(self.bytes))
+    /// The row at an index below [`Part::len`].
+    pub(super) fn entry(self, index: usize) -> Result<Entry<'a>, Damaged> {
+        Ok(self.span(index)?.of(self.bytes))
     }
 
-    /// Where the row at a place below [`Part::len`] stands.
-    pub(super) fn span(self, place: usize) -> Result<Span, Damaged> {
-        let lengths = number_at(self.starts, place * NUMBER)? as usize;
+    /// The position of the row at an index below [`Part::len`].
+    pub(super) fn span(self, index: usize) -> Result<Span, Damaged> {
+        let lengths = number_at(self.starts, index * NUMBER)? as usize;
         let key_bytes = number_at(self.bytes, lengths)?;
         let value_bytes = number_at(self.bytes, lengths + NUMBER)?;
         let from = lengths + 2 * NUMBER;
@@ -130,7 +130,7 @@ impl<'a> Part<'a> {
         if end > self.bytes.len() { Err(Damaged) } else { Ok(Span { key, value }) }
     }
 
-    /// The place of the first row whose key is not below `key`; [`Part::len`] where there is none.
+    /// The index of the first row whose key is not below `key`; [`Part::len`] if there is none.
     pub(super) fn lower_bound(self, key: &[u8]) -> Result<usize, Damaged> {
         let (mut low, mut high) = (0, self.len());
         while low < high {
@@ -144,18 +144,18 @@ impl<'a> Part<'a> {
         Ok(low)
     }
 
-    /// The row under `key`.
+    /// The row with this key.
     pub(super) fn find(self, key: &[u8]) -> Result<Option<Entry<'a>>, Damaged> {
-        let place = self.lower_bound(key)?;
-        if place == self.len() {
+        let index = self.lower_bound(key)?;
+        if index == self.len() {
             return Ok(None);
         }
-        Ok(Some(self.entry(place)?).filter(|(found, _)| *found == key))
+        Ok(Some(self.entry(index)?).filter(|(found, _)| *found == key))
     }
 }
 
-fn add(place: usize, bytes: u32) -> Result<usize, Damaged> {
-    place.checked_add(bytes as usize).ok_or(Damaged)
+fn add(offset: usize, bytes: u32) -> Result<usize, Damaged> {
+    offset.checked_add(bytes as usize).ok_or(Damaged)
 }
 
 pub(super) fn number_at(bytes: &[u8], at: usize) -> Result<u32, Damaged> {
@@ -181,10 +181,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_anywhere_never_breaks() {
+    fn a_truncated_part_never_panics() {
         let whole = written(&ROWS);
         let part = Part::of(&whole).unwrap();
-        let read: Vec<_> = (0..part.len()).map(|place| part.entry(place).unwrap()).collect();
+        let read: Vec<_> = (0..part.len()).map(|index| part.entry(index).unwrap()).collect();
         assert_eq!(read, ROWS);
         assert_eq!(part.find(b"ab").unwrap(), Some((&b"ab"[..], Some(&b""[..]))));
         assert_eq!(part.find(b"aa").unwrap(), None);
@@ -192,14 +192,14 @@ mod tests {
         assert_eq!(part.lower_bound(b"b").unwrap(), 3);
         for end in 0..whole.len() {
             let cut = Part::of(&whole[..end]);
-            let all = cut.and_then(|cut| (0..cut.len()).map(|place| cut.entry(place)).collect());
+            let all = cut.and_then(|cut| (0..cut.len()).map(|index| cut.entry(index)).collect());
             assert_ne!(all, Ok(ROWS.to_vec()), "cut at {end}");
         }
     }
 
     proptest::proptest! {
         #[test]
-        fn what_is_written_over_anywhere_is_damaged_or_read_as_it_stands(
+        fn overwritten_bytes_are_reported_as_damage_or_read_as_they_are(
             at in 0..60_usize,
             over in proptest::prelude::any::<[u8; 4]>(),
         ) {
@@ -207,8 +207,8 @@ mod tests {
             let at = at.min(bytes.len() - over.len());
             bytes[at..at + over.len()].copy_from_slice(&over);
             if let Ok(part) = Part::of(&bytes) {
-                for place in 0..part.len().min(9) {
-                    let _ = part.entry(place);
+                for index in 0..part.len().min(9) {
+                    let _ = part.entry(index);
                 }
                 let _ = part.find(b"ab");
                 let _ = part.lower_bound(b"zz");

@@ -9,25 +9,25 @@ use super::block::{Block, BlockWriter};
 use super::filter::{self, Filter};
 use super::part::{self, Damaged, Entry, Part};
 
-/// Blocks of a run have numbers of so many bits; what is above them is the run's own.
+/// Bits of a block's number within its run; the higher bits of a block's id are the run's id.
 const BLOCK_BITS: u32 = 24;
-/// Between the keys of the index; no key holds it.
+/// Separates the keys of the index; no key contains it.
 const NUL: u8 = 0;
 
-/// What went wrong with a run.
+/// Why a run could not be read or written.
 #[derive(Debug)]
 pub(in crate::sqlite) enum RunError {
-    /// SQLite could not read or write.
+    /// An SQLite error.
     Sqlite(rusqlite::Error),
-    /// What was read is not what was written.
+    /// The bytes read differ from those written.
     Damaged,
-    /// A row that was to be written could not be made.
-    Unmade(StoreError),
+    /// A row to be written could not be made.
+    Row(StoreError),
 }
 
 impl From<StoreError> for RunError {
     fn from(error: StoreError) -> Self {
-        Self::Unmade(error)
+        Self::Row(error)
     }
 }
 
@@ -43,13 +43,13 @@ impl From<Damaged> for RunError {
     }
 }
 
-/// A run that is whole: what is needed of it to find its rows on disk.
+/// A finished run: the data needed to find its rows on disk.
 #[derive(Debug)]
 pub(in crate::sqlite) struct Run {
     pub(super) id: i64,
-    /// How often its rows were merged.
+    /// The number of times that its rows were merged.
     pub(super) level: u32,
-    /// Groups at most.
+    /// An upper bound for the number of groups.
     pub(super) groups: u32,
     /// The first key of each block.
     firsts: Vec<Box<[u8]>>,
@@ -57,7 +57,7 @@ pub(in crate::sqlite) struct Run {
 }
 
 impl Run {
-    /// Every whole run, with the name of its table.
+    /// Every finished run, with the name of its table.
     pub(super) fn all(connection: &Connection) -> Result<Vec<(String, Self)>, RunError> {
         let mut select = connection.prepare(
             "SELECT name, id, level, groups, firsts, filter FROM runs WHERE state = 'whole'",
@@ -79,7 +79,7 @@ impl Run {
         Ok(runs)
     }
 
-    /// The run's row under `key`, `Some(None)` where it was deleted. `group` is the hash of the
+    /// The run's row with this key; `Some(None)` if it was deleted. `group` is the hash of the
     /// key's group.
     pub(super) fn find(
         &self,
@@ -92,34 +92,34 @@ impl Run {
         };
         self.read_block(connection, number, |blob| {
             let (block, mut rows) = (Block::of(blob)?, Vec::new());
-            // The first key of the block is not above it.
+            // The first key of the block is not above the key.
             block.unpack(block.part_of(key)?.ok_or(Damaged)?, &mut rows)?;
             let Some((_, value)) = Part::of(&rows)?.find(key)? else { return Ok(None) };
             Ok(Some(value.map(part::text).transpose()?))
         })
     }
 
-    /// Whether it may have rows of a group, by the group's hash.
+    /// Whether it may contain rows of a group, by the group's hash.
     pub(super) fn may_have(&self, group: u64) -> bool {
         self.filter.may_have(group)
     }
 
-    /// How many blocks it has.
+    /// The number of blocks.
     pub(super) fn blocks(&self) -> usize {
         self.firsts.len()
     }
 
-    /// The block that has `key` if the run has it: `None` where `key` is below all.
+    /// The block that may contain `key`: `None` if `key` is below all keys.
     pub(super) fn block_of(&self, key: &[u8]) -> Option<usize> {
         self.firsts.partition_point(|first| **first <= *key).checked_sub(1)
     }
 
-    /// The last block that has keys below `key`: `None` where there is none.
+    /// The last block with keys below `key`: `None` if there is none.
     pub(super) fn block_below(&self, key: &[u8]) -> Option<usize> {
         self.firsts.partition_point(|first| **first < *key).checked_sub(1)
     }
 
-    /// Shows a block in the memory of SQLite.
+    /// Passes a block, in SQLite's memory, to `read`.
     pub(super) fn read_block<T>(
         &self,
         connection: &Connection,
@@ -142,7 +142,7 @@ fn block_id(run: i64, number: usize) -> i64 {
     (run << BLOCK_BITS) | number.expect("a run has less than 16 million blocks")
 }
 
-/// A run in the making. Rows come in the order of their keys, in one transaction or in several.
+/// Builds a run. Rows are added in the order of their keys, in one transaction or in several.
 #[derive(Debug)]
 pub(super) struct RunWriter {
     id: i64,
@@ -152,19 +152,19 @@ pub(super) struct RunWriter {
     filter: Filter,
     block: BlockWriter,
     first: Box<[u8]>,
-    /// The group of the row before; nothing before the first.
+    /// The group of the previous row; empty before the first.
     last_group: Vec<u8>,
     block_bytes: usize,
 }
 
-/// What a run will be.
+/// The properties of a run to be built.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Planned {
     pub(super) id: i64,
     pub(super) level: u32,
-    /// At most so many groups.
+    /// An upper bound for the number of groups.
     pub(super) groups: u32,
-    /// A block with more than one row has rows of at most so many bytes, not compressed.
+    /// The largest uncompressed size of a block with more than one row.
     pub(super) block_bytes: usize,
 }
 
@@ -218,7 +218,7 @@ impl RunWriter {
         Ok(())
     }
 
-    /// Writes what is left, and makes it a run; `None` where it has no rows.
+    /// Writes the last block and finishes the run; `None` if it has no rows.
     pub(super) fn finish(mut self, connection: &Connection) -> Result<Option<Run>, RunError> {
         if !self.block.is_empty() {
             self.write_block(connection)?;
@@ -247,11 +247,11 @@ impl RunWriter {
     }
 }
 
-/// A run whose rows stand elsewhere by now; its blocks are deleted when nobody reads them.
+/// A run that was merged or never finished; its blocks are deleted when no reader holds it.
 #[derive(Clone, Debug)]
 pub(super) struct Dropped {
     pub(super) id: i64,
-    /// Readers may hold it too. `None`: it was never whole.
+    /// Shared with readers. `None`: it was never finished.
     pub(super) run: Option<Arc<Run>>,
 }
 
@@ -261,18 +261,18 @@ impl Dropped {
     }
 }
 
-/// The run is no more; its blocks are gone or never were.
+/// Deletes the entry of a run without blocks.
 pub(super) fn forget(connection: &Connection, run: i64) -> rusqlite::Result<()> {
     connection.prepare_cached("DELETE FROM runs WHERE id = ?1")?.execute([run]).map(drop)
 }
 
-/// Its rows stand in another run by now.
+/// Marks a run whose rows are in another run.
 pub(super) fn set_dropped(connection: &Connection, run: i64) -> rusqlite::Result<()> {
     let sql = "UPDATE runs SET state = 'dropped', firsts = NULL, filter = NULL WHERE id = ?1";
     connection.prepare_cached(sql)?.execute([run]).map(drop)
 }
 
-/// Deletes blocks of a run, at most so many; says how many.
+/// Deletes at most `most` blocks of a run; returns the number deleted.
 pub(super) fn delete_blocks(connection: &Connection, run: i64, most: u64) -> rusqlite::Result<u64> {
     let first = block_id(run, 0);
     let last = block_id(run + 1, 0) - 1;

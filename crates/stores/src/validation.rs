@@ -1,12 +1,12 @@
-//! What every store refuses alike: records out of order and names no table may have.
+//! What every store refuses: records out of order, and invalid table names.
 
 use earmark_kernel::log::{AppendError, Record, StoreError};
 
 /// The longest name of a derived table, in characters.
 const TABLE_NAME_LENGTH_MAX: usize = 40;
 
-/// Refuses a record that does not begin right after `head`, or that holds no event.
-pub(crate) fn check_next(head: u64, record: &Record) -> Result<(), AppendError> {
+/// Refuses a record that does not start at `head + 1`, or that holds no event.
+pub(crate) fn check_next_record(head: u64, record: &Record) -> Result<(), AppendError> {
     let (first, last) = (record.first_seq, record.last_seq);
     if head.checked_add(1) != Some(first) {
         return Err(AppendError::Failed(format!(
@@ -22,12 +22,13 @@ pub(crate) fn check_next(head: u64, record: &Record) -> Result<(), AppendError> 
 }
 
 /// Refuses a table name that is not `[a-z_]{1,40}`.
-pub(crate) fn check_table(name: &str) -> Result<(), StoreError> {
-    let readable = name.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase());
-    if readable && (1..=TABLE_NAME_LENGTH_MAX).contains(&name.len()) {
+pub(crate) fn check_table_name(name: &str) -> Result<(), StoreError> {
+    let is_valid = name.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase());
+    if is_valid && (1..=TABLE_NAME_LENGTH_MAX).contains(&name.len()) {
         return Ok(());
     }
     Err(StoreError(format!(
-        "{name:?} cannot name a derived table: 1 to {TABLE_NAME_LENGTH_MAX} characters a-z and _"
+        "{name:?} is not a valid table name: use 1 to {TABLE_NAME_LENGTH_MAX} of the characters \
+         a-z and _"
     )))
 }

@@ -1,4 +1,4 @@
-//! What only the memory stores can be told to do: end badly, and forget.
+//! What only the memory stores do: fail on request, and lose unsynced data.
 
 use earmark_kernel::log::{AppendError, LogStore};
 use earmark_kernel::rows::RowStore;
@@ -7,7 +7,7 @@ use earmark_stores::memory::{AppendFault, Faults, MemoryLog, MemoryRows};
 use crate::subjects::{LOG_ID, batch, put, record};
 
 #[test]
-fn failed_and_full_write_nothing_and_the_record_may_come_again() {
+fn failed_and_full_write_nothing_and_the_record_can_be_appended_again() {
     let log = MemoryLog::new(LOG_ID);
     log.faults().next_append(AppendFault::Failed);
     log.faults().next_append(AppendFault::Full);
@@ -33,7 +33,7 @@ fn after_unknown_only_the_next_process_appends() {
 }
 
 #[test]
-fn a_dead_process_reads_and_writes_nothing() {
+fn a_crashed_process_can_neither_read_nor_write() {
     let log = MemoryLog::new(LOG_ID);
     let next = log.crash();
     assert!(matches!(log.append(&record(1, 1)), Err(AppendError::Failed(_))));
@@ -59,7 +59,7 @@ fn an_unsynced_record_is_lost_in_a_crash_unless_a_later_one_was_synced() {
 }
 
 #[test]
-fn faults_wait_their_turn_and_healing_forgets_them() {
+fn faults_happen_in_order_until_they_are_removed() {
     let faults = Faults::new();
     let log = MemoryLog::with_faults(LOG_ID, faults.clone());
     faults.spare_append();
@@ -75,7 +75,7 @@ fn faults_wait_their_turn_and_healing_forgets_them() {
 }
 
 #[test]
-fn rows_lose_the_latest_flushes_since_the_sync_point_and_agree_with_their_number() {
+fn a_crash_loses_the_latest_flushes_and_their_number_is_right() {
     let rows = MemoryRows::forgetful(Faults::new());
     let flush = |rows: &MemoryRows, seq: u64| {
         let changes = vec![put("a", &seq.to_string()), put(&format!("b{seq}"), "")];
@@ -93,7 +93,7 @@ fn rows_lose_the_latest_flushes_since_the_sync_point_and_agree_with_their_number
     assert_eq!(rows.row("lines", "b3").unwrap(), None);
     flush(&rows, 3);
     let rows = rows.crash(0);
-    assert_eq!(rows.flushed().unwrap(), 2, "what survived a crash is synced");
+    assert_eq!(rows.flushed().unwrap(), 2, "everything that survived a crash is synced");
     rows.faults().fail_flushes(1);
     rows.clear().unwrap_err();
     assert_eq!(rows.flushed().unwrap(), 2);

@@ -1,11 +1,11 @@
-//! What the SQLite rows do as runs of them become many, are merged, and are opened again.
+//! The SQLite rows while their runs become many, are merged, and are opened again.
 
 use std::collections::BTreeMap;
 
 use crate::subjects::{Kind, Subject, backwards, batch, delete, put, range};
 
 #[test]
-fn many_flushes_are_merged_and_every_row_is_as_it_was_flushed_last() {
+fn after_many_flushes_and_merges_every_row_has_its_last_value() {
     let mut subject = Subject::new(Kind::Sqlite);
     let mut expected = BTreeMap::new();
     let mut seed = 7_u64;

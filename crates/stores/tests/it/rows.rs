@@ -1,4 +1,4 @@
-//! What every store of derived rows does.
+//! The contract of every store of derived rows.
 
 use std::panic::AssertUnwindSafe;
 
@@ -9,7 +9,7 @@ use rstest::rstest;
 use crate::subjects::{Kind, Subject, backwards, batch, delete, keys, put, range};
 
 #[rstest]
-fn nothing_is_flushed_at_first_and_missing_tables_are_empty(
+fn a_new_store_has_flushed_nothing_and_missing_tables_are_empty(
     #[values(Kind::Memory, Kind::Sqlite)] kind: Kind,
 ) {
     let subject = Subject::new(kind);
@@ -19,7 +19,7 @@ fn nothing_is_flushed_at_first_and_missing_tables_are_empty(
 }
 
 #[rstest]
-fn rows_are_put_changed_and_deleted(#[values(Kind::Memory, Kind::Sqlite)] kind: Kind) {
+fn rows_are_inserted_changed_and_deleted(#[values(Kind::Memory, Kind::Sqlite)] kind: Kind) {
     let subject = Subject::new(kind);
     let rows = subject.rows();
     rows.flush(&batch(3, "lines", vec![put("a", "1"), put("b", "2")])).unwrap();
@@ -38,7 +38,7 @@ fn rows_are_put_changed_and_deleted(#[values(Kind::Memory, Kind::Sqlite)] kind: 
 fn ranges_have_bounds_limits_and_two_directions(#[values(Kind::Memory, Kind::Sqlite)] kind: Kind) {
     let subject = Subject::new(kind);
     let rows = subject.rows();
-    // By bytes of UTF-8: capitals before small letters, then the rest by code point.
+    // By bytes of UTF-8: upper case before lower case, then the rest by code point.
     let sorted = ["", "B", "a", "a b", "a%", "aa", "b", "é", "箱", "\u{ffff}", "👧"];
     let changes = sorted.iter().map(|key| put(key, "1")).collect();
     rows.flush(&batch(1, "lines", changes)).unwrap();
@@ -77,7 +77,7 @@ fn a_flush_may_have_no_rows_or_many_tables(#[values(Kind::Memory, Kind::Sqlite)]
 }
 
 #[rstest]
-fn a_name_that_no_table_may_have_is_refused_whole(
+fn an_invalid_table_name_refuses_the_whole_flush(
     #[values(Kind::Memory, Kind::Sqlite)] kind: Kind,
     #[values("", "Lines", "a\"; DROP TABLE meta; --", "x1", "ü", &"x".repeat(41))] name: &str,
 ) {
@@ -93,9 +93,7 @@ fn a_name_that_no_table_may_have_is_refused_whole(
 }
 
 #[rstest]
-fn clearing_leaves_nothing_and_can_be_flushed_again(
-    #[values(Kind::Memory, Kind::Sqlite)] kind: Kind,
-) {
+fn a_cleared_store_is_empty_and_accepts_flushes(#[values(Kind::Memory, Kind::Sqlite)] kind: Kind) {
     let mut subject = Subject::new(kind);
     subject.rows().flush(&batch(9, "lines", vec![put("a", "1")])).unwrap();
     subject.rows().clear().unwrap();
@@ -108,7 +106,7 @@ fn clearing_leaves_nothing_and_can_be_flushed_again(
 }
 
 #[rstest]
-fn rows_are_there_when_opened_again(#[values(Kind::Memory, Kind::Sqlite)] kind: Kind) {
+fn a_reopened_store_has_its_rows(#[values(Kind::Memory, Kind::Sqlite)] kind: Kind) {
     let mut subject = Subject::new(kind);
     subject.log().append(&crate::subjects::record(1, 4)).unwrap();
     subject.rows().flush(&batch(4, "lines", vec![put("a", "1")])).unwrap();
@@ -118,7 +116,7 @@ fn rows_are_there_when_opened_again(#[values(Kind::Memory, Kind::Sqlite)] kind: 
 }
 
 #[rstest]
-fn a_reader_sees_a_flush_whole_or_not_at_all(#[values(Kind::Memory, Kind::Sqlite)] kind: Kind) {
+fn a_reader_sees_all_of_a_flush_or_nothing(#[values(Kind::Memory, Kind::Sqlite)] kind: Kind) {
     let subject = Subject::new(kind);
     let rows = subject.rows();
     let names: Vec<String> = (0..50).map(|number| format!("key {number:02}")).collect();
@@ -137,7 +135,7 @@ fn a_reader_sees_a_flush_whole_or_not_at_all(#[values(Kind::Memory, Kind::Sqlite
                     let found = rows.rows("lines", &range("", None, 100)).unwrap();
                     let turn: u64 = found[0].1.parse().unwrap();
                     assert!(found.len() == 50 && found.iter().all(|row| row.1 == found[0].1));
-                    assert!(turn >= flushed && turn >= seen, "nothing goes back");
+                    assert!(turn >= flushed && turn >= seen, "a reader never sees an older state");
                     seen = turn;
                 }
             });
@@ -146,12 +144,12 @@ fn a_reader_sees_a_flush_whole_or_not_at_all(#[values(Kind::Memory, Kind::Sqlite
     });
 }
 
-/// Rows of several blocks, of which one cannot be made.
-struct Breaks {
+/// Rows of several blocks; making one of them fails.
+struct FailingRows {
     panics: bool,
 }
 
-impl Changes for Breaks {
+impl Changes for FailingRows {
     fn count(&self) -> usize {
         2_000
     }
@@ -162,7 +160,7 @@ impl Changes for Breaks {
                 return Ok(());
             }
         }
-        assert!(!self.panics, "as ordained");
+        assert!(!self.panics, "the requested panic");
         Err(StoreError("the row \"b1500\" cannot be made".into()))
     }
 }
@@ -170,19 +168,19 @@ impl Changes for Breaks {
 #[rstest]
 #[case::memory(Kind::Memory, false)]
 #[case::sqlite(Kind::Sqlite, false)]
-#[case::sqlite_where_it_panics(Kind::Sqlite, true)]
-fn a_flush_of_which_a_row_cannot_be_made_changes_nothing(#[case] kind: Kind, #[case] panics: bool) {
+#[case::sqlite_with_a_panic(Kind::Sqlite, true)]
+fn a_flush_with_a_failing_row_changes_nothing(#[case] kind: Kind, #[case] panics: bool) {
     let mut subject = Subject::new(kind);
     subject.log().append(&crate::subjects::record(1, 4)).unwrap();
     let rows = subject.rows();
     rows.flush(&batch(1, "lines", vec![put("a", "1")])).unwrap();
     let mut broken = batch(2, "batches", vec![put("a", "2")]);
-    broken.tables.push(("lines".into(), Box::new(Breaks { panics })));
+    broken.tables.push(("lines".into(), Box::new(FailingRows { panics })));
     let flushed = std::panic::catch_unwind(AssertUnwindSafe(|| rows.flush(&broken)));
     match flushed {
         Ok(flushed) => {
-            let told = flushed.unwrap_err().to_string();
-            assert!(!panics && told.contains("\"b1500\" cannot be made"), "{told}");
+            let error = flushed.unwrap_err().to_string();
+            assert!(!panics && error.contains("\"b1500\" cannot be made"), "{error}");
         }
         Err(_) => assert!(panics),
     }

@@ -1,12 +1,12 @@
-//! Redis as the suite sees it: Streams, which keep, and Pub/Sub, which does not.
+//! Redis as subjects of the suite: Streams, which are durable, and Pub/Sub, which is not.
 
-use earmark_brokers::redis::{Channels, FlatJson, Redis, Streams};
+use earmark_brokers::redis::{ChannelPublisher, FlatJson, Redis, StreamPublisher};
 use earmark_kernel::Publisher;
 use earmark_servers::redis::{Heard, Redis as Server};
 
 use super::subjects::Subject;
 
-/// Where the events of the suite's source are told.
+/// The channel of the suite's source.
 const CHANNEL: &str = "earmark.tally.0";
 
 pub struct Streaming {
@@ -21,15 +21,15 @@ impl Streaming {
 
 impl Subject for Streaming {
     fn publisher(&self) -> Box<dyn Publisher> {
-        Box::new(Streams::of(Redis::at(&self.server.url()).unwrap(), "earmark", 1_000))
+        Box::new(StreamPublisher::of(Redis::at(&self.server.url()).unwrap(), "earmark", 1_000))
     }
 
-    fn seen(&mut self, _: usize) -> Vec<String> {
-        let told = self.server.ask(&["XRANGE", "earmark.tally.0", "-", "+"]).unwrap();
-        told.lines().filter(|line| line.starts_with('{')).map(str::to_owned).collect()
+    fn received(&mut self, _: usize) -> Vec<String> {
+        let entries = self.server.ask(&["XRANGE", "earmark.tally.0", "-", "+"]).unwrap();
+        entries.lines().filter(|line| line.starts_with('{')).map(str::to_owned).collect()
     }
 
-    fn keeps(&self) -> bool {
+    fn is_durable(&self) -> bool {
         true
     }
 
@@ -37,7 +37,7 @@ impl Subject for Streaming {
         self.server.kill().unwrap();
     }
 
-    fn come_back(&mut self) {
+    fn restart(&mut self) {
         self.server.start_again().unwrap();
     }
 
@@ -48,15 +48,15 @@ impl Subject for Streaming {
 
 pub struct Publishing {
     server: Server,
-    heard: Heard,
+    subscription: Heard,
     all: Vec<String>,
 }
 
 impl Publishing {
     pub fn start() -> Self {
         let server = Server::start().unwrap();
-        let heard = server.subscribe(&[CHANNEL]).unwrap();
-        Self { server, heard, all: Vec::new() }
+        let subscription = server.subscribe(&[CHANNEL]).unwrap();
+        Self { server, subscription, all: Vec::new() }
     }
 }
 
@@ -64,18 +64,22 @@ impl Subject for Publishing {
     fn publisher(&self) -> Box<dyn Publisher> {
         let flat =
             FlatJson { event: "tally.counted", channel: "counted".into(), fields: &["by", "name"] };
-        Box::new(Channels::of(Redis::at(&self.server.url()).unwrap(), "earmark", vec![flat]))
+        Box::new(ChannelPublisher::of(
+            Redis::at(&self.server.url()).unwrap(),
+            "earmark",
+            vec![flat],
+        ))
     }
 
-    fn seen(&mut self, at_least: usize) -> Vec<String> {
+    fn received(&mut self, at_least: usize) -> Vec<String> {
         while self.all.len() < at_least {
-            self.all.push(self.heard.next().unwrap().1);
+            self.all.push(self.subscription.next().unwrap().1);
         }
-        self.all.extend(self.heard.waiting().into_iter().map(|it| it.1));
+        self.all.extend(self.subscription.waiting().into_iter().map(|it| it.1));
         self.all.clone()
     }
 
-    fn keeps(&self) -> bool {
+    fn is_durable(&self) -> bool {
         false
     }
 
@@ -83,9 +87,9 @@ impl Subject for Publishing {
         self.server.kill().unwrap();
     }
 
-    fn come_back(&mut self) {
+    fn restart(&mut self) {
         self.server.start_again().unwrap();
-        self.heard = self.server.subscribe(&[CHANNEL]).unwrap();
+        self.subscription = self.server.subscribe(&[CHANNEL]).unwrap();
     }
 
     fn save(&mut self) {}

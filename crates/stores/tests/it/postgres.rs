@@ -1,4 +1,4 @@
-//! What only the PostgreSQL store must bear: other writers, weak servers, and connections that end.
+//! What only the PostgreSQL store has: other writers, unsafe servers, and closed connections.
 
 use std::time::Duration;
 
@@ -23,11 +23,11 @@ fn opened(url: &str, partitions: Option<u16>) -> Result<Postgres, OpenError> {
     Postgres::open(&url.parse().unwrap(), partitions)
 }
 
-/// Appends one event in a turn of its own, wherever the log has got to; says what it read first.
-fn one_more(log: &dyn LogStore, seen: u64, asks: bool) -> Result<Vec<Record>, AppendError> {
+/// Appends one event at the end of the log, in its own turn; returns what it read, and the record.
+fn append_one(log: &dyn LogStore, seen: u64, pipelined: bool) -> Result<Vec<Record>, AppendError> {
     let mut read = log.begin(seen)?;
     let next = read.last().map_or(seen, |it| it.last_seq) + 1;
-    match asks {
+    match pipelined {
         false => log.append(&record(next, next))?,
         true => log.append_and_ask(&record(next, next))?,
     }
@@ -36,7 +36,7 @@ fn one_more(log: &dyn LogStore, seen: u64, asks: bool) -> Result<Vec<Record>, Ap
 }
 
 #[rstest]
-fn writers_take_turns_and_numbers_have_no_gap(#[values(false, true)] asks: bool) {
+fn several_writers_append_without_a_gap(#[values(false, true)] pipelined: bool) {
     const EACH: u64 = 60;
     let (_server, url) = server();
     std::thread::scope(|scope| {
@@ -45,8 +45,12 @@ fn writers_take_turns_and_numbers_have_no_gap(#[values(false, true)] asks: bool)
             scope.spawn(move || {
                 let mut seen = 0;
                 for _ in 0..EACH {
-                    for read in one_more(&log, seen, asks).unwrap() {
-                        assert_eq!(read, record(seen + 1, seen + 1), "all that others wrote");
+                    for read in append_one(&log, seen, pipelined).unwrap() {
+                        assert_eq!(
+                            read,
+                            record(seen + 1, seen + 1),
+                            "everything that others wrote"
+                        );
                         seen = read.last_seq;
                     }
                 }
@@ -60,7 +64,7 @@ fn writers_take_turns_and_numbers_have_no_gap(#[values(false, true)] asks: bool)
 }
 
 #[test]
-fn a_turn_keeps_others_out_until_it_is_given_back() {
+fn a_turn_excludes_other_writers_until_it_ends() {
     let (_server, url) = server();
     let (one, other) = (open_postgres(&url, LOG_ID), open_postgres(&url, LOG_ID));
     assert!(one.is_shared());
@@ -70,21 +74,21 @@ fn a_turn_keeps_others_out_until_it_is_given_back() {
         one.append(&record(1, 3)).unwrap();
         assert_eq!(waits.join().unwrap(), [record(1, 3)]);
     });
-    assert_eq!(one.head().unwrap(), 3, "who reads waits for nobody");
+    assert_eq!(one.head().unwrap(), 3, "a reader does not wait");
     other.release();
     assert_eq!(one.begin(3).unwrap(), []);
     one.append(&record(4, 4)).unwrap();
 }
 
-/// Waits until so many connections wait for a lock.
+/// Waits until this number of connections wait for a lock.
 fn wait_for_waiting(server: &Server, connections: u64) {
-    let ask = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
-    let waiting = || server.sql("shop", ask).unwrap().trim().parse() == Ok(connections);
-    assert!(until(Duration::from_secs(20), waiting), "nobody waits");
+    let sql = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+    let waiting = || server.sql("shop", sql).unwrap().trim().parse() == Ok(connections);
+    assert!(until(Duration::from_secs(20), waiting), "no connection waits");
 }
 
 #[test]
-fn a_turn_asked_for_with_a_commit_comes_after_those_who_wait_already() {
+fn a_turn_requested_with_a_commit_comes_after_the_waiting_writers() {
     let (server, url) = server();
     let (one, other) = (open_postgres(&url, LOG_ID), open_postgres(&url, LOG_ID));
     assert_eq!(one.begin(0).unwrap(), []);
@@ -99,17 +103,17 @@ fn a_turn_asked_for_with_a_commit_comes_after_those_who_wait_already() {
     });
     assert_eq!(one.begin(3).unwrap(), [record(4, 4)]);
     one.append_and_ask(&record(5, 5)).unwrap();
-    // Who asked and went away is in nobody's way.
+    // The request of a dropped writer blocks nobody.
     drop(other);
     assert_eq!(one.begin(5).unwrap(), []);
     one.append_and_ask(&record(6, 6)).unwrap();
-    // It was asked for by one who had seen all; who has not is told everything.
+    // The turn was requested after record 6; a writer that has seen nothing gets all records.
     assert_eq!(one.begin(0).unwrap().len(), 4);
     one.release();
 }
 
 #[test]
-fn a_turn_asked_for_over_a_connection_that_ends_is_asked_for_again() {
+fn a_turn_requested_over_a_closed_connection_is_requested_again() {
     let (server, url) = server();
     let (one, other) = (open_postgres(&url, LOG_ID), open_postgres(&url, LOG_ID));
     for seq in 1..4 {
@@ -131,7 +135,7 @@ fn a_turn_asked_for_over_a_connection_that_ends_is_asked_for_again() {
 }
 
 #[test]
-fn a_log_that_lost_what_was_seen_of_it_is_not_gone_on_with() {
+fn a_log_that_lost_a_seen_record_is_not_continued() {
     for (is_writer, is_longer) in [(true, false), (true, true), (false, false), (false, true)] {
         let (server, url) = server();
         let [one, other] = [(); 2].map(|()| opened(&url, None).unwrap());
@@ -139,7 +143,7 @@ fn a_log_that_lost_what_was_seen_of_it_is_not_gone_on_with() {
         one.append(&record(1, 1)).unwrap();
         one.append(&record(2, 3)).unwrap();
         assert!(one.broken().is_none());
-        // As a standby has it that takes over and had got the first record alone.
+        // Like a standby that takes over and has only the first record.
         let lose = "DELETE FROM earmark.log WHERE first_seq = 2; \
                     UPDATE earmark.log_head SET next_seq = 2";
         server.sql("shop", lose).unwrap();
@@ -147,13 +151,13 @@ fn a_log_that_lost_what_was_seen_of_it_is_not_gone_on_with() {
             other.append(&record(2, 3)).unwrap();
             other.append(&record(4, 4)).unwrap();
         }
-        let said = match is_writer {
+        let error = match is_writer {
             true => one.begin(3).unwrap_err().to_string(),
             false => one.read_after(3, 10).unwrap_err().to_string(),
         };
-        assert!(said.contains("the log has lost the record at 2"), "{said}");
+        assert!(error.contains("the log has lost the record at 2"), "{error}");
         let why = one.broken().unwrap();
-        assert!(why.contains("what it lacks is gone"), "{why}");
+        assert!(why.contains("the missing events are lost"), "{why}");
         drop(one);
         let again = opened(&url, None).unwrap().log("allocation", 0, "name").unwrap();
         let next = again.head().unwrap() + 1;
@@ -162,7 +166,7 @@ fn a_log_that_lost_what_was_seen_of_it_is_not_gone_on_with() {
 }
 
 #[test]
-fn processes_that_start_at_once_make_the_tables_once() {
+fn processes_that_start_together_create_the_tables_once() {
     let (server, url) = server();
     std::thread::scope(|scope| {
         let starts: Vec<_> = (0..6)
@@ -182,13 +186,13 @@ fn processes_that_start_at_once_make_the_tables_once() {
 }
 
 #[test]
-fn another_number_of_partitions_is_refused_by_name() {
+fn another_number_of_partitions_is_refused_with_both_numbers() {
     let (_server, url) = server();
     assert_eq!(opened(&url, Some(4)).unwrap().partitions(), 4);
     assert_eq!(opened(&url, None).unwrap().partitions(), 4);
     let text = opened(&url, Some(2)).unwrap_err().to_string();
-    assert!(text.contains("made with 4 partitions, which cannot become 2"), "{text}");
-    assert!(matches!(opened(&url, Some(0)), Err(OpenError::PartitionCount { asked: 0 })));
+    assert!(text.contains("created with 4 partitions, which cannot be changed to 2"), "{text}");
+    assert!(matches!(opened(&url, Some(0)), Err(OpenError::PartitionCount { requested: 0 })));
 }
 
 #[test]
@@ -201,8 +205,8 @@ fn tables_of_a_newer_program_are_refused_and_left_alone() {
 }
 
 #[test]
-fn a_server_that_can_lose_what_it_confirms_is_refused_by_name() {
-    for (setting, said) in [
+fn a_server_with_an_unsafe_setting_is_refused_with_its_name() {
+    for (setting, expected) in [
         ("fsync=off", "has fsync = off"),
         ("full_page_writes=off", "has full_page_writes = off"),
         ("synchronous_commit=off", "has synchronous_commit = off"),
@@ -210,12 +214,12 @@ fn a_server_that_can_lose_what_it_confirms_is_refused_by_name() {
     ] {
         let server = Server::start(&[setting]).unwrap();
         let text = opened(&server.url("postgres"), None).unwrap_err().to_string();
-        assert!(text.contains(said), "{text}");
+        assert!(text.contains(expected), "{text}");
     }
 }
 
 #[test]
-fn a_server_that_grows_weak_takes_no_more_appends() {
+fn appends_are_refused_once_a_setting_becomes_unsafe() {
     let (server, url) = server();
     let log = open_postgres(&url, LOG_ID);
     log.append(&record(1, 1)).unwrap();
@@ -228,9 +232,9 @@ fn a_server_that_grows_weak_takes_no_more_appends() {
 }
 
 #[rstest]
-#[case::turns_by_themselves(false, 2)]
-#[case::turns_asked_for_with_a_commit(true, 4)]
-fn it_works_behind_a_pooler_in_transaction_mode(#[case] asks: bool, #[case] connections: u32) {
+#[case::separate_turns(false, 2)]
+#[case::turns_requested_with_a_commit(true, 4)]
+fn it_works_behind_a_pooler_in_transaction_mode(#[case] pipelined: bool, #[case] connections: u32) {
     let (server, _) = server();
     let pooler = PgBouncer::start(&server, connections).unwrap();
     let url = pooler.url("shop");
@@ -240,7 +244,7 @@ fn it_works_behind_a_pooler_in_transaction_mode(#[case] asks: bool, #[case] conn
             scope.spawn(move || {
                 let mut seen = 0;
                 for _ in 0..30 {
-                    seen = one_more(&log, seen, asks).unwrap().last().unwrap().last_seq;
+                    seen = append_one(&log, seen, pipelined).unwrap().last().unwrap().last_seq;
                     assert!(log.head().unwrap() >= seen);
                 }
             });
@@ -251,15 +255,15 @@ fn it_works_behind_a_pooler_in_transaction_mode(#[case] asks: bool, #[case] conn
 }
 
 #[test]
-fn a_lease_is_kept_by_its_holder_until_it_is_over() {
+fn a_lease_belongs_to_its_holder_until_it_expires() {
     let (server, url) = server();
     let (one, other) = (open_postgres(&url, LOG_ID), open_postgres(&url, LOG_ID));
     let (a, b) = (Uuid::from_u128(1), Uuid::from_u128(2));
     let long = Duration::from_secs(600);
     assert!(one.lease("relay", a, long).unwrap());
-    assert!(one.lease("relay", a, long).unwrap(), "it may be kept");
+    assert!(one.lease("relay", a, long).unwrap(), "the holder can renew it");
     assert!(!other.lease("relay", b, long).unwrap());
-    assert!(other.lease("mail", b, long).unwrap(), "another work");
+    assert!(other.lease("mail", b, long).unwrap(), "another job");
     server.sql("shop", "UPDATE earmark.lease SET until = now() - interval '1 s'").unwrap();
     assert!(other.lease("relay", b, long).unwrap());
     assert!(!one.lease("relay", a, long).unwrap());
@@ -278,16 +282,16 @@ fn anyone_can_query_the_events() {
 }
 
 #[test]
-fn a_server_that_starts_again_is_found_again() {
+fn a_restarted_server_is_used_again() {
     let (mut server, url) = server();
     let log = open_postgres(&url, LOG_ID);
-    for (seq, how) in [(1, Stop::Fast), (2, Stop::Immediate)] {
+    for (seq, stop) in [(1, Stop::Fast), (2, Stop::Immediate)] {
         log.append(&record(seq, seq)).unwrap();
-        server.stop(how).unwrap();
+        server.stop(stop).unwrap();
         server.start_again().unwrap();
     }
     assert_eq!(log.head().unwrap(), 2);
-    // A turn that was begun before the end is lost with it.
+    // A turn that began before the restart is lost.
     assert_eq!(log.begin(2).unwrap(), []);
     server.stop(Stop::Immediate).unwrap();
     server.start_again().unwrap();
@@ -298,7 +302,9 @@ fn a_server_that_starts_again_is_found_again() {
 }
 
 #[rstest]
-fn a_connection_cut_around_a_commit_is_found_out_about(#[values(false, true)] asks: bool) {
+fn the_outcome_of_a_commit_is_found_out_after_the_connection_is_cut(
+    #[values(false, true)] pipelined: bool,
+) {
     let (server, _) = server();
     let proxy = Proxy::start(server.port()).unwrap();
     let url = format!("postgres://postgres@127.0.0.1:{}/shop", proxy.port());
@@ -311,7 +317,7 @@ fn a_connection_cut_around_a_commit_is_found_out_about(#[values(false, true)] as
             1 => Cut::AfterBytesSent(turn * 37 % 900),
             _ => Cut::AfterBytesReceived(turn * 13 % 120),
         };
-        // Half of them have the turn already when the connection is cut.
+        // In half of the cases the turn has begun when the connection is cut.
         if turn % 2 == 0 {
             assert_eq!(log.begin(seen).unwrap(), []);
             proxy.cut(cut);
@@ -320,12 +326,12 @@ fn a_connection_cut_around_a_commit_is_found_out_about(#[values(false, true)] as
             assert_eq!(log.begin(seen).unwrap(), []);
         }
         let next = record(seen + 1, seen + 1);
-        match if asks { log.append_and_ask(&next) } else { log.append(&next) } {
+        match if pipelined { log.append_and_ask(&next) } else { log.append(&next) } {
             Ok(()) => written += 1,
             Err(AppendError::Failed(_)) => failed += 1,
             Err(other) => panic!("{other}"),
         }
-        assert_eq!(log.head().unwrap(), written, "what is said of a commit is so");
+        assert_eq!(log.head().unwrap(), written, "the reported outcome of a commit is right");
     }
     assert!(
         proxy.cuts() >= 20 && failed > 0 && written >= 10,
@@ -336,7 +342,7 @@ fn a_connection_cut_around_a_commit_is_found_out_about(#[values(false, true)] as
 }
 
 #[test]
-fn nobody_waits_for_ever_for_a_server_that_is_away() {
+fn an_append_fails_if_the_server_stays_unreachable() {
     let (mut server, url) = server();
     let log = open_postgres(&url, LOG_ID);
     server.stop(Stop::Immediate).unwrap();

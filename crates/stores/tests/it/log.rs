@@ -1,4 +1,4 @@
-//! What every log does.
+//! The contract of every log.
 
 use earmark_kernel::log::{AppendError, Record};
 use rstest::rstest;
@@ -32,7 +32,7 @@ fn records_are_read_back_in_order_as_they_were_appended(
 #[case::within(record(2, 3))]
 #[case::zero(Record { first_seq: 0, ..record(1, 1) })]
 #[case::without_events(Record { first_seq: 3, last_seq: 2, at_ms: 0, events: "[]".into() })]
-fn a_record_that_does_not_follow_is_refused_and_changes_nothing(
+fn a_record_that_does_not_follow_the_last_is_refused_and_changes_nothing(
     #[values(Kind::Memory, Kind::Sqlite, Kind::Postgres)] kind: Kind,
     #[case] wrong: Record,
 ) {
@@ -50,7 +50,7 @@ fn a_record_that_does_not_follow_is_refused_and_changes_nothing(
 }
 
 #[rstest]
-fn reading_never_cuts_a_record_and_stops_within_the_limit(
+fn a_read_returns_whole_records_that_begin_within_the_limit(
     #[values(Kind::Memory, Kind::Sqlite, Kind::Postgres)] kind: Kind,
 ) {
     let subject = Subject::new(kind);
@@ -61,13 +61,13 @@ fn reading_never_cuts_a_record_and_stops_within_the_limit(
         let records = subject.log().read_after(after, events_max).unwrap();
         records.iter().map(|record| record.first_seq).collect()
     };
-    assert_eq!(firsts(0, 3), [1], "the second record begins beyond the limit");
+    assert_eq!(firsts(0, 3), [1], "the second record begins after the limit");
     assert_eq!(firsts(0, 4), [1, 4]);
-    assert_eq!(firsts(0, 5), [1, 4, 5], "a record that begins within the limit comes whole");
-    assert_eq!(firsts(0, 0), [1], "there is always one if there is any");
-    assert_eq!(firsts(1, 100), [1, 4, 5, 10], "a record holding the next number comes whole");
+    assert_eq!(firsts(0, 5), [1, 4, 5], "a record that begins within the limit is returned whole");
+    assert_eq!(firsts(0, 0), [1], "at least one record, if there is any");
+    assert_eq!(firsts(1, 100), [1, 4, 5, 10], "a record with the next number is returned whole");
     assert_eq!(firsts(3, 1), [4]);
-    assert_eq!(firsts(6, 1), [5], "the first may begin before the next number");
+    assert_eq!(firsts(6, 1), [5], "the first record may begin before the next number");
     assert_eq!(firsts(6, 4), [5, 10]);
     assert_eq!(firsts(9, 100), [10]);
     assert_eq!(firsts(10, 100), [0; 0]);
@@ -75,7 +75,7 @@ fn reading_never_cuts_a_record_and_stops_within_the_limit(
 }
 
 #[rstest]
-fn a_log_keeps_records_and_name_when_opened_again(
+fn a_reopened_log_has_its_records_and_its_name(
     #[values(Kind::Memory, Kind::Sqlite, Kind::Postgres)] kind: Kind,
 ) {
     let mut subject = Subject::new(kind);
@@ -93,7 +93,7 @@ fn a_log_keeps_records_and_name_when_opened_again(
 #[rstest]
 #[case::eight_mib(format!("[\"{}\"]", "x".repeat(8 << 20)))]
 #[case::unicode("[\"Grüße, 箱, 👩‍👩‍👧, e\u{301}, \u{202e}, \\u0000\"]".to_owned())]
-fn any_text_is_kept_to_the_byte(
+fn any_text_is_stored_byte_for_byte(
     #[values(Kind::Memory, Kind::Sqlite, Kind::Postgres)] kind: Kind,
     #[case] events: String,
 ) {

@@ -1,4 +1,4 @@
-//! What only the SQLite stores must bear: other processes, damaged files, other formats.
+//! What only the SQLite stores have: other processes, damaged files, other formats.
 
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, PermissionsExt};
@@ -15,74 +15,74 @@ use crate::subjects::{LOG_ID, batch, keys, open, put, range, record};
 const LOG: &str = "allocation-0.log.db";
 const VIEWS: &str = "allocation-0.views.db";
 
-fn refusal(place: &TempDir) -> String {
-    let folder = DataFolder::open(place.path()).unwrap();
+fn refusal(temporary: &TempDir) -> String {
+    let folder = DataFolder::open(temporary.path()).unwrap();
     SqliteStore::open(&folder, "allocation", 0, "another-name").unwrap_err().to_string()
 }
 
-/// A place with a log of two records and rows flushed through both.
+/// A folder with a log of two records, and rows flushed through both.
 fn filled() -> TempDir {
-    let place = tempfile::tempdir().unwrap();
-    let (log, rows) = open(&place, LOG_ID);
+    let temporary = tempfile::tempdir().unwrap();
+    let (log, rows) = open(&temporary, LOG_ID);
     log.append(&record(1, 2)).unwrap();
     log.append(&record(3, 3)).unwrap();
     let changes = (0..2000).map(|n| put(&format!("key {n:04}"), &"x".repeat(200))).collect();
     rows.flush(&batch(3, "lines", changes)).unwrap();
-    place
+    temporary
 }
 
 #[test]
-fn a_folder_is_created_for_its_owner_only() {
-    let place = tempfile::tempdir().unwrap();
-    let path = place.path().join("new/folder");
+fn a_new_folder_is_accessible_by_its_owner_only() {
+    let temporary = tempfile::tempdir().unwrap();
+    let path = temporary.path().join("new/folder");
     let folder = DataFolder::open(&path).unwrap();
     assert_eq!(fs::metadata(folder.path()).unwrap().permissions().mode() & 0o777, 0o700);
 }
 
 #[test]
-fn a_second_process_is_refused_by_name() {
-    let place = tempfile::tempdir().unwrap();
-    let lock = File::create(place.path().join("earmark.lock")).unwrap();
+fn a_second_process_is_refused_with_the_id_of_the_first() {
+    let temporary = tempfile::tempdir().unwrap();
+    let lock = File::create(temporary.path().join("earmark.lock")).unwrap();
     lock.lock().unwrap();
-    fs::write(place.path().join("earmark.lock"), "4242").unwrap();
-    let error = DataFolder::open(place.path()).unwrap_err();
+    fs::write(temporary.path().join("earmark.lock"), "4242").unwrap();
+    let error = DataFolder::open(temporary.path()).unwrap_err();
     assert!(matches!(error, OpenError::InUse { .. }));
     let text = error.to_string();
     assert!(text.contains("in use by process 4242; stop that process"), "{text}");
     drop(lock);
-    DataFolder::open(place.path()).unwrap();
+    DataFolder::open(temporary.path()).unwrap();
 }
 
 #[test]
-fn the_folder_stays_locked_as_long_as_a_store_lives() {
-    let place = tempfile::tempdir().unwrap();
-    let (log, rows) = open(&place, LOG_ID);
+fn the_folder_stays_locked_until_all_stores_are_dropped() {
+    let temporary = tempfile::tempdir().unwrap();
+    let (log, rows) = open(&temporary, LOG_ID);
     drop(log);
-    let text = DataFolder::open(place.path()).unwrap_err().to_string();
+    let text = DataFolder::open(temporary.path()).unwrap_err().to_string();
     assert!(text.contains("this same process"), "{text}");
     drop(rows);
-    let owner = fs::read_to_string(place.path().join("earmark.lock")).unwrap();
+    let owner = fs::read_to_string(temporary.path().join("earmark.lock")).unwrap();
     assert_eq!(owner, std::process::id().to_string());
-    DataFolder::open(place.path()).unwrap();
+    DataFolder::open(temporary.path()).unwrap();
 }
 
 #[test]
-fn a_service_name_that_leaves_the_folder_is_refused() {
-    let place = tempfile::tempdir().unwrap();
-    let folder = DataFolder::open(place.path()).unwrap();
+fn a_service_name_with_invalid_characters_is_refused() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = DataFolder::open(temporary.path()).unwrap();
     for name in ["", "../x", "a/b", "A"] {
         let refused = SqliteStore::open(&folder, name, 0, LOG_ID);
         assert!(matches!(refused, Err(OpenError::ServiceName { .. })), "{name:?}");
     }
     SqliteStore::open(&folder, "stock-keeping", 7, LOG_ID).unwrap();
-    assert!(place.path().join("stock-keeping-7.log.db").exists());
+    assert!(temporary.path().join("stock-keeping-7.log.db").exists());
 }
 
 #[test]
-fn the_file_keeps_the_settings_of_the_store() {
-    let place = filled();
+fn the_files_are_in_wal_mode() {
+    let temporary = filled();
     let mode = |file: &str| -> String {
-        let connection = Connection::open(place.path().join(file)).unwrap();
+        let connection = Connection::open(temporary.path().join(file)).unwrap();
         connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap()
     };
     assert_eq!(mode(LOG), "wal");
@@ -91,8 +91,8 @@ fn the_file_keeps_the_settings_of_the_store() {
 
 #[test]
 fn anyone_can_query_the_events() {
-    let place = filled();
-    let connection = Connection::open(place.path().join(LOG)).unwrap();
+    let temporary = filled();
+    let connection = Connection::open(temporary.path().join(LOG)).unwrap();
     let sql = "SELECT seq, at, type, \"of\", key, data FROM events ORDER BY seq";
     let mut select = connection.prepare(sql).unwrap();
     let events: Vec<(i64, i64, String, String, String, String)> =
@@ -107,32 +107,32 @@ fn anyone_can_query_the_events() {
 }
 
 #[test]
-fn a_log_of_a_newer_format_is_refused_and_left_alone() {
-    let place = filled();
-    let connection = Connection::open(place.path().join(LOG)).unwrap();
+fn a_log_of_a_newer_format_is_refused_and_not_changed() {
+    let temporary = filled();
+    let connection = Connection::open(temporary.path().join(LOG)).unwrap();
     connection.pragma_update(None, "user_version", 99).unwrap();
     drop(connection);
-    let before = fs::read(place.path().join(LOG)).unwrap();
-    let text = refusal(&place);
+    let before = fs::read(temporary.path().join(LOG)).unwrap();
+    let text = refusal(&temporary);
     assert!(text.contains("has format 99, but this program knows formats up to 1"), "{text}");
-    assert!(fs::read(place.path().join(LOG)).unwrap() == before);
+    assert!(fs::read(temporary.path().join(LOG)).unwrap() == before);
 }
 
 #[test]
-fn a_log_that_is_none_is_refused_and_left_alone() {
-    let place = tempfile::tempdir().unwrap();
-    let path = place.path().join(LOG);
+fn a_file_that_is_not_a_log_is_refused_and_not_changed() {
+    let temporary = tempfile::tempdir().unwrap();
+    let path = temporary.path().join(LOG);
     Connection::open(&path).unwrap().execute_batch("CREATE TABLE x(y)").unwrap();
-    let text = refusal(&place);
-    assert!(text.contains("is a database of some other program"), "{text}");
+    let text = refusal(&temporary);
+    assert!(text.contains("is a database of another program"), "{text}");
     fs::write(&path, "no database at all".repeat(1000)).unwrap();
-    let text = refusal(&place);
+    let text = refusal(&temporary);
     assert!(text.contains("restore the data folder from a backup"), "{text}");
     assert_eq!(fs::read(&path).unwrap().len(), 18_000);
 }
 
 #[test]
-fn a_torn_end_of_the_write_ahead_file_loses_only_what_was_torn() {
+fn a_torn_write_ahead_file_loses_only_the_torn_record() {
     let live = tempfile::tempdir().unwrap();
     let (log, _rows) = open(&live, LOG_ID);
     for seq in 1..=3 {
@@ -141,10 +141,10 @@ fn a_torn_end_of_the_write_ahead_file_loses_only_what_was_torn() {
     let wal = format!("{LOG}-wal");
     let sound = fs::read(live.path().join(&wal)).unwrap();
     for torn_bytes in [1, 512, 4096, 8000] {
-        let place = tempfile::tempdir().unwrap();
-        fs::copy(live.path().join(LOG), place.path().join(LOG)).unwrap();
-        fs::write(place.path().join(&wal), &sound[..sound.len() - torn_bytes]).unwrap();
-        let (log, _rows) = open(&place, "another-name");
+        let temporary = tempfile::tempdir().unwrap();
+        fs::copy(live.path().join(LOG), temporary.path().join(LOG)).unwrap();
+        fs::write(temporary.path().join(&wal), &sound[..sound.len() - torn_bytes]).unwrap();
+        let (log, _rows) = open(&temporary, "another-name");
         assert_eq!(log.id().unwrap(), LOG_ID);
         assert_eq!(log.read_after(0, 9).unwrap(), [record(1, 1), record(2, 2)]);
         log.append(&record(3, 4)).unwrap();
@@ -153,7 +153,7 @@ fn a_torn_end_of_the_write_ahead_file_loses_only_what_was_torn() {
 }
 
 #[test]
-fn views_that_cannot_be_used_are_built_anew() {
+fn unusable_views_are_rebuilt() {
     let garbage: fn(&Path) = |path| fs::write(path, "garbage".repeat(5000)).unwrap();
     let newer: fn(&Path) = |path| {
         Connection::open(path).unwrap().pragma_update(None, "user_version", 99).unwrap();
@@ -165,10 +165,10 @@ fn views_that_cannot_be_used_are_built_anew() {
     let cut: fn(&Path) =
         |path| File::options().write(true).open(path).unwrap().set_len(70).unwrap();
     let gone: fn(&Path) = |path| fs::remove_file(path).unwrap();
-    for spoil in [garbage, newer, foreign, cut, gone] {
-        let place = filled();
-        spoil(&place.path().join(VIEWS));
-        let (log, rows) = open(&place, LOG_ID);
+    for make_unusable in [garbage, newer, foreign, cut, gone] {
+        let temporary = filled();
+        make_unusable(&temporary.path().join(VIEWS));
+        let (log, rows) = open(&temporary, LOG_ID);
         assert_eq!((log.head().unwrap(), rows.flushed().unwrap()), (3, 0));
         assert_eq!(keys(&rows, "lines", &range("", None, 1)), [""; 0]);
         rows.flush(&batch(3, "lines", vec![put("a", "1")])).unwrap();
@@ -176,45 +176,45 @@ fn views_that_cannot_be_used_are_built_anew() {
 }
 
 #[test]
-fn views_found_damaged_while_running_are_built_anew_at_the_next_start() {
-    let place = filled();
-    let path = place.path().join(VIEWS);
+fn views_found_damaged_at_run_time_are_rebuilt_at_the_next_start() {
+    let temporary = filled();
+    let path = temporary.path().join(VIEWS);
     let file = File::options().write(true).open(&path).unwrap();
     for page in 4..file.metadata().unwrap().len() / 16_384 {
         file.write_all_at(&[0xAB; 512], page * 16_384).unwrap();
     }
     drop(file);
-    let (log, rows) = open(&place, LOG_ID);
+    let (log, rows) = open(&temporary, LOG_ID);
     let text = rows.rows("lines", &range("", None, 5000)).unwrap_err().to_string();
-    assert!(text.contains("start again: they are then rebuilt from the log"), "{text}");
+    assert!(text.contains("restart to rebuild them from the log"), "{text}");
     drop((log, rows));
-    let (_log, rows) = open(&place, LOG_ID);
+    let (_log, rows) = open(&temporary, LOG_ID);
     assert_eq!(rows.flushed().unwrap(), 0);
-    assert!(!place.path().join(format!("{VIEWS}.damaged")).exists());
+    assert!(!temporary.path().join(format!("{VIEWS}.damaged")).exists());
 }
 
 #[test]
-fn views_of_another_log_or_from_its_future_are_cleared() {
-    let place = filled();
-    let (log, rows) = open(&place, LOG_ID);
+fn views_of_another_log_or_ahead_of_the_log_are_cleared() {
+    let temporary = filled();
+    let (log, rows) = open(&temporary, LOG_ID);
     rows.flush(&batch(4, "lines", vec![put("a", "1")])).unwrap();
     drop((log, rows));
-    let (log, rows) = open(&place, LOG_ID);
+    let (log, rows) = open(&temporary, LOG_ID);
     assert_eq!(rows.flushed().unwrap(), 0);
     rows.flush(&batch(2, "lines", vec![put("a", "1")])).unwrap();
     drop((log, rows));
-    fs::remove_file(place.path().join(LOG)).unwrap();
-    let (log, rows) = open(&place, "a-new-log");
+    fs::remove_file(temporary.path().join(LOG)).unwrap();
+    let (log, rows) = open(&temporary, "a-new-log");
     assert_eq!(log.id().unwrap(), "a-new-log");
     assert_eq!((log.head().unwrap(), rows.flushed().unwrap()), (0, 0));
     assert_eq!(keys(&rows, "lines", &range("", None, 1)), [""; 0]);
 }
 
 #[test]
-fn the_write_ahead_file_stays_small_under_constant_load_and_readers() {
+fn the_write_ahead_file_stays_small_under_constant_writes_and_reads() {
     const MIB: u64 = 1 << 20;
-    let place = tempfile::tempdir().unwrap();
-    let folder = DataFolder::open(place.path()).unwrap();
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = DataFolder::open(temporary.path()).unwrap();
     let settings = Settings {
         checkpoint_bytes: MIB,
         pause_bytes: 512 << 10,
@@ -222,7 +222,7 @@ fn the_write_ahead_file_stays_small_under_constant_load_and_readers() {
         ..Settings::default()
     };
     let (log, rows) = SqliteStore::open_with(&folder, "busy", 0, LOG_ID, settings).unwrap();
-    let wal = place.path().join("busy-0.log.db-wal");
+    let wal = temporary.path().join("busy-0.log.db-wal");
     let events = format!("[\"{}\"]", "x".repeat(256 << 10));
     let mut largest = 0;
     std::thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! A service for the suite's inbox: it adds numbers up, refuses large ones, and breaks on one.
+//! A service for the suite's inbox: it adds numbers, refuses large ones, and panics on one.
 
 use std::sync::Arc;
 
@@ -12,10 +12,10 @@ use earmark_stores::memory::{MemoryLog, MemoryRows};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// It breaks on this.
+/// The handler panics on this number.
 pub const BREAKS: u32 = 999;
-/// It refuses more than this.
-pub const MOST: u32 = 1_000;
+/// The largest accepted number.
+pub const ADDED_MAX: u32 = 1_000;
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Tally {
@@ -80,14 +80,14 @@ impl Command for Add {
 
 fn add(tally: &mut Recorder<Tally>, command: Add, _: UnixMillis) -> Result<u32, TooMuch> {
     assert_ne!(command.by, BREAKS, "it breaks on this");
-    if command.by > MOST {
+    if command.by > ADDED_MAX {
         return Err(TooMuch);
     }
     tally.record(TallyEvent::Added(Added { by: command.by }));
     Ok(command.by)
 }
 
-/// A bus with the service at work on a log in memory.
+/// A bus with the service, running on a log in memory.
 pub fn bus() -> (Bus, Runtime) {
     let service = Service::of::<Tally>("tally").handles(add, &[Added::NAME]);
     let log = Arc::new(MemoryLog::new("log-a"));
@@ -99,7 +99,7 @@ pub fn bus() -> (Bus, Runtime) {
     (bus, runtime)
 }
 
-/// What was added, in the order of the log, as it stands there: `"name":by`.
+/// The added numbers, in the order of the log.
 pub fn added(bus: &Bus) -> Vec<u64> {
     let records = bus.records("tally", 0, 0, 10_000).unwrap();
     let events = records.iter().flat_map(|record| {

@@ -1,4 +1,4 @@
-//! Random flushes and scans: SQLite and memory agree.
+//! Random flushes and scans: SQLite and memory return the same rows.
 
 use earmark_kernel::rows::{Changes, FlushBatch, KeyRange, RowStore};
 use proptest::collection::{btree_map, vec};

@@ -1,4 +1,4 @@
-//! The stores under test, each with a way to be opened again on the same storage.
+//! The stores under test; each can be opened again on the same storage.
 
 use earmark_kernel::log::{LogStore, Record};
 use earmark_kernel::rows::{FlushBatch, KeyRange, RowStore};
@@ -7,7 +7,7 @@ use earmark_stores::postgres::{Postgres, PostgresLog};
 use earmark_stores::sqlite::{DataFolder, SqliteLog, SqliteRows, SqliteStore};
 use tempfile::TempDir;
 
-/// Which store to test.
+/// The store to test.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
     Memory,
@@ -15,10 +15,10 @@ pub enum Kind {
     Postgres,
 }
 
-/// The name that every new log under test gets.
+/// The name of every new log under test.
 pub const LOG_ID: &str = "01890000-0000-7000-8000-000000000001";
 
-/// A store on a storage of its own, which goes when this is dropped.
+/// A store on its own storage, which is deleted when this is dropped.
 pub enum Subject {
     Memory {
         log: MemoryLog,
@@ -26,9 +26,9 @@ pub enum Subject {
     },
     Sqlite {
         stores: Option<Box<(SqliteLog, SqliteRows)>>,
-        place: TempDir,
+        folder: TempDir,
     },
-    /// It keeps the log alone.
+    /// It stores only the log.
     Postgres {
         log: Box<PostgresLog>,
         url: String,
@@ -41,9 +41,9 @@ impl Subject {
         match kind {
             Kind::Memory => Self::Memory { log: MemoryLog::new(LOG_ID), rows: MemoryRows::new() },
             Kind::Sqlite => {
-                let place = tempfile::tempdir().unwrap();
-                let stores = Some(Box::new(open(&place, LOG_ID)));
-                Self::Sqlite { stores, place }
+                let folder = tempfile::tempdir().unwrap();
+                let stores = Some(Box::new(open(&folder, LOG_ID)));
+                Self::Sqlite { stores, folder }
             }
             Kind::Postgres => {
                 let server = earmark_servers::postgres::Postgres::start(&[]).unwrap();
@@ -66,28 +66,28 @@ impl Subject {
         match self {
             Self::Memory { rows, .. } => rows,
             Self::Sqlite { stores, .. } => &stores.as_ref().unwrap().1,
-            Self::Postgres { .. } => panic!("rows are kept in SQLite, whatever keeps the log"),
+            Self::Postgres { .. } => panic!("rows are always in SQLite or in memory"),
         }
     }
 
-    /// The process ends and another one opens the same storage; it offers another name for the log.
+    /// The process ends, and another one opens the same storage and suggests another log name.
     pub fn reopen(&mut self) {
         match self {
             Self::Memory { log, rows } => {
                 *log = log.crash();
                 *rows = rows.crash(usize::MAX);
             }
-            Self::Sqlite { stores, place } => {
+            Self::Sqlite { stores, folder } => {
                 drop(stores.take());
-                *stores = Some(Box::new(open(place, "another-name")));
+                *stores = Some(Box::new(open(folder, "another-name")));
             }
             Self::Postgres { log, url, .. } => **log = open_postgres(url, "another-name"),
         }
     }
 }
 
-pub fn open(place: &TempDir, new_log_id: &str) -> (SqliteLog, SqliteRows) {
-    let folder = DataFolder::open(place.path()).unwrap();
+pub fn open(temporary: &TempDir, new_log_id: &str) -> (SqliteLog, SqliteRows) {
+    let folder = DataFolder::open(temporary.path()).unwrap();
     SqliteStore::open(&folder, "allocation", 0, new_log_id).unwrap()
 }
 
@@ -96,7 +96,7 @@ pub fn open_postgres(url: &str, new_log_id: &str) -> PostgresLog {
     postgres.log("allocation", 0, new_log_id).unwrap()
 }
 
-/// A record of these numbers whose events tell their own.
+/// A record with these numbers; each event contains its own number.
 pub fn record(first_seq: u64, last_seq: u64) -> Record {
     let events: Vec<_> = (first_seq..=last_seq).map(event).collect();
     let at_ms = 1_700_000_000_000 + i64::try_from(first_seq).unwrap();
@@ -108,7 +108,7 @@ fn event(seq: u64) -> String {
     format!(r#"{{"type":"{kind}","data":{{"n":{seq}}},"of":"stock","key":"S{seq}"}}"#)
 }
 
-/// A key, and the row's value unless it is deleted.
+/// A key, and the row's value unless the row is deleted.
 pub type Change = (String, Option<String>);
 
 pub fn put(key: &str, value: &str) -> Change {

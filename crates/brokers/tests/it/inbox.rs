@@ -1,15 +1,15 @@
-//! What comes in by a broker has its effect once and in order, or is parked with the reason.
+//! A message from a broker takes effect once and in order, or is parked with the reason.
 
 use std::time::Duration;
 
 use earmark_brokers::inbox::{Binding, Inbox, Incoming, Outcome};
-use earmark_brokers::redis::{Group, Redis};
+use earmark_brokers::redis::{Redis, StreamConsumer};
 use earmark_kernel::Bus;
 use earmark_servers::clock::until;
 use earmark_servers::redis::Redis as Server;
 use tokio::sync::watch;
 
-use super::tally::{BREAKS, MOST, added, bus};
+use super::tally::{ADDED_MAX, BREAKS, added, bus};
 
 const WAIT_MAX: Duration = Duration::from_secs(20);
 
@@ -33,19 +33,19 @@ fn reasons(bus: &Bus) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_is_about_one_thing_is_done_in_its_order_and_once() {
+async fn messages_with_the_same_key_are_handled_once_and_in_order() {
     let (bus, runtime) = bus();
     let (_stop, stopping) = watch::channel(false);
     let messages = || (1..=200).map(|by| incoming(&format!("id-{by}"), &add("a", by))).collect();
-    let outcomes = inbox(&bus).take(messages(), &stopping).await;
+    let outcomes = inbox(&bus).handle(messages(), &stopping).await;
     assert!(outcomes.iter().all(|it| *it == Outcome::Decided));
-    inbox(&bus).take(messages(), &stopping).await;
+    inbox(&bus).handle(messages(), &stopping).await;
     assert_eq!(added(&bus), (1..=200).collect::<Vec<_>>());
     runtime.stop();
 }
 
 #[tokio::test]
-async fn what_is_parked_holds_back_nothing() {
+async fn a_parked_message_delays_no_other() {
     let (bus, runtime) = bus();
     let (_stop, stopping) = watch::channel(false);
     let event = |id: &str, rest: &str| {
@@ -55,7 +55,7 @@ async fn what_is_parked_holds_back_nothing() {
         incoming("1", "\u{feff}{}"),
         incoming("2", &"[".repeat(5_000)),
         incoming("3", &add("a", BREAKS)),
-        incoming("4", &add("a", MOST + 1)),
+        incoming("4", &add("a", ADDED_MAX + 1)),
         incoming("5", &event("e", r#""data":{"name":"a","by":7}"#)),
         incoming("6", &event("e", r#""data":{"name":"a","by":7},"extension":true"#)),
         incoming("7", &event("e", r#""data":{"name":"a","by":8}"#)),
@@ -63,25 +63,25 @@ async fn what_is_parked_holds_back_nothing() {
         incoming("9", &event(&"x".repeat(300), r#""data":{}"#)),
         incoming("10", &add("a", 9)),
     ];
-    let outcomes = inbox(&bus).take(messages, &stopping).await;
+    let outcomes = inbox(&bus).handle(messages, &stopping).await;
     let parked = outcomes.iter().filter(|it| **it == Outcome::Parked).count();
     assert_eq!((parked, added(&bus)), (6, vec![7, 9]), "{outcomes:?}");
     let reasons = reasons(&bus);
     assert!(reasons.iter().any(|it| it.contains("it breaks on this")), "{reasons:?}");
     assert!(reasons.iter().any(|it| it.contains("used before")), "{reasons:?}");
     runtime.stop();
-    let left = inbox(&bus).take(vec![incoming("11", &add("a", 1))], &stopping).await;
-    assert_eq!(left, [Outcome::Left], "a service that stops leaves it to the next");
+    let outcomes = inbox(&bus).handle(vec![incoming("11", &add("a", 1))], &stopping).await;
+    assert_eq!(outcomes, [Outcome::Redeliver], "a stopping service does not handle it");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_group_goes_on_when_redis_comes_back_older_or_emptied() {
+async fn a_consumer_continues_when_redis_restarts_with_older_or_no_data() {
     let mut server = Server::start().unwrap();
     let (bus, runtime) = bus();
     let (stop, stopping) = watch::channel(false);
     let redis = Redis::at(&server.url()).unwrap();
-    let group = Group::of(redis, inbox(&bus), "tallies", Duration::from_secs(1));
-    let reading = tokio::task::JoinSet::from_iter([group.run(stopping)]);
+    let consumer = StreamConsumer::of(redis, inbox(&bus), "tallies", Duration::from_secs(1));
+    let reading = tokio::task::JoinSet::from_iter([consumer.run(stopping)]);
     let send = |server: &Server, numbers: std::ops::RangeInclusive<u32>| {
         for by in numbers {
             let (id, body) = (format!("{by}-0"), add("a", by));
@@ -96,7 +96,7 @@ async fn a_group_goes_on_when_redis_comes_back_older_or_emptied() {
     assert!(has(30));
     server.kill().unwrap();
     server.start_again().unwrap();
-    // Their sender sends again what Redis lost: it is known already.
+    // The sender repeats what Redis lost; those messages were already handled.
     send(&server, 21..=40);
     assert!(has(40));
     server.kill().unwrap();

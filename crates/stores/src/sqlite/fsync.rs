@@ -1,15 +1,15 @@
-//! Files that the store syncs itself, and what an earlier process left unsynced in them.
+//! Syncs outside SQLite: of the log's file, and of a write-ahead file that an earlier process left.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-/// So much is written again at a time.
+/// Bytes copied at a time.
 const CHUNK_BYTES: usize = 1 << 20;
 
-/// Syncs what was written to a file by whoever.
-pub(super) fn sync(file: &File, path: &Path) -> io::Result<()> {
+/// Syncs everything that was written to a file, through any handle.
+pub(super) fn sync_data(file: &File, path: &Path) -> io::Result<()> {
     #[cfg(feature = "faults")]
     crate::faults::synced(path)?;
     #[cfg(not(feature = "faults"))]
@@ -19,13 +19,15 @@ pub(super) fn sync(file: &File, path: &Path) -> io::Result<()> {
 
 /// Writes the write-ahead file of a database again, byte for byte, and syncs it and its name.
 ///
-/// A process that was killed, or that ended because a sync failed, leaves commits that the machine
-/// shows, and that a power cut may still take. Whoever opens the database would believe them and
-/// answer from them. A sync alone does not help after a failed one: the system then counts as
-/// written what is not (Rebello et al., "Can Applications Recover from fsync Failures?", 2020).
+/// A process that was killed, or that ended because a sync failed, leaves commits that can be read
+/// but that a power cut may still lose. A process that opens the database would trust them and
+/// answer from them. Another sync does not help after a failed one: the system then considers
+/// pages as written that are not (Rebello et al., "Can Applications Recover from fsync Failures?",
+/// 2020).
 ///
-/// Must be done before SQLite opens the database. A file that was closed well has none.
-pub(super) fn write_again(database: &Path) -> io::Result<()> {
+/// Call this before SQLite opens the database. A database that was closed properly has no
+/// write-ahead file.
+pub(super) fn rewrite_wal(database: &Path) -> io::Result<()> {
     let path = PathBuf::from(format!("{}-wal", database.display()));
     let file = match File::options().read(true).write(true).open(&path) {
         Ok(file) => file,
@@ -44,7 +46,7 @@ pub(super) fn write_again(database: &Path) -> io::Result<()> {
         file.write_all_at(&chunk[..count], at)?;
         at += count as u64;
     }
-    sync(&file, &path)?;
+    sync_data(&file, &path)?;
     sync_folder_of(&path)
 }
 

@@ -1,25 +1,25 @@
-//! What the suite needs of a publisher, and the publishers there are.
+//! What the suite needs from a publisher, and all publishers.
 
 use earmark_kernel::{PublicRecord, Publisher, Source};
 use serde_json::value::RawValue;
 
-/// A publisher with its server, as a consumer and as an operator see it.
+/// A publisher with its server, as seen by a consumer and an operator.
 pub trait Subject {
-    /// A new connection to the same server, as another process has it.
+    /// A new connection to the same server, like that of another process.
     fn publisher(&self) -> Box<dyn Publisher>;
-    /// Everything that a consumer has been given by now, waiting for so many.
-    fn seen(&mut self, at_least: usize) -> Vec<String>;
-    /// Whether it can tell how far it has a source.
-    fn keeps(&self) -> bool;
-    /// The server dies, and does not come back yet.
+    /// Everything that a consumer has received; waits for at least this number.
+    fn received(&mut self, at_least: usize) -> Vec<String>;
+    /// Whether it stores events and reports its position.
+    fn is_durable(&self) -> bool;
+    /// Kills the server.
     fn kill(&mut self);
-    /// It comes back with what it last saved, if anything.
-    fn come_back(&mut self);
-    /// It saves what it has, if it saves anything.
+    /// Restarts the server with the data that it last saved, if any.
+    fn restart(&mut self);
+    /// Makes the server save its data, if it saves any.
     fn save(&mut self);
 }
 
-/// Every publisher: a row each.
+/// Every publisher, one row each.
 pub fn all() -> Vec<(&'static str, Box<dyn Subject>)> {
     vec![
         ("redis-streams", Box::new(super::redis::Streaming::start())),
@@ -32,7 +32,7 @@ pub fn source() -> Source {
     Source { service: "tally", partition: 0, log_id: "log-a".into() }
 }
 
-/// Events of that source: every second number is public.
+/// Events of that source; every second number is public.
 pub fn events(numbers: std::ops::RangeInclusive<u64>) -> Vec<PublicRecord> {
     let event = |number: u64| PublicRecord {
         specversion: "1.0".into(),
@@ -50,7 +50,7 @@ pub fn events(numbers: std::ops::RangeInclusive<u64>) -> Vec<PublicRecord> {
     numbers.map(event).collect()
 }
 
-/// What consumers are given for events.
+/// The texts that consumers receive for these events.
 pub fn bytes(events: &[PublicRecord]) -> Vec<String> {
     events.iter().map(PublicRecord::cloud_event).collect()
 }
