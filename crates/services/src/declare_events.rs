@@ -1,6 +1,6 @@
-//! The declaration of an aggregate's events: the name of each stands here once.
+//! The declaration of the events of an aggregate, with each wire name written once.
 
-/// Declares the events of an aggregate: the enum, in which each fact stands with its wire name.
+/// Declares the events of an aggregate: the enum of its facts, each with its wire name.
 ///
 /// The facts are structs of the same names. The enum is adjacently tagged for serde (`type`,
 /// `data`), and each fact implements [`Fact`](earmark_kernel::Fact): `Allocated::NAME` is its wire
