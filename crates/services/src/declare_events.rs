@@ -4,11 +4,12 @@
 ///
 /// The facts are structs of the same names. The enum is adjacently tagged for serde (`type`,
 /// `data`), and each fact implements [`Fact`](earmark_kernel::Fact): `Allocated::NAME` is its wire
-/// name. This is the only macro of the project; without it a wire name would stand in four places.
+/// name. A fact that had another name before says so (`was "…"`): new events have the new name, and
+/// old ones in a log are still read. This is the only macro of the project; without it a wire name would stand in four places.
 macro_rules! declare_events {
     (
         $(#[$attribute:meta])*
-        $visibility:vis enum $events:ident { $($fact:ident = $name:literal,)+ }
+        $visibility:vis enum $events:ident { $($fact:ident = $name:literal $(was $old:literal)?,)+ }
     ) => {
         $(#[$attribute])*
         #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -16,7 +17,7 @@ macro_rules! declare_events {
         $visibility enum $events {
             $(
                 #[doc = concat!("See [`", stringify!($fact), "`].")]
-                #[serde(rename = $name)]
+                #[serde(rename = $name $(, alias = $old)?)]
                 $fact($fact),
             )+
         }

@@ -249,7 +249,7 @@ impl Auditor {
         let follows = match event {
             Some(StockEvent::Allocated(fact)) => fact.again,
             Some(StockEvent::BatchClosed(fact)) => fact.expired,
-            Some(StockEvent::OutOfStock(fact)) => fact.queued,
+            Some(StockEvent::StockExhausted(fact)) => fact.queued,
             Some(StockEvent::Deallocated(_) | StockEvent::HoldEnded(_)) => true,
             _ => false,
         };

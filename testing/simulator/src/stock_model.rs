@@ -92,7 +92,7 @@ impl StockModel {
                 let taken = self.batches.insert(it.batch.0.to_string(), batch);
                 demand(taken.is_none(), || format!("the reference {} is not unique", it.batch.0))
             }
-            StockEvent::BatchQuantityChanged(it) => {
+            StockEvent::BatchResized(it) => {
                 let batch = self.open_batch(sku, &it.batch.0)?;
                 demand(batch.purchased == i64::from(it.from), || {
                     format!("{batch:?} is not {it:?}")
@@ -117,11 +117,11 @@ impl StockModel {
     fn fold_line(&mut self, sku: &str, event: &StockEvent) -> Checked {
         match event {
             StockEvent::BatchCreated(_)
-            | StockEvent::BatchQuantityChanged(_)
+            | StockEvent::BatchResized(_)
             | StockEvent::BatchEtaChanged(_)
             | StockEvent::BatchClosed(_) => Err("no event of a line".into()),
             StockEvent::Queued(it) => self.accept(sku, &it.line, it.quantity, Place::Short, None),
-            StockEvent::OutOfStock(_) => Ok(()),
+            StockEvent::StockExhausted(_) => Ok(()),
             StockEvent::Allocated(it) => {
                 let (quantity, held_until) = (i64::from(it.quantity), it.held_until.map(|it| it.0));
                 let held = held_until.is_some();

@@ -202,7 +202,17 @@ fn assert_answered_as_before(
     for (name, value) in &expected.headers {
         assert_eq!(now.header(name), value.as_str(), "{name} of {expected:?}");
     }
-    assert!(is_same(&now.body, &expected.body), "{expected:?}\n{now:?}");
+    assert!(is_same(&now.body, &with_present_names(path, &expected.body)), "{expected:?}\n{now:?}");
+}
+
+/// The history of a stock shows internal events, two of which have other names since: public events
+/// had them too. Feeds show public events, whose names stay.
+fn with_present_names(path: &str, body: &str) -> String {
+    if !path.contains("/history") {
+        return body.to_owned();
+    }
+    body.replace("\"allocation.batch_quantity_changed\"", "\"allocation.batch_resized\"")
+        .replace("\"allocation.out_of_stock\"", "\"allocation.stock_exhausted\"")
 }
 
 /// Byte for byte. Only problems, which also stand in the results of a bulk, hold prose.

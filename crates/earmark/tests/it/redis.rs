@@ -112,7 +112,7 @@ fn what_comes_by_streams_is_done_once_and_acknowledged_after_that() {
     assert_eq!(stock["batches"][0]["purchased_quantity"], 4);
     assert_eq!(server.stop(), 0);
     let log = done(&["log", "--json", "--data", text(folder.path())]).out;
-    assert_eq!(log.matches("\"allocation.batch_quantity_changed\"").count(), 1, "{log}");
+    assert_eq!(log.matches("\"allocation.batch_resized\"").count(), 1, "{log}");
     assert_eq!(
         redis
             .ask(&["XINFO", "CONSUMERS", "allocate", "earmark"])

@@ -73,7 +73,7 @@ impl BatchTotals {
     pub fn evolve(&mut self, event: &StockEvent) {
         self.version += u32::from(!earmark_kernel::failpoint::is_on("version-not-bumped"));
         match event {
-            StockEvent::BatchQuantityChanged(it) => self.purchased = it.to,
+            StockEvent::BatchResized(it) => self.purchased = it.to,
             StockEvent::BatchEtaChanged(it) => {
                 self.arrived = it.to.is_none().then_some(it.day);
                 self.eta = it.to;
@@ -92,7 +92,8 @@ impl BatchTotals {
                 self.allocated -= it.quantity;
             }
             StockEvent::Returned(it) => self.purchased += it.quantity,
-            StockEvent::BatchCreated(_) | StockEvent::Queued(_) | StockEvent::OutOfStock(_) => {}
+            StockEvent::BatchCreated(_) | StockEvent::Queued(_) | StockEvent::StockExhausted(_) => {
+            }
         }
     }
 

@@ -12,13 +12,13 @@ declare_events! {
     /// An event of a SKU's stock.
     pub enum StockEvent {
         BatchCreated = "allocation.batch_created",
-        BatchQuantityChanged = "allocation.batch_quantity_changed",
+        BatchResized = "allocation.batch_resized" was "allocation.batch_quantity_changed",
         BatchEtaChanged = "allocation.batch_eta_changed",
         BatchClosed = "allocation.batch_closed",
         Allocated = "allocation.allocated",
         Deallocated = "allocation.deallocated",
         Queued = "allocation.queued",
-        OutOfStock = "allocation.out_of_stock",
+        StockExhausted = "allocation.stock_exhausted" was "allocation.out_of_stock",
         Released = "allocation.released",
         HoldConfirmed = "allocation.hold_confirmed",
         HoldEnded = "allocation.hold_ended",
@@ -51,7 +51,7 @@ pub struct BatchCreated {
 
 /// The quantity of a batch was changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BatchQuantityChanged {
+pub struct BatchResized {
     /// The batch.
     pub batch: BatchReference,
     /// Units before the change.
@@ -189,7 +189,7 @@ pub struct Queued {
 
 /// There was no stock for a line. Changes no state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OutOfStock {
+pub struct StockExhausted {
     /// The ordered SKU.
     pub sku: Sku,
     /// The line.
@@ -278,7 +278,7 @@ impl StockEvent {
     pub fn batch(&self) -> Option<&BatchReference> {
         match self {
             Self::BatchCreated(it) => Some(&it.batch),
-            Self::BatchQuantityChanged(it) => Some(&it.batch),
+            Self::BatchResized(it) => Some(&it.batch),
             Self::BatchEtaChanged(it) => Some(&it.batch),
             Self::BatchClosed(it) => Some(&it.batch),
             Self::Allocated(it) => Some(&it.batch),
@@ -288,7 +288,7 @@ impl StockEvent {
             Self::Released(it) => it.batch.as_ref(),
             Self::HoldEnded(it) => it.batch.as_ref(),
             Self::Returned(it) => it.batch.as_ref(),
-            Self::Queued(_) | Self::OutOfStock(_) => None,
+            Self::Queued(_) | Self::StockExhausted(_) => None,
         }
     }
 
@@ -299,14 +299,14 @@ impl StockEvent {
             Self::Allocated(it) => Some((&it.line, it.quantity)),
             Self::Deallocated(it) => Some((&it.line, it.quantity)),
             Self::Queued(it) => Some((&it.line, it.quantity)),
-            Self::OutOfStock(it) => Some((&it.line, it.quantity)),
+            Self::StockExhausted(it) => Some((&it.line, it.quantity)),
             Self::Released(it) => Some((&it.line, it.quantity)),
             Self::HoldConfirmed(it) => Some((&it.line, it.quantity)),
             Self::HoldEnded(it) => Some((&it.line, it.quantity)),
             Self::Shipped(it) => Some((&it.line, it.quantity)),
             Self::Returned(it) => Some((&it.line, it.quantity)),
             Self::BatchCreated(_)
-            | Self::BatchQuantityChanged(_)
+            | Self::BatchResized(_)
             | Self::BatchEtaChanged(_)
             | Self::BatchClosed(_) => None,
         }
@@ -316,7 +316,7 @@ impl StockEvent {
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
         let reason = match self {
-            Self::BatchQuantityChanged(it) => &it.reason,
+            Self::BatchResized(it) => &it.reason,
             Self::BatchEtaChanged(it) => &it.reason,
             Self::BatchClosed(it) => &it.reason,
             Self::Deallocated(it) => &it.reason,

@@ -155,9 +155,9 @@ impl Line {
                 }
             }
             StockEvent::Returned(it) => self.returned += it.quantity,
-            StockEvent::OutOfStock(_)
+            StockEvent::StockExhausted(_)
             | StockEvent::BatchCreated(_)
-            | StockEvent::BatchQuantityChanged(_)
+            | StockEvent::BatchResized(_)
             | StockEvent::BatchEtaChanged(_)
             | StockEvent::BatchClosed(_) => {}
         }

@@ -8,7 +8,7 @@ use earmark_contracts::values::Sku;
 use earmark_kernel::Recorded;
 
 use super::events::{
-    Allocated, BatchQuantityChanged, Deallocated, HoldEnded, OutOfStock, Released, Shipped,
+    Allocated, BatchResized, Deallocated, HoldEnded, Released, Shipped, StockExhausted,
 };
 use super::keys::sku_of_key;
 
@@ -65,7 +65,7 @@ pub(super) fn hold_ended(recorded: &Recorded<HoldEnded>) -> LineDeallocated {
     }
 }
 
-pub(super) fn out_of_stock(recorded: &Recorded<OutOfStock>) -> PublicOutOfStock {
+pub(super) fn out_of_stock(recorded: &Recorded<StockExhausted>) -> PublicOutOfStock {
     let fact = recorded.event;
     PublicOutOfStock {
         sku: fact.sku.clone(),
@@ -88,9 +88,7 @@ pub(super) fn line_shipped(recorded: &Recorded<Shipped>) -> LineShipped {
     }
 }
 
-pub(super) fn batch_quantity_changed(
-    recorded: &Recorded<BatchQuantityChanged>,
-) -> PublicQuantityChanged {
+pub(super) fn batch_quantity_changed(recorded: &Recorded<BatchResized>) -> PublicQuantityChanged {
     let fact = recorded.event;
     PublicQuantityChanged {
         batchref: fact.batch.clone(),

@@ -4,8 +4,8 @@ use earmark_contracts::values::{BatchReference, Day};
 use earmark_kernel::{Recorder, UnixMillis};
 
 use super::events::{
-    BatchCreated, BatchEtaChanged, BatchQuantityChanged, Deallocated, HoldEnded, LineKey,
-    OutOfStock, Released, Returned, StockEvent,
+    BatchCreated, BatchEtaChanged, BatchResized, Deallocated, HoldEnded, LineKey, Released,
+    Returned, StockEvent, StockExhausted,
 };
 use super::keys::sku_of;
 use super::line::LineStatus;
@@ -30,7 +30,12 @@ pub(super) fn reallocate(stock: &mut Recorder<Stock>, fact: &Deallocated, now: U
             stock.record(StockEvent::HoldEnded(HoldEnded { line, quantity, batch, reason }));
         } else {
             let (sku, queued) = (sku_of(stock), true);
-            stock.record(StockEvent::OutOfStock(OutOfStock { sku, line, quantity, queued }));
+            stock.record(StockEvent::StockExhausted(StockExhausted {
+                sku,
+                line,
+                quantity,
+                queued,
+            }));
         }
     }
 }
@@ -47,7 +52,7 @@ pub(super) fn allocate_new_stock(
 /// Allocates units that were added to a batch to short lines.
 pub(super) fn allocate_added_stock(
     stock: &mut Recorder<Stock>,
-    fact: &BatchQuantityChanged,
+    fact: &BatchResized,
     now: UnixMillis,
 ) {
     if fact.to > fact.from {

@@ -210,7 +210,7 @@ impl Stock {
 
     fn change_line(&mut self, event: &StockEvent) {
         let Some((key, _)) = event.line() else { return };
-        if matches!(event, StockEvent::OutOfStock(_)) {
+        if matches!(event, StockEvent::StockExhausted(_)) {
             return;
         }
         // An ended line is replaced by a new line with its id, unless it is released.

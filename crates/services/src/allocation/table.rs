@@ -4,8 +4,8 @@
 use earmark_kernel::{Fact, Service};
 
 use super::events::{
-    Allocated, BatchClosed, BatchCreated, BatchEtaChanged, BatchQuantityChanged, Deallocated,
-    HoldConfirmed, HoldEnded, OutOfStock, Queued, Released, Returned, Shipped,
+    Allocated, BatchClosed, BatchCreated, BatchEtaChanged, BatchResized, Deallocated,
+    HoldConfirmed, HoldEnded, Queued, Released, Returned, Shipped, StockExhausted,
 };
 use super::handlers::{batches, goods, holds, lines};
 use super::reference::{Claimed, Reference};
@@ -27,7 +27,7 @@ pub fn service() -> Service {
         .handles(
             batches::change_batch,
             &[
-                BatchQuantityChanged::NAME,
+                BatchResized::NAME,
                 BatchEtaChanged::NAME,
                 Deallocated::NAME,
                 Allocated::NAME,
@@ -37,7 +37,7 @@ pub fn service() -> Service {
         .handles(batches::close_batch, &[BatchClosed::NAME, Deallocated::NAME])
         .resolves_key(queries::sku_of_closed)
         // Lines.
-        .handles(lines::allocate, &[Allocated::NAME, Queued::NAME, OutOfStock::NAME])
+        .handles(lines::allocate, &[Allocated::NAME, Queued::NAME, StockExhausted::NAME])
         .handles(lines::deallocate, &[Released::NAME])
         .resolves_key(queries::sku_of_released)
         // Goods.
@@ -49,7 +49,7 @@ pub fn service() -> Service {
         .orchestrates(procedures::hold)
         .orchestrates(procedures::confirm_hold)
         .orchestrates(procedures::release_hold)
-        .handles(holds::hold_one, &[Allocated::NAME, OutOfStock::NAME])
+        .handles(holds::hold_one, &[Allocated::NAME, StockExhausted::NAME])
         .handles(holds::confirm_one, &[HoldConfirmed::NAME])
         .handles(holds::release_one, &[Released::NAME])
         // Messages of other systems.
@@ -60,7 +60,7 @@ pub fn service() -> Service {
         // Consequences of a fact, in the same unit of work.
         .on(
             reallocation::reallocate,
-            &[Allocated::NAME, OutOfStock::NAME, HoldEnded::NAME],
+            &[Allocated::NAME, StockExhausted::NAME, HoldEnded::NAME],
         )
         .on(reallocation::allocate_new_stock, &[Allocated::NAME])
         .on(reallocation::allocate_added_stock, &[Allocated::NAME])

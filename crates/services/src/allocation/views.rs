@@ -86,7 +86,7 @@ impl View for Lines {
         };
         let key = row_key(&[&line_key.order_id.0, &line_key.line_id.0, recorded.key]);
         let is_new = match recorded.event {
-            StockEvent::OutOfStock(it) if !it.queued => return Ok(()),
+            StockEvent::StockExhausted(it) if !it.queued => return Ok(()),
             StockEvent::Allocated(it) => !it.again,
             StockEvent::Queued(_) => true,
             _ => false,
@@ -97,7 +97,7 @@ impl View for Lines {
         }
         let decides = matches!(
             recorded.event,
-            StockEvent::Allocated(_) | StockEvent::Deallocated(_) | StockEvent::OutOfStock(_)
+            StockEvent::Allocated(_) | StockEvent::Deallocated(_) | StockEvent::StockExhausted(_)
         );
         rows.update(key.clone(), |row| {
             row.line.evolve(recorded.event);

@@ -1,7 +1,7 @@
 //! Stock: the totals of each SKU, its batches, and its history.
 
 use earmark_contracts::allocation::{
-    GetStock, ListStock, StockDetail, StockHistoryEntry, StockHistory, StockLevel,
+    GetStock, ListStock, StockDetail, StockHistory, StockHistoryEntry, StockLevel,
 };
 use earmark_contracts::values::Sku;
 use schemars::{JsonSchema, SchemaGenerator, json_schema};

@@ -5,7 +5,7 @@ use earmark_contracts::values::{Day, Priority, Sku};
 use earmark_kernel::{Recorder, UnixMillis, failpoint};
 
 use super::lookup::line_state;
-use crate::allocation::events::{Allocated, LineKey, OutOfStock, Queued, StockEvent};
+use crate::allocation::events::{Allocated, LineKey, Queued, StockEvent, StockExhausted};
 use crate::allocation::line::{Line, LineStatus};
 use crate::allocation::placing::{Choice, Demand, available_in_time, choose, earliest, explain};
 use crate::allocation::stock::Stock;
@@ -77,7 +77,7 @@ fn record_out_of_stock(stock: &mut Recorder<Stock>, request: &LineRequest, queue
         stock.record(StockEvent::Queued(Queued { line, quantity, need_by, priority }));
     }
     let sku = request.sku.clone();
-    stock.record(StockEvent::OutOfStock(OutOfStock { sku, line, quantity, queued }));
+    stock.record(StockEvent::StockExhausted(StockExhausted { sku, line, quantity, queued }));
 }
 
 fn out_of_stock(stock: &Stock, request: &LineRequest, demand: Demand) -> Outcome {

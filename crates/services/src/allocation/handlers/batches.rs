@@ -10,7 +10,7 @@ use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::allocation::batch_totals::BatchTotals;
-use crate::allocation::events::{BatchCreated, BatchEtaChanged, BatchQuantityChanged, StockEvent};
+use crate::allocation::events::{BatchCreated, BatchEtaChanged, BatchResized, StockEvent};
 use crate::allocation::expiry::close;
 use crate::allocation::keys::sku_of;
 use crate::allocation::moved_lines::moved_lines;
@@ -94,8 +94,8 @@ pub(in crate::allocation) fn change_batch(
     }
     if let Some(to) = command.quantity.map(Level::units).filter(|to| *to != totals.purchased) {
         let (from, reason) = (totals.purchased, truncated(&command.reason));
-        let changed = BatchQuantityChanged { batch: batch.clone(), from, to, reason };
-        stock.record(StockEvent::BatchQuantityChanged(changed));
+        let changed = BatchResized { batch: batch.clone(), from, to, reason };
+        stock.record(StockEvent::BatchResized(changed));
         deallocate_lowest_ranked(stock, &batch);
         stock.follow();
         // Lines are deallocated whole, so units may be left. Short lines get them only after all

@@ -147,7 +147,7 @@ fn lines_of_a_closed_batch_move_and_it_accepts_no_new_ones() {
     assert_eq!((state.available_quantity, state.allocated_quantity), (0, 0));
     assert_eq!(
         world.event_names(head),
-        ["batch_closed", "deallocated", "deallocated", "allocated", "out_of_stock"]
+        ["batch_closed", "deallocated", "deallocated", "allocated", "stock_exhausted"]
     );
     assert_eq!(super::batch_of(&world.allocate("o3", "VASE", 6)), None);
     world.check();
@@ -188,7 +188,7 @@ fn the_plan_of_a_dry_run_is_a_precondition_for_its_exact_change() {
     let expected = reply.ending.unwrap();
     assert_eq!(moves(&expected.moved), [["o1", "b1", "b2"]]);
     assert_eq!(expected.batch.purchased_quantity, 10);
-    let events = ["batch_quantity_changed", "deallocated", "allocated"];
+    let events = ["batch_resized", "deallocated", "allocated"];
     assert_eq!(names, events.map(|it| format!("allocation.{it}")));
     assert_eq!((world.head(), world.state("b1")), (head, before), "nothing was stored");
 

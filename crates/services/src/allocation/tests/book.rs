@@ -152,7 +152,7 @@ fn book_events(world: &World, after: u64) -> Vec<BookEvent> {
             let order = it.line.order_id.0.to_string();
             Some(BookEvent::Deallocated(order, it.quantity, it.batch.0.to_string()))
         }
-        StockEvent::OutOfStock(_) => Some(BookEvent::OutOfStock),
+        StockEvent::StockExhausted(_) => Some(BookEvent::OutOfStock),
         _ => None,
     });
     events.collect()

@@ -236,7 +236,7 @@ fn a_hold_that_loses_its_stock_moves_or_ends() {
     assert_eq!(until, Some(super::NOON.0 + 60_000), "the end of the hold does not change");
     let head = world.head();
     assert_eq!(moves(&world.resize("b3", 3).moved), [["o1", "b3", "-"]]);
-    assert_eq!(world.event_names(head), ["batch_quantity_changed", "deallocated", "hold_ended"]);
+    assert_eq!(world.event_names(head), ["batch_resized", "deallocated", "hold_ended"]);
     assert_eq!(world.batches_of("o1"), ["HoldEnded", "b2"]);
     let HoldRefused::HoldExpired { expired, .. } = world.refused(confirm("o1")) else { panic!() };
     assert_eq!(expired, [line_id("LAMP")]);

@@ -153,7 +153,7 @@ fn out_of_stock_reports_available_units_and_the_earliest_day() {
     let earliest = Some(day("2011-03-10"));
     let sku = sku("CLOCK");
     assert_eq!(outcome, Outcome::OutOfStock { sku, requested: 10, available: 9, earliest });
-    assert_eq!(world.event_names(head), ["out_of_stock"]);
+    assert_eq!(world.event_names(head), ["stock_exhausted"]);
     assert!(world.lines("o1").is_empty(), "the line is not stored");
     let outcome = world.allocate("o1", "CLOCK", 100).outcome;
     assert!(matches!(outcome, Outcome::OutOfStock { available: 90, earliest: None, .. }));
@@ -168,7 +168,7 @@ fn a_line_may_wait_for_stock() {
     let Outcome::Short { line: waiting, earliest } = &placement.outcome else { panic!() };
     assert_eq!((earliest, waiting.quantity, &waiting.batch), (&None, 10, &None));
     assert_eq!(serde_json::to_value(waiting.state).unwrap(), "short");
-    assert_eq!(world.event_names(head), ["queued", "out_of_stock"]);
+    assert_eq!(world.event_names(head), ["queued", "stock_exhausted"]);
     assert!(world.queue("o1", "CLOCK", 10).already_accepted, "a repeated command changes nothing");
     assert!(
         world.allocate("o1", "CLOCK", 10).already_accepted,

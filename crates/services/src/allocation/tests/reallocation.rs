@@ -28,7 +28,7 @@ fn a_batch_that_shrinks_by_available_units_moves_no_line() {
     world.allocate("o1", "VASE", 20);
     let head = world.head();
     assert!(world.resize("b1", 20).moved.is_empty());
-    assert_eq!(world.event_names(head), ["batch_quantity_changed"]);
+    assert_eq!(world.event_names(head), ["batch_resized"]);
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_line_that_lost_its_batch_is_allocated_when_stock_arrives() {
     world.allocate("o1", "LAMP", 20);
     let head = world.head();
     world.resize("b1", 10);
-    assert_eq!(world.event_names(head), ["batch_quantity_changed", "deallocated", "out_of_stock"]);
+    assert_eq!(world.event_names(head), ["batch_resized", "deallocated", "stock_exhausted"]);
     assert_eq!(world.batches_of("o1"), ["Short"]);
     let created = world.send(batch("b2", "LAMP", 30, None)).unwrap();
     assert_eq!(moves(&created.moved), [["o1", "-", "b2"]]);

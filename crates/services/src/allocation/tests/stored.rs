@@ -65,7 +65,7 @@ const EVENTS: [&str; 13] = [
         r#""data":{"batch":"b1","quantity":5,"eta":"2026-01-31","expires":null}}"#,
     ),
     concat!(
-        r#"{"type":"allocation.batch_quantity_changed","#,
+        r#"{"type":"allocation.batch_resized","#,
         r#""data":{"batch":"b1","from":5,"to":4,"reason":"r"}}"#,
     ),
     concat!(
@@ -89,7 +89,7 @@ const EVENTS: [&str; 13] = [
         r#""priority":5}}"#,
     ),
     concat!(
-        r#"{"type":"allocation.out_of_stock","#,
+        r#"{"type":"allocation.stock_exhausted","#,
         r#""data":{"sku":"s1","order_id":"o1","line_id":"l1","quantity":2,"queued":false}}"#,
     ),
     concat!(
@@ -127,6 +127,36 @@ fn the_stored_form_of_an_event_does_not_change() {
     let event: ReferenceEvent = serde_json::from_str(claimed).unwrap();
     assert_eq!(serde_json::to_string(&event).unwrap(), claimed);
     assert_eq!(event.name(), "allocation.reference_claimed");
+}
+
+/// The names of internal events that public events had too, and the names that they have now.
+const FORMER_NAMES: [(&str, &str); 2] = [
+    ("allocation.batch_quantity_changed", "allocation.batch_resized"),
+    ("allocation.out_of_stock", "allocation.stock_exhausted"),
+];
+
+#[test]
+fn an_event_stored_under_its_former_name_is_read_under_the_present_one() {
+    for (former, present) in FORMER_NAMES {
+        let json = EVENTS.iter().find(|json| json.contains(present)).unwrap();
+        let stored = json.replace(present, former);
+        let event: StockEvent = serde_json::from_str(&stored).unwrap();
+        assert_eq!(
+            (event.name(), serde_json::to_string(&event).unwrap().as_str()),
+            (present, *json)
+        );
+    }
+}
+
+#[test]
+fn an_internal_event_and_a_public_one_never_share_a_name() {
+    let edges = crate::allocation::service().flow().edges;
+    let published: Vec<_> = edges.iter().filter(|edge| edge.verb == "publishes").collect();
+    assert!(published.len() > 5);
+    for public in &published {
+        let internal = edges.iter().find(|edge| edge.verb != "publishes" && edge.to == public.to);
+        assert!(internal.is_none(), "{internal:?}");
+    }
 }
 
 #[test]
