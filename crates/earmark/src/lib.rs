@@ -1,11 +1,11 @@
 //! Earmark promises stock to order lines; this is the program but for its first line, one file a
 //! subcommand in `commands`. It is a library so that fuzz targets reach what reads outside bytes.
 
+mod args;
 mod bench;
 mod cli;
 mod client;
 mod commands;
-mod config;
 mod csv_file;
 mod error;
 mod fd_limit;
@@ -18,7 +18,9 @@ mod node;
 mod output;
 mod progress;
 mod replay;
+mod runtime;
 mod server;
+mod settings;
 mod side_by_side;
 mod storage_config;
 mod telemetry;
@@ -28,12 +30,12 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// Does what the command line asks; gives the code to end with.
+/// Runs the program with the arguments of this process; returns its exit code.
 #[must_use]
 pub fn run() -> ExitCode {
     let cli = cli::Cli::parse();
-    match commands::run(cli) {
+    match cli::run(cli) {
         Ok(code) => code,
-        Err(problem) => problem.report(),
+        Err(error) => error.report(),
     }
 }

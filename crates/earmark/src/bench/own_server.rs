@@ -28,7 +28,7 @@ impl OwnServer {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
         command.stdin(Stdio::null()).stdout(Stdio::piped());
-        for name in ["EARMARK_CONFIG", "EARMARK_STORE", "EARMARK_API_KEY_FILE"] {
+        for name in ["EARMARK_CONFIG", "EARMARK_STORES_URL", "EARMARK_SERVER_API_KEY_FILE"] {
             command.env_remove(name);
         }
         let mut child = command.spawn()?;

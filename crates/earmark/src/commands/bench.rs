@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::block_on;
 use super::verify::sentence;
 use crate::bench::{Foreign, OrderIds, Plan, Workload, measure, measure_own};
-use crate::config::Settings;
 use crate::error::{CliError, FAILED};
 use crate::output;
+use crate::runtime::block_on;
 
 /// Puts load on a server and checks every answer. Without --url it starts a server of its own on a
 /// temporary folder, and in the end stops it and verifies its log. Ends with 1 if any answer was
@@ -67,7 +66,7 @@ pub struct Bench {
 }
 
 impl Bench {
-    pub fn run(self, _: &Settings) -> Result<ExitCode, CliError> {
+    pub fn run(self) -> Result<ExitCode, CliError> {
         let plan = self.plan();
         if plan.workload == Workload::ColdStart && self.url.is_some() {
             let problem = CliError::usage("a server that is up does not start");

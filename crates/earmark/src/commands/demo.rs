@@ -6,14 +6,15 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::serve;
 use super::verify::{sentence, verify};
-use super::{block_on, serve};
-use crate::config::Settings;
 use crate::csv_file::CsvFile;
 use crate::error::CliError;
 use crate::node::Node;
 use crate::replay::orders::{Columns, Orders};
 use crate::replay::{Asked, replay};
+use crate::runtime::block_on;
+use crate::settings::{Flags, Settings};
 use crate::storage_config::StorageConfig;
 use crate::{output, server};
 
@@ -27,7 +28,7 @@ pub struct Demo {
     /// End when it is through, instead of serving
     #[arg(long)]
     exit: bool,
-    /// Where to listen [env: EARMARK_LISTEN] [default: 127.0.0.1:5005]
+    /// Address to listen on [env: EARMARK_SERVER_LISTEN] [default: 127.0.0.1:5005]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
     /// Keep the data in this folder [default: a temporary one, deleted at the end]
@@ -36,10 +37,14 @@ pub struct Demo {
 }
 
 impl Demo {
+    pub fn flags(&self, flags: &mut Flags) {
+        flags.set("server.listen", "--listen", self.listen.as_ref());
+    }
+
     pub fn run(self, settings: &Settings) -> Result<ExitCode, CliError> {
-        let listen = settings.listen(self.listen.as_ref());
+        let listen = &settings.server.listen;
         if !self.exit {
-            is_free(&listen)?;
+            is_free(listen)?;
         }
         let temporary = tempfile::Builder::new().prefix("earmark-demo-").tempdir()?;
         let data = self.data.clone().unwrap_or_else(|| temporary.path().to_owned());
@@ -58,7 +63,7 @@ impl Demo {
             return Ok(report.exit_code());
         }
         let node = Node::open(&StorageConfig::folder(&data))?;
-        serve::serve(node, server::edge(None)?, &listen, |url| what_next(url, &data))
+        serve::serve(node, server::edge(None)?, listen, |url| what_next(url, &data))
     }
 }
 

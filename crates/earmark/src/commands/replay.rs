@@ -6,14 +6,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use tempfile::TempDir;
 
-use super::block_on;
-use crate::cli::Folder;
-use crate::config::Settings;
+use crate::args::Folder;
 use crate::error::CliError;
 use crate::output;
 use crate::replay::orders::{Columns, Orders};
 use crate::replay::{Asked, replay};
+use crate::runtime::block_on;
+use crate::settings::{Flags, Settings};
 
 /// Sends order lines from a CSV file (plain or gzipped) through the bus in order of time. For every
 /// SKU an opening batch and weekly deliveries are derived from the seed; some come short, late,
@@ -47,6 +48,10 @@ pub struct Replay {
 }
 
 impl Replay {
+    pub fn flags(&self, flags: &mut Flags) {
+        self.folder.flags(flags);
+    }
+
     pub fn run(self, settings: &Settings) -> Result<ExitCode, CliError> {
         let orders = Orders::open(&self.file, &self.columns, self.limit_rows.unwrap_or(u64::MAX))?;
         for row in &orders.named {
@@ -54,11 +59,10 @@ impl Replay {
         }
         let builder = || tempfile::Builder::new().prefix("earmark-replay-").tempdir();
         let temporary = self.temporary.then(builder).transpose()?;
-        let named = || settings.data(self.folder.data.as_ref());
-        let data = temporary.as_ref().map_or_else(named, |it| it.path().to_owned());
+        let data = temporary.as_ref().map_or(settings.server.data.as_path(), TempDir::path);
         let acks = self.acks.as_ref().map(open_acks).transpose()?;
         let asked = Asked {
-            data: &data,
+            data,
             seed: self.seed,
             resume: self.resume,
             acks: acks.map(|it| Box::new(it) as Box<dyn Write>),

@@ -6,11 +6,12 @@ use clap::Args;
 use earmark_kernel::{Bus, NotVerified};
 use serde::Serialize;
 
-use crate::cli::Folder;
-use crate::config::Settings;
+use crate::args::Folder;
 use crate::error::CliError;
 use crate::node::Node;
 use crate::output::{self, number};
+use crate::settings::{Flags, Settings};
+use crate::storage_config::StorageConfig;
 use crate::{progress, wiring};
 
 /// Reads the whole log again, checks what must always hold after every command, and compares the
@@ -37,8 +38,12 @@ pub struct Checked {
 }
 
 impl Verify {
+    pub fn flags(&self, flags: &mut Flags) {
+        self.folder.flags(flags);
+    }
+
     pub fn run(self, settings: &Settings) -> Result<ExitCode, CliError> {
-        let node = Node::open_existing(&settings.storage(self.folder.data.as_ref())?)?;
+        let node = Node::open_existing(&StorageConfig::of(settings)?)?;
         let checked = verify(&node.bus);
         node.close();
         let checked = checked?;
