@@ -8,13 +8,12 @@ use std::sync::LazyLock;
 
 use clap::{Args, Command, Parser};
 use earmark_contracts::allocation::WhenShort;
+use earmark_loadgen::orders::{Columns, CsvFile, Orders};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::cli::Cli;
-use crate::csv_file::CsvFile;
 use crate::import::{self, Read, batches, lines};
-use crate::replay::orders::{Columns, Orders};
 use crate::{server, settings};
 
 /// Columns as they are called when nobody says otherwise.

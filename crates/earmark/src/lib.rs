@@ -6,7 +6,6 @@ mod bench;
 mod cli;
 mod client;
 mod commands;
-mod csv_file;
 mod error;
 mod fd_limit;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -21,9 +20,9 @@ mod replay;
 mod runtime;
 mod server;
 mod settings;
-mod side_by_side;
 mod storage_config;
 mod telemetry;
+mod verification;
 mod wiring;
 
 use std::process::ExitCode;

@@ -5,17 +5,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use earmark_loadgen::orders::{Columns, CsvFile, Orders};
 
 use super::serve;
-use super::verify::{sentence, verify};
-use crate::csv_file::CsvFile;
 use crate::error::CliError;
 use crate::node::Node;
-use crate::replay::orders::{Columns, Orders};
-use crate::replay::{Asked, replay};
+use crate::replay::{Request, replay, table};
 use crate::runtime::block_on;
 use crate::settings::{Flags, Settings};
 use crate::storage_config::StorageConfig;
+use crate::verification::verify;
 use crate::{output, server};
 
 /// Orders from France in one year; demo/README.md says where they come from.
@@ -51,16 +50,16 @@ impl Demo {
         let slice = CsvFile::read(Box::new(Cursor::new(SLICE)), "the demo's slice".into())?;
         let orders = Orders::read(slice, &Columns::default(), u64::MAX)?;
         output::say("Orders from France, December 2010 to December 2011, replayed:")?;
-        let asked = Asked { data: &data, seed: SEED, resume: true, acks: None };
-        let (report, node) = block_on(replay(&orders, asked))?;
-        let checked = verify(&node.bus);
+        let request = Request { data: &data, seed: SEED, resume: true, acks: None };
+        let (report, node) = block_on(replay(&orders, request))?;
+        let verified = verify(&node.bus);
         node.close();
-        output::say(report.table())?;
-        for it in checked? {
-            output::say(format!("verified {}", sentence(&it)))?;
+        output::say(table(&report))?;
+        for it in verified? {
+            output::say(format!("verified {}", it.sentence()))?;
         }
         if self.exit || report.oversold > 0 {
-            return Ok(report.exit_code());
+            return Ok(ExitCode::from(u8::from(report.oversold > 0)));
         }
         let node = Node::open(&StorageConfig::folder(&data))?;
         serve::serve(node, server::edge(None)?, listen, |url| what_next(url, &data))

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand, ValueEnum};
 use earmark_contracts::allocation::WhenShort;
 use earmark_kernel::Command;
+use earmark_loadgen::orders::CsvFile;
 
 use crate::args::Folder;
-use crate::csv_file::CsvFile;
 use crate::error::CliError;
 use crate::import::{Asked, Read, Way, batches, bring, lines};
 use crate::node::Node;
