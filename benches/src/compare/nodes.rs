@@ -49,7 +49,7 @@ fn measure_on(
     let mut servers = Vec::new();
     for (node, store) in stores.iter().enumerate() {
         let mut serve = http::serve(stage, &folder.path().join(node.to_string()));
-        serve.env("EARMARK_STORE", store);
+        serve.env("EARMARK_STORES_URL", store);
         servers.push(Daemon::that_says(serve, "listening on ")?);
     }
     let mut benches = Vec::new();

@@ -1,27 +1,30 @@
-//! The command line: what can be asked of the program, and what holds for every command.
+//! The command line: its commands, and how one is run.
 
-use std::path::PathBuf;
+use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::client::Client;
+use crate::args::Global;
 use crate::commands::{
-    allocate, bench, completions, db, demo, doctor, flow, import, log, messages, outbox, parked,
-    replay, serve, stock, verify,
+    allocate, bench, completions, config, db, demo, doctor, flow, import, log, messages, outbox,
+    parked, replay, serve, stock, verify,
 };
-use crate::config::Settings;
 use crate::error::CliError;
+use crate::settings::{Flags, Layers};
+use crate::telemetry;
 
-/// Promises stock to order lines: from the warehouse and from deliveries on their way.
+/// Allocates stock to order lines, from the warehouse and from incoming deliveries
 #[derive(Debug, Parser)]
 #[command(
     version,
     propagate_version = true,
     disable_help_subcommand = true,
-    after_help = "Settings come from flags, then EARMARK_… in the environment, then a TOML file \
-                  (--config, or ./earmark.toml).\n\
-                  Exit codes: 0 it is so or was done, 1 it is not so or was not done, 2 wrong \
-                  usage."
+    after_help = "Examples:\n  \
+                  earmark demo                            replay a year of real orders, then serve\n  \
+                  earmark serve --listen 127.0.0.1:5005   serve the data in ./earmark-data\n\n\
+                  Precedence: flags, environment (EARMARK_<SECTION>_<KEY>), config file, \
+                  defaults.\n\
+                  Exit codes: 0 success, 1 failure or check failed, 2 usage error."
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -30,91 +33,103 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// What holds for every command.
-#[derive(Args, Debug)]
-pub struct Global {
-    /// A TOML file of settings [env: EARMARK_CONFIG] [default: ./earmark.toml if there is one]
-    #[arg(long, global = true, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// The PostgreSQL that holds the log for any number of processes, as
-    /// postgres://user:password@host/database; --data then holds only what is derived from it
-    /// [env: EARMARK_STORE]
-    #[arg(long, global = true, value_name = "URL")]
-    pub store: Option<String>,
-    /// How many partitions new data get; from then on it is always so many
-    /// [env: EARMARK_PARTITIONS] [default: 1]
-    #[arg(long, global = true, value_name = "N")]
-    pub partitions: Option<u16>,
-    /// What is told on stderr: off, error, warn, info, debug, trace, or a filter as in RUST_LOG
-    #[arg(long, global = true, value_name = "FILTER")]
-    pub log: Option<String>,
-    /// Tell it as JSON, a line each
-    #[arg(long, global = true)]
-    pub log_json: bool,
-}
-
-/// The folder that holds the log.
-#[derive(Args, Clone, Debug)]
-pub struct Folder {
-    /// The folder that holds the data [env: EARMARK_DATA] [default: ./earmark-data]
-    #[arg(long, value_name = "DIR")]
-    pub data: Option<PathBuf>,
-}
-
-/// The folder that holds the log, or a server that has it.
-#[derive(Args, Clone, Debug)]
-pub struct Source {
-    #[command(flatten)]
-    pub folder: Folder,
-    /// Ask the server that has the data, say http://127.0.0.1:5005, instead of opening the folder
-    #[arg(long, value_name = "URL", conflicts_with = "data")]
-    pub server: Option<String>,
-    /// The file that holds the key to show to that server [env: EARMARK_API_KEY_FILE]
-    #[arg(long, value_name = "FILE", requires = "server")]
-    pub api_key_file: Option<PathBuf>,
-}
-
-impl Source {
-    /// The server that was named, if one was.
-    pub fn client(&self, settings: &Settings) -> Result<Option<Client>, CliError> {
-        let key_file = settings.api_key_file(self.api_key_file.as_ref());
-        let server = self.server.as_ref();
-        server.map(|address| Client::of(address, key_file.as_deref())).transpose()
-    }
-}
-
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Serve over HTTP until it is told to stop
+    /// Serve the HTTP API
     Serve(serve::Serve),
-    /// Replay a slice of real orders, verify, and serve: a first look
+    /// Replay a sample of real orders, verify the log, and serve it
     Demo(demo::Demo),
-    /// Bring in batches or orders from a CSV file
+    /// Import batches or orders from a CSV file
     Import(import::Import),
-    /// Send real order lines in time order, with deliveries derived from a seed
+    /// Replay order lines from a CSV file, with supply derived from a seed
     Replay(replay::Replay),
-    /// Check every promise over the whole log
+    /// Check every guarantee over the whole log
     Verify(verify::Verify),
-    /// Show what happened
+    /// Show the events in the log
     Log(log::Log),
-    /// Show the stock
+    /// Show stock levels
     Stock(stock::Stock),
-    /// Promise stock to a line of an order
+    /// Allocate stock to an order line
     Allocate(allocate::Allocate),
-    /// Put load on a server, check every answer, and tell how long they took
+    /// Generate load, check every response, and report latencies
     Bench(bench::Bench),
-    /// Show or send again the messages that were set aside
+    /// Show or replay parked messages
     Parked(parked::Parked),
-    /// Show the letters that wait to be sent
+    /// Show emails that have not been sent
     Outbox(outbox::Outbox),
-    /// Look whether everything is as it should be
+    /// Check the data, the disk, the clock, and the servers in use
     Doctor(doctor::Doctor),
-    /// Copy the log
+    /// Show the settings and where each comes from
+    Config(config::Config),
+    /// Back up the log
     Db(db::Db),
-    /// Draw what leads to what
+    /// Show which commands lead to which events
     Flow(flow::Flow),
-    /// Print the page of all messages
+    /// Print the reference of all messages
     Messages(messages::Messages),
     /// Print completions for a shell
     Completions(completions::Completions),
+}
+
+/// Runs the command.
+pub fn run(cli: Cli) -> Result<ExitCode, CliError> {
+    let mut flags = Flags::default();
+    cli.global.flags(&mut flags);
+    cli.command.flags(&mut flags);
+    let layers = Layers::read(cli.global.config.as_deref(), flags, std::env::vars_os())?;
+    let settings = &layers.settings;
+    telemetry::start(&settings.server)?;
+    for warning in &layers.warnings {
+        tracing::warn!("{warning}");
+    }
+    if let Command::Demo(_) | Command::Replay(_) | Command::Bench(_) = &cli.command
+        && cli.global.store.is_some()
+    {
+        return Err(CliError::usage("this command uses a folder of its own, not a --store")
+            .advise("To load a store, use `earmark import` or `earmark bench --url`."));
+    }
+    match cli.command {
+        Command::Serve(command) => command.run(settings),
+        Command::Demo(command) => command.run(settings),
+        Command::Import(command) => command.run(settings),
+        Command::Replay(command) => command.run(settings),
+        Command::Verify(command) => command.run(settings),
+        Command::Log(command) => command.run(settings),
+        Command::Stock(command) => command.run(settings),
+        Command::Allocate(command) => command.run(settings),
+        Command::Bench(command) => command.run(),
+        Command::Parked(command) => command.run(settings),
+        Command::Outbox(command) => command.run(settings),
+        Command::Doctor(command) => command.run(settings),
+        Command::Config(command) => command.run(&layers),
+        Command::Db(command) => command.run(settings),
+        Command::Flow(command) => command.run(),
+        Command::Messages(command) => command.run(),
+        Command::Completions(command) => command.run(Cli::command()),
+    }
+}
+
+impl Command {
+    /// Adds the flags that override settings.
+    fn flags(&self, flags: &mut Flags) {
+        match self {
+            Self::Serve(command) => command.flags(flags),
+            Self::Demo(command) => command.flags(flags),
+            Self::Import(command) => command.flags(flags),
+            Self::Replay(command) => command.flags(flags),
+            Self::Verify(command) => command.flags(flags),
+            Self::Log(command) => command.flags(flags),
+            Self::Stock(command) => command.flags(flags),
+            Self::Allocate(command) => command.flags(flags),
+            Self::Parked(command) => command.flags(flags),
+            Self::Outbox(command) => command.flags(flags),
+            Self::Doctor(command) => command.flags(flags),
+            Self::Db(command) => command.flags(flags),
+            Self::Bench(_)
+            | Self::Config(_)
+            | Self::Flow(_)
+            | Self::Messages(_)
+            | Self::Completions(_) => {}
+        }
+    }
 }

@@ -57,6 +57,13 @@ impl From<earmark_kernel::Failure> for CliError {
     }
 }
 
+impl From<earmark_loadgen::Error> for CliError {
+    fn from(error: earmark_loadgen::Error) -> Self {
+        let code = if error.is_usage { USAGE } else { FAILED };
+        Self { what: error.what, advice: error.advice, code }
+    }
+}
+
 impl From<std::io::Error> for CliError {
     fn from(error: std::io::Error) -> Self {
         Self::new(error)

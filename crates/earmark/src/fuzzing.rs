@@ -8,15 +8,13 @@ use std::sync::LazyLock;
 
 use clap::{Args, Command, Parser};
 use earmark_contracts::allocation::WhenShort;
+use earmark_loadgen::orders::{Columns, CsvFile, Orders};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::cli::Cli;
-use crate::config::Settings;
-use crate::csv_file::CsvFile;
 use crate::import::{self, Read, batches, lines};
-use crate::replay::orders::{Columns, Orders};
-use crate::server;
+use crate::{server, settings};
 
 /// Columns as they are called when nobody says otherwise.
 static BATCHES: LazyLock<batches::Columns> = LazyLock::new(usual);
@@ -51,7 +49,7 @@ pub fn rows(bytes: &[u8]) {
 /// A file of settings, and one of keys.
 pub fn settings(bytes: &[u8]) {
     if let Ok(text) = std::str::from_utf8(bytes) {
-        let _ = Settings::of_file(text);
+        let _ = settings::parse(text);
         let _ = server::keys(text);
     }
 }

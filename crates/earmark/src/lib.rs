@@ -1,12 +1,11 @@
 //! Earmark promises stock to order lines; this is the program but for its first line, one file a
 //! subcommand in `commands`. It is a library so that fuzz targets reach what reads outside bytes.
 
+mod args;
 mod bench;
 mod cli;
 mod client;
 mod commands;
-mod config;
-mod csv_file;
 mod error;
 mod fd_limit;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -18,22 +17,24 @@ mod node;
 mod output;
 mod progress;
 mod replay;
+mod runtime;
 mod server;
-mod side_by_side;
+mod settings;
 mod storage_config;
 mod telemetry;
+mod verification;
 mod wiring;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-/// Does what the command line asks; gives the code to end with.
+/// Runs the program with the arguments of this process; returns its exit code.
 #[must_use]
 pub fn run() -> ExitCode {
     let cli = cli::Cli::parse();
-    match commands::run(cli) {
+    match cli::run(cli) {
         Ok(code) => code,
-        Err(problem) => problem.report(),
+        Err(error) => error.report(),
     }
 }

@@ -125,7 +125,7 @@ mod tests {
         let edges = flows.flat_map(|flow| flow.edges);
         let named: BTreeSet<String> = edges
             .filter_map(|edge| match edge.verb {
-                "handles" | "conducts" | "reads" | "answers" => Some(edge.from),
+                "handles" | "orchestrates" | "translates" | "answers" => Some(edge.from),
                 "publishes" => Some(edge.to),
                 _ => None,
             })

@@ -10,9 +10,9 @@ use earmark_kernel::runtime::Runtime;
 use earmark_stores::sqlite::{DataFolder, OpenError};
 use tempfile::TempDir;
 
-use crate::config::Settings;
 use crate::error::CliError;
 use crate::integrations::Outside;
+use crate::settings::Settings;
 use crate::storage_config::StorageConfig;
 use crate::wiring;
 

@@ -21,8 +21,6 @@ const TIMER_SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 const POLL_RETRY_WAIT: Duration = Duration::from_secs(1);
 /// When a writer has stopped by itself, so long is given to the answers in flight.
 const DRAIN_DURATION: Duration = Duration::from_millis(500);
-/// More threads than this only get into each other's way: the writer decides alone.
-const WORKERS_MAX: usize = 4;
 /// What a shell reports of a program that a second Ctrl-C ended: 128 + SIGINT.
 const CUT_OFF: i32 = 130;
 
@@ -32,14 +30,6 @@ pub enum Ended {
     Told,
     /// A writer stopped by itself.
     Halted(String),
-}
-
-/// The threads of a server.
-pub fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder.thread_name("connections");
-    Ok(builder.worker_threads(cores.clamp(2, WORKERS_MAX)).enable_all().build()?)
 }
 
 /// The one address behind a name like `localhost:5005`.

@@ -1,31 +1,28 @@
-//! What the program tells of itself on stderr.
+//! Logging to stderr.
 
 use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 
 use crate::error::CliError;
+use crate::settings::Server;
 
-/// What is told unless somebody asks for more or less.
-const FILTER: &str = "warn";
-
-/// Begins to tell. `filter` is as in `RUST_LOG`, which counts where no filter is given.
-pub fn start(filter: Option<&str>, as_json: bool) -> Result<(), CliError> {
-    let from_environment = std::env::var("RUST_LOG").ok().filter(|it| !it.is_empty());
-    let filter = filter.or(from_environment.as_deref());
-    let filter = filter.unwrap_or(FILTER);
+/// Starts logging.
+pub fn start(settings: &Server) -> Result<(), CliError> {
+    let filter = &settings.log;
     let parsed = EnvFilter::try_new(filter).map_err(|error| {
-        CliError::usage(format!("{filter:?} is no filter: {error}"))
-            .advise("Say off, error, warn, info, debug or trace, or a filter like `earmark=debug`.")
+        CliError::usage(format!("{filter:?} is not a log filter: {error}")).advise(
+            "Use off, error, warn, info, debug or trace, or a filter such as `earmark=debug`.",
+        )
     })?;
-    let told = tracing_subscriber::fmt()
+    let subscriber = tracing_subscriber::fmt()
         .with_env_filter(parsed)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
-    if as_json {
-        told.json().init();
+    if settings.log_json {
+        subscriber.json().init();
     } else {
-        told.init();
+        subscriber.init();
     }
     Ok(())
 }

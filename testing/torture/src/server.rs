@@ -27,15 +27,18 @@ pub(crate) struct Server {
 /// The program with nothing of this process' environment that it could hear.
 pub(crate) fn program(ground: &Ground, arguments: &[&str]) -> Command {
     let mut command = Command::new(&ground.program);
-    for name in ["CONFIG", "DATA", "STORE", "PARTITIONS", "LISTEN", "API_KEY_FILE", "REDIS", "SMTP"]
-    {
-        command.env_remove(format!("EARMARK_{name}"));
+    let variables = std::env::vars_os().map(|(name, _)| name);
+    let settings = variables.filter(|name| {
+        name.to_str().is_some_and(|it| it.starts_with("EARMARK_") && it != "EARMARK_FAILPOINT")
+    });
+    for name in settings {
+        command.env_remove(name);
     }
     if let Some(store) = &ground.store {
-        command.env("EARMARK_STORE", store);
+        command.env("EARMARK_STORES_URL", store);
     }
     if let Some(redis) = &ground.redis {
-        command.env("EARMARK_REDIS", redis);
+        command.env("EARMARK_REDIS_URL", redis);
     }
     command.env_remove("RUST_LOG").env("NO_COLOR", "1").args(arguments);
     command.stdin(Stdio::null()).kill_on_drop(true);

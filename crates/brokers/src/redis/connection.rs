@@ -124,7 +124,7 @@ fn bad(_: RedisError) -> BadAddress {
 fn advice(text: &str) -> &'static str {
     // The signature is bad when another authority has the same name as a trusted one.
     if text.contains("UnknownIssuer") || text.contains("BadSignature") {
-        "; name its authority's file with redis_ca_file, or make this machine trust the authority"
+        "; name its authority's file with [redis] ca_file, or make this machine trust it"
     } else if text.contains("not valid for name") {
         "; use the host name for which the certificate is valid"
     } else {

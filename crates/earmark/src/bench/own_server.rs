@@ -1,38 +1,36 @@
-//! A server of the benchmark's own: this program, as a process beside, on a folder of its own.
+//! A server for the benchmark: this program as another process, on its own folder.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::moment::now;
-use super::process::Process;
 use crate::error::CliError;
 
-/// A server that ends with this.
+/// A server that is stopped when this is dropped.
 pub struct OwnServer {
     pub url: String,
-    /// From its start until it listened.
+    /// Time from the start of the process until it listened.
     pub start_time: Duration,
     child: Child,
-    /// Kept open, so that the server may go on speaking.
+    /// Kept open, so that the server can keep writing.
     out: BufReader<ChildStdout>,
 }
 
 impl OwnServer {
-    /// Starts it, and waits until it listens.
+    /// Starts the server and waits until it listens.
     pub fn start(data: &Path) -> Result<Self, CliError> {
-        let begun = now();
+        let begin = now();
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
         command.stdin(Stdio::null()).stdout(Stdio::piped());
-        for name in ["EARMARK_CONFIG", "EARMARK_STORE", "EARMARK_API_KEY_FILE"] {
+        for name in ["EARMARK_CONFIG", "EARMARK_STORES_URL", "EARMARK_SERVER_API_KEY_FILE"] {
             command.env_remove(name);
         }
         let mut child = command.spawn()?;
-        let out = child.stdout.take().expect("it was asked to be piped");
+        let out = child.stdout.take().expect("stdout is piped");
         let mut server = Self {
             url: String::new(),
             start_time: Duration::ZERO,
@@ -46,15 +44,15 @@ impl OwnServer {
             }
             line.trim().strip_prefix("listening on ").unwrap_or("").clone_into(&mut server.url);
         }
-        server.start_time = now() - begun;
+        server.start_time = now() - begin;
         Ok(server)
     }
 
-    pub fn process(&self) -> Process {
-        Process { id: self.child.id() }
+    pub fn process_id(&self) -> u32 {
+        self.child.id()
     }
 
-    /// Tells it to stop, and waits until it has.
+    /// Stops the server and waits for its end.
     pub fn stop(mut self) -> Result<(), CliError> {
         kill_process(Pid::from_child(&self.child), Signal::TERM).map_err(CliError::new)?;
         match self.child.wait()? {
@@ -66,8 +64,13 @@ impl OwnServer {
 
 impl Drop for OwnServer {
     fn drop(&mut self) {
-        // It may have ended already.
+        // It may already have ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+fn now() -> Instant {
+    Instant::now()
 }

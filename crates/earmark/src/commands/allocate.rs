@@ -7,13 +7,15 @@ use earmark_contracts::allocation::{Allocate as Command, Outcome, WhenShort};
 use earmark_contracts::values::{Day, InvalidValue, LineId, OrderId, Priority, Quantity, Text};
 use earmark_kernel::{Meta, NotDone};
 
-use super::{block_on, stock::sku};
-use crate::cli::Source;
+use super::stock::sku;
+use crate::args::Source;
 use crate::client::Client;
-use crate::config::Settings;
 use crate::error::CliError;
 use crate::node::Node;
 use crate::output;
+use crate::runtime::block_on;
+use crate::settings::{Flags, Settings};
+use crate::storage_config::StorageConfig;
 
 /// Promises stock to a line of an order. The same line again changes nothing. Ends with 1 if there
 /// is no stock for it and it does not wait.
@@ -51,13 +53,16 @@ pub struct Allocate {
 }
 
 impl Allocate {
+    pub fn flags(&self, flags: &mut Flags) {
+        self.source.flags(flags);
+    }
+
     pub fn run(self, settings: &Settings) -> Result<ExitCode, CliError> {
         let command = self.command()?;
         let outcome: Outcome = match self.source.client(settings)? {
             Some(client) => block_on(send(&client, &command))?,
             None => {
-                let node =
-                    Node::open_existing(&settings.storage(self.source.folder.data.as_ref())?)?;
+                let node = Node::open_existing(&StorageConfig::of(settings)?)?;
                 let meta = Meta { dry_run: self.dry_run, ..Meta::default() };
                 let reply = block_on(async { Ok(node.bus.send_as(command, meta).await) });
                 node.close();

@@ -1,103 +1,115 @@
-//! `earmark bench`: how much a server takes, and how long its answers take.
+//! `earmark bench`: the throughput of a server, and the latency of its responses.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use earmark_loadgen::load::{OrderIds, Plan, Report, Target, Workload, measure, prepare};
+use serde::Serialize;
 
-use super::block_on;
-use super::verify::sentence;
-use crate::bench::{Foreign, OrderIds, Plan, Workload, measure, measure_own};
-use crate::config::Settings;
+use crate::bench::{measure_own, table};
 use crate::error::{CliError, FAILED};
 use crate::output;
+use crate::runtime::block_on;
+use crate::verification::Verified;
 
-/// Puts load on a server and checks every answer. Without --url it starts a server of its own on a
-/// temporary folder, and in the end stops it and verifies its log. Ends with 1 if any answer was
-/// not as it must be.
+/// Generates load and checks every response. Without --url, starts a server on a temporary folder,
+/// and in the end stops it and verifies its log. Exits with 1 if a response was not as expected.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+                        earmark bench --workload zipf --seconds 30\n  \
+                        earmark bench --url http://127.0.0.1:5005 --rate 2000")]
 pub struct Bench {
-    /// A server that is up, say http://127.0.0.1:5005; orders and batches are left in it
+    /// Running server, such as http://127.0.0.1:5005; orders and batches stay in it
     #[arg(long, value_name = "URL")]
     url: Option<String>,
-    /// The process of that server, if it is on this machine: what it takes is told, too
+    /// Process of that server, if it runs on this machine: its CPU time and memory are reported
     #[arg(long, value_name = "PID", requires = "url")]
     server_pid: Option<u32>,
-    /// That server says the same to everybody: answers need not name the order that was asked for
+    /// That server gives the same response to every request: a response need not name its order
     #[arg(long, requires = "url")]
     constant_answers: bool,
-    /// Where the temporary folder is made [default: the system's folder for such]
+    /// Parent of the temporary folder [default: the system's folder for temporary files]
     #[arg(long, value_name = "DIR", conflicts_with = "url")]
     scratch: Option<PathBuf>,
-    /// What is asked
+    /// What to send
     #[arg(long, value_enum, default_value_t = Workload::Uniform)]
     workload: Workload,
-    /// Connections, each with one request at a time
+    /// Connections, each with at most one request in flight
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     connections: u32,
-    /// Requests a second, sent when their time has come; without it, after the last answer
+    /// Requests per second, sent on a schedule; without it, each follows the previous response
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     rate: Option<u32>,
-    /// SKUs to draw from
+    /// Number of SKUs
     #[arg(
         long,
         default_value_t = 10_000,
         value_parser = clap::value_parser!(u32).range(1..=10_000_000)
     )]
     skus: u32,
-    /// How the ids of orders follow each other
+    /// How order ids follow each other
     #[arg(long, value_enum, default_value_t = OrderIds::Random)]
     order_ids: OrderIds,
-    /// Lines of a request of the workload `bulk`
+    /// Lines per request of the workload `bulk`
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     bulk_lines: u32,
-    /// How long is measured
+    /// Duration of the measurement
     #[arg(long, default_value_t = 10.0, value_parser = seconds)]
     seconds: f64,
-    /// How long is asked before that, in seconds
+    /// Duration of the load before the measurement, seconds
     #[arg(long, default_value_t = 2.0, value_parser = seconds)]
     warmup: f64,
-    /// What draws the SKUs
+    /// Seed for drawing SKUs
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Tell it as JSON
+    /// Print the report as JSON
     #[arg(long)]
     json: bool,
 }
 
+/// The report with what was verified after it.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    report: Report,
+    verified: Option<Vec<Verified>>,
+}
+
 impl Bench {
-    pub fn run(self, _: &Settings) -> Result<ExitCode, CliError> {
+    pub fn run(self) -> Result<ExitCode, CliError> {
         let plan = self.plan();
         if plan.workload == Workload::ColdStart && self.url.is_some() {
-            let problem = CliError::usage("a server that is up does not start");
-            return Err(problem.advise("Leave out --url: a server is started for it."));
+            let error = CliError::usage("the workload cold-start needs a server that is started");
+            return Err(error.advise("Leave out --url: a server is started for the measurement."));
         }
-        let report = match &self.url {
+        let shown = match &self.url {
             Some(url) => {
-                let server = Foreign {
-                    url: url.clone(),
-                    process_id: self.server_pid,
-                    is_constant: self.constant_answers,
-                };
-                block_on(measure(&server, &plan))?
+                let target = Target::at(url, self.server_pid, self.constant_answers)?;
+                let report = block_on(async {
+                    prepare(&target, &plan).await?;
+                    Ok(measure(&target, &plan).await?)
+                })?;
+                Shown { report, verified: None }
             }
             None => {
                 let scratch = self.scratch.clone().unwrap_or_else(std::env::temp_dir);
                 let folder =
                     tempfile::Builder::new().prefix("earmark-bench-").tempdir_in(scratch)?;
-                block_on(measure_own(&folder.path().join("data"), &plan))?
+                let (report, verified) = block_on(measure_own(&folder.path().join("data"), &plan))?;
+                Shown { report, verified: Some(verified) }
             }
         };
         if self.json {
-            output::json(&report)?;
+            output::json(&shown)?;
         } else {
-            output::say(report.table())?;
-            for checked in report.verified.iter().flatten() {
-                output::say(sentence(checked))?;
+            output::say(table(&shown.report))?;
+            for verified in shown.verified.iter().flatten() {
+                output::say(verified.sentence())?;
             }
         }
-        Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+        Ok(if shown.report.is_good() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
     }
 
     fn plan(&self) -> Plan {

@@ -2,10 +2,9 @@
 
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::Shell;
 
-use crate::cli::Cli;
 use crate::error::CliError;
 use crate::output;
 
@@ -18,9 +17,9 @@ pub struct Completions {
 }
 
 impl Completions {
-    pub fn run(self) -> Result<ExitCode, CliError> {
+    pub fn run(self, mut program: Command) -> Result<ExitCode, CliError> {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Cli::command(), "earmark", &mut script);
+        clap_complete::generate(self.shell, &mut program, "earmark", &mut script);
         output::print(&String::from_utf8(script).map_err(CliError::new)?)?;
         Ok(ExitCode::SUCCESS)
     }

@@ -6,10 +6,11 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use earmark_stores::sqlite::backup;
 
-use crate::cli::Folder;
-use crate::config::Settings;
+use crate::args::Folder;
 use crate::error::CliError;
 use crate::output;
+use crate::settings::{Flags, Settings};
+use crate::storage_config::StorageConfig;
 
 /// Works on the log as files.
 #[derive(Args, Debug)]
@@ -31,9 +32,14 @@ enum What {
 }
 
 impl Db {
+    pub fn flags(&self, flags: &mut Flags) {
+        let What::Backup { folder, .. } = &self.what;
+        folder.flags(flags);
+    }
+
     pub fn run(self, settings: &Settings) -> Result<ExitCode, CliError> {
-        let What::Backup { to, folder } = self.what;
-        let storage = settings.storage(folder.data.as_ref())?;
+        let What::Backup { to, .. } = self.what;
+        let storage = StorageConfig::of(settings)?;
         if let Some(store) = storage.store {
             let what = format!("{store} is backed up with PostgreSQL's own tools");
             return Err(CliError::new(what).advise(

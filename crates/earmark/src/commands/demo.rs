@@ -5,16 +5,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use earmark_loadgen::orders::{Columns, CsvFile, Orders};
 
-use super::verify::{sentence, verify};
-use super::{block_on, serve};
-use crate::config::Settings;
-use crate::csv_file::CsvFile;
+use super::serve;
 use crate::error::CliError;
 use crate::node::Node;
-use crate::replay::orders::{Columns, Orders};
-use crate::replay::{Asked, replay};
+use crate::replay::{Request, replay, table};
+use crate::runtime::block_on;
+use crate::settings::{Flags, Settings};
 use crate::storage_config::StorageConfig;
+use crate::verification::verify;
 use crate::{output, server};
 
 /// Orders from France in one year; demo/README.md says where they come from.
@@ -27,7 +27,7 @@ pub struct Demo {
     /// End when it is through, instead of serving
     #[arg(long)]
     exit: bool,
-    /// Where to listen [env: EARMARK_LISTEN] [default: 127.0.0.1:5005]
+    /// Address to listen on [env: EARMARK_SERVER_LISTEN] [default: 127.0.0.1:5005]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
     /// Keep the data in this folder [default: a temporary one, deleted at the end]
@@ -36,29 +36,33 @@ pub struct Demo {
 }
 
 impl Demo {
+    pub fn flags(&self, flags: &mut Flags) {
+        flags.set("server.listen", "--listen", self.listen.as_ref());
+    }
+
     pub fn run(self, settings: &Settings) -> Result<ExitCode, CliError> {
-        let listen = settings.listen(self.listen.as_ref());
+        let listen = &settings.server.listen;
         if !self.exit {
-            is_free(&listen)?;
+            is_free(listen)?;
         }
         let temporary = tempfile::Builder::new().prefix("earmark-demo-").tempdir()?;
         let data = self.data.clone().unwrap_or_else(|| temporary.path().to_owned());
         let slice = CsvFile::read(Box::new(Cursor::new(SLICE)), "the demo's slice".into())?;
         let orders = Orders::read(slice, &Columns::default(), u64::MAX)?;
         output::say("Orders from France, December 2010 to December 2011, replayed:")?;
-        let asked = Asked { data: &data, seed: SEED, resume: true, acks: None };
-        let (report, node) = block_on(replay(&orders, asked))?;
-        let checked = verify(&node.bus);
+        let request = Request { data: &data, seed: SEED, resume: true, acks: None };
+        let (report, node) = block_on(replay(&orders, request))?;
+        let verified = verify(&node.bus);
         node.close();
-        output::say(report.table())?;
-        for it in checked? {
-            output::say(format!("verified {}", sentence(&it)))?;
+        output::say(table(&report))?;
+        for it in verified? {
+            output::say(format!("verified {}", it.sentence()))?;
         }
         if self.exit || report.oversold > 0 {
-            return Ok(report.exit_code());
+            return Ok(ExitCode::from(u8::from(report.oversold > 0)));
         }
         let node = Node::open(&StorageConfig::folder(&data))?;
-        serve::serve(node, server::edge(None)?, &listen, |url| what_next(url, &data))
+        serve::serve(node, server::edge(None)?, listen, |url| what_next(url, &data))
     }
 }
 

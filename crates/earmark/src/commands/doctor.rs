@@ -9,12 +9,12 @@ use earmark_stores::postgres::{Address, Postgres};
 use earmark_stores::sqlite::sqlite_version;
 use serde::Serialize;
 
-use crate::cli::Folder;
-use crate::config::Settings;
+use crate::args::Folder;
 use crate::error::CliError;
 use crate::integrations;
 use crate::node::{Node, announced, holds_a_log, now_ms};
 use crate::output::{self, number};
+use crate::settings::{Flags, Settings};
 use crate::storage_config::StorageConfig;
 use crate::wiring::refused;
 
@@ -69,14 +69,19 @@ impl Finding {
 }
 
 impl Doctor {
+    pub fn flags(&self, flags: &mut Flags) {
+        self.folder.flags(flags);
+        flags.set("server.listen", "--listen", self.listen.as_ref());
+    }
+
     pub fn run(self, settings: &Settings) -> Result<ExitCode, CliError> {
-        let storage = settings.storage(self.folder.data.as_ref())?;
+        let storage = StorageConfig::of(settings)?;
         let mut findings = vec![sqlite(), clock(), space(&storage.folder)];
         match &storage.store {
             None => findings.extend(folder(&storage)),
             Some(address) => findings.extend(store(address, &storage)),
         }
-        findings.push(port(&settings.listen(self.listen.as_ref())));
+        findings.push(port(&settings.server.listen));
         findings.extend(integrations::probe(settings)?.into_iter().map(Finding::from));
         if self.json {
             output::json(&findings)?;

@@ -6,15 +6,16 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand, ValueEnum};
 use earmark_contracts::allocation::WhenShort;
 use earmark_kernel::Command;
+use earmark_loadgen::orders::CsvFile;
 
-use super::block_on;
-use crate::cli::Folder;
-use crate::config::Settings;
-use crate::csv_file::CsvFile;
+use crate::args::Folder;
 use crate::error::CliError;
 use crate::import::{Asked, Read, Way, batches, bring, lines};
 use crate::node::Node;
 use crate::output;
+use crate::runtime::block_on;
+use crate::settings::{Flags, Settings};
+use crate::storage_config::StorageConfig;
 
 /// Brings in batches or order lines from a CSV file, plain or gzipped. A row that is there already
 /// changes nothing, so a file may come in again. Rows that cannot be used are named with their
@@ -72,6 +73,11 @@ enum Short {
 }
 
 impl Import {
+    pub fn flags(&self, flags: &mut Flags) {
+        let (What::Batches { how, .. } | What::Orders { how, .. }) = &self.what;
+        how.folder.flags(flags);
+    }
+
     pub fn run(self, settings: &Settings) -> Result<ExitCode, CliError> {
         match self.what {
             What::Batches { columns, how } => {
@@ -97,7 +103,7 @@ impl How {
         way: Way<C>,
         settings: &Settings,
     ) -> Result<ExitCode, CliError> {
-        let mut storage = settings.storage(self.folder.data.as_ref())?;
+        let mut storage = StorageConfig::of(settings)?;
         // A rehearsal leaves nothing behind, not even a folder.
         let nowhere = (self.dry_run && !Node::is_there(&storage.folder))
             .then(tempfile::tempdir)

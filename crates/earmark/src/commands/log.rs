@@ -8,13 +8,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::block_on;
-use crate::cli::Source;
+use crate::args::Source;
 use crate::client::Client;
-use crate::config::Settings;
 use crate::error::CliError;
 use crate::node::Node;
 use crate::output;
+use crate::runtime::block_on;
+use crate::settings::{Flags, Settings};
+use crate::storage_config::StorageConfig;
 
 /// So many events are read at a time.
 const PAGE: u64 = 1_000;
@@ -88,6 +89,10 @@ struct Public {
 }
 
 impl Log {
+    pub fn flags(&self, flags: &mut Flags) {
+        self.source.flags(flags);
+    }
+
     pub fn run(self, settings: &Settings) -> Result<ExitCode, CliError> {
         if let Some(client) = self.source.client(settings)? {
             block_on(self.of_server(&client))?;
@@ -99,7 +104,7 @@ impl Log {
             )
             .advise("Say which with --server, as http://127.0.0.1:5005."));
         }
-        let node = Node::open_existing(&settings.storage(self.source.folder.data.as_ref())?)?;
+        let node = Node::open_existing(&StorageConfig::of(settings)?)?;
         let shown = self.of_folder(&node.bus);
         node.close();
         shown.map(|()| ExitCode::SUCCESS)

@@ -5,13 +5,14 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Serialize;
 
-use super::block_on;
-use crate::cli::Folder;
-use crate::config::Settings;
+use crate::args::Folder;
 use crate::error::CliError;
 use crate::integrations::{self, Waiting};
 use crate::node::Node;
 use crate::output::{self, number, table};
+use crate::runtime::block_on;
+use crate::settings::{Flags, Settings};
+use crate::storage_config::StorageConfig;
 
 /// So many letters are shown.
 const SHOWN_MAX: usize = 1_000;
@@ -37,8 +38,12 @@ struct Shown {
 }
 
 impl Outbox {
+    pub fn flags(&self, flags: &mut Flags) {
+        self.folder.flags(flags);
+    }
+
     pub fn run(self, settings: &Settings) -> Result<ExitCode, CliError> {
-        let node = Node::open_existing(&settings.storage(self.folder.data.as_ref())?)?;
+        let node = Node::open_existing(&StorageConfig::of(settings)?)?;
         let waiting = integrations::waiting(&node.bus, settings, SHOWN_MAX);
         let done = waiting.and_then(|it| match self.discard {
             true => block_on(integrations::discard(&node.bus)).map(|()| it),

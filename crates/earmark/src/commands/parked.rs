@@ -8,13 +8,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::block_on;
-use crate::cli::Source;
+use crate::args::Source;
 use crate::client::Client;
-use crate::config::Settings;
 use crate::error::CliError;
 use crate::node::Node;
 use crate::output::{self, table};
+use crate::runtime::block_on;
+use crate::settings::{Flags, Settings};
+use crate::storage_config::StorageConfig;
 use crate::wiring;
 
 /// So many messages are asked for at a time.
@@ -87,12 +88,14 @@ enum Place {
 }
 
 impl Parked {
+    pub fn flags(&self, flags: &mut Flags) {
+        self.source.flags(flags);
+    }
+
     pub fn run(self, settings: &Settings) -> Result<ExitCode, CliError> {
         let place = match self.source.client(settings)? {
             Some(client) => Place::Server(client),
-            None => Place::Node(Node::open_existing(
-                &settings.storage(self.source.folder.data.as_ref())?,
-            )?),
+            None => Place::Node(Node::open_existing(&StorageConfig::of(settings)?)?),
         };
         let done = match &self.what {
             None | Some(What::List) => self.list(&place),

@@ -1,4 +1,4 @@
-//! `earmark replay`: real order lines in order of time, on virtual time, with derived supply.
+//! `earmark replay`: order lines in order of time, on virtual time, with derived supply.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
@@ -6,47 +6,55 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use earmark_loadgen::orders::{Columns, Orders};
+use tempfile::TempDir;
 
-use super::block_on;
-use crate::cli::Folder;
-use crate::config::Settings;
+use crate::args::Folder;
 use crate::error::CliError;
 use crate::output;
-use crate::replay::orders::{Columns, Orders};
-use crate::replay::{Asked, replay};
+use crate::replay::{Request, replay, table};
+use crate::runtime::block_on;
+use crate::settings::{Flags, Settings};
 
-/// Sends order lines from a CSV file (plain or gzipped) through the bus in order of time. For every
-/// SKU an opening batch and weekly deliveries are derived from the seed; some come short, late,
-/// damaged or not at all, so that lines move and wait.
+/// Sends order lines from a CSV file (plain or gzipped) through the bus in order of time. The supply
+/// is derived from the seed: an opening batch and weekly deliveries for every SKU. Some deliveries
+/// are short, late, damaged or cancelled, so that lines move and wait.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+                        earmark replay orders.csv.gz --temporary\n  \
+                        earmark replay orders.csv --data ./year --resume")]
 pub struct Replay {
-    /// The order lines; rows with a quantity below 1 are counted and left out
+    /// CSV file of order lines; rows with a quantity below 1 are counted and left out
     file: PathBuf,
     #[command(flatten)]
     columns: Columns,
     #[command(flatten)]
     folder: Folder,
-    /// Use a temporary folder that is deleted at the end, and no other
+    /// Use a temporary folder that is deleted at the end
     #[arg(long, conflicts_with_all = ["data", "resume"])]
     temporary: bool,
-    /// Go on where an earlier replay of the same lines into the folder was stopped
+    /// Continue an interrupted replay of the same lines into the folder
     #[arg(long)]
     resume: bool,
-    /// What the supply is derived from: the same seed gives the same supply
+    /// Seed of the supply: the same seed gives the same supply
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Read no more than so many rows
+    /// Read at most N rows
     #[arg(long, value_name = "N")]
     limit_rows: Option<u64>,
-    /// Write down the lines that were answered: a JSON array a row, [[order, line], …]
+    /// Write the lines that were answered to a file: a JSON array per row, [[order, line], …]
     #[arg(long, value_name = "FILE")]
     acks: Option<PathBuf>,
-    /// Tell the figures as JSON
+    /// Print the report as JSON
     #[arg(long)]
     json: bool,
 }
 
 impl Replay {
+    pub fn flags(&self, flags: &mut Flags) {
+        self.folder.flags(flags);
+    }
+
     pub fn run(self, settings: &Settings) -> Result<ExitCode, CliError> {
         let orders = Orders::open(&self.file, &self.columns, self.limit_rows.unwrap_or(u64::MAX))?;
         for row in &orders.named {
@@ -54,23 +62,22 @@ impl Replay {
         }
         let builder = || tempfile::Builder::new().prefix("earmark-replay-").tempdir();
         let temporary = self.temporary.then(builder).transpose()?;
-        let named = || settings.data(self.folder.data.as_ref());
-        let data = temporary.as_ref().map_or_else(named, |it| it.path().to_owned());
+        let data = temporary.as_ref().map_or(settings.server.data.as_path(), TempDir::path);
         let acks = self.acks.as_ref().map(open_acks).transpose()?;
-        let asked = Asked {
-            data: &data,
+        let request = Request {
+            data,
             seed: self.seed,
             resume: self.resume,
             acks: acks.map(|it| Box::new(it) as Box<dyn Write>),
         };
-        let (report, node) = block_on(replay(&orders, asked))?;
+        let (report, node) = block_on(replay(&orders, request))?;
         node.close();
         if self.json {
             output::json(&report)?;
         } else {
-            output::say(report.table())?;
+            output::say(table(&report))?;
         }
-        Ok(report.exit_code())
+        Ok(ExitCode::from(u8::from(report.oversold > 0)))
     }
 }
 
@@ -78,7 +85,7 @@ fn open_acks(path: &PathBuf) -> Result<BufWriter<File>, CliError> {
     let opened = OpenOptions::new().create(true).append(true).open(path);
     let opened = opened.map_err(|error| {
         CliError::new(format!("cannot write {}: {error}", path.display()))
-            .advise("Name a file for --acks in a folder that is there.")
+            .advise("Name a file for --acks in an existing folder.")
     })?;
     Ok(BufWriter::new(opened))
 }

@@ -5,18 +5,20 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::cli::Folder;
-use crate::config::{Address, Settings};
+use crate::args::Folder;
 use crate::error::CliError;
 use crate::node::Node;
-use crate::output;
 use crate::server::{self, Ended, Signals};
+use crate::settings::{Flags, Settings};
+use crate::storage_config::StorageConfig;
+use crate::{output, runtime};
 
 /// Serves over HTTP until SIGTERM or Ctrl-C; what was begun is answered first. A second signal ends
 /// it at once.
 #[derive(Args, Debug)]
 pub struct Serve {
-    /// Where to listen; port 0 gives any free one [env: EARMARK_LISTEN] [default: 127.0.0.1:5005]
+    /// Address to listen on; port 0 takes any free port [env: EARMARK_SERVER_LISTEN]
+    /// [default: 127.0.0.1:5005]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
     #[command(flatten)]
@@ -31,18 +33,23 @@ pub struct Serve {
 }
 
 impl Serve {
+    pub fn flags(&self, flags: &mut Flags) {
+        self.folder.flags(flags);
+        flags.set("server.listen", "--listen", self.listen.as_ref());
+        flags.set("server.api_key_file", "--api-key-file", self.api_key_file.as_ref());
+        flags.set("redis.url", "--redis", self.redis.as_ref());
+    }
+
     pub fn run(self, settings: &Settings) -> Result<ExitCode, CliError> {
-        let edge = server::edge(settings.api_key_file(self.api_key_file.as_ref()).as_deref())?;
-        let listen = settings.listen(self.listen.as_ref());
-        server::address(&listen)?;
-        let mut settings = settings.clone();
-        settings.redis = self.redis.as_deref().map(Address::from).or(settings.redis);
-        let mut node = Node::open(&settings.storage(self.folder.data.as_ref())?)?;
-        if let Err(problem) = node.start_integrations(&settings) {
+        let edge = server::edge(settings.server.api_key_file.as_deref())?;
+        let listen = &settings.server.listen;
+        server::address(listen)?;
+        let mut node = Node::open(&StorageConfig::of(settings)?)?;
+        if let Err(error) = node.start_integrations(settings) {
             node.close();
-            return Err(problem);
+            return Err(error);
         }
-        serve(node, edge, &listen, |_| Ok(()))
+        serve(node, edge, listen, |_| Ok(()))
     }
 }
 
@@ -53,7 +60,7 @@ pub fn serve(
     listen: &str,
     ready: impl FnOnce(&str) -> Result<(), CliError>,
 ) -> Result<ExitCode, CliError> {
-    let ended = server::runtime()?.block_on(async {
+    let ended = runtime::of_server()?.block_on(async {
         let signals = Signals::heard()?;
         let bound = server::bind(&node.bus, edge, listen).await?;
         let url = format!("http://{}", bound.local_addr);

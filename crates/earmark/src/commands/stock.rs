@@ -7,13 +7,14 @@ use earmark_contracts::allocation::{BatchPhase, GetStock, ListStock, StockDetail
 use earmark_contracts::values::{Day, Sku, Text};
 use serde::Deserialize;
 
-use super::block_on;
-use crate::cli::Source;
+use crate::args::Source;
 use crate::client::Client;
-use crate::config::Settings;
 use crate::error::CliError;
 use crate::node::Node;
 use crate::output::{self, number, table};
+use crate::runtime::block_on;
+use crate::settings::{Flags, Settings};
+use crate::storage_config::StorageConfig;
 
 /// So many SKUs are asked for at a time.
 const PAGE: usize = 1_000;
@@ -38,6 +39,10 @@ struct Page {
 }
 
 impl Stock {
+    pub fn flags(&self, flags: &mut Flags) {
+        self.source.flags(flags);
+    }
+
     pub fn run(self, settings: &Settings) -> Result<ExitCode, CliError> {
         match self.sku.as_deref().map(sku).transpose()? {
             Some(sku) => self.one(&sku, settings),
@@ -93,7 +98,7 @@ impl Stock {
         settings: &Settings,
         ask: impl FnOnce(&Node) -> Result<T, CliError>,
     ) -> Result<T, CliError> {
-        let node = Node::open_existing(&settings.storage(self.source.folder.data.as_ref())?)?;
+        let node = Node::open_existing(&StorageConfig::of(settings)?)?;
         let answer = ask(&node);
         node.close();
         answer

@@ -4,10 +4,10 @@ use clap::Args;
 use csv::ByteRecord;
 use earmark_contracts::allocation::{BatchCreated, CreateBatch};
 use earmark_contracts::values::{BatchReference, Sku};
+use earmark_loadgen::orders::{BadRow, CsvFile, field, line_of};
 use rustc_hash::FxHashMap;
 
 use super::{Read, Report, Row, Sends, Way, day, quantity, text};
-use crate::csv_file::{BadRow, CsvFile, field, line_of};
 use crate::error::CliError;
 
 /// What the columns are called.

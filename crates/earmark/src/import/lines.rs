@@ -4,10 +4,10 @@ use clap::Args;
 use csv::ByteRecord;
 use earmark_contracts::allocation::{Allocate, Outcome, Placement, WhenShort};
 use earmark_contracts::values::{LineId, OrderId, Priority, Sku, Text};
+use earmark_loadgen::orders::{BadRow, CsvFile, field, line_of};
 use rustc_hash::FxHashMap;
 
 use super::{Read, Report, Row, Sends, Way, day, quantity, text};
-use crate::csv_file::{BadRow, CsvFile, field, line_of};
 use crate::error::CliError;
 
 /// What the columns are called.

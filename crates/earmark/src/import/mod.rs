@@ -5,11 +5,12 @@ pub mod lines;
 
 use earmark_contracts::values::{Day, Quantity, Text};
 use earmark_kernel::{Bus, Command, Meta, NotDone, Reply};
+use earmark_loadgen::concurrent;
+use earmark_loadgen::orders::BadRow;
 use serde::Serialize;
 
-use crate::csv_file::BadRow;
 use crate::error::CliError;
-use crate::{progress, side_by_side};
+use crate::progress;
 
 /// So many commands are sent at once.
 const CHUNK: usize = 2_048;
@@ -140,7 +141,7 @@ async fn send_all<C: Command>(
         let commands = chunk.into_iter().map(|row| (row.command, meta())).collect();
         let replies: Vec<Reply<C>> = match way.send {
             Sends::Together => bus.send_many(commands).await,
-            Sends::SideBySide => side_by_side::send(bus, commands).await,
+            Sends::SideBySide => concurrent::send(bus, commands).await,
         };
         for (line, reply) in lines.into_iter().zip(replies) {
             match reply.ending {

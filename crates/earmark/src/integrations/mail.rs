@@ -5,28 +5,20 @@ use earmark_contracts::allocation::OutOfStock;
 use earmark_kernel::{Bus, PublicEvent, PublicRecord};
 use serde::Serialize;
 
-use crate::config::Settings;
 use crate::error::CliError;
+use crate::settings::Settings;
 
-/// Who is told unless somebody says otherwise: the book's address.
-const TO: &str = "stock@made.com";
-/// Who says it.
-const FROM: &str = "earmark@localhost";
 /// So many events are read at a time.
 const PAGE: usize = 1_000;
 
 /// What sends letters, if the settings name a mail server.
 pub fn publisher(settings: &Settings) -> Result<Option<Mail>, CliError> {
-    let Some(server) = &settings.smtp else { return Ok(None) };
-    let (from, to) = (settings.mail_from.as_deref().unwrap_or(FROM), recipient(settings));
+    let Some(server) = &settings.mail.smtp else { return Ok(None) };
+    let (from, to) = (&settings.mail.from, &settings.mail.to);
     let mail = Mail::by(server.reveal(), from, to, OutOfStock::NAME, write);
     mail.map(Some).map_err(|error| {
-        CliError::usage(error).advise("The settings are smtp, mail_from and mail_to.")
+        CliError::usage(error).advise("The settings are smtp, from and to in [mail].")
     })
-}
-
-fn recipient(settings: &Settings) -> &str {
-    settings.mail_to.as_deref().unwrap_or(TO)
 }
 
 /// The letter about an event; no other event has one.
@@ -71,7 +63,7 @@ pub fn waiting(
                 let Some(Email { subject, text }) = write(event) else { continue };
                 count += 1;
                 if letters.len() < limit {
-                    let (id, to) = (event.id.clone(), recipient(settings).to_owned());
+                    let (id, to) = (event.id.clone(), settings.mail.to.clone());
                     letters.push(Waiting { id, at_ms: event.at_ms, to, subject, text });
                 }
             }

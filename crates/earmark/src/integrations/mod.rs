@@ -16,8 +16,8 @@ use tokio::task::JoinSet;
 
 pub use mail::{Waiting, discard, waiting};
 
-use crate::config::Settings;
 use crate::error::CliError;
+use crate::settings::Settings;
 
 /// Whoever has not come to an end by then is left where it is.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(8);

@@ -16,28 +16,23 @@ use earmark_kernel::{Bus, Command, Message, PublicEvent, Publisher, RelayLimits}
 use tokio::sync::watch;
 
 use super::{Work, bounded, relays};
-use crate::config::Settings;
 use crate::error::CliError;
+use crate::settings::Settings;
 
 /// Who reads what comes in, and where it is parked.
 const SERVICE: &str = "allocation";
 /// The consumer group that reads the streams of commands.
 const GROUP: &str = "earmark";
-/// What goes out and comes in begins with this.
-const PREFIX: &str = "earmark";
-/// So many events a stream keeps.
-const STREAM_EVENTS: u64 = 200_000;
-/// What a consumer was given and has not acknowledged for so long goes to another, in seconds.
-const CLAIM_S: u64 = 30;
 
-const ADDRESS: &str = "Say it as redis://[user:password@]host[:port][/database] in --redis, \
-                       EARMARK_REDIS or the settings file.";
-const AUTHORITIES: &str = "redis_ca_file names certificates in PEM, and goes with rediss://…";
+const ADDRESS: &str = "Write it as redis://[user:password@]host[:port][/database] in --redis, \
+                       EARMARK_REDIS_URL or [redis] url in the settings file.";
+const AUTHORITIES: &str =
+    "[redis] ca_file is a file of certificates in PEM, and needs a rediss:// URL.";
 
 /// The server that the settings name, if they name one.
 pub fn server(settings: &Settings) -> Result<Option<Redis>, CliError> {
-    let Some(address) = &settings.redis else { return Ok(None) };
-    let (redis, advice) = match &settings.redis_ca_file {
+    let Some(address) = &settings.redis.url else { return Ok(None) };
+    let (redis, advice) = match &settings.redis.ca_file {
         None => (Redis::at(address.reveal()), ADDRESS),
         Some(file) => {
             let unreadable = |error| {
@@ -58,24 +53,22 @@ pub fn works(
     stop: &watch::Sender<bool>,
 ) -> Result<Vec<Work>, CliError> {
     let Some(redis) = server(settings)? else { return Ok(Vec::new()) };
-    let prefix = settings.redis_prefix.as_deref().unwrap_or(PREFIX);
-    let keeps = settings.redis_stream_events.unwrap_or(STREAM_EVENTS);
-    let claim = Duration::from_secs(settings.redis_claim_s.unwrap_or(CLAIM_S).max(1));
-    let channel = |named: &Option<String>, name: &str| named.as_deref().unwrap_or(name).to_owned();
+    let settings = &settings.redis;
+    let claim = Duration::from_secs(settings.claim_s.max(1));
     let line_allocated = FlatJson {
         event: LineAllocated::NAME,
-        channel: channel(&settings.redis_line_allocated, "line_allocated"),
+        channel: settings.line_allocated.clone(),
         fields: &["orderid", "sku", "qty", "batchref"],
     };
     let bindings = vec![
         Binding {
-            channel: channel(&settings.redis_change_batch_quantity, ChangeBatchQuantity::NAME),
+            channel: settings.change_batch_quantity.clone(),
             message: ChangeBatchQuantity::NAME,
             also: &[CreateBatch::NAME, ChangeBatch::NAME, CloseBatch::NAME],
             keys: &["batchref", "reference"],
         },
         Binding {
-            channel: channel(&settings.redis_allocate, AllocateLine::NAME),
+            channel: settings.allocate.clone(),
             message: AllocateLine::NAME,
             also: &[Allocate::NAME, Deallocate::NAME],
             keys: &["sku"],
@@ -83,8 +76,8 @@ pub fn works(
     ];
     let inbox = Inbox::new(bus, SERVICE, bindings);
     let publishers: [Arc<dyn Publisher>; 2] = [
-        Arc::new(StreamPublisher::of(redis.clone(), prefix, keeps)),
-        Arc::new(ChannelPublisher::of(redis.clone(), prefix, vec![line_allocated])),
+        Arc::new(StreamPublisher::of(redis.clone(), &settings.prefix, settings.stream_events)),
+        Arc::new(ChannelPublisher::of(redis.clone(), &settings.prefix, vec![line_allocated])),
     ];
     let mut works = Vec::new();
     for publisher in &publishers {

@@ -69,7 +69,7 @@ fn an_answer_that_is_not_as_it_must_be_fails_the_run() {
     server.post("/add_batch", batch);
     let said = run(&["bench", "--url", &server.url(), "--workload", "hot", "--seconds", "0.1"]);
     assert_eq!(said.code, 1);
-    assert!(said.complaint().contains("a batch was not made: 409"), "{said:?}");
+    assert!(said.complaint().contains("a batch was not created: 409"), "{said:?}");
     let said = run(&["bench", "--url", "ftp://here", "--seconds", "0.1"]);
     assert_eq!(said.code, 2);
 }

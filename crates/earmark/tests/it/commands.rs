@@ -9,39 +9,44 @@ use crate::program::{Server, done, run, text};
 #[test]
 fn help_says_what_there_is() {
     assert_snapshot!(done(&["--help"]).out, @"
-    Promises stock to order lines: from the warehouse and from deliveries on their way
+    Allocates stock to order lines, from the warehouse and from incoming deliveries
 
     Usage: earmark [OPTIONS] <COMMAND>
 
     Commands:
-      serve        Serve over HTTP until it is told to stop
-      demo         Replay a slice of real orders, verify, and serve: a first look
-      import       Bring in batches or orders from a CSV file
-      replay       Send real order lines in time order, with deliveries derived from a seed
-      verify       Check every promise over the whole log
-      log          Show what happened
-      stock        Show the stock
-      allocate     Promise stock to a line of an order
-      bench        Put load on a server, check every answer, and tell how long they took
-      parked       Show or send again the messages that were set aside
-      outbox       Show the letters that wait to be sent
-      doctor       Look whether everything is as it should be
-      db           Copy the log
-      flow         Draw what leads to what
-      messages     Print the page of all messages
+      serve        Serve the HTTP API
+      demo         Replay a sample of real orders, verify the log, and serve it
+      import       Import batches or orders from a CSV file
+      replay       Replay order lines from a CSV file, with supply derived from a seed
+      verify       Check every guarantee over the whole log
+      log          Show the events in the log
+      stock        Show stock levels
+      allocate     Allocate stock to an order line
+      bench        Generate load, check every response, and report latencies
+      parked       Show or replay parked messages
+      outbox       Show emails that have not been sent
+      doctor       Check the data, the disk, the clock, and the servers in use
+      config       Show the settings and where each comes from
+      db           Back up the log
+      flow         Show which commands lead to which events
+      messages     Print the reference of all messages
       completions  Print completions for a shell
 
     Options:
-          --config <FILE>   A TOML file of settings [env: EARMARK_CONFIG] [default: ./earmark.toml if there is one]
-          --store <URL>     The PostgreSQL that holds the log for any number of processes, as postgres://user:password@host/database; --data then holds only what is derived from it [env: EARMARK_STORE]
-          --partitions <N>  How many partitions new data get; from then on it is always so many [env: EARMARK_PARTITIONS] [default: 1]
-          --log <FILTER>    What is told on stderr: off, error, warn, info, debug, trace, or a filter as in RUST_LOG
-          --log-json        Tell it as JSON, a line each
+          --config <FILE>   TOML file with settings [env: EARMARK_CONFIG] [default: ./earmark.toml, if it exists]
+          --store <URL>     PostgreSQL database that holds the log, as postgres://user:password@host/database; any number of processes can share it, and --data then holds only derived data [env: EARMARK_STORES_URL]
+          --partitions <N>  Partitions of new data; existing data keep their number [env: EARMARK_STORES_PARTITIONS] [default: 1]
+          --log <FILTER>    What to log to stderr: off, error, warn, info, debug, trace, or a filter as in RUST_LOG [env: EARMARK_SERVER_LOG] [default: warn]
+          --log-json        Log as JSON, one object per line [env: EARMARK_SERVER_LOG_JSON]
       -h, --help            Print help
       -V, --version         Print version
 
-    Settings come from flags, then EARMARK_… in the environment, then a TOML file (--config, or ./earmark.toml).
-    Exit codes: 0 it is so or was done, 1 it is not so or was not done, 2 wrong usage.
+    Examples:
+      earmark demo                            replay a year of real orders, then serve
+      earmark serve --listen 127.0.0.1:5005   serve the data in ./earmark-data
+
+    Precedence: flags, environment (EARMARK_<SECTION>_<KEY>), config file, defaults.
+    Exit codes: 0 success, 1 failure or check failed, 2 usage error.
     ");
 }
 

@@ -1,6 +1,6 @@
 /* A disk that fails under a real process: loaded before its libraries (LD_PRELOAD).
  *
- * EARMARK_DISK names a folder; it is about the databases in and below that folder alone.
+ * EARMARK_TEST_DISK names a folder; it is about the databases in and below that folder alone.
  *   sync-fails holds a number n: the n-th sync from its appearance on fails with EIO, once;
  *   full       is there: no file gets larger, ENOSPC. */
 #define _GNU_SOURCE
@@ -17,7 +17,7 @@ static atomic_long syncs;
 
 static int is_ours(int fd) {
     char link[64], path[4096];
-    const char *disk = getenv("EARMARK_DISK");
+    const char *disk = getenv("EARMARK_TEST_DISK");
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t length = readlink(link, path, sizeof path - 1);
     if (length < 0 || !disk) return 0;
@@ -27,7 +27,7 @@ static int is_ours(int fd) {
 
 static FILE *order(const char *name) {
     char path[4096];
-    snprintf(path, sizeof path, "%s/%s", getenv("EARMARK_DISK"), name);
+    snprintf(path, sizeof path, "%s/%s", getenv("EARMARK_TEST_DISK"), name);
     return fopen(path, "r");
 }
 

@@ -53,7 +53,7 @@ impl Disk {
     fn serve(&self) -> Running {
         let mut command =
             program(&["serve", "--listen", "127.0.0.1:0", "--data", text(&self.data())]);
-        command.env("LD_PRELOAD", &self.layer).env("EARMARK_DISK", self.folder());
+        command.env("LD_PRELOAD", &self.layer).env("EARMARK_TEST_DISK", self.folder());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();

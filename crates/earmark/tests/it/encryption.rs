@@ -12,7 +12,7 @@ fn found(url: &str, settings: &[(&str, &Path)]) -> (String, String) {
     let folder = tempfile::tempdir().unwrap();
     let arguments = ["doctor", "--json", "--listen", "127.0.0.1:0", "--data", text(folder.path())];
     let mut doctor = program(&arguments);
-    doctor.env("EARMARK_REDIS", url).env_remove("SSL_CERT_FILE").env_remove("SSL_CERT_DIR");
+    doctor.env("EARMARK_REDIS_URL", url).env_remove("SSL_CERT_FILE").env_remove("SSL_CERT_DIR");
     doctor.envs(settings.iter().copied());
     let findings = Said::of(&mut doctor).json();
     let redis = findings.as_array().unwrap().iter().find(|it| it["what"] == "Redis").unwrap();
@@ -45,7 +45,7 @@ fn redis_is_not_spoken_to_where_its_certificate_is_not_taken() {
         let (verdict, said) = found(&url("localhost"), &[(name, &another.file())]);
         assert_eq!(verdict, "fail", "{said}");
         assert!(said.contains("UnknownIssuer"), "{said}");
-        assert!(said.contains("name its authority's file with redis_ca_file"), "{said}");
+        assert!(said.contains("name its authority's file with [redis] ca_file"), "{said}");
         let (verdict, said) = found(&url("127.0.0.1"), &[(name, &authority.file())]);
         assert_eq!(verdict, "fail", "{said}");
         assert!(said.contains("use the host name for which the certificate is valid"), "{said}");
@@ -64,7 +64,7 @@ fn a_file_of_authorities_without_certificates_is_refused() {
     ] {
         let arguments = ["doctor", "--data", text(folder.path())];
         let file = file.as_path();
-        let settings = [("EARMARK_REDIS", Path::new(url)), ("EARMARK_REDIS_CA_FILE", file)];
+        let settings = [("EARMARK_REDIS_URL", Path::new(url)), ("EARMARK_REDIS_CA_FILE", file)];
         let said = Said::of(program(&arguments).envs(settings));
         assert_eq!(said.code, 2, "{said:?}");
         assert!(said.complaint().contains(why), "{said:?}");

@@ -120,19 +120,19 @@ fn the_readers_of_a_log_need_no_settings() {
     let data = folder.path().join("data");
     done(&["import", "batches", text(&batches(folder.path())), "--data", text(&data)]);
     let toml = folder.path().join("earmark.toml");
-    fs::write(&toml, format!("data = {:?}\n", text(&data))).unwrap();
+    fs::write(&toml, format!("[server]\ndata = {:?}\n", text(&data))).unwrap();
     let said = done(&["stock", "--config", text(&toml)]);
     assert!(said.out.contains("CHAIR"), "{said:?}");
     let in_environment = Command::new(env!("CARGO_BIN_EXE_earmark"))
         .args(["stock", "--json"])
-        .env("EARMARK_DATA", &data)
+        .env("EARMARK_SERVER_DATA", &data)
         .output()
         .unwrap();
     assert!(in_environment.status.success());
-    fs::write(&toml, "date = \"x\"\n").unwrap();
+    fs::write(&toml, "[server]\ndate = \"x\"\n").unwrap();
     let said = run(&["stock", "--config", text(&toml)]);
     assert_eq!(said.code, 2);
-    assert!(said.complaint().contains("unknown field `date`"), "{said:?}");
+    assert!(said.complaint().contains("server.date is not a setting"), "{said:?}");
 }
 
 fn batches(folder: &std::path::Path) -> std::path::PathBuf {

@@ -14,7 +14,7 @@ const WAIT_MAX: Duration = Duration::from_secs(30);
 fn served(data: &Path, smtp: Option<&Smtp>) -> Server {
     let mut command = program(&["serve", "--listen", "127.0.0.1:0", "--data", text(data)]);
     if let Some(smtp) = smtp {
-        command.env("EARMARK_SMTP", smtp.url());
+        command.env("EARMARK_MAIL_SMTP", smtp.url());
     }
     Server::of(command)
 }

@@ -17,5 +17,6 @@ mod nodes;
 mod program;
 mod redis;
 mod replay;
+mod settings;
 mod torture;
 mod whole_year;

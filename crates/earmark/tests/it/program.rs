@@ -17,12 +17,15 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The program, with nothing of this process' environment that it could hear.
+/// The program, without the settings in this process' environment.
 pub fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_earmark"));
-    for name in ["CONFIG", "DATA", "STORE", "PARTITIONS", "LISTEN", "API_KEY_FILE", "REDIS", "SMTP"]
-    {
-        command.env_remove(format!("EARMARK_{name}"));
+    let variables = std::env::vars_os().map(|(name, _)| name);
+    let settings = variables.filter(|name| {
+        name.to_str().is_some_and(|it| it.starts_with("EARMARK_") && it != "EARMARK_FAILPOINT")
+    });
+    for name in settings {
+        command.env_remove(name);
     }
     command.env_remove("RUST_LOG").env("NO_COLOR", "1").args(arguments);
     command

@@ -18,7 +18,7 @@ const STREAM: &str = "earmark.allocation.0";
 fn served(data: &Path, redis: &Redis) -> Server {
     let serve = ["serve", "--listen", "127.0.0.1:0", "--data", text(data), "--log", "info"];
     let mut command = program(&serve);
-    command.env("EARMARK_REDIS", redis.url()).env("EARMARK_REDIS_CLAIM_S", "1");
+    command.env("EARMARK_REDIS_URL", redis.url()).env("EARMARK_REDIS_CLAIM_S", "1");
     Server::of(command)
 }
 

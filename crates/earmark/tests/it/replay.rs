@@ -116,7 +116,7 @@ fn a_folder_that_holds_something_else_is_not_touched() {
     let before = done(&["log", "--data", data]).out;
     let other = run(&[&replay[..], &["--resume", "--seed", "9"]].concat());
     assert_eq!(other.code, 1);
-    assert!(other.complaint().contains("something else than a part of this replay"), "{other:?}");
+    assert!(other.complaint().contains("something other than a part of this replay"), "{other:?}");
     assert_eq!(done(&["log", "--data", data]).out, before);
 }
 
