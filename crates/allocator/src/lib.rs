@@ -17,8 +17,8 @@ const PURGE_DELAY: c_int = 15;
 /// raises the peak memory.
 const PURGE_DELAY_MS: c_long = 25;
 
-/// Configures the allocator. Call it first in `main`: if other threads are running, it does nothing.
-/// The environment variable `MIMALLOC_PURGE_DELAY` takes precedence.
+/// Configures the allocator. Call it first in `main`: if other threads are running, it does
+/// nothing. The environment variable `MIMALLOC_PURGE_DELAY` takes precedence.
 pub fn set_up() {
     if is_alone() {
         // SAFETY: no other thread reads the setting at the same time.

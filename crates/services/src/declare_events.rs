@@ -5,7 +5,8 @@
 /// The facts are structs of the same names. The enum is adjacently tagged for serde (`type`,
 /// `data`), and each fact implements [`Fact`](earmark_kernel::Fact): `Allocated::NAME` is its wire
 /// name. A fact that had another name before says so (`was "…"`): new events have the new name, and
-/// old ones in a log are still read. This is the only macro of the project; without it a wire name would stand in four places.
+/// old ones in a log are still read. This is the only macro of the project; without it a wire name
+/// would stand in four places.
 macro_rules! declare_events {
     (
         $(#[$attribute:meta])*

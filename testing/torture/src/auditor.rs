@@ -1,4 +1,5 @@
-//! Auditor kept beside the server: what `earmark log` tells, folded by other code than the server's.
+//! Auditor kept beside the server: what `earmark log` tells, folded by other code than the
+//! server's.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;

@@ -16,9 +16,9 @@ use crate::replay::{Request, replay, table};
 use crate::runtime::block_on;
 use crate::settings::{Flags, Settings};
 
-/// Sends order lines from a CSV file (plain or gzipped) through the bus in order of time. The supply
-/// is derived from the seed: an opening batch and weekly deliveries for every SKU. Some deliveries
-/// are short, late, damaged or cancelled, so that lines move and wait.
+/// Sends order lines from a CSV file (plain or gzipped) through the bus in order of time. The
+/// supply is derived from the seed: an opening batch and weekly deliveries for every SKU. Some
+/// deliveries are short, late, damaged or cancelled, so that lines move and wait.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  \
                         earmark replay orders.csv.gz --temporary\n  \

@@ -1,4 +1,5 @@
-//! Load on a running server: every response is checked, and latency is measured as a client sees it.
+//! Load on a running server: every response is checked, and latency is measured as a client sees
+//! it.
 
 mod client;
 mod measure;

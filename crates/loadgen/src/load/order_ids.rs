@@ -37,8 +37,8 @@ pub struct Orders {
 pub type OrderId = [u8; ID_BYTES];
 
 impl Orders {
-    /// For one of `connections`, in a run that begins at `begin_ms`. Random ids also differ from those
-    /// of another process that begins in the same millisecond.
+    /// For one of `connections`, in a run that begins at `begin_ms`. Random ids also differ from
+    /// those of another process that begins in the same millisecond.
     pub fn of(ids: OrderIds, begin_ms: u64, connection: usize, connections: usize) -> Self {
         Self::of_process(ids, std::process::id(), begin_ms, (connection, connections))
     }

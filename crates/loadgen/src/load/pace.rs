@@ -30,8 +30,8 @@ impl Pace {
     }
 }
 
-/// Requests that are due at a rate. The next free connection takes one; while none is free, it waits,
-/// and its latency counts from when it was due. This avoids coordinated omission.
+/// Requests that are due at a rate. The next free connection takes one; while none is free, it
+/// waits, and its latency counts from when it was due. This avoids coordinated omission.
 #[derive(Debug)]
 pub struct Arrivals {
     begin: Instant,

@@ -99,7 +99,8 @@ impl<'a> Script<'a> {
     fn steps(self, steps: &[Step], first_number: u64) -> Option<Chunk> {
         let (kind, at) = (Kind::of(&steps[0]), midnight(steps[0].day));
         let last_number = first_number + steps.len() as u64 - 1;
-        // Creating a batch takes two steps, so the last ones may be incomplete. Repeating is harmless.
+        // Creating a batch takes two steps, so the last ones may be incomplete. Repeating is
+        // harmless.
         let is_made = matches!(kind, Kind::Create { .. });
         let repeat = is_made && self.done_through <= last_number;
         let done_through = if repeat { 0 } else { self.done_through };

@@ -53,7 +53,8 @@ impl Figures {
         self.short += 1;
     }
 
-    /// Counts a line that a change of supply moved, from a batch or the queue to a batch or the queue.
+    /// Counts a line that a change of supply moved, from a batch or the queue to a batch or the
+    /// queue.
     pub fn moved(&mut self, from_a_batch: bool, to_a_batch: bool) {
         match (from_a_batch, to_a_batch) {
             (true, true) => self.moved += 1,

@@ -10,8 +10,8 @@ use earmark_kernel::{Bus, Command, Meta, Reply};
 
 use crate::concurrent;
 
-/// Maximum commands in flight: well below the length of the bus's queue, so that none is rejected and
-/// the order is kept.
+/// Maximum commands in flight: well below the length of the bus's queue, so that none is rejected
+/// and the order is kept.
 const UNANSWERED_MAX: usize = 8_192;
 
 /// The answers to one chunk of commands.
@@ -60,8 +60,8 @@ impl Pipeline {
         self.begin(count, waiting).await;
     }
 
-    /// Creates batches, all at once: creating one takes two steps, so two commits are enough for all
-    /// of them. Nothing that needs one of them may be sent before they are answered.
+    /// Creates batches, all at once: creating one takes two steps, so two commits are enough for
+    /// all of them. Nothing that needs one of them may be sent before they are answered.
     pub async fn create(&mut self, commands: Vec<(CreateBatch, Meta)>) {
         let (bus, count) = (self.bus.clone(), commands.len());
         let waiting = async move { Answers::Created(concurrent::send(&bus, commands).await) };
