@@ -58,8 +58,8 @@ impl FaultSet {
     /// No faults.
     pub const NONE: Self = Self(0);
 
-    /// The faults of a seed: none with a probability of 1/16, all with 1/16, otherwise each one with
-    /// 40 %.
+    /// The faults of a seed: none with a probability of 1/16, all with 1/16, otherwise each one
+    /// with 40 %.
     #[must_use]
     pub fn of_seed(seed: u64) -> Self {
         let mut rng = Rng::new(seed, "faults");

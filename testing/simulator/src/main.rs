@@ -45,7 +45,7 @@ fn run_one(plan: &Plan, is_traced: bool) -> Result<(), String> {
     let outcome = run(plan, trace)
         .map_err(|violation| report(plan, &violation, Some(regressions::folder())))?;
     eprintln!(
-        "seed {} passed: {} requests decided, {} events, {} lines of trace, hash {:016x} (faults: {})",
+        "seed {} passed: {} requests decided, {} events, {} trace lines, hash {:016x} (faults: {})",
         plan.seed,
         outcome.decided,
         outcome.events,

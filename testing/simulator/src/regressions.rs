@@ -1,4 +1,5 @@
-//! Runs that failed in the past: text files in `simulations/`, which are run before all other seeds.
+//! Runs that failed in the past: text files in `simulations/`, which are run before all other
+//! seeds.
 //!
 //! A line that begins with `#` is a comment; the first other line has the arguments of the run.
 

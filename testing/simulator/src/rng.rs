@@ -8,7 +8,8 @@
 pub(crate) struct Rng(u64);
 
 impl Rng {
-    /// A generator for one purpose of a run, so that one purpose does not shift the numbers of another.
+    /// A generator for one purpose of a run, so that one purpose does not shift the numbers of
+    /// another.
     pub(crate) fn new(seed: u64, purpose: &str) -> Self {
         let mut rng = Self(seed ^ xxhash_rust::xxh3::xxh3_64(purpose.as_bytes()));
         rng.next();

@@ -9,7 +9,8 @@ pub struct TestCommand {
     pub name: &'static str,
     pub json: String,
     pub key: String,
-    /// The time of the decision, Unix milliseconds, so that the result does not depend on the group.
+    /// The time of the decision, Unix milliseconds, so that the result does not depend on the
+    /// group.
     pub at_ms: i64,
 }
 
@@ -17,7 +18,8 @@ pub struct TestCommand {
 pub const COMMANDS: usize = 200;
 
 const SKUS: [&str; 5] = ["LAMP", "CLOCK", "TRAY", "BANNER", "T-LIGHT"];
-/// Sizes of the groups that are sent concurrently and share a record of the log; repeated in a cycle.
+/// Sizes of the groups that are sent concurrently and share a record of the log; repeated in a
+/// cycle.
 const GROUP_SIZES: [usize; 12] = [1, 1, 2, 1, 1, 6, 1, 1, 3, 1, 1, 1];
 const NOON_MS: i64 = 1_293_969_600_000;
 
