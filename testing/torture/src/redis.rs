@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use earmark_servers::redis::{Heard, Place, Redis};
+use earmark_servers::redis::{Endpoint, Messages, Redis};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -38,7 +38,7 @@ pub(crate) async fn run(world: &mut World, kills: u64) -> Checked<Figures> {
     let (mut server, address) = world.start().await?;
     let away = watch::Sender::new(false);
     let (end, ended) = watch::channel(0);
-    let consumers = start_consumers(redis.place(), address, &away, &ended);
+    let consumers = start_consumers(redis.endpoint(), address, &away, &ended);
     let (stop, stopped) = watch::channel(false);
     let mut figures = Figures::default();
     let mut load = vec![world.load(address, CLIENTS, 0, &stopped)];
@@ -112,7 +112,7 @@ impl Restarts {
             1 => self.older += 1,
             _ => {
                 self.emptied += 1;
-                redis.forget()?;
+                redis.delete_snapshot()?;
             }
         }
         redis.kill()?;
@@ -143,13 +143,13 @@ type RunningConsumer = JoinHandle<Checked<Consumer>>;
 
 /// Starts a consumer of the stream and one of the channel.
 fn start_consumers(
-    place: Place,
+    endpoint: Endpoint,
     address: SocketAddr,
     away: &watch::Sender<bool>,
     end: &watch::Receiver<u64>,
 ) -> (RunningConsumer, RunningConsumer) {
-    let stream = read_stream(place, address, away.subscribe(), end.clone());
-    let channel = subscribe_channel(place, address, away.subscribe(), end.clone());
+    let stream = read_stream(endpoint, address, away.subscribe(), end.clone());
+    let channel = subscribe_channel(endpoint, address, away.subscribe(), end.clone());
     (spawn(stream), spawn(channel))
 }
 
@@ -160,7 +160,7 @@ fn spawn(work: impl Future<Output = Checked<Consumer>> + Send + 'static) -> Runn
 
 /// Reads the stream after the last sequence; its Redis ids are sequences of the log.
 async fn read_stream(
-    place: Place,
+    endpoint: Endpoint,
     address: SocketAddr,
     away: watch::Receiver<bool>,
     end: watch::Receiver<u64>,
@@ -171,7 +171,7 @@ async fn read_stream(
         if !*away.borrow() {
             let from = format!("({}-0", consumer.watermark());
             let entries =
-                place.ask(&["XRANGE", NAME, &from, "+", "COUNT", "500"]).unwrap_or_default();
+                endpoint.ask(&["XRANGE", NAME, &from, "+", "COUNT", "500"]).unwrap_or_default();
             for event in entries.lines().filter(|line| line.starts_with('{')) {
                 consumer.receive(event, &mut feed).await?;
             }
@@ -183,25 +183,25 @@ async fn read_stream(
 
 /// Subscribes to the channel; reads missed events from the feed after a disconnect.
 async fn subscribe_channel(
-    place: Place,
+    endpoint: Endpoint,
     address: SocketAddr,
     away: watch::Receiver<bool>,
     end: watch::Receiver<u64>,
 ) -> Checked<Consumer> {
     let (mut consumer, mut feed) = (Consumer::default(), Client::of(address));
     let mut deadline = CatchUpDeadline::default();
-    let mut messages: Option<Heard> = None;
+    let mut messages: Option<Messages> = None;
     while !deadline.has_caught_up(&end, consumer.watermark())? {
         if *away.borrow() {
             messages = None;
         } else if messages.is_none() {
-            messages = place.subscribe(&[NAME]).ok();
+            messages = endpoint.subscribe(&[NAME]).ok();
             if messages.is_some() && *end.borrow() > 0 {
                 consumer.pull(&mut feed).await?;
             }
         }
         loop {
-            match messages.as_ref().map(Heard::next_if_any) {
+            match messages.as_ref().map(Messages::next_if_any) {
                 Some(Ok(Some((_, event)))) => consumer.receive(&event, &mut feed).await?,
                 Some(Err(_)) => messages = None,
                 Some(Ok(None)) | None => break,
