@@ -1,4 +1,4 @@
--- Check, decrement, append to a stream. KEYS: the stock, the stream. ARGV: quantity, order.
+-- Checks, decrements and appends to a stream. KEYS: stock, stream. ARGV: quantity, order.
 local available = tonumber(redis.call('GET', KEYS[1]))
 if not available then
   return redis.error_reply('unknown sku')

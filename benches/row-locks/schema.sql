@@ -1,4 +1,4 @@
--- What a shop would write: batches with what is taken of them, lines, and an outbox.
+-- Tables as a shop would write them: batches with their allocated units, lines, and an outbox.
 CREATE TABLE batches (
     reference bigint PRIMARY KEY,
     sku bigint NOT NULL,

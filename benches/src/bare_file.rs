@@ -1,4 +1,4 @@
-//! The baseline `bare-file`: as `constant`, but each line is on the disk before it is answered.
+//! The baseline `bare-file`: like `constant`, but each line is on disk before it is answered.
 
 use std::io;
 use std::path::Path;
@@ -7,18 +7,18 @@ use axum::Router;
 use axum::body::Bytes;
 use earmark_contracts::allocation::Allocate;
 
-use crate::durable::{self, Gather};
-use crate::groups::Groups;
+use crate::durable::{self, GroupContent};
+use crate::group_commit::GroupCommit;
 use crate::preallocated::Preallocated;
 
-/// The bodies of requests, a line each.
+/// The bodies of requests, one per line.
 #[derive(Default)]
 struct Bodies(Vec<u8>);
 
-impl Gather for Bodies {
-    type Wanted = Bytes;
+impl GroupContent for Bodies {
+    type Part = Bytes;
 
-    fn wanted(body: Bytes, _: impl IntoIterator<Item = Allocate>) -> Bytes {
+    fn part(body: Bytes, _: impl IntoIterator<Item = Allocate>) -> Bytes {
         body
     }
 
@@ -28,8 +28,8 @@ impl Gather for Bodies {
     }
 }
 
-/// The routes that a benchmark asks, onto a new file of so many bytes.
+/// The routes of a benchmark, with a new file of this number of bytes.
 pub fn routes(folder: &Path, bytes: u64) -> io::Result<Router> {
     let mut file = Preallocated::create(folder, bytes)?;
-    Ok(durable::routes(Groups::start(move |Bodies(lines)| file.append(lines))?))
+    Ok(durable::routes(GroupCommit::start(move |Bodies(lines)| file.append(lines))?))
 }

@@ -1,6 +1,6 @@
-//! The baseline `bare-log`: as `bare-file`, but each line is kept in the stock of its SKU, and its
-//! event is in the log before it is answered, as `constant` answers. There is no bus, nothing is
-//! decided, and nothing follows the log: what all of that takes comes on top of this.
+//! The baseline `bare-log`: like `bare-file`, but each line is added to the stock of its SKU, and
+//! its event is in the log before it is answered with the constant. There is no bus, no decision
+//! and no view: their cost is the difference to this baseline.
 
 use std::path::Path;
 
@@ -14,23 +14,23 @@ use earmark_services::allocation::{Stock, StockEvent};
 use earmark_stores::sqlite::SqliteLog;
 use rustc_hash::FxHashMap;
 
-use crate::durable::{self, Gather};
+use crate::durable::{self, GroupContent};
 use crate::events::{allocated, stock, today, write_record};
 use crate::failure::Failure;
-use crate::groups::Groups;
+use crate::group_commit::GroupCommit;
 use crate::lines::{store, text};
 
-/// As long as the names of the batches that `earmark bench` makes.
+/// As long as the names of the batches of `earmark bench`.
 const BATCH: &str = "bench-S00000000";
 
 /// The lines of requests.
 #[derive(Default)]
 struct Lines(Vec<Allocate>);
 
-impl Gather for Lines {
-    type Wanted = Vec<Allocate>;
+impl GroupContent for Lines {
+    type Part = Vec<Allocate>;
 
-    fn wanted(_: Bytes, lines: impl IntoIterator<Item = Allocate>) -> Vec<Allocate> {
+    fn part(_: Bytes, lines: impl IntoIterator<Item = Allocate>) -> Vec<Allocate> {
         lines.into_iter().collect()
     }
 
@@ -39,21 +39,21 @@ impl Gather for Lines {
     }
 }
 
-/// The routes that a benchmark asks, onto a new log.
+/// The routes of a benchmark, with a new log.
 pub fn routes(folder: &Path) -> Result<Router, Failure> {
     let mut log = BareLog::create(folder)?;
-    Ok(durable::routes(Groups::start(move |Lines(lines)| log.append(lines))?))
+    Ok(durable::routes(GroupCommit::start(move |Lines(lines)| log.append(lines))?))
 }
 
-/// How many events a log has that is not in use.
+/// Number of events of a log that no process has open.
 pub fn events(folder: &Path) -> Result<u64, Failure> {
     store(folder)?.0.head().map_err(Failure::new)
 }
 
-/// A log, and what is kept of it.
+/// A log, and the stock folded from it.
 struct BareLog {
     log: SqliteLog,
-    /// Of the SKUs that were asked for.
+    /// The stock of all SKUs with a line.
     stocks: FxHashMap<Sku, Stock>,
     batch: BatchReference,
     json: Vec<u8>,
@@ -93,7 +93,7 @@ mod tests {
     use crate::lines::{line, sku, store};
 
     #[test]
-    fn each_group_is_a_record_and_each_line_an_event_and_in_its_stock() {
+    fn each_group_is_a_record_and_each_line_an_event_in_its_stock() {
         let folder = tempfile::tempdir().unwrap();
         let mut log = BareLog::create(folder.path()).unwrap();
         let lines = [line(1, 2), line(2, 2), line(3, 2)];

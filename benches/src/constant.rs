@@ -1,4 +1,5 @@
-//! The baseline `constant`: the gateway's connections, the body parsed, the same answer always.
+//! The baseline `constant`: the gateway's connections, the body parsed, and always the same
+//! response.
 
 use axum::Router;
 use axum::body::Bytes;
@@ -7,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use earmark_contracts::allocation::Allocate;
 
-/// What the server says of a line that it has placed.
+/// The response of the server to a line that it has placed.
 pub const PLACED: &str = concat!(
     r#"{"outcome":"placed","order_id":"0123456789abcdef","line_id":"S00000000","#,
     r#""sku":"S00000000","quantity":1,"state":"placed","batch":"bench-S00000000","#,
@@ -17,7 +18,7 @@ pub const PLACED: &str = concat!(
     r#""passed_over":[],"exhausted":0}}"#,
 );
 
-/// The routes that a benchmark asks.
+/// The routes of a benchmark.
 pub fn routes() -> Router {
     Router::new()
         .route("/v1/allocations", post(async |body: Bytes| line(&body)))
@@ -39,17 +40,17 @@ fn bulk(body: &Bytes) -> Response {
     }
 }
 
-/// Reads a line, as strictly as serde does.
+/// Parses a line with serde.
 pub fn read_line(body: &Bytes) -> serde_json::Result<Allocate> {
     serde_json::from_slice(body)
 }
 
-/// Reads many.
+/// Parses many lines.
 pub fn read_lines(body: &Bytes) -> serde_json::Result<Vec<Allocate>> {
     serde_json::from_slice(body)
 }
 
-/// The answer to many lines.
+/// The response to many lines.
 pub fn placed(lines: usize) -> Response {
     let mut body = String::with_capacity(lines * (PLACED.len() + 1) + 2);
     body.push('[');
@@ -65,7 +66,7 @@ pub fn json(status: StatusCode, body: impl IntoResponse) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
-/// The answer to a body that cannot be read.
+/// The response to a body that cannot be parsed.
 pub fn refused(error: &serde_json::Error) -> Response {
     json(StatusCode::BAD_REQUEST, error.to_string())
 }

@@ -1,4 +1,4 @@
-//! What baselines have in common whose lines are on the disk before they are answered.
+//! The routes of baselines whose lines are on disk before they are answered.
 
 use std::sync::Arc;
 
@@ -11,22 +11,22 @@ use axum::routing::post;
 use earmark_contracts::allocation::Allocate;
 
 use crate::constant::{PLACED, json, placed, read_line, read_lines, refused};
-use crate::groups::Groups;
+use crate::group_commit::GroupCommit;
 
-/// What is gathered of requests until it is written.
-pub trait Gather: Default + Send + 'static {
-    /// What of a request is to be written.
-    type Wanted: Send;
+/// The content of a group until it is written.
+pub trait GroupContent: Default + Send + 'static {
+    /// The part of a request that is written.
+    type Part: Send;
 
-    /// Takes it from the body of a request and the lines that were read from it.
-    fn wanted(body: Bytes, lines: impl IntoIterator<Item = Allocate>) -> Self::Wanted;
+    /// Creates the part from the body of a request and the lines parsed from it.
+    fn part(body: Bytes, lines: impl IntoIterator<Item = Allocate>) -> Self::Part;
 
-    /// Adds it; everybody else waits meanwhile.
-    fn add(&mut self, wanted: Self::Wanted);
+    /// Adds a part; other requests wait meanwhile.
+    fn add(&mut self, part: Self::Part);
 }
 
-/// The routes that a benchmark asks.
-pub fn routes<G: Gather>(groups: Arc<Groups<G>>) -> Router {
+/// The routes of a benchmark.
+pub fn routes<G: GroupContent>(groups: Arc<GroupCommit<G>>) -> Router {
     Router::new()
         .route("/v1/allocations", post(line::<G>))
         .route("/v1/allocations/bulk", post(bulk::<G>))
@@ -34,33 +34,33 @@ pub fn routes<G: Gather>(groups: Arc<Groups<G>>) -> Router {
         .with_state(groups)
 }
 
-async fn line<G: Gather>(State(groups): State<Arc<Groups<G>>>, body: Bytes) -> Response {
+async fn line<G: GroupContent>(State(groups): State<Arc<GroupCommit<G>>>, body: Bytes) -> Response {
     let line = match read_line(&body) {
         Ok(line) => line,
         Err(error) => return refused(&error),
     };
-    match append(&groups, G::wanted(body, [line])).await {
+    match append(&groups, G::part(body, [line])).await {
         Ok(()) => json(StatusCode::CREATED, PLACED),
-        Err(()) => not_kept(),
+        Err(()) => not_written(),
     }
 }
 
-async fn bulk<G: Gather>(State(groups): State<Arc<Groups<G>>>, body: Bytes) -> Response {
+async fn bulk<G: GroupContent>(State(groups): State<Arc<GroupCommit<G>>>, body: Bytes) -> Response {
     let lines = match read_lines(&body) {
         Ok(lines) => lines,
         Err(error) => return refused(&error),
     };
     let count = lines.len();
-    match append(&groups, G::wanted(body, lines)).await {
+    match append(&groups, G::part(body, lines)).await {
         Ok(()) => placed(count),
-        Err(()) => not_kept(),
+        Err(()) => not_written(),
     }
 }
 
-async fn append<G: Gather>(groups: &Groups<G>, wanted: G::Wanted) -> Result<(), ()> {
-    groups.append(|gathered| gathered.add(wanted)).await
+async fn append<G: GroupContent>(groups: &GroupCommit<G>, part: G::Part) -> Result<(), ()> {
+    groups.append(|content| content.add(part)).await
 }
 
-fn not_kept() -> Response {
-    json(StatusCode::SERVICE_UNAVAILABLE, "it could not be written")
+fn not_written() -> Response {
+    json(StatusCode::SERVICE_UNAVAILABLE, "the line could not be written")
 }

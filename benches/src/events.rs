@@ -1,5 +1,4 @@
-//! What a line leaves behind that takes its place: its event, in the stock of its SKU and in a
-//! record of the log.
+//! The events of placed lines, as the log has them.
 
 use earmark_contracts::allocation::Allocate;
 use earmark_contracts::values::{BatchReference, Day, QUANTITY_MAX};
@@ -11,7 +10,7 @@ use earmark_services::allocation::{LineKey, Stock, StockEvent};
 
 use crate::failure::Failure;
 
-/// The stock of a SKU: one batch, as large as can be.
+/// The stock of a SKU: one batch of the largest quantity.
 pub fn stock(batch: &BatchReference) -> Stock {
     let mut stock = Stock::default();
     stock.evolve(&StockEvent::BatchCreated(BatchCreated {
@@ -27,7 +26,7 @@ pub fn today() -> Day {
     Day::of(SystemClock.now())
 }
 
-/// What is recorded of a line that takes its place.
+/// The event of a placed line.
 pub fn allocated(command: &Allocate, batch: &BatchReference, today: Day) -> StockEvent {
     StockEvent::Allocated(Allocated {
         line: LineKey { order_id: command.order_id.clone(), line_id: command.line() },
@@ -43,7 +42,7 @@ pub fn allocated(command: &Allocate, batch: &BatchReference, today: Day) -> Stoc
     })
 }
 
-/// A record's text as a writer has it, who keeps the memory it grows in for the next.
+/// The text of a record. Like the writer, it reuses the buffer `json`.
 pub fn write_record(
     json: &mut Vec<u8>,
     commands: &[Allocate],

@@ -1,14 +1,14 @@
-//! Why a measurement did not come about, in a sentence.
+//! The error of this crate: a message.
 
 use std::fmt;
 
-/// Why a measurement did not come about.
+/// Why a measurement failed.
 #[derive(Debug)]
 pub struct Failure(String);
 
 impl Failure {
-    pub fn new(says: impl fmt::Display) -> Self {
-        Self(says.to_string())
+    pub fn new(message: impl fmt::Display) -> Self {
+        Self(message.to_string())
     }
 }
 

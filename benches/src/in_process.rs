@@ -21,97 +21,102 @@ use crate::lines::{GROUP, SKUS, float, line, sku, store, text};
 use crate::parts::Parts;
 use crate::preallocated::{FILE_BYTES, Preallocated};
 
-/// What is done.
+/// A kind of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Work {
-    /// Groups of 64 lines, one after another: for counting instructions
+    /// GroupCommit of 64 lines, one after another: for counting instructions
     Allocations,
-    /// As many lines as the bus takes, as `replay` sends them
+    /// Lines through the bus as fast as possible, sent like `replay` sends them
     Bus,
-    /// The same lines encoded and appended to a file, synced every 4,096
+    /// The same lines encoded and appended to a file, synced every 4,096 lines
     BareFile,
-    /// As many lines as the bus takes, and what each tenth costs beside encoding it: the log grows
+    /// Like `bus`, with the cost of each tenth compared with encoding its lines: the log grows
     Growth,
-    /// The same on one SKU, whose open lines grow
+    /// Like `growth` on one SKU, whose number of open lines grows
     GrowthOfOne,
-    /// What no line can do without, part by part: the least that the bus could take of processors
+    /// The steps that every line needs, one by one: the least processor time of the bus
     Parts,
 }
 
-/// Lines of a group that is counted: what 64 connections bring together.
+/// Lines of a group whose instructions are counted: one per connection of 64.
 const COUNTED_GROUP: usize = 64;
-/// Lines sent at once, and how many such may be unanswered, as in `replay`.
+/// Lines sent together, and the number of such chunks in flight, as in `replay`.
 const CHUNK: usize = 2_048;
-const UNANSWERED: usize = 4;
-/// Parts of what grows, and slices of a part, between which the machine is measured.
+const CHUNKS_IN_FLIGHT: usize = 4;
+/// Parts of a growing log, and slices of a part; the speed of the machine is measured after each
+/// slice.
 const TENTHS: usize = 10;
 const SLICES: usize = 10;
-/// SKUs of the counted work.
+/// SKUs of the work whose instructions are counted.
 const FEW_SKUS: usize = 200;
 
-/// Does it, and tells the lines per second as JSON.
+/// Does the work and prints the lines per second as JSON.
 pub fn run(work: Work, lines: usize, scratch: &Path) -> Result<(), Failure> {
     let folder = tempfile::Builder::new().prefix("earmark-in-process-").tempdir_in(scratch)?;
-    println!("{}", take(work, lines, folder.path())?);
+    println!("{}", measure(work, lines, folder.path())?);
     Ok(())
 }
 
-/// Does it in a folder.
-pub fn take(work: Work, lines: usize, folder: &Path) -> Result<Value, Failure> {
+/// Does the work in a folder and returns the report.
+pub fn measure(work: Work, lines: usize, folder: &Path) -> Result<Value, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let through = |skus, tenths, unanswered| Road { skus, lines, tenths, unanswered };
+    let through = |skus, tenths, in_flight| BusRun { skus, lines, tenths, in_flight };
     let mut costs = Vec::new();
     let seconds = match work {
-        Work::Allocations => through(FEW_SKUS, 1, 1).take(folder, &mut costs, &runtime)?,
-        Work::Bus => through(SKUS, 1, UNANSWERED).take(folder, &mut costs, &runtime)?,
-        Work::Growth => through(SKUS, TENTHS, UNANSWERED).take(folder, &mut costs, &runtime)?,
-        Work::GrowthOfOne => through(1, TENTHS, UNANSWERED).take(folder, &mut costs, &runtime)?,
+        Work::Allocations => through(FEW_SKUS, 1, 1).run(folder, &mut costs, &runtime)?,
+        Work::Bus => through(SKUS, 1, CHUNKS_IN_FLIGHT).run(folder, &mut costs, &runtime)?,
+        Work::Growth => {
+            through(SKUS, TENTHS, CHUNKS_IN_FLIGHT).run(folder, &mut costs, &runtime)?
+        }
+        Work::GrowthOfOne => {
+            through(1, TENTHS, CHUNKS_IN_FLIGHT).run(folder, &mut costs, &runtime)?
+        }
         Work::BareFile => into_file(folder, lines)?,
-        Work::Parts => return Ok(told(Parts::measure(folder, lines)?, lines)),
+        Work::Parts => return Ok(parts_report(Parts::measure(folder, lines)?, lines)),
     };
     let per_second = float(lines) / seconds;
-    let mut told = json!({ "lines": lines, "seconds": seconds, "lines_per_second": per_second });
+    let mut report = json!({ "lines": lines, "seconds": seconds, "lines_per_second": per_second });
     if costs.len() > 1 {
-        told["cpu_us_per_line"] = json!(costs.iter().map(|it| it.road).collect::<Vec<_>>());
-        told["encoding_us_per_line"] =
+        report["cpu_us_per_line"] = json!(costs.iter().map(|it| it.bus).collect::<Vec<_>>());
+        report["encoding_us_per_line"] =
             json!(costs.iter().map(|it| it.encoding).collect::<Vec<_>>());
-        let to_encoding = |it: &Cost| it.road / it.encoding;
-        told["to_encoding"] = json!(costs.iter().map(to_encoding).collect::<Vec<_>>());
+        let to_encoding = |it: &Cost| it.bus / it.encoding;
+        report["to_encoding"] = json!(costs.iter().map(to_encoding).collect::<Vec<_>>());
     }
-    Ok(told)
+    Ok(report)
 }
 
-/// What each part takes, and how many lines the machine's processors could do in a second if they
-/// did nothing else and never waited.
-fn told(parts: Parts, lines: usize) -> Value {
+/// The time of each step, and the lines per second if all processors did only these steps and never
+/// waited.
+fn parts_report(parts: Parts, lines: usize) -> Value {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let per_second = float(cores) * 1e6 / parts.sum();
     json!({ "lines": lines, "lines_per_second": per_second, "cpu_us_by_part": parts })
 }
 
-/// What a line of a part costs, in microseconds of the processor.
+/// Processor time per line of a tenth, in microseconds.
 #[derive(Clone, Copy, Debug, Default)]
 struct Cost {
-    /// Through the bus, all threads together.
-    road: f64,
-    /// Only encoded, in turn with it: how fast the machine was meanwhile.
+    /// Through the bus, in all threads.
+    bus: f64,
+    /// Only encoded, alternating with the bus: the speed of the machine at that time.
     encoding: f64,
 }
 
 /// Lines through the bus.
-struct Road {
+struct BusRun {
     skus: usize,
     lines: usize,
-    /// In so many parts, one after another: tenths, or one.
+    /// Number of parts, one after another: ten or one.
     tenths: usize,
-    /// Chunks that may be unanswered.
-    unanswered: usize,
+    /// Number of chunks in flight.
+    in_flight: usize,
 }
 
-impl Road {
-    /// Takes it, and tells the seconds; what each part costs is put into `costs`, where there are
-    /// several.
-    fn take(
+impl BusRun {
+    /// Sends the lines and returns the seconds. The cost of each part is added to `costs` if there
+    /// are several parts.
+    fn run(
         &self,
         folder: &Path,
         costs: &mut Vec<Cost>,
@@ -122,22 +127,22 @@ impl Road {
         let opening = Opening { service: allocation::service(), stores: vec![stores] };
         let (clock, ids) = (Arc::new(SystemClock), Arc::new(RandomIds));
         let bus = Bus::open(vec![opening], clock, ids, Limits::default()).map_err(Failure::new)?;
-        let moving = Runtime::start(&bus)?;
+        let running = Runtime::start(&bus)?;
         runtime.block_on(make_batches(&bus, self.skus))?;
         let begun = now();
         if self.tenths == 1 {
             runtime.block_on(self.send(&bus, 0, self.lines))?;
         } else {
             for tenth in 0..self.tenths {
-                costs.push(self.take_tenth(tenth, &bus, runtime)?);
+                costs.push(self.run_tenth(tenth, &bus, runtime)?);
             }
         }
         let seconds = begun.elapsed().as_secs_f64();
-        moving.stop();
+        running.stop();
         Ok(seconds)
     }
 
-    fn take_tenth(
+    fn run_tenth(
         &self,
         tenth: usize,
         bus: &Bus,
@@ -152,21 +157,21 @@ impl Road {
             let own = processor_seconds(ClockId::ThreadCPUTime);
             encode(from, end, self.skus, &mut Vec::new())?;
             let encoding = processor_seconds(ClockId::ThreadCPUTime) - own;
-            cost.road += processor_seconds(ClockId::ProcessCPUTime) - all - encoding;
+            cost.bus += processor_seconds(ClockId::ProcessCPUTime) - all - encoding;
             cost.encoding += encoding;
         }
         let us_per_line = 1e6 / float((at(SLICES) - at(0)).max(1));
-        Ok(Cost { road: cost.road * us_per_line, encoding: cost.encoding * us_per_line })
+        Ok(Cost { bus: cost.bus * us_per_line, encoding: cost.encoding * us_per_line })
     }
 
     async fn send(&self, bus: &Bus, from: usize, end: usize) -> Result<(), Failure> {
-        let chunk = if self.unanswered > 1 { CHUNK } else { COUNTED_GROUP };
-        let (skus, unanswered) = (self.skus, self.unanswered);
-        let mut lanes = JoinSet::new();
-        for lane in 0..unanswered {
+        let chunk = if self.in_flight > 1 { CHUNK } else { COUNTED_GROUP };
+        let (skus, in_flight) = (self.skus, self.in_flight);
+        let mut senders = JoinSet::new();
+        for sender in 0..in_flight {
             let bus = bus.clone();
-            lanes.spawn(async move {
-                for from in (from + lane * chunk..end).step_by(chunk * unanswered) {
+            senders.spawn(async move {
+                for from in (from + sender * chunk..end).step_by(chunk * in_flight) {
                     let commands =
                         (from..end.min(from + chunk)).map(|it| (line(it, skus), Meta::default()));
                     for reply in bus.send_many(commands.collect()).await {
@@ -179,22 +184,23 @@ impl Road {
                 Ok(())
             });
         }
-        lanes.join_all().await.into_iter().collect()
+        senders.join_all().await.into_iter().collect()
     }
 }
 
-/// Side by side, so that many share a commit.
+/// Creates the batches concurrently, so that many share a commit.
 async fn make_batches(bus: &Bus, skus: usize) -> Result<(), Failure> {
-    const LANES: usize = 500;
+    const SENDERS: usize = 500;
     let mut makers = JoinSet::new();
-    for lane in 0..LANES.min(skus) {
+    for sender in 0..SENDERS.min(skus) {
         let bus = bus.clone();
         makers.spawn(async move {
-            for number in (lane..skus).step_by(LANES) {
+            for number in (sender..skus).step_by(SENDERS) {
                 let batch = CreateBatch {
                     reference: BatchReference(text(&format!("b{number}"))),
                     sku: sku(number),
-                    quantity: Quantity::new(1_000_000_000).expect("as many as a batch may have"),
+                    quantity: Quantity::new(1_000_000_000)
+                        .expect("the largest quantity of a batch"),
                     eta: None,
                     expires: None,
                 };

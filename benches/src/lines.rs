@@ -1,4 +1,4 @@
-//! The lines that are sent without HTTP, and the folder they go into.
+//! The lines of in-process work, and the store that they are written to.
 
 use std::path::Path;
 
@@ -11,10 +11,10 @@ use crate::failure::Failure;
 
 /// SKUs of most work.
 pub const SKUS: usize = 10_000;
-/// Lines of one sync: as many as a group of the writer may have.
+/// Lines per sync: the largest group of the writer.
 pub const GROUP: usize = 4_096;
 
-/// A store in a folder that is new.
+/// A store in a folder.
 pub fn store(folder: &Path) -> Result<(SqliteLog, SqliteRows), Failure> {
     let data = DataFolder::open(folder).map_err(Failure::new)?;
     let log_id = RandomIds.next().to_string();
@@ -33,7 +33,7 @@ pub fn line(number: usize, skus: usize) -> Allocate {
     }
 }
 
-/// The SKU of a line: they go over all of them in an order that no cache likes.
+/// The SKU of a line: consecutive lines have distant SKUs, which defeats caches.
 pub fn sku_number(line: usize, skus: usize) -> usize {
     line.wrapping_mul(7_919) % skus
 }

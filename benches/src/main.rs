@@ -1,4 +1,4 @@
-//! What Earmark is measured against, and the run that measures all of it side by side.
+//! Baselines for Earmark, and the comparison that measures all of them in one run.
 
 mod bare_file;
 mod bare_log;
@@ -8,7 +8,7 @@ mod constant;
 mod durable;
 mod events;
 mod failure;
-mod groups;
+mod group_commit;
 mod in_process;
 mod lines;
 mod parts;
@@ -24,7 +24,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use failure::Failure;
 
-/// What Earmark is measured against.
+/// Baselines for Earmark, and comparisons with them
 #[derive(Debug, Parser)]
 struct Cli {
     #[command(subcommand)]
@@ -33,41 +33,40 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve a baseline over the gateway's own connections, until it is told to stop
+    /// Serve a baseline over the gateway's own connections until SIGTERM or SIGINT
     Serve {
-        /// What is served
+        /// The baseline
         baseline: Baseline,
-        /// Where to listen; port 0 gives any free one
+        /// Address to listen on; port 0 selects a free port
         #[arg(long, default_value = "127.0.0.1:0")]
         listen: std::net::SocketAddr,
-        /// The folder of its files
+        /// Folder for its files
         #[arg(long, default_value = ".")]
         data: PathBuf,
     },
-    /// Do a fixed amount of work in this process, and tell how long it took
+    /// Do a fixed amount of work in this process, and print the time as JSON
     InProcess {
-        /// What is done
+        /// The work
         work: in_process::Work,
-        /// Order lines
+        /// Number of order lines
         #[arg(long, default_value_t = 500_000)]
         lines: usize,
-        /// A folder for its files, on the disk that is measured
+        /// Folder for its files, on the disk to measure
         #[arg(long)]
         scratch: Option<PathBuf>,
     },
-    /// Measure everything in one run, in rounds, and tell the ratios
     Compare(compare::Compare),
     Rehearse(compare::Rehearse),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Baseline {
-    /// The body is parsed, a constant answered: the limit of HTTP
+    /// Parses the body and returns a constant: the limit of HTTP
     Constant,
-    /// Each line is appended to a file and synced, a group at a time: the limit of durable answers
+    /// Appends each line to a file and syncs it in groups: the limit of durable responses
     BareFile,
-    /// Each line is kept in the stock of its SKU and its event appended to the log: what comes
-    /// before any decision, view or real answer
+    /// Adds each line to the stock of its SKU and its event to the log, without decisions, views
+    /// and real responses
     BareLog,
 }
 
@@ -96,7 +95,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             let scratch = scratch.unwrap_or_else(std::env::temp_dir);
             in_process::run(work, lines, &scratch)
         }
-        Command::Compare(asked) => asked.run(),
-        Command::Rehearse(asked) => asked.run(),
+        Command::Compare(compare) => compare.run(),
+        Command::Rehearse(rehearse) => rehearse.run(),
     }
 }

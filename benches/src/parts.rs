@@ -1,5 +1,6 @@
-//! What no line can do without, part by part: it is made, kept in the stock of its SKU, written as
-//! an event, and appended to the log. Nothing is decided, no queue, no answer, no view.
+//! The steps that every line needs, measured one by one: the command is created, its event is
+//! applied to the stock, encoded, and appended to the log. No decisions, queues, responses or
+//! views.
 
 use std::path::Path;
 
@@ -16,27 +17,28 @@ use crate::events::{allocated, stock, today, write_record};
 use crate::failure::Failure;
 use crate::lines::{GROUP, SKUS, float, line, sku_number, store, text};
 
-/// Processor time of each part, in microseconds a line.
+/// Processor time of each step, in microseconds per line. The names are those of the results.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Parts {
-    /// The command is made.
+    /// The command is created.
     made: f64,
-    /// The event changes the stock of the SKU, one of 10,000 in memory.
+    /// The event is applied to the stock of the SKU, one of 10,000 in memory.
     kept: f64,
-    /// The event becomes JSON, as it stands in the log.
+    /// The event is encoded as JSON, as in the log.
     written: f64,
-    /// The log takes it: a record and a sync for 4,096, copied back into its file.
+    /// The event is appended to the log: one record and one sync per 4,096 lines, and the
+    /// checkpoint.
     appended: f64,
 }
 
 impl Parts {
-    /// Does all of them for so many lines.
+    /// Does all steps for a number of lines.
     pub fn measure(folder: &Path, lines: usize) -> Result<Self, Failure> {
         let (log, _) = store(folder)?;
         let batch = BatchReference(text("b1234"));
         let mut stocks: Vec<Stock> = (0..SKUS).map(|_| stock(&batch)).collect();
         let mut parts = Self::default();
-        let of_others = others_seconds();
+        let before = other_threads_seconds();
         let (mut seq, mut json) = (0, Vec::new());
         for from in (0..lines).step_by(GROUP) {
             let group = from..lines.min(from + GROUP);
@@ -56,16 +58,16 @@ impl Parts {
             seq = last_seq;
         }
         timed(&mut parts.appended, || log.checkpoint()).map_err(Failure::new)?;
-        parts.appended += others_seconds() - of_others;
-        Ok(parts.each_of(lines))
+        parts.appended += other_threads_seconds() - before;
+        Ok(parts.per_line(lines))
     }
 
-    /// All together.
+    /// The sum of all steps.
     pub fn sum(&self) -> f64 {
         self.made + self.kept + self.written + self.appended
     }
 
-    fn each_of(self, lines: usize) -> Self {
+    fn per_line(self, lines: usize) -> Self {
         let us = |seconds: f64| seconds * 1e6 / float(lines.max(1));
         Self {
             made: us(self.made),
@@ -76,7 +78,7 @@ impl Parts {
     }
 }
 
-/// Adds what this thread takes for it.
+/// Adds the processor time of this thread during `run`.
 fn timed<T>(seconds: &mut f64, run: impl FnOnce() -> T) -> T {
     let before = processor_seconds(ClockId::ThreadCPUTime);
     let done = run();
@@ -84,8 +86,8 @@ fn timed<T>(seconds: &mut f64, run: impl FnOnce() -> T) -> T {
     done
 }
 
-/// What the threads beside this one have taken: one, which copies the write-ahead file back.
-fn others_seconds() -> f64 {
+/// Processor time of the other threads: there is one, which checkpoints the WAL.
+fn other_threads_seconds() -> f64 {
     processor_seconds(ClockId::ProcessCPUTime) - processor_seconds(ClockId::ThreadCPUTime)
 }
 
@@ -94,11 +96,11 @@ mod tests {
     use serde_json::Value;
 
     use super::Parts;
-    use crate::in_process::{Work, take};
+    use crate::in_process::{Work, measure};
     use crate::lines::store;
     use earmark_kernel::log::LogStore;
 
-    /// The names of an object and of those within it.
+    /// The field names of an object and of the objects in it.
     fn names(value: &Value, into: &mut Vec<String>) {
         for (name, it) in value.as_object().into_iter().flatten() {
             into.push(name.clone());
@@ -106,7 +108,7 @@ mod tests {
         }
     }
 
-    /// The names that the last event of a log has.
+    /// The field names of the last event of a log.
     fn last_event(folder: &std::path::Path) -> Vec<String> {
         let (log, _) = store(folder).unwrap();
         let head = log.head().unwrap();
@@ -118,11 +120,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_appended_has_the_form_that_the_writer_gives_it() {
+    fn events_have_the_same_fields_as_those_of_the_writer() {
         let [parts, bus] = [(); 2].map(|()| tempfile::tempdir().unwrap());
         let measured = Parts::measure(parts.path(), 10).unwrap();
         assert!(measured.sum() > 0.0, "{measured:?}");
-        take(Work::Allocations, 10, bus.path()).unwrap();
+        measure(Work::Allocations, 10, bus.path()).unwrap();
         assert_eq!(last_event(parts.path()), last_event(bus.path()));
     }
 }

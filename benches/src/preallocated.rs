@@ -1,16 +1,16 @@
-//! A file that is as large as it will ever be, so that a sync has no metadata to write.
+//! A file that is written at its full size first, so that later syncs write no metadata.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-/// As large as the file is made beforehand; behind its end it begins again.
+/// The size of the file; after its end, writing continues at its start.
 pub const FILE_BYTES: u64 = 256 * 1024 * 1024;
-/// It is written with so many zeros at a time.
+/// Number of zeros written at a time.
 const ZEROS: usize = 1024 * 1024;
 
-/// A file that is as large as it will ever be.
+/// A file of a fixed size.
 pub struct Preallocated {
     file: File,
     at: u64,
@@ -31,7 +31,7 @@ impl Preallocated {
         Ok(Self { file, at: 0, bytes })
     }
 
-    /// Appends, and returns when it is on the disk.
+    /// Appends a group, and returns when it is on disk.
     pub fn append(&mut self, group: &[u8]) -> io::Result<()> {
         if self.at + group.len() as u64 > self.bytes {
             self.at = 0;

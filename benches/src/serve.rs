@@ -1,4 +1,4 @@
-//! Serves a baseline as the binary serves a node: the same connections, threads and allocator.
+//! Serves a baseline like the binary serves a node: the same connections, threads and allocator.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! Each baseline answers what the generator expects of it.
+//! Each baseline responds as the load generator expects.
 
 use axum::Router;
 use earmark_gateway::{HttpServer, Settings};
@@ -7,22 +7,22 @@ use crate::{bare_file, bare_log, constant};
 
 const LINE: &str = r#"{"order_id":"o1","sku":"CHAIR","quantity":1}"#;
 
-/// Asks a baseline over a socket; the statuses and bodies in order.
-async fn asked(routes: Router, requests: &[(&str, String)]) -> Vec<(u16, String)> {
+/// Sends requests to a baseline over a socket; returns the statuses and bodies in order.
+async fn responses(routes: Router, requests: &[(&str, String)]) -> Vec<(u16, String)> {
     let server = HttpServer::new(routes, Settings::default());
     let bound = server.bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let base = format!("http://{}", bound.local_addr);
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let mut answers = Vec::new();
-    let asking = async {
+    let sending = async {
         for (path, body) in requests {
             let request = client.post(format!("{base}{path}")).body(body.clone());
-            let answer = request.send().await.unwrap();
-            answers.push((answer.status().as_u16(), answer.text().await.unwrap()));
+            let response = request.send().await.unwrap();
+            answers.push((response.status().as_u16(), response.text().await.unwrap()));
         }
         drop(client);
     };
-    bound.serve(asking).await;
+    bound.serve(sending).await;
     answers
 }
 
@@ -44,21 +44,21 @@ fn check(answers: &[(u16, String)]) {
 }
 
 #[tokio::test]
-async fn the_constant_is_answered_once_the_body_is_parsed() {
-    check(&asked(constant::routes(), &requests()).await);
+async fn the_constant_baseline_parses_the_body() {
+    check(&responses(constant::routes(), &requests()).await);
 }
 
 #[tokio::test]
 async fn a_line_is_in_the_file_when_it_is_answered() {
     let folder = tempfile::tempdir().unwrap();
-    check(&asked(bare_file::routes(folder.path(), 1_000_000).unwrap(), &requests()).await);
+    check(&responses(bare_file::routes(folder.path(), 1_000_000).unwrap(), &requests()).await);
     let written = std::fs::read_to_string(folder.path().join("bare")).unwrap();
     let written = written.trim_end_matches('\0');
     assert_eq!(written, format!("{LINE}\n[{LINE},{LINE}]\n"));
 }
 
 #[tokio::test]
-async fn lines_that_go_into_the_log_are_answered_alike() {
+async fn lines_in_the_log_get_the_same_responses() {
     let folder = tempfile::tempdir().unwrap();
-    check(&asked(bare_log::routes(folder.path()).unwrap(), &requests()).await);
+    check(&responses(bare_log::routes(folder.path()).unwrap(), &requests()).await);
 }

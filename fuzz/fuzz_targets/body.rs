@@ -1,4 +1,4 @@
-//! The body of every command.
+//! Parses the bodies of all commands.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The header fields that are parsed.
+//! Parses the header fields that the API uses.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Many lines, one JSON value per line.
+//! Parses JSON lines.
 
 #![no_main]
 

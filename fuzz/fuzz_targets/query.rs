@@ -1,4 +1,4 @@
-//! The query string of a URL.
+//! Parses query strings.
 
 #![no_main]
 

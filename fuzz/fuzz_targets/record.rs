@@ -1,4 +1,4 @@
-//! Records that are read back from a log.
+//! Parses records of a log.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Files of batches, of lines and of orders.
+//! Parses files of batches, lines and orders.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! A file of settings, and one of keys.
+//! Parses configuration files and files of API keys.
 
 #![no_main]
 

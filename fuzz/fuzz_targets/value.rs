@@ -1,4 +1,4 @@
-//! Values in a path or a query string.
+//! Parses values in paths and query strings.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Other programs: run to their end, or started, awaited and stopped.
+//! Other programs: run to completion, or started as servers, awaited and stopped.
 
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
@@ -14,40 +14,44 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::clock::{hold, now};
 use crate::failure::Failure;
 
-/// A server that is not ready by then never will be.
+/// Longest time until a server is ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
-/// It is asked again after so long.
+/// Time between two polls.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// A server that ends with this.
+/// A server, killed on drop.
 pub struct Daemon {
     child: Child,
-    /// Kept open, so that it may go on speaking.
+    /// Kept open, so that the server can continue to print.
     _out: Option<BufReader<ChildStdout>>,
 }
 
 impl Daemon {
-    /// Starts a server that says on a line when it is ready; what it says behind `start`.
-    pub fn that_says(mut command: Command, start: &str) -> Result<(Self, String), Failure> {
+    /// Starts a server that prints a line when it is ready; returns the line after the prefix
+    /// `start`.
+    pub fn start_announced(mut command: Command, start: &str) -> Result<(Self, String), Failure> {
         let mut child = begun(command.stdout(Stdio::piped()))?;
-        let mut out = BufReader::new(child.stdout.take().expect("it was asked to be piped"));
+        let mut out = BufReader::new(child.stdout.take().expect("stdout is piped"));
         let mut line = String::new();
         let read = out.read_line(&mut line)?;
         let daemon = Self { child, _out: Some(out) };
         match line.trim().strip_prefix(start) {
-            Some(said) if read > 0 => Ok((daemon, said.to_owned())),
+            Some(rest) if read > 0 => Ok((daemon, rest.to_owned())),
             _ => Err(Failure::new(format!("{} is not ready: {line}", shown(&command)))),
         }
     }
 
-    /// Starts a server, and asks until it is ready.
-    pub fn that_is(mut command: Command, is_ready: impl Fn() -> bool) -> Result<Self, Failure> {
+    /// Starts a server and polls until it is ready.
+    pub fn start_polled(
+        mut command: Command,
+        is_ready: impl Fn() -> bool,
+    ) -> Result<Self, Failure> {
         let child = begun(command.stdout(Stdio::null()))?;
         let mut daemon = Self { child, _out: None };
         let begun = now();
         while !is_ready() {
             if let Some(status) = daemon.child.try_wait()? {
-                return Err(Failure::new(format!("{} ended: {status}", shown(&command))));
+                return Err(Failure::new(format!("{} exited: {status}", shown(&command))));
             }
             if begun.elapsed() > READY_TIMEOUT {
                 return Err(Failure::new(format!("{} is not ready", shown(&command))));
@@ -61,13 +65,13 @@ impl Daemon {
         self.child.id()
     }
 
-    /// Takes the processors from it; what it has begun waits.
+    /// Stops its threads until [`Daemon::resume`].
     pub fn pause(&self) -> Result<(), Failure> {
         self.signal(Signal::STOP)
     }
 
-    /// Gives them back.
-    pub fn go_on(&self) -> Result<(), Failure> {
+    /// Continues its threads.
+    pub fn resume(&self) -> Result<(), Failure> {
         self.signal(Signal::CONT)
     }
 
@@ -75,24 +79,24 @@ impl Daemon {
         kill_process(Pid::from_child(&self.child), signal).map_err(Failure::new)
     }
 
-    /// Tells it to stop, and waits until it has.
+    /// Sends SIGTERM and waits for the exit.
     pub fn stop(self) -> Result<(), Failure> {
         self.stop_with(Signal::TERM)
     }
 
-    /// The same with another signal.
+    /// Sends a signal and waits for the exit.
     pub fn stop_with(mut self, signal: Signal) -> Result<(), Failure> {
         self.signal(signal)?;
         match self.child.wait()? {
             status if status.success() => Ok(()),
-            status => Err(Failure::new(format!("a server ended with {status}"))),
+            status => Err(Failure::new(format!("a server exited with {status}"))),
         }
     }
 }
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        // It may have ended already.
+        // It may have exited already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -103,12 +107,12 @@ fn begun(command: &mut Command) -> Result<Child, Failure> {
     started.map_err(|error| Failure::new(format!("cannot start {}: {error}", shown(command))))
 }
 
-/// Runs a program to its end and hands back what it printed.
+/// Runs a program to completion and returns its standard output.
 pub fn output(command: &mut Command) -> Result<String, Failure> {
     Ok(output_and_errors(command)?.0)
 }
 
-/// The same, and what it printed as errors.
+/// Runs a program to completion and returns its standard output and standard error.
 pub fn output_and_errors(command: &mut Command) -> Result<(String, String), Failure> {
     let ended = command.stdin(Stdio::null()).output();
     let ended =
@@ -119,7 +123,7 @@ pub fn output_and_errors(command: &mut Command) -> Result<(String, String), Fail
         return Ok((out, errors));
     }
     let status = ended.status;
-    Err(Failure::new(format!("{} ended with {status}\n{out}\n{errors}", shown(command))))
+    Err(Failure::new(format!("{} exited with {status}\n{out}\n{errors}", shown(command))))
 }
 
 fn shown(command: &Command) -> String {
@@ -127,12 +131,12 @@ fn shown(command: &Command) -> String {
     words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
 }
 
-/// A port that nobody has at the moment.
+/// A port that is free at the moment.
 pub fn free_port() -> Result<String, Failure> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port().to_string())
 }
 
-/// Lets servers that run as somebody else find their folders in this one.
+/// Lets servers that run as another user access their folders in this one.
 pub fn open_to_others(folder: &Path) -> Result<(), Failure> {
     Ok(fs::set_permissions(folder, Permissions::from_mode(0o755))?)
 }

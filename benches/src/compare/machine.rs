@@ -1,4 +1,4 @@
-//! What a result was measured on, and when.
+//! The machine and the date of a result.
 
 use std::fs;
 use std::process::Command;
@@ -8,18 +8,18 @@ use serde::{Deserialize, Serialize};
 
 use super::daemon::output;
 
-/// What a result was measured on, and when.
+/// The machine and the date of a result.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Machine {
-    /// Of the day on which the run began, UTC.
+    /// UTC date of the start of the run.
     pub date: String,
-    /// Of the project.
+    /// Commit of the project.
     pub commit: String,
     pub cores: usize,
     pub processor: String,
     pub memory_gib: u64,
     pub kernel: String,
-    /// How many processes wanted to run when the run began: above 1, others were at work.
+    /// Load average at the start of the run: above 1, other processes were running.
     pub load_before: f64,
 }
 

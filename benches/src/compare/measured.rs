@@ -1,61 +1,61 @@
-//! What one run of one point gave.
+//! The measurements of a point in one round.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::result::median;
+use super::statistics::{mean, median};
 
-/// What one run of one point gave.
+/// The measurements of a point in one round.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Measured {
-    /// Lines or transactions a second.
+    /// Lines or transactions per second.
     pub per_second: f64,
-    /// Milliseconds.
+    /// Median latency, milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p50_ms: Option<f64>,
-    /// Milliseconds.
+    /// 99th percentile of the latency, milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p99_ms: Option<f64>,
-    /// Processor time of the server for a request.
+    /// Processor time of the server per request, microseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_us: Option<f64>,
-    /// The same by its parts: threads, by what their names begin with; or, for a line, what was
-    /// done.
+    /// Processor time by part, microseconds: per request and kind of thread (the start of its
+    /// name), or per line and step of the work.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub cpu_us_by_part: BTreeMap<String, f64>,
-    /// The most memory the server ever had.
+    /// Peak resident memory of the server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rss_mib: Option<f64>,
-    /// The most events that views were behind.
+    /// Largest lag of the views in events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lag_events: Option<f64>,
-    /// How often views held the writer up for more than 5 ms.
+    /// How many times views delayed the writer by more than 5 ms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_over_5_ms: Option<f64>,
 }
 
 impl Measured {
-    /// Several turns of the same length on the same server: of rates and processor time the mean,
-    /// of the latency of half of the requests the median, of all else the most.
+    /// Combines turns of the same length on the same server: the mean of rates and processor time,
+    /// the median of the median latency, and the maximum of the rest.
     pub fn of_turns(turns: &[Self]) -> Self {
         let all = |of: fn(&Self) -> Option<f64>| turns.iter().map(of).collect::<Option<Vec<f64>>>();
-        let most = |of: fn(&Self) -> Option<f64>| all(of)?.into_iter().max_by(f64::total_cmp);
+        let max = |of: fn(&Self) -> Option<f64>| all(of)?.into_iter().max_by(f64::total_cmp);
         let parts = by_part(turns).into_iter().map(|(name, us)| (name.to_owned(), mean(&us)));
         Self {
             per_second: mean(&turns.iter().map(|turn| turn.per_second).collect::<Vec<_>>()),
             p50_ms: all(|turn| turn.p50_ms).map(median),
-            p99_ms: most(|turn| turn.p99_ms),
+            p99_ms: max(|turn| turn.p99_ms),
             cpu_us: all(|turn| turn.cpu_us).map(|it| mean(&it)),
             cpu_us_by_part: parts.collect(),
-            rss_mib: most(|turn| turn.rss_mib),
-            lag_events: most(|turn| turn.lag_events),
-            held_over_5_ms: most(|turn| turn.held_over_5_ms),
+            rss_mib: max(|turn| turn.rss_mib),
+            lag_events: max(|turn| turn.lag_events),
+            held_over_5_ms: max(|turn| turn.held_over_5_ms),
         }
     }
 }
 
-/// What each part took in each of them; nothing where it is not named.
+/// The time of each part in each measurement; 0 if the part is missing.
 pub fn by_part(all: &[Measured]) -> BTreeMap<&str, Vec<f64>> {
     let names = all.iter().flat_map(|it| it.cpu_us_by_part.keys());
     let names: BTreeSet<&str> = names.map(String::as_str).collect();
@@ -63,17 +63,12 @@ pub fn by_part(all: &[Measured]) -> BTreeMap<&str, Vec<f64>> {
     names.into_iter().map(|name| (name, all.iter().map(|it| of(it, name)).collect())).collect()
 }
 
-pub fn mean(values: &[f64]) -> f64 {
-    let count = u32::try_from(values.len()).expect("turns and seconds are few");
-    values.iter().sum::<f64>() / f64::from(count.max(1))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn turns_are_put_together() {
+    fn turns_are_combined() {
         let turn = |rate: f64, parts: &[(&str, f64)]| Measured {
             per_second: rate,
             p50_ms: Some(rate / 20.0),

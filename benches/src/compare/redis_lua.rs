@@ -1,4 +1,5 @@
-//! The baseline `redis-lua`: a script checks, decrements and appends, driven by redis-benchmark.
+//! The baseline `redis-lua`: a script that checks, decrements and appends, called by
+//! redis-benchmark.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,9 +7,9 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use super::daemon::{Daemon, free_port, output};
+use super::environment::{BenchEnv, LoadDuration};
 use super::measured::Measured;
-use super::side::Side;
-use super::{Lasting, Stage};
+use super::turns::Target;
 use crate::failure::Failure;
 
 const ALLOCATE: &str = include_str!("../../redis-lua/allocate.lua");
@@ -16,51 +17,51 @@ const ALLOCATE: &str = include_str!("../../redis-lua/allocate.lua");
 const STOCK: &str = "for sku = 0, ARGV[1] - 1 do \
                      redis.call('SET', 'stock:' .. string.format('%012d', sku), 1000000000) end";
 const SKUS: &str = "10000";
-/// Requests that tell how many fit into the time; a multiple of what is pipelined.
+/// Number of calls that estimate the rate; a multiple of every pipeline length.
 const PROBE: u64 = 2_000;
 
-/// What Redis does for what it was told.
+/// How Redis persists its data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Persistence {
-    /// A file that is synced before it answers.
+    /// A log that is synced before each response.
     Always,
-    /// A file that is synced every second.
+    /// A log that is synced every second.
     Everysec,
-    /// Nothing.
+    /// No persistence.
     No,
 }
 
-/// A server that is up, and how it is asked.
+/// A running server and its workload.
 struct RedisLua<'s> {
-    stage: &'s Stage,
+    env: &'s BenchEnv,
     redis: Redis,
     script: String,
     pipelined: u32,
-    /// Calls a second, as seen last.
+    /// Calls per second in the last run.
     per_second: f64,
-    /// Calls ever made.
+    /// Number of calls so far.
     called: u64,
 }
 
-/// Starts a server for calls of the script from 64 connections, so many at a time on each.
+/// Starts a server for calls of the script from 64 connections, with this pipeline length.
 pub fn begin(
-    stage: &Stage,
+    env: &BenchEnv,
     persistence: Persistence,
     pipelined: u32,
-) -> Result<Box<dyn Side + '_>, Failure> {
-    let redis = Redis::start(stage.scratch.path(), persistence)?;
+) -> Result<Box<dyn Target + '_>, Failure> {
+    let redis = Redis::start(env.scratch.path(), persistence)?;
     redis.cli(&["EVAL", STOCK, "0", SKUS])?;
     let script = redis.cli(&["SCRIPT", "LOAD", ALLOCATE])?;
     let probed = redis.calls(&script, PROBE, pipelined)?;
     let (per_second, called) = (probed.per_second, PROBE);
     redis.server.pause()?;
-    Ok(Box::new(RedisLua { stage, redis, script, pipelined, per_second, called }))
+    Ok(Box::new(RedisLua { env, redis, script, pipelined, per_second, called }))
 }
 
-impl Side for RedisLua<'_> {
+impl Target for RedisLua<'_> {
     fn turn(&mut self) -> Result<Measured, Failure> {
-        self.redis.server.go_on()?;
-        let Lasting { seconds, warmup } = self.stage.turn();
+        self.redis.server.resume()?;
+        let LoadDuration { seconds, warmup } = self.env.turn();
         self.calls(warmup)?;
         let measured = self.calls(seconds)?;
         self.redis.server.pause()?;
@@ -68,19 +69,19 @@ impl Side for RedisLua<'_> {
     }
 
     fn end(self: Box<Self>) -> Result<(), Failure> {
-        self.redis.server.go_on()?;
-        let (kept, called) = (self.redis.cli(&["XLEN", "allocated"])?, self.called);
-        if kept != called.to_string() {
-            return Err(Failure::new(format!("{kept} lines are in the stream, not {called}")));
+        self.redis.server.resume()?;
+        let (stored, called) = (self.redis.cli(&["XLEN", "allocated"])?, self.called);
+        if stored != called.to_string() {
+            return Err(Failure::new(format!("the stream has {stored} lines, not {called}")));
         }
         self.redis.server.stop()
     }
 }
 
 impl RedisLua<'_> {
-    /// So many seconds of calls, or nearly.
+    /// Calls the script for about this number of seconds.
     fn calls(&mut self, seconds: f64) -> Result<Measured, Failure> {
-        // It sends whole pipelines.
+        // redis-benchmark sends whole pipelines.
         let count = count(self.per_second * seconds).max(PROBE);
         let count = count.next_multiple_of(u64::from(self.pipelined));
         let measured = self.redis.calls(&self.script, count, self.pipelined)?;
@@ -109,8 +110,8 @@ impl Redis {
         server.args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--dir"]);
         server.arg(folder.path()).args(["--appendonly", appendonly]);
         server.args(["--appendfsync", appendfsync, "--loglevel", "warning"]);
-        let is_ready = || cli(&port, &["PING"]).is_ok_and(|said| said == "PONG");
-        let server = Daemon::that_is(server, is_ready)?;
+        let is_ready = || cli(&port, &["PING"]).is_ok_and(|response| response == "PONG");
+        let server = Daemon::start_polled(server, is_ready)?;
         Ok(Self { server, port, _folder: folder })
     }
 
@@ -123,19 +124,20 @@ impl Redis {
         bench.args(["-h", "127.0.0.1", "-p", &self.port, "-c", "64", "--csv", "-r", SKUS]);
         bench.args(["-n", &count.to_string(), "-P", &pipelined.to_string(), "EVALSHA", script]);
         bench.args(["2", "stock:__rand_int__", "allocated", "1", "order-__rand_int__"]);
-        let told = output(&mut bench)?;
-        read(&told).ok_or_else(|| Failure::new(format!("redis-benchmark said: {told}")))
+        let printed = output(&mut bench)?;
+        read(&printed)
+            .ok_or_else(|| Failure::new(format!("unexpected output of redis-benchmark: {printed}")))
     }
 }
 
 fn cli(port: &str, arguments: &[&str]) -> Result<String, Failure> {
-    let said = output(Command::new("redis-cli").args(["-e", "-p", port]).args(arguments))?;
-    Ok(said.trim().to_owned())
+    let response = output(Command::new("redis-cli").args(["-e", "-p", port]).args(arguments))?;
+    Ok(response.trim().to_owned())
 }
 
-/// The last line: name, calls a second, then average, least, p50, p95, p99 and most ms.
-fn read(told: &str) -> Option<Measured> {
-    let line = told.trim().lines().last()?;
+/// The last line: name, calls per second, then average, minimum, p50, p95, p99 and maximum in ms.
+fn read(printed: &str) -> Option<Measured> {
+    let line = printed.trim().lines().last()?;
     let figures: Vec<&str> = line.rsplitn(8, ',').map(|it| it.trim_matches('"')).collect();
     let [_most, p99, _p95, p50, _least, _average, per_second, _name] = figures.as_slice() else {
         return None;
@@ -151,7 +153,7 @@ fn read(told: &str) -> Option<Measured> {
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "a number of calls that fit into some seconds"
+    reason = "the number of calls in some seconds"
 )]
 fn count(calls: f64) -> u64 {
     calls as u64
@@ -162,10 +164,10 @@ mod tests {
     use super::read;
 
     #[test]
-    fn what_redis_benchmark_tells_is_read() {
-        let told = "\"test\",\"rps\",\"avg\",\"min\",\"p50\",\"p95\",\"p99\",\"max\"\n\
+    fn the_output_of_redis_benchmark_is_parsed() {
+        let printed = "\"test\",\"rps\",\"avg\",\"min\",\"p50\",\"p95\",\"p99\",\"max\"\n\
             \"EVALSHA a 2 b, c\",\"1234.50\",\"0.9\",\"0.1\",\"0.8\",\"1.2\",\"2.5\",\"9.0\"\n";
-        let measured = read(told).unwrap();
+        let measured = read(printed).unwrap();
         assert!((measured.per_second - 1234.5).abs() < 0.001);
         assert_eq!((measured.p50_ms, measured.p99_ms), (Some(0.8), Some(2.5)));
         assert!(read("Error").is_none());

@@ -1,4 +1,4 @@
-//! The baseline `row-locks`: PostgreSQL as a shop would use it, driven by its own pgbench.
+//! The baseline `row-locks`: PostgreSQL transactions as a shop would write them, run by pgbench.
 
 use std::fs;
 
@@ -6,44 +6,45 @@ use earmark_servers::postgres::Postgres;
 use tempfile::TempDir;
 
 use super::daemon::output_and_errors;
-use super::measured::{Measured, mean};
-use super::side::Side;
-use super::{Lasting, Stage};
+use super::environment::{BenchEnv, LoadDuration};
+use super::measured::Measured;
+use super::statistics::mean;
+use super::turns::Target;
 use crate::failure::Failure;
 
 const SCHEMA: &str = include_str!("../../row-locks/schema.sql");
 const ALLOCATE: &str = include_str!("../../row-locks/allocate.sql");
 const SCRIPT: &str = "allocate.sql";
-const KEPT: &str = "SELECT (SELECT count(*) FROM lines), (SELECT count(*) FROM outbox), \
+const COUNTS: &str = "SELECT (SELECT count(*) FROM lines), (SELECT count(*) FROM outbox), \
                     (SELECT sum(allocated) FROM batches)";
-/// What both that use PostgreSQL give it.
+/// Settings of PostgreSQL in all points that use it.
 pub const SETTINGS: [&str; 1] = ["shared_buffers=256MB"];
 
-/// A database that is up, and what it is asked.
+/// A running database and its workload.
 struct RowLocks<'s> {
-    stage: &'s Stage,
+    env: &'s BenchEnv,
     postgres: Postgres,
     skus: u32,
     clients: u32,
     folder: TempDir,
-    /// Transactions ever done.
+    /// Number of transactions so far.
     done: u64,
 }
 
-/// Starts a database for transactions on so many SKUs from so many clients.
-pub fn begin(stage: &Stage, skus: u32, clients: u32) -> Result<Box<dyn Side + '_>, Failure> {
+/// Starts a database for transactions on `skus` SKUs from `clients` clients.
+pub fn begin(env: &BenchEnv, skus: u32, clients: u32) -> Result<Box<dyn Target + '_>, Failure> {
     let postgres = Postgres::start(&SETTINGS).map_err(Failure::new)?;
     postgres.sql("postgres", SCHEMA).map_err(Failure::new)?;
-    let folder = tempfile::tempdir_in(stage.scratch.path())?;
+    let folder = tempfile::tempdir_in(env.scratch.path())?;
     fs::write(folder.path().join(SCRIPT), ALLOCATE)?;
-    Ok(Box::new(RowLocks { stage, postgres, skus, clients, folder, done: 0 }))
+    Ok(Box::new(RowLocks { env, postgres, skus, clients, folder, done: 0 }))
 }
 
-impl Side for RowLocks<'_> {
+impl Target for RowLocks<'_> {
     fn turn(&mut self) -> Result<Measured, Failure> {
         let Self { skus, clients, .. } = self;
-        let Lasting { seconds, warmup } = self.stage.turn();
-        // Each session plans its statements first, and on the hot SKU while others wait for it.
+        let LoadDuration { seconds, warmup } = self.env.turn();
+        // Each session plans its statements first; on the hot SKU, others wait for that.
         let warmup = warmup.ceil().max(1.0);
         let mut pgbench = self.postgres.client("pgbench");
         pgbench.args(["--no-vacuum", "--protocol=prepared", "--jobs=2", "--progress=1"]);
@@ -51,29 +52,29 @@ impl Side for RowLocks<'_> {
         pgbench.arg(format!("--time={}", warmup + seconds.ceil()));
         pgbench.arg(format!("--define=skus={skus}"));
         pgbench.arg("--file").arg(self.folder.path().join(SCRIPT)).arg("postgres");
-        let (told, progress) = output_and_errors(&mut pgbench)?;
-        let measured = read(&told, &progress, warmup);
+        let (printed, progress) = output_and_errors(&mut pgbench)?;
+        let measured = read(&printed, &progress, warmup);
         let (measured, done) = measured.ok_or_else(|| {
-            Failure::new(format!("pgbench is not understood: {told}\n{progress}"))
+            Failure::new(format!("unexpected output of pgbench: {printed}\n{progress}"))
         })?;
         self.done += done;
         Ok(measured)
     }
 
     fn end(self: Box<Self>) -> Result<(), Failure> {
-        let kept = self.postgres.sql("postgres", KEPT).map_err(Failure::new)?;
+        let counts = self.postgres.sql("postgres", COUNTS).map_err(Failure::new)?;
         let expected = vec![self.done.to_string(); 3].join("|");
-        if kept.trim() == expected {
+        if counts.trim() == expected {
             return Ok(());
         }
-        Err(Failure::new(format!("{kept} lines, events and units are kept, not {expected}")))
+        Err(Failure::new(format!("{counts} lines, events and units are stored, not {expected}")))
     }
 }
 
-/// What was done a second, in the seconds that begin after `warmup`; and all that was done.
-fn read(told: &str, progress: &str, warmup: f64) -> Option<(Measured, u64)> {
+/// Transactions per second in the seconds after `warmup`, and the total number of transactions.
+fn read(printed: &str, progress: &str, warmup: f64) -> Option<(Measured, u64)> {
     let after = |start: &str| {
-        let rest = told.lines().find_map(|line| line.strip_prefix(start))?;
+        let rest = printed.lines().find_map(|line| line.strip_prefix(start))?;
         rest.split_whitespace().next()?.parse::<u64>().ok()
     };
     let seconds = progress.lines().filter_map(|line| {
@@ -93,18 +94,18 @@ mod tests {
     use super::read;
 
     #[test]
-    fn what_pgbench_tells_is_read() {
-        let told = "number of transactions actually processed: 1835\n\
+    fn the_output_of_pgbench_is_parsed() {
+        let printed = "number of transactions actually processed: 1835\n\
                     number of failed transactions: 0 (0.000%)\nlatency average = 6.400 ms\n\
                     tps = 1250.500000 (without initial connection time)\n";
         let progress = "progress: 1.0 s, 440.9 tps, lat 108.666 ms stddev 101.506, 0 failed\n\
                         progress: 2.0 s, 638.0 tps, lat 102.986 ms stddev 106.495, 0 failed\n\
                         progress: 3.0 s, 692.0 tps, lat 92.765 ms stddev 91.312, 0 failed\n";
-        let (measured, done) = read(told, progress, 1.0).unwrap();
+        let (measured, done) = read(printed, progress, 1.0).unwrap();
         assert_eq!((measured.per_second, done), (665.0, 1835));
-        assert_eq!(read(told, progress, 2.0).unwrap().0.per_second, 692.0);
-        assert!(read(told, progress, 3.0).is_none());
-        assert!(read(&told.replace(": 0 (", ": 7 ("), progress, 1.0).is_none());
+        assert_eq!(read(printed, progress, 2.0).unwrap().0.per_second, 692.0);
+        assert!(read(printed, progress, 3.0).is_none());
+        assert!(read(&printed.replace(": 0 (", ": 7 ("), progress, 1.0).is_none());
         assert!(read("", progress, 1.0).is_none());
     }
 }

@@ -1,4 +1,4 @@
-//! Authorities of a test's own and the certificates they give, made by the `openssl` program.
+//! Certificate authorities and certificates for tests, made by the `openssl` program.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,69 +9,69 @@ use tempfile::TempDir;
 use crate::failure::Failure;
 use crate::process::output;
 
-/// Every key is new, and kept without a password.
+/// Arguments for a new key without a password.
 const KEY: [&str; 5] = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
 
-/// An authority that nobody knows but whoever is given its file.
+/// A certificate authority, trusted only by clients that are given its certificate.
 #[derive(Debug)]
 pub struct Authority {
     folder: TempDir,
 }
 
-/// What a server shows to be known by; its key is in a file beside it.
+/// The certificate of a server and its private key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate {
     /// The certificate, in PEM.
     pub file: PathBuf,
-    /// The key to it, in PEM.
+    /// The private key, in PEM.
     pub key: PathBuf,
 }
 
 impl Authority {
-    /// Makes one.
+    /// Creates an authority.
     ///
     /// # Errors
-    /// When it cannot be made: is `openssl` there?
+    /// When a file cannot be written or `openssl` fails or is not installed.
     pub fn new() -> Result<Self, Failure> {
         let folder = tempfile::Builder::new().prefix("earmark-authority-").tempdir()?;
         let authority = Self { folder };
         let mut make = authority.openssl();
-        // Two of one name would be taken for one that has lost its key.
+        // Two authorities must have different names: clients look an issuer up by its name.
         let name = authority.folder.path().file_name().unwrap_or_default().to_string_lossy();
         make.args(["req", "-x509", "-subj", &format!("/CN={name}")]);
         output(make.args(KEY).args(["-days", "2", "-keyout", "ca.key", "-out", "ca.pem"]))?;
         Ok(authority)
     }
 
-    /// Its own certificate, which whoever trusts it is given.
+    /// The certificate of the authority, for clients that trust it.
     #[must_use]
     pub fn file(&self) -> PathBuf {
         self.at("ca.pem")
     }
 
-    /// A certificate for names such as `DNS:localhost,IP:127.0.0.1`.
+    /// Issues a certificate for names such as `DNS:localhost,IP:127.0.0.1`.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// When a file cannot be written or `openssl` fails.
     pub fn certify(&self, names: &str) -> Result<Certificate, Failure> {
-        let said = format!("subjectAltName={names}\nbasicConstraints=CA:FALSE\n");
-        fs::write(self.at("names"), said)?;
+        let extensions = format!("subjectAltName={names}\nbasicConstraints=CA:FALSE\n");
+        fs::write(self.at("names"), extensions)?;
         self.sign(&["-extfile", "names"])
     }
 
-    /// A certificate of X.509's first version, which names no host: what `openssl x509` makes of a
-    /// request unless it is told more, and many a server has.
+    /// Issues an X.509 version 1 certificate, which names no host: the default of `openssl x509`,
+    /// and in use on many servers.
     ///
     /// # Errors
-    /// When it cannot be made.
-    pub fn certify_plainly(&self) -> Result<Certificate, Failure> {
+    /// When `openssl` fails.
+    pub fn certify_v1(&self) -> Result<Certificate, Failure> {
         self.sign(&[])
     }
 
     fn sign(&self, more: &[&str]) -> Result<Certificate, Failure> {
-        let mut ask = self.openssl();
-        ask.args(["req", "-new", "-subj", "/CN=a server"]).args(KEY);
-        output(ask.args(["-keyout", "server.key", "-out", "server.csr"]))?;
+        let mut request = self.openssl();
+        request.args(["req", "-new", "-subj", "/CN=a server"]).args(KEY);
+        output(request.args(["-keyout", "server.key", "-out", "server.csr"]))?;
         let mut sign = self.openssl();
         sign.args(["x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key"]);
         output(sign.args(["-CAcreateserial", "-days", "2", "-out", "server.pem"]).args(more))?;

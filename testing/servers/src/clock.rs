@@ -1,15 +1,15 @@
-//! The seam through which a test waits for a server: bounded polling, in real time.
+//! Waiting for servers in tests: polling in real time with a limit.
 
 use std::time::{Duration, Instant};
 
-/// What is looked at again after so long.
+/// Time between two polls.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Looks until it is so, at most so long; says whether it is.
+/// Polls a condition until it is true, at most for `at_most`; returns whether it became true.
 #[must_use]
-pub fn until(at_most: Duration, mut is_so: impl FnMut() -> bool) -> bool {
+pub fn until(at_most: Duration, mut is_true: impl FnMut() -> bool) -> bool {
     let begun = now();
-    while !is_so() {
+    while !is_true() {
         if begun.elapsed() > at_most {
             return false;
         }
@@ -18,15 +18,15 @@ pub fn until(at_most: Duration, mut is_so: impl FnMut() -> bool) -> bool {
     true
 }
 
-/// The present moment.
+/// The current time.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "a test waits in real time")]
 pub fn now() -> Instant {
     Instant::now()
 }
 
-/// Waits before something is looked at again.
-#[expect(clippy::disallowed_methods, reason = "other programs say nothing when they are ready")]
+/// Blocks the thread for some time between two polls.
+#[expect(clippy::disallowed_methods, reason = "other programs do not report when they are ready")]
 pub fn hold(time: Duration) {
     std::thread::sleep(time);
 }

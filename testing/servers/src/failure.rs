@@ -1,15 +1,15 @@
-//! Why a server did not do what it was asked to, in a sentence.
+//! The error of this crate: a message.
 
 use std::fmt;
 
-/// Why a server did not do what it was asked to.
+/// Why a server could not be started, used or stopped.
 #[derive(Debug)]
 pub struct Failure(String);
 
 impl Failure {
-    /// Says it so.
-    pub fn new(says: impl fmt::Display) -> Self {
-        Self(says.to_string())
+    /// A failure with a message.
+    pub fn new(message: impl fmt::Display) -> Self {
+        Self(message.to_string())
     }
 }
 

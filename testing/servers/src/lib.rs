@@ -1,4 +1,5 @@
-//! Real servers for tests and benches: started on free ports in temporary folders, ended on drop.
+//! Real servers for tests and benchmarks: started on free ports in temporary folders, stopped on
+//! drop.
 
 pub mod certificates;
 pub mod clock;

@@ -1,4 +1,4 @@
-//! A pgbouncer in transaction mode before a PostgreSQL.
+//! A PgBouncer in transaction mode in front of a PostgreSQL.
 
 use std::net::TcpStream;
 use std::os::unix::process::CommandExt;
@@ -12,10 +12,10 @@ use crate::failure::Failure;
 use crate::postgres::{Postgres, owned_file, owned_folder};
 use crate::process::{Process, free_port};
 
-/// Where Debian has it, which is not on everybody's path.
+/// Where Debian installs it; that folder is not on every user's path.
 const PROGRAM: &str = "/usr/sbin/pgbouncer";
 
-/// A pgbouncer that ends with this.
+/// A running PgBouncer, killed on drop.
 #[derive(Debug)]
 pub struct PgBouncer {
     process: Process,
@@ -24,10 +24,10 @@ pub struct PgBouncer {
 }
 
 impl PgBouncer {
-    /// Starts one that shares so few connections to the server among all.
+    /// Starts a PgBouncer that shares this number of server connections among all clients.
     ///
     /// # Errors
-    /// When there is none here or it does not start.
+    /// When it is not installed or does not start.
     pub fn start(postgres: &Postgres, connections: u32) -> Result<Self, Failure> {
         let (folder, user) = owned_folder("earmark-pgbouncer-")?;
         let port = free_port()?;
@@ -53,7 +53,7 @@ impl PgBouncer {
         Ok(Self { process, port, _folder: folder })
     }
 
-    /// How a database is reached through it.
+    /// URL of a database through it.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
         format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)

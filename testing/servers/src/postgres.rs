@@ -1,4 +1,4 @@
-//! A PostgreSQL server of one's own: the newest of Debian's that is there, on a new folder.
+//! A PostgreSQL server on a new folder: the newest version that is installed by Debian's packages.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
@@ -16,24 +16,24 @@ use crate::clock::until;
 use crate::failure::Failure;
 use crate::process::{Process, free_port, output};
 
-/// Where Debian has the programs of the server, a folder a version.
+/// Where Debian installs the programs of the server, in one folder per version.
 const DEBIAN: &str = "/usr/lib/postgresql";
-/// Whom it runs as where we are root: it refuses root.
+/// The user to run it as if this process is root, because the server refuses to run as root.
 const USER: &str = "postgres";
 
-/// A standby gets there sooner, or never.
+/// Longest wait for the state of a standby.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 
-/// How a server is ended.
+/// How a server is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// Its sessions are ended in order.
+    /// Sessions are closed and transactions rolled back.
     Fast,
-    /// At once, as in a crash: the next start recovers.
+    /// Immediately, as in a crash: the next start recovers.
     Immediate,
 }
 
-/// A server that ends with this.
+/// A PostgreSQL server, stopped on drop.
 #[derive(Debug)]
 pub struct Postgres {
     server: Option<Process>,
@@ -45,39 +45,39 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Starts one; `settings` are such as `max_connections=200`.
+    /// Starts a server with settings such as `max_connections=200`.
     ///
     /// # Errors
-    /// When there is no PostgreSQL here or it does not start.
+    /// When PostgreSQL is not installed or does not start.
     pub fn start(settings: &[&str]) -> Result<Self, Failure> {
         let mut postgres = Self::prepare(settings)?;
         postgres.start_again()?;
         Ok(postgres)
     }
 
-    /// Starts one that lets nobody in without encryption, and shows this certificate.
+    /// Starts a server that requires TLS and has this certificate.
     ///
     /// # Errors
-    /// When there is no PostgreSQL here or it does not start.
+    /// When PostgreSQL is not installed or does not start.
     pub fn start_encrypted(certificate: &Certificate) -> Result<Self, Failure> {
         let mut postgres = Self::prepare(&["ssl=on"])?;
         for (from, name) in [(&certificate.file, "server.crt"), (&certificate.key, "server.key")] {
             let (file, text) = (postgres.data().join(name), fs::read_to_string(from)?);
             owned_file(&file, &text, postgres.user)?;
-            // It takes no key that others may read.
+            // PostgreSQL refuses a key that other users can read.
             fs::set_permissions(&file, Permissions::from_mode(0o600))?;
         }
-        let who = "hostssl all all 127.0.0.1/32 trust\n";
-        owned_file(&postgres.data().join("pg_hba.conf"), who, postgres.user)?;
+        let rules = "hostssl all all 127.0.0.1/32 trust\n";
+        owned_file(&postgres.data().join("pg_hba.conf"), rules, postgres.user)?;
         postgres.start_again()?;
         Ok(postgres)
     }
 
-    /// Starts another that follows this one, asynchronously, and takes no writes until it is
+    /// Starts an asynchronous standby of this server, which is read-only until it is
     /// [promoted](Postgres::promote).
     ///
     /// # Errors
-    /// When this one cannot be copied or the copy does not start.
+    /// When this server cannot be copied or the standby does not start.
     pub fn start_standby(&self) -> Result<Self, Failure> {
         let (folder, user) = owned_folder("earmark-standby-")?;
         let (programs, port, settings) =
@@ -91,38 +91,38 @@ impl Postgres {
         Ok(standby)
     }
 
-    /// Has a standby get everything that its primary has, and nothing from then on.
+    /// Waits until a standby has everything that its primary has, then stops the replication.
     ///
     /// # Errors
-    /// When one of them cannot be asked, or the standby does not get there.
+    /// When a server cannot be reached or the standby does not catch up.
     pub fn detach(&self, primary: &Self) -> Result<(), Failure> {
         let end = primary.sql("postgres", "SELECT pg_current_wal_lsn()")?;
-        let is_there = format!("SELECT pg_last_wal_replay_lsn() >= '{}'", end.trim());
-        self.says("t", &is_there)?;
+        let has_caught_up = format!("SELECT pg_last_wal_replay_lsn() >= '{}'", end.trim());
+        self.wait_for("t", &has_caught_up)?;
         self.sql("postgres", "ALTER SYSTEM SET primary_conninfo = ''")?;
         self.sql("postgres", "SELECT pg_reload_conf()")?;
-        self.says("0", "SELECT count(*) FROM pg_stat_wal_receiver")
+        self.wait_for("0", "SELECT count(*) FROM pg_stat_wal_receiver")
     }
 
-    /// Makes a standby a primary.
+    /// Promotes a standby to a primary.
     ///
     /// # Errors
-    /// When it is none or does not become one.
+    /// When it is not a standby or is not promoted in time.
     pub fn promote(&self) -> Result<(), Failure> {
         self.sql("postgres", "SELECT pg_promote()")?;
-        self.says("f", "SELECT pg_is_in_recovery()")
+        self.wait_for("f", "SELECT pg_is_in_recovery()")
     }
 
-    /// Waits until a question is answered so.
-    fn says(&self, wanted: &str, sql: &str) -> Result<(), Failure> {
-        let is_so = || self.sql("postgres", sql).is_ok_and(|said| said.trim() == wanted);
-        if until(WAIT_MAX, is_so) {
+    /// Waits until a query has the expected result.
+    fn wait_for(&self, expected: &str, sql: &str) -> Result<(), Failure> {
+        let is_expected = || self.sql("postgres", sql).is_ok_and(|it| it.trim() == expected);
+        if until(WAIT_MAX, is_expected) {
             return Ok(());
         }
-        Err(Failure::new(format!("{sql} is never {wanted}")))
+        Err(Failure::new(format!("{sql} was not {expected} within {WAIT_MAX:?}")))
     }
 
-    /// Starts it again after [`Postgres::stop`], on the same port.
+    /// Restarts it after [`Postgres::stop`], on the same port.
     ///
     /// # Errors
     /// When it does not start.
@@ -146,10 +146,10 @@ impl Postgres {
         Ok(())
     }
 
-    /// Ends it.
+    /// Stops it.
     ///
     /// # Errors
-    /// When it cannot be told.
+    /// When it cannot be signalled.
     pub fn stop(&mut self, how: Stop) -> Result<(), Failure> {
         let signal = match how {
             Stop::Fast => Signal::INT,
@@ -164,22 +164,22 @@ impl Postgres {
         self.port
     }
 
-    /// How a database of it is reached.
+    /// URL of one of its databases.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
         format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
     }
 
-    /// Makes a database and says how it is reached.
+    /// Creates a database and returns its URL.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// When it cannot be created.
     pub fn database(&self, name: &str) -> Result<String, Failure> {
         output(self.client("createdb").arg(name))?;
         Ok(self.url(name))
     }
 
-    /// Runs SQL in a database; says what psql prints, unaligned.
+    /// Runs SQL in a database; returns the unaligned output of psql.
     ///
     /// # Errors
     /// When it fails.
@@ -189,7 +189,7 @@ impl Postgres {
         Ok(output(psql.args(["--set=ON_ERROR_STOP=1", "--command", sql]))?)
     }
 
-    /// One of the programs that come with it, told how to reach it.
+    /// One of PostgreSQL's client programs with the arguments to reach this server.
     #[must_use]
     pub fn client(&self, program: &str) -> Command {
         let mut command = Command::new(self.programs.join(program));
@@ -206,27 +206,27 @@ impl Postgres {
         let settings = settings.iter().map(|it| (*it).to_owned()).collect();
         let port = free_port()?;
         let postgres = Self { server: None, folder, programs, user, port, settings };
-        let empty = postgres.empty()?;
-        output(postgres.as_other("cp").arg("-a").arg(empty).arg(postgres.data()))?;
+        let template = postgres.template()?;
+        output(postgres.as_other("cp").arg("-a").arg(template).arg(postgres.data()))?;
         Ok(postgres)
     }
 
-    /// The folder of a server that was never started. It takes seconds to make and is always the
-    /// same, so one is kept for the next time.
-    fn empty(&self) -> Result<PathBuf, Failure> {
+    /// The data folder of a server that was never started. Creating it takes seconds, and it is
+    /// always the same, so it is cached in the folder for temporary files.
+    fn template(&self) -> Result<PathBuf, Failure> {
         let version = self.programs.parent().and_then(Path::file_name).unwrap_or_default();
         let owner = self.user.map_or(geteuid().as_raw(), |(user, _)| user);
         let name = format!("earmark-initdb-{}-{owner}", version.to_string_lossy());
-        let kept = std::env::temp_dir().join(name);
-        if kept.is_dir() {
-            return Ok(kept);
+        let cached = std::env::temp_dir().join(name);
+        if cached.is_dir() {
+            return Ok(cached);
         }
-        let made = self.folder.path().join("empty");
+        let created = self.folder.path().join("template");
         let mut initdb = self.as_user("initdb");
         initdb.args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"]);
-        output(initdb.args(["--no-sync", "--pgdata"]).arg(&made))?;
-        // Whoever is first keeps his; the others have theirs.
-        if fs::rename(&made, &kept).is_ok() { Ok(kept) } else { Ok(made) }
+        output(initdb.args(["--no-sync", "--pgdata"]).arg(&created))?;
+        // If another process was faster, this server uses its own copy.
+        if fs::rename(&created, &cached).is_ok() { Ok(cached) } else { Ok(created) }
     }
 
     fn as_user(&self, program: &str) -> Command {
@@ -253,33 +253,33 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        // Its folder goes too: it need not end in order.
+        // Its folder is deleted as well, so an orderly shutdown is not needed.
         let _ = self.stop(Stop::Immediate);
     }
 }
 
-/// The newest version that is there.
+/// The programs of the newest installed version.
 fn programs() -> Result<PathBuf, Failure> {
-    let none = || Failure::new(format!("there is no PostgreSQL in {DEBIAN}"));
+    let none = || Failure::new(format!("PostgreSQL is not installed in {DEBIAN}"));
     let versions = fs::read_dir(DEBIAN).map_err(|_| none())?.flatten();
     let version = |folder: PathBuf| Some((folder.file_name()?.to_str()?.parse().ok()?, folder));
     let newest: Option<(u32, PathBuf)> = versions.filter_map(|it| version(it.path())).max();
     newest.map(|(_, folder)| folder.join("bin")).filter(|it| it.is_dir()).ok_or_else(none)
 }
 
-/// Whom to run it as: nobody else where we are not root.
+/// User and group to run it as; `None` for the current user, if that is not root.
 pub(crate) fn user() -> Result<Option<(u32, u32)>, Failure> {
     if !geteuid().is_root() {
         return Ok(None);
     }
     let id = |flag: &str| -> Result<u32, Failure> {
-        let told = output(Command::new("id").args([flag, USER]))?;
-        told.trim().parse().map_err(Failure::new)
+        let printed = output(Command::new("id").args([flag, USER]))?;
+        printed.trim().parse().map_err(Failure::new)
     };
     Ok(Some((id("-u")?, id("-g")?)))
 }
 
-/// Makes a folder that the user of [`user`] owns.
+/// Creates a temporary folder that is owned by the user of [`user`].
 pub(crate) fn owned_folder(prefix: &str) -> Result<(TempDir, Option<(u32, u32)>), Failure> {
     let folder = tempfile::Builder::new().prefix(prefix).tempdir()?;
     let user = user()?;
@@ -289,7 +289,7 @@ pub(crate) fn owned_folder(prefix: &str) -> Result<(TempDir, Option<(u32, u32)>)
     Ok((folder, user))
 }
 
-/// Writes a file that the user of [`user`] owns.
+/// Writes a file that is owned by the user of [`user`].
 pub(crate) fn owned_file(path: &Path, text: &str, user: Option<(u32, u32)>) -> Result<(), Failure> {
     fs::write(path, text)?;
     if let Some((user, group)) = user {

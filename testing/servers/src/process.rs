@@ -1,4 +1,4 @@
-//! A server's process: started, awaited, killed or told to stop, and never left behind.
+//! The process of a server: started, awaited, stopped or killed, and never left running.
 
 use std::ffi::OsStr;
 use std::io::{Error, Result};
@@ -10,20 +10,20 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::clock::until;
 
-/// A server that is not ready by then never will be.
+/// Longest time until a server is ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A process that ends with this.
+/// A process, killed on drop.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
 }
 
 impl Process {
-    /// Starts a server, and asks until it is ready.
+    /// Starts a server and polls until it is ready.
     ///
     /// # Errors
-    /// When it cannot be started, ended by itself, or was not ready in time.
+    /// When it cannot be started, exits, or is not ready in time.
     pub fn start(command: &mut Command, mut is_ready: impl FnMut() -> bool) -> Result<Self> {
         let quiet = command.stdin(Stdio::null()).stdout(Stdio::null());
         let mut process = Self { child: quiet.spawn()? };
@@ -33,13 +33,13 @@ impl Process {
             ended.is_some() || is_ready()
         });
         match ended {
-            Some(status) => Err(Error::other(format!("{} ended: {status}", shown(command)))),
+            Some(status) => Err(Error::other(format!("{} exited: {status}", shown(command)))),
             None if is_up => Ok(process),
             None => Err(Error::other(format!("{} is not ready", shown(command)))),
         }
     }
 
-    /// Ends it at once.
+    /// Kills it.
     ///
     /// # Errors
     /// When it cannot be waited for.
@@ -49,15 +49,15 @@ impl Process {
         Ok(())
     }
 
-    /// Sends it a signal; its end is not waited for.
+    /// Sends a signal without waiting for the exit.
     ///
     /// # Errors
-    /// When it is gone.
+    /// When the process is gone.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         Ok(kill_process(Pid::from_child(&self.child), signal)?)
     }
 
-    /// Sends it a signal, if it is there, and waits for its end.
+    /// Sends a signal, if the process is running, and waits for the exit.
     ///
     /// # Errors
     /// When it cannot be waited for.
@@ -69,10 +69,10 @@ impl Process {
         Ok(())
     }
 
-    /// Tells it to stop, and waits until it has.
+    /// Sends SIGTERM and waits for the exit.
     ///
     /// # Errors
-    /// When it is gone.
+    /// When the process is gone.
     pub fn stop(mut self) -> Result<ExitStatus> {
         self.signal(Signal::TERM)?;
         self.child.wait()
@@ -81,21 +81,21 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended already.
+        // It may have exited already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// A port that nobody has at the moment.
+/// A port that is free at the moment.
 ///
 /// # Errors
-/// When there is none.
+/// When there is no free port.
 pub fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
-/// Runs a program to its end and hands back what it printed.
+/// Runs a program to completion and returns its standard output.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let ended = command.stdin(Stdio::null()).output();
     let cannot = |error| Error::other(format!("cannot start {}: {error}", shown(command)));
@@ -104,8 +104,8 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
     if ended.status.success() {
         return Ok(out);
     }
-    let told = String::from_utf8_lossy(&ended.stderr).into_owned();
-    Err(Error::other(format!("{} ended with {}\n{out}\n{told}", shown(command), ended.status)))
+    let errors = String::from_utf8_lossy(&ended.stderr).into_owned();
+    Err(Error::other(format!("{} exited with {}\n{out}\n{errors}", shown(command), ended.status)))
 }
 
 fn shown(command: &Command) -> String {

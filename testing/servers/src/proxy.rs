@@ -1,4 +1,4 @@
-//! A TCP proxy before a server, which cuts connections where it is told to.
+//! A TCP proxy in front of a server, which cuts connections at chosen points.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -7,103 +7,103 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::failure::Failure;
 
-/// Where the next connection is cut that gets there.
+/// The point at which a connection is cut.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cut {
-    /// After so many more bytes went to the server, all connections together.
+    /// After this number of bytes to the server, over all connections.
     AfterBytesSent(u64),
-    /// After so many more bytes came from the server.
+    /// After this number of bytes from the server, over all connections.
     AfterBytesReceived(u64),
-    /// When these bytes went to the server: they arrive, and no answer comes back.
+    /// After these bytes went to the server: they arrive, but the response is lost.
     BeforeAnswerTo(Vec<u8>),
 }
 
 #[derive(Debug, Default)]
-struct Orders {
-    cut: Mutex<Option<Cut>>,
-    done: AtomicU64,
+struct State {
+    next_cut: Mutex<Option<Cut>>,
+    cuts: AtomicU64,
     server_port: AtomicU16,
 }
 
-/// A proxy; it listens as long as the process lives.
+/// A proxy; it listens until the process exits.
 #[derive(Debug)]
 pub struct Proxy {
     port: u16,
-    orders: Arc<Orders>,
+    state: Arc<State>,
 }
 
 impl Proxy {
-    /// Starts one before a server on this machine.
+    /// Starts a proxy in front of a local server.
     ///
     /// # Errors
-    /// When the system gives no port.
+    /// When no port is free.
     pub fn start(server_port: u16) -> Result<Self, Failure> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let port = listener.local_addr()?.port();
-        let orders = Arc::new(Orders::default());
-        orders.server_port.store(server_port, Ordering::SeqCst);
-        let of_all = Arc::clone(&orders);
+        let state = Arc::new(State::default());
+        state.server_port.store(server_port, Ordering::SeqCst);
+        let shared = Arc::clone(&state);
         thread(move || {
-            for near in listener.incoming().flatten() {
-                let server_port = of_all.server_port.load(Ordering::SeqCst);
+            for client in listener.incoming().flatten() {
+                let server_port = shared.server_port.load(Ordering::SeqCst);
                 let server = SocketAddr::from(([127, 0, 0, 1], server_port));
-                if let Ok(far) = TcpStream::connect(server) {
-                    // What cannot be joined is a connection that ended at once.
-                    let _ = join(&near, &far, &of_all);
+                if let Ok(server) = TcpStream::connect(server) {
+                    // If this fails, the connection has already been closed.
+                    let _ = join(&client, &server, &shared);
                 }
             }
         });
-        Ok(Self { port, orders })
+        Ok(Self { port, state })
     }
 
-    /// The port to go through.
+    /// The port that the proxy listens on.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Leads new connections to another server.
-    pub fn lead_to(&self, server_port: u16) {
-        self.orders.server_port.store(server_port, Ordering::SeqCst);
+    /// Routes new connections to another server.
+    pub fn route_to(&self, server_port: u16) {
+        self.state.server_port.store(server_port, Ordering::SeqCst);
     }
 
-    /// Orders the next cut.
+    /// Schedules the next cut.
     pub fn cut(&self, cut: Cut) {
-        *self.orders.lock() = Some(cut);
+        *self.state.lock() = Some(cut);
     }
 
-    /// How many connections were cut.
+    /// Number of cut connections.
     #[must_use]
     pub fn cuts(&self) -> u64 {
-        self.orders.done.load(Ordering::SeqCst)
+        self.state.cuts.load(Ordering::SeqCst)
     }
 }
 
-impl Orders {
+impl State {
     fn lock(&self) -> MutexGuard<'_, Option<Cut>> {
-        self.cut.lock().unwrap_or_else(PoisonError::into_inner)
+        self.next_cut.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many of these bytes still get through, and whether the connection is mute after it.
-    fn judge(&self, bytes: &[u8], is_sent: bool) -> Option<usize> {
-        let mut order = self.lock();
-        let through = match order.as_mut()? {
-            Cut::AfterBytesSent(left) if is_sent => passed(left, bytes.len())?,
-            Cut::AfterBytesReceived(left) if !is_sent => passed(left, bytes.len())?,
+    /// If the connection is cut within these bytes, returns how many of them are still forwarded.
+    fn cut_within(&self, bytes: &[u8], is_sent: bool) -> Option<usize> {
+        let mut next_cut = self.lock();
+        let through = match next_cut.as_mut()? {
+            Cut::AfterBytesSent(left) if is_sent => bytes_before_cut(left, bytes.len())?,
+            Cut::AfterBytesReceived(left) if !is_sent => bytes_before_cut(left, bytes.len())?,
             Cut::BeforeAnswerTo(words) if is_sent => bytes
                 .windows(words.len())
                 .any(|it| it == words.as_slice())
                 .then_some(bytes.len())?,
             _ => return None,
         };
-        *order = None;
-        self.done.fetch_add(1, Ordering::SeqCst);
+        *next_cut = None;
+        self.cuts.fetch_add(1, Ordering::SeqCst);
         Some(through)
     }
 }
 
-/// How many of `bytes` pass before `left` are used up; none if all do.
-fn passed(left: &mut u64, bytes: usize) -> Option<usize> {
+/// Number of `bytes` before `left` is used up; `None` if all are within it.
+fn bytes_before_cut(left: &mut u64, bytes: usize) -> Option<usize> {
     let here = usize::try_from(*left).unwrap_or(usize::MAX);
     if here >= bytes {
         *left -= bytes as u64;
@@ -112,17 +112,17 @@ fn passed(left: &mut u64, bytes: usize) -> Option<usize> {
     Some(here)
 }
 
-fn join(near: &TcpStream, far: &TcpStream, orders: &Arc<Orders>) -> io::Result<()> {
-    near.set_nodelay(true)?;
-    far.set_nodelay(true)?;
-    let is_mute = Arc::new(AtomicBool::new(false));
+fn join(client: &TcpStream, server: &TcpStream, state: &Arc<State>) -> io::Result<()> {
+    client.set_nodelay(true)?;
+    server.set_nodelay(true)?;
+    let is_response_lost = Arc::new(AtomicBool::new(false));
     for is_sent in [true, false] {
-        let (from, to) = if is_sent { (near, far) } else { (far, near) };
+        let (from, to) = if is_sent { (client, server) } else { (server, client) };
         let (from, to) = (from.try_clone()?, to.try_clone()?);
-        let (orders, is_mute) = (Arc::clone(orders), Arc::clone(&is_mute));
+        let (state, is_response_lost) = (Arc::clone(state), Arc::clone(&is_response_lost));
         thread(move || {
-            // However it ends, both sides learn it.
-            let _ = pump(&from, &to, &orders, &is_mute, is_sent);
+            // In any case both sides are closed.
+            let _ = pump(&from, &to, &state, &is_response_lost, is_sent);
             let _ = from.shutdown(Shutdown::Both);
             let _ = to.shutdown(Shutdown::Both);
         });
@@ -133,8 +133,8 @@ fn join(near: &TcpStream, far: &TcpStream, orders: &Arc<Orders>) -> io::Result<(
 fn pump(
     mut from: &TcpStream,
     mut to: &TcpStream,
-    orders: &Orders,
-    is_mute: &AtomicBool,
+    state: &State,
+    is_response_lost: &AtomicBool,
     is_sent: bool,
 ) -> io::Result<()> {
     let mut buffer = vec![0; 64 << 10];
@@ -143,14 +143,14 @@ fn pump(
         if read == 0 {
             return Ok(());
         }
-        // An answer that comes after the cut is lost.
-        if !is_sent && is_mute.load(Ordering::SeqCst) {
+        // A response after the cut is lost.
+        if !is_sent && is_response_lost.load(Ordering::SeqCst) {
             return Ok(());
         }
-        match orders.judge(&buffer[..read], is_sent) {
+        match state.cut_within(&buffer[..read], is_sent) {
             None => to.write_all(&buffer[..read])?,
             Some(through) if is_sent && through == read => {
-                is_mute.store(true, Ordering::SeqCst);
+                is_response_lost.store(true, Ordering::SeqCst);
                 to.write_all(&buffer[..read])?;
             }
             Some(through) => return to.write_all(&buffer[..through]),
@@ -158,8 +158,8 @@ fn pump(
     }
 }
 
-/// Starts a thread that ends by itself.
-#[expect(clippy::disallowed_methods, reason = "this is the seam through which threads come in")]
+/// Starts a thread that is not joined.
+#[expect(clippy::disallowed_methods, reason = "the only place that starts threads")]
 fn thread(run: impl FnOnce() + Send + 'static) {
     drop(std::thread::spawn(run));
 }

@@ -1,4 +1,5 @@
-//! A Redis server of a test's own: killed, started again, emptied, put back to an older copy.
+//! A Redis server for tests: it can be killed, restarted, emptied, and restored to an older
+//! snapshot.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Error, Result, Write};
@@ -14,7 +15,7 @@ use tempfile::TempDir;
 use crate::certificates::Certificate;
 use crate::process::{Process, free_port};
 
-/// A server on a port of its own, with its data in a folder of its own.
+/// A Redis server with its own port and data folder, killed on drop.
 #[derive(Debug)]
 pub struct Redis {
     process: Option<Process>,
@@ -24,10 +25,10 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// Starts an empty one.
+    /// Starts an empty server.
     ///
     /// # Errors
-    /// When it does not start: is `redis-server` there?
+    /// When `redis-server` is not installed or does not start.
     pub fn start() -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("redis-").tempdir()?;
         let mut redis = Self { process: None, port: free_port()?, folder, encrypted: None };
@@ -35,10 +36,10 @@ impl Redis {
         Ok(redis)
     }
 
-    /// Starts an empty one that can be reached over TLS too, where it shows this certificate.
+    /// Starts an empty server that also accepts TLS connections, with this certificate.
     ///
     /// # Errors
-    /// When it does not start: is `redis-server` there?
+    /// When `redis-server` is not installed or does not start.
     pub fn start_encrypted(certificate: &Certificate) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("redis-").tempdir()?;
         let encrypted = Some((free_port()?, certificate.clone()));
@@ -47,25 +48,25 @@ impl Redis {
         Ok(redis)
     }
 
-    /// Where it is over TLS, under a name of this machine; none where it shows no certificate.
+    /// Its URL for TLS with a name of this machine; `None` without a certificate.
     #[must_use]
     pub fn encrypted_url(&self, host: &str) -> Option<String> {
         self.encrypted.as_ref().map(|(port, _)| format!("rediss://{host}:{port}"))
     }
 
-    /// Where it is.
+    /// Its URL.
     #[must_use]
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// Where it is, for who goes on asking while it dies and comes back.
+    /// Its address, which stays valid while it is killed and restarted.
     #[must_use]
-    pub fn place(&self) -> Place {
-        Place { port: self.port }
+    pub fn endpoint(&self) -> Endpoint {
+        Endpoint { port: self.port }
     }
 
-    /// Starts it again with what it last saved.
+    /// Restarts it with its last snapshot.
     ///
     /// # Errors
     /// When it does not start.
@@ -79,116 +80,117 @@ impl Redis {
             server.arg("--tls-cert-file").arg(&certificate.file);
             server.arg("--tls-key-file").arg(&certificate.key);
         }
-        let is_ready = || self.ask(&["PING"]).is_ok_and(|said| said == "PONG");
+        let is_ready = || self.ask(&["PING"]).is_ok_and(|response| response == "PONG");
         self.process = Some(Process::start(&mut server, is_ready)?);
         Ok(())
     }
 
-    /// Ends it at once, without a word and without saving.
+    /// Kills it without a snapshot.
     ///
     /// # Errors
-    /// When it is not there.
+    /// When it is not running.
     pub fn kill(&mut self) -> Result<()> {
-        self.process.take().ok_or_else(|| Error::other("it is not there"))?.kill()
+        self.process.take().ok_or_else(|| Error::other("the server is not running"))?.kill()
     }
 
-    /// Stands still: connections stay open, and nothing is answered until [`Redis::go_on`].
+    /// Pauses it: connections stay open, and nothing is answered until [`Redis::resume`].
     ///
     /// # Errors
-    /// When it is not there.
-    pub fn stand_still(&self) -> Result<()> {
+    /// When it is not running.
+    pub fn pause(&self) -> Result<()> {
         self.process.as_ref().map_or(Ok(()), |it| it.signal(Signal::STOP))
     }
 
-    /// Goes on after [`Redis::stand_still`].
+    /// Resumes it after [`Redis::pause`].
     ///
     /// # Errors
-    /// When it is not there.
-    pub fn go_on(&self) -> Result<()> {
+    /// When it is not running.
+    pub fn resume(&self) -> Result<()> {
         self.process.as_ref().map_or(Ok(()), |it| it.signal(Signal::CONT))
     }
 
-    /// Saves what it has now: what it comes back with after a kill, until it is saved again.
+    /// Writes a snapshot, which the next restart loads.
     ///
     /// # Errors
-    /// When it cannot be saved.
+    /// When the server does not answer.
     pub fn save(&self) -> Result<()> {
         self.ask(&["SAVE"]).map(drop)
     }
 
-    /// Takes away what was saved: it comes back empty.
+    /// Deletes the snapshot: the next restart is empty.
     ///
     /// # Errors
     /// When the file cannot be removed.
-    pub fn forget(&self) -> Result<()> {
-        let file = self.saved();
+    pub fn delete_snapshot(&self) -> Result<()> {
+        let file = self.snapshot();
         if file.exists() { fs::remove_file(file) } else { Ok(()) }
     }
 
-    fn saved(&self) -> PathBuf {
+    fn snapshot(&self) -> PathBuf {
         self.folder.path().join("dump.rdb")
     }
 
-    /// As [`Place::ask`].
+    /// Like [`Endpoint::ask`].
     ///
     /// # Errors
-    /// When it is away, or refuses.
+    /// When the server is down or returns an error.
     pub fn ask(&self, words: &[&str]) -> Result<String> {
-        self.place().ask(words)
+        self.endpoint().ask(words)
     }
 
-    /// As [`Place::subscribe`].
+    /// Like [`Endpoint::subscribe`].
     ///
     /// # Errors
-    /// When it is away.
-    pub fn subscribe(&self, channels: &[&str]) -> Result<Heard> {
-        self.place().subscribe(channels)
+    /// When the server is down.
+    pub fn subscribe(&self, channels: &[&str]) -> Result<Messages> {
+        self.endpoint().subscribe(channels)
     }
 }
 
-/// Where a server is, or was.
+/// The address of a server, which may be down.
 #[derive(Clone, Copy, Debug)]
-pub struct Place {
+pub struct Endpoint {
     port: u16,
 }
 
-/// What is published on some channels, as it comes.
+/// Messages published on subscribed channels.
 #[derive(Debug)]
-pub struct Heard {
+pub struct Messages {
     messages: Receiver<(String, String)>,
 }
 
-impl Heard {
-    /// The next message, as (channel, text); none within 20 s or when the server is gone.
+impl Messages {
+    /// The next message as (channel, text); `None` after 20 s or when the connection is lost.
     #[must_use]
     pub fn next(&self) -> Option<(String, String)> {
         self.messages.recv_timeout(Duration::from_secs(20)).ok()
     }
 
-    /// What has come by now.
+    /// All messages received so far and not returned yet.
     #[must_use]
-    pub fn waiting(&self) -> Vec<(String, String)> {
+    pub fn drain(&self) -> Vec<(String, String)> {
         self.messages.try_iter().collect()
     }
 
-    /// What came before this; an error once the server is gone and everything was taken.
+    /// The next message, if one has been received.
     ///
     /// # Errors
-    /// When nothing will come any more.
+    /// When the connection is lost and all messages have been returned.
     pub fn next_if_any(&self) -> Result<Option<(String, String)>> {
         match self.messages.try_recv() {
             Ok(message) => Ok(Some(message)),
             Err(TryRecvError::Empty) => Ok(None),
-            Err(TryRecvError::Disconnected) => Err(Error::other("the server is gone")),
+            Err(TryRecvError::Disconnected) => Err(Error::other("the connection is lost")),
         }
     }
 }
 
-impl Place {
-    /// Sends a command on a connection of its own, and reads the answer: an array line by line.
+impl Endpoint {
+    /// Sends a command on a new connection and returns the response; the items of an array are
+    /// joined by line breaks.
     ///
     /// # Errors
-    /// When it is away, or refuses.
+    /// When the server is down or returns an error.
     pub fn ask(&self, words: &[&str]) -> Result<String> {
         let stream = TcpStream::connect(("127.0.0.1", self.port))?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
@@ -202,12 +204,12 @@ impl Place {
         Ok(lines.join("\n"))
     }
 
-    /// Hears channels until the server is gone.
+    /// Subscribes to channels until the connection is lost.
     ///
     /// # Errors
-    /// When the server is away.
-    #[expect(clippy::disallowed_methods, reason = "a subscriber waits while the test goes on")]
-    pub fn subscribe(&self, channels: &[&str]) -> Result<Heard> {
+    /// When the server is down.
+    #[expect(clippy::disallowed_methods, reason = "a subscriber blocks while the test continues")]
+    pub fn subscribe(&self, channels: &[&str]) -> Result<Messages> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
         stream.write_all(format!("SUBSCRIBE {}\r\n", channels.join(" ")).as_bytes())?;
         let mut from = BufReader::new(stream);
@@ -218,23 +220,24 @@ impl Place {
         std::thread::spawn(move || {
             loop {
                 let mut parts = Vec::new();
-                let came = read(&mut from, &mut parts);
+                let received = read(&mut from, &mut parts);
                 let [_, channel, text] = parts.as_slice() else { return };
-                if came.is_err() || send.send((channel.clone(), text.clone())).is_err() {
+                if received.is_err() || send.send((channel.clone(), text.clone())).is_err() {
                     return;
                 }
             }
         });
-        Ok(Heard { messages })
+        Ok(Messages { messages })
     }
 }
 
-/// Reads an answer (RESP2), its texts one after another.
+/// Reads a response (RESP2) as a flat list of texts.
 fn read(from: &mut impl BufRead, lines: &mut Vec<String>) -> Result<()> {
     let mut head = String::new();
     from.read_line(&mut head)?;
     let (kind, rest) = head.trim_end().split_at_checked(1).unwrap_or_default();
-    let number = || rest.parse::<i64>().map_err(|_| Error::other(format!("strange: {head:?}")));
+    let number =
+        || rest.parse::<i64>().map_err(|_| Error::other(format!("invalid RESP: {head:?}")));
     match kind {
         "+" | ":" => lines.push(rest.to_owned()),
         "$" => match usize::try_from(number()?) {

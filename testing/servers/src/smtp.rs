@@ -1,4 +1,4 @@
-//! A mail server of a test's own: it takes letters into a folder, and can be told to refuse them.
+//! A mail server for tests, which stores the messages that it receives in a folder.
 
 use std::fs;
 use std::io::Result;
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::process::{Process, free_port};
 
-/// A server of the Python package aiosmtpd, which keeps each letter as a file of a maildir.
+/// A server of the Python package aiosmtpd, which stores each message as a file of a maildir.
 #[derive(Debug)]
 pub struct Smtp {
     process: Option<Process>,
@@ -19,10 +19,10 @@ pub struct Smtp {
 }
 
 impl Smtp {
-    /// Makes room for one, which is not there yet.
+    /// Reserves a folder and a port without starting the server.
     ///
     /// # Errors
-    /// When there is no folder or no port.
+    /// When there is no folder or no free port.
     pub fn prepare() -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("smtp-").tempdir()?;
         Ok(Self { process: None, port: free_port()?, folder })
@@ -31,18 +31,18 @@ impl Smtp {
     /// Starts it.
     ///
     /// # Errors
-    /// When it does not start: is `python3-aiosmtpd` there?
+    /// When `python3-aiosmtpd` is not installed or does not start.
     pub fn start(&mut self) -> Result<()> {
-        // Debian's own Python: the package is nobody else's.
+        // The package is installed for Debian's own Python.
         let mut server = Command::new("/usr/bin/python3");
         server.args(["-m", "aiosmtpd", "-n", "-l"]).arg(format!("127.0.0.1:{}", self.port));
-        server.args(["-c", "aiosmtpd.handlers.Mailbox"]).arg(self.letters());
+        server.args(["-c", "aiosmtpd.handlers.Mailbox"]).arg(self.maildir());
         let is_ready = || TcpStream::connect(("127.0.0.1", self.port)).is_ok();
         self.process = Some(Process::start(&mut server, is_ready)?);
         Ok(())
     }
 
-    /// Ends it at once.
+    /// Kills it.
     ///
     /// # Errors
     /// When it cannot be waited for.
@@ -50,22 +50,22 @@ impl Smtp {
         self.process.take().map_or(Ok(()), Process::kill)
     }
 
-    /// Where it is.
+    /// Its URL.
     #[must_use]
     pub fn url(&self) -> String {
         format!("smtp://127.0.0.1:{}", self.port)
     }
 
-    fn letters(&self) -> std::path::PathBuf {
-        self.folder.path().join("letters")
+    fn maildir(&self) -> std::path::PathBuf {
+        self.folder.path().join("maildir")
     }
 
-    /// The letters that it has taken, in no order.
+    /// The messages received, in no order.
     ///
     /// # Errors
     /// When a file cannot be read.
-    pub fn taken(&self) -> Result<Vec<String>> {
-        let new = self.letters().join("new");
+    pub fn received(&self) -> Result<Vec<String>> {
+        let new = self.maildir().join("new");
         if !Path::new(&new).exists() {
             return Ok(Vec::new());
         }

@@ -1,4 +1,4 @@
-//! How a command sent as JSON ended, as bytes that can be compared.
+//! Commands sent as JSON and their answers, as bytes that can be compared.
 
 use std::pin::Pin;
 
@@ -13,20 +13,20 @@ pub(crate) enum Ending {
     Unknown(String),
 }
 
-/// How a command ended, with what stands beside it.
+/// How a command ended, with the metadata of the reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) ending: Ending,
     pub(crate) replayed: bool,
-    /// What a dry run would have recorded.
+    /// Number of events recorded, or that a dry run would have recorded.
     pub(crate) events: usize,
 }
 
-/// A command on its way.
-pub(crate) type Sending = Pin<Box<dyn Future<Output = Answer>>>;
+/// A command in flight.
+pub(crate) type PendingAnswer = Pin<Box<dyn Future<Output = Answer>>>;
 
 /// Sends a command by its wire name.
-pub(crate) fn send(bus: &Bus, name: &'static str, body: &str, meta: Meta) -> Sending {
+pub(crate) fn send(bus: &Bus, name: &'static str, body: &str, meta: Meta) -> PendingAnswer {
     let (bus, body) = (bus.clone(), body.to_owned());
     Box::pin(async move {
         match bus.send_json(name, &body, meta).await {

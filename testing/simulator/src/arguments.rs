@@ -1,40 +1,50 @@
-//! What the caller of the program wants, read from its arguments.
+//! The command-line arguments.
 
 use clap::Parser;
-use earmark_simulator::{ALL_FAMILIES, FaultSet, Plan};
+use earmark_simulator::{ALL_FAULTS, FaultSet, Plan};
 
-/// So many seeds, when nobody says how many.
+/// Default number of seeds.
 const SEEDS: u64 = 200;
 
-/// Runs the whole system in one thread on virtual time, with faults, from seeds.
+/// Shown at the end of `--help`.
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask simulate                              200 seeds, after the saved failures
+  cargo xtask simulate --fresh --seeds 2000         2,000 seeds from a random first seed
+  cargo xtask simulate --seed 7 --trace             one seed, every step printed
+  cargo xtask simulate --seed 7 --faults crashes,lost-flushes --steps 300
+
+Exit codes: 0 every check passed, 1 a check failed, 2 usage error.";
+
+/// Simulate the whole system in one thread on virtual time, with faults, from seeds
 #[derive(Clone, Debug, Parser, PartialEq, Eq)]
-#[command(bin_name = "cargo xtask simulate", max_term_width = 100)]
+#[command(bin_name = "cargo xtask simulate", max_term_width = 100, after_help = EXAMPLES)]
 pub struct Arguments {
-    /// Run so many seeds, after those kept in simulations/
+    /// Number of seeds to run, after the failed runs saved in simulations/
     #[arg(long, value_name = "N", default_value_t = SEEDS, conflicts_with = "seed")]
     pub seeds: u64,
-    /// Begin at this seed
+    /// First seed
     #[arg(long, value_name = "S", default_value_t = 0, conflicts_with_all = ["seed", "fresh"])]
     pub from: u64,
-    /// Begin at a seed that nobody has chosen; it is said
+    /// Start at a random seed, which is printed
     #[arg(long, conflicts_with = "seed")]
     pub fresh: bool,
-    /// Run one seed
+    /// Run a single seed
     #[arg(long, value_name = "S")]
     pub seed: Option<u64>,
-    /// Show what happens, step by step, on stdout
+    /// Print every step to stdout
     #[arg(long = "trace", requires = "seed")]
     pub is_traced: bool,
-    /// These may go wrong instead of what the seed says, with commas between; `none` is none
+    /// Comma-separated faults to inject instead of the seed's own; `none` for no faults
     #[arg(long, value_name = "NAMES", value_parser = fault_set)]
     pub faults: Option<FaultSet>,
-    /// So many steps before the world heals
+    /// Number of steps before all faults are switched off
     #[arg(long, value_name = "N", requires = "seed")]
     pub steps: Option<u32>,
 }
 
 impl Arguments {
-    /// The run that is asked for, for one of the seeds.
+    /// The run of a seed with these arguments.
     pub fn plan(&self, seed: u64) -> Plan {
         let faults = self.faults.unwrap_or_else(|| FaultSet::of_seed(seed));
         let plan = Plan::with_faults(seed, faults);
@@ -43,8 +53,9 @@ impl Arguments {
 }
 
 fn fault_set(names: &str) -> Result<FaultSet, String> {
-    let known = || ALL_FAMILIES.map(|(_, name)| name).join(", ");
-    FaultSet::parse(names).map_err(|name| format!("there is no fault {name:?}: {}", known()))
+    let names_of_all = || ALL_FAULTS.map(|(_, name)| name).join(", ");
+    FaultSet::parse(names)
+        .map_err(|name| format!("unknown fault {name:?}; known faults: {}", names_of_all()))
 }
 
 #[cfg(test)]
@@ -53,25 +64,25 @@ mod tests {
 
     use super::{Arguments, FaultSet};
 
-    fn read(text: &str) -> Result<Arguments, String> {
+    fn parse(text: &str) -> Result<Arguments, String> {
         let words = std::iter::once("simulate").chain(text.split_whitespace());
         Arguments::try_parse_from(words).map_err(|error| error.to_string())
     }
 
     #[test]
-    fn a_plan_is_repeated_by_its_own_arguments() {
-        let asked = read("--seed 7 --faults crashes,hot-sku --steps 12").unwrap();
-        let plan = asked.plan(7);
+    fn the_arguments_of_a_plan_give_the_same_plan() {
+        let arguments = parse("--seed 7 --faults crashes,hot-sku --steps 12").unwrap();
+        let plan = arguments.plan(7);
         assert_eq!(plan.faults, FaultSet::parse("hot-sku,crashes").unwrap());
         assert_eq!(plan.steps, 12);
-        assert_eq!(read(&plan.arguments()).unwrap().plan(7), plan);
-        assert_eq!(read("").unwrap().plan(8).arguments(), "--seed 8");
+        assert_eq!(parse(&plan.arguments()).unwrap().plan(7), plan);
+        assert_eq!(parse("").unwrap().plan(8).arguments(), "--seed 8");
     }
 
     #[test]
-    fn what_cannot_be_read_is_named() {
-        assert!(read("--seed 1 --faults rain").unwrap_err().contains("tiny-queue"));
-        assert!(read("--trace").unwrap_err().contains("--seed"));
-        assert!(read("--seed 1 --seeds 2").is_err());
+    fn invalid_arguments_are_named_in_the_error() {
+        assert!(parse("--seed 1 --faults rain").unwrap_err().contains("tiny-queue"));
+        assert!(parse("--trace").unwrap_err().contains("--seed"));
+        assert!(parse("--seed 1 --seeds 2").is_err());
     }
 }

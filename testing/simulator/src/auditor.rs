@@ -1,5 +1,5 @@
-//! Auditor kept beside the system: what its logs say, read record by record, checked and folded by
-//! other code than the system's.
+//! The auditor: reads the logs record by record, checks every record, and folds the events with
+//! code that is independent of the system's.
 
 use std::collections::BTreeMap;
 
@@ -10,11 +10,11 @@ use serde_json::value::RawValue;
 
 use crate::coverage::{Coverage, CoverageMark};
 use crate::disk::Disk;
-use crate::mirror::NOTED;
-use crate::stock_model::{LineId, Place, StockModel, line_id};
+use crate::stock_model::{Allocation, LineId, StockModel, line_id};
+use crate::tally::COUNTED;
 use crate::trace::Trace;
 
-/// An event as it stands in the log.
+/// An event as written in the log.
 #[derive(Deserialize)]
 struct Envelope<'a> {
     #[serde(rename = "type")]
@@ -25,11 +25,11 @@ struct Envelope<'a> {
     key: String,
     causation: String,
     correlation: Option<String>,
-    /// When it was decided, where that is not the record's moment.
+    /// When it was decided, if that differs from the time of the record, Unix milliseconds.
     at: Option<i64>,
 }
 
-/// A command that decides about the stock of a SKU, as its events tell of it.
+/// A command that decided about the stock of a SKU, derived from its events.
 #[derive(PartialEq, Eq)]
 struct Decision {
     sku: String,
@@ -44,25 +44,25 @@ impl Decision {
     }
 }
 
-/// What one command did, event by event.
+/// An event that a command caused.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Effect {
+pub(crate) struct CausedEvent {
     pub(crate) name: String,
     pub(crate) causation: String,
     pub(crate) line: Option<LineId>,
-    /// It was brought about by something else than the command's own decision: a hold that was
-    /// over, a batch whose day had come, a line placed again.
-    pub(crate) follows: bool,
+    /// It is not the command's own decision but a consequence: an expired hold, an expired batch,
+    /// a line that was allocated again.
+    pub(crate) is_consequence: bool,
 }
 
-/// The answer kept under an idempotency key, as it stands in the log.
+/// The answer stored under an idempotency key, as written in the log.
 #[derive(Deserialize)]
-struct Kept<'a> {
+struct StoredAnswer<'a> {
     #[serde(borrow)]
     ending: BTreeMap<String, &'a RawValue>,
 }
 
-/// The log of one partition, as it was seen.
+/// The records of one partition that have been read.
 #[derive(Default)]
 struct Log {
     records: Vec<Record>,
@@ -73,67 +73,70 @@ struct Log {
 pub(crate) struct Auditor {
     logs: Vec<Log>,
     pub(crate) stock: StockModel,
-    /// In whose name a line was accepted last.
-    takers: BTreeMap<LineId, String>,
-    /// By the key that commands name as correlation.
-    effects: BTreeMap<String, Vec<Effect>>,
+    /// The idempotency key of the command that accepted a line last.
+    accepted_by: BTreeMap<LineId, String>,
+    /// Events by the idempotency key that commands carry as correlation.
+    caused: BTreeMap<String, Vec<CausedEvent>>,
     /// By idempotency key: `done` or `refused` and the bytes.
     answers: BTreeMap<String, (String, String)>,
-    /// Public events that must be told, a log: number and name of the fact.
-    pub(crate) told: Vec<Vec<(u64, String)>>,
-    /// What the mirror noted, as JSON.
-    pub(crate) noted: Vec<String>,
+    /// Public events that the feed of each log must deliver: sequence and name.
+    pub(crate) public_events: Vec<Vec<(u64, String)>>,
+    /// The allocations that the tally service counted, as JSON.
+    pub(crate) counted: Vec<String>,
 }
 
-/// Facts of allocation that others hear.
+/// Events of the allocation service that are public.
 const PUBLIC: [&str; 7] = [
     "allocation.allocated",
     "allocation.deallocated",
     "allocation.released",
     "allocation.hold_ended",
-    "allocation.out_of_stock",
+    "allocation.stock_exhausted",
     "allocation.shipped",
-    "allocation.batch_quantity_changed",
+    "allocation.batch_resized",
 ];
 
 impl Auditor {
     pub(crate) fn new(logs: usize) -> Self {
-        let told = vec![Vec::new(); logs];
-        Self { logs: (0..logs).map(|_| Log::default()).collect(), told, ..Self::default() }
+        Self {
+            logs: (0..logs).map(|_| Log::default()).collect(),
+            public_events: vec![Vec::new(); logs],
+            ..Self::default()
+        }
     }
 
-    /// The number of the last event seen in a log.
+    /// The sequence of the last event read from a log.
     pub(crate) fn head(&self, log: usize) -> u64 {
         self.logs[log].records.last().map_or(0, |record| record.last_seq)
     }
 
-    /// Events seen in all logs.
+    /// Number of events read from all logs.
     pub(crate) fn events(&self) -> u64 {
         (0..self.logs.len()).map(|log| self.head(log)).sum()
     }
 
-    /// The answer kept under a key.
+    /// The answer stored under a key.
     pub(crate) fn answer(&self, key: &str) -> Option<&(String, String)> {
         self.answers.get(key)
     }
 
-    /// Whether a line is held now, and in the name of this key.
+    /// Whether a line is held now by the command with this key.
     pub(crate) fn is_held_by(&self, line: &LineId, key: &str) -> bool {
-        let place = self.stock.lines.get(line).map(|line| &line.place);
-        let is_held = matches!(place, Some(Place::In { held: true, .. }));
-        is_held && self.takers.get(line).is_some_and(|taker| taker == key)
+        let allocation = self.stock.lines.get(line).map(|line| &line.allocation);
+        let is_held = matches!(allocation, Some(Allocation::In { held: true, .. }));
+        is_held && self.accepted_by.get(line).is_some_and(|accepted_by| accepted_by == key)
     }
 
-    /// What was done in the name of a key.
-    pub(crate) fn effects(&self, key: &str) -> &[Effect] {
-        self.effects.get(key).map_or(&[], Vec::as_slice)
+    /// The events that commands with this key caused.
+    pub(crate) fn caused_by(&self, key: &str) -> &[CausedEvent] {
+        self.caused.get(key).map_or(&[], Vec::as_slice)
     }
 
-    /// Reads what is new in every log.
+    /// Reads and checks the new records of every log.
     pub(crate) fn read(
         &mut self,
         disks: &[Disk],
-        saw: &mut Coverage,
+        coverage: &mut Coverage,
         trace: &mut Trace,
     ) -> Result<(), String> {
         let before = self.events();
@@ -142,19 +145,19 @@ impl Auditor {
                 let Record { first_seq, at_ms, events, .. } = &record;
                 trace.line(format_args!("log {log} at {first_seq}, {at_ms}: {events}"));
                 let wrong = |what: String| format!("log {log} at {}: {what}", record.first_seq);
-                self.enter(log, &record, saw).map_err(wrong)?;
+                self.add_record(log, &record, coverage).map_err(wrong)?;
                 self.logs[log].records.push(record);
             }
         }
         if self.events() == before { Ok(()) } else { self.stock.check() }
     }
 
-    /// After a crash every log must still say what it said.
+    /// After a crash every log must still contain the records that were read before.
     pub(crate) fn compare(&self, disks: &[Disk]) -> Result<(), String> {
         for (log, disk) in disks.iter().enumerate() {
-            let there = disk.records(0)?;
-            for (place, known) in self.logs[log].records.iter().enumerate() {
-                if there.get(place) != Some(known) {
+            let found = disk.records(0)?;
+            for (index, known) in self.logs[log].records.iter().enumerate() {
+                if found.get(index) != Some(known) {
                     let (first, last) = (known.first_seq, known.last_seq);
                     return Err(format!("log {log} has lost or changed {first} to {last}"));
                 }
@@ -163,19 +166,24 @@ impl Auditor {
         Ok(())
     }
 
-    fn enter(&mut self, log: usize, record: &Record, saw: &mut Coverage) -> Result<(), String> {
+    fn add_record(
+        &mut self,
+        log: usize,
+        record: &Record,
+        coverage: &mut Coverage,
+    ) -> Result<(), String> {
         let head = self.head(log);
         if record.first_seq != head + 1 {
-            return Err(format!("a gap after {head}"));
+            return Err(format!("the sequence has a gap after {head}"));
         }
         let before = self.logs[log].records.last().map_or(i64::MIN, |it| it.at_ms);
         if record.at_ms < before {
-            return Err("time goes back".into());
+            return Err("its time is before that of the previous record".into());
         }
         let envelopes: Vec<&RawValue> =
             serde_json::from_str(&record.events).map_err(|error| error.to_string())?;
         if envelopes.len() as u64 != record.last_seq - head {
-            return Err("its numbers are not its events".into());
+            return Err("its sequence range does not match its number of events".into());
         }
         let (mut causes, mut decision): (Vec<String>, Option<Decision>) = (Vec::new(), None);
         for (seq, raw) in (record.first_seq..).zip(envelopes) {
@@ -193,60 +201,65 @@ impl Auditor {
                         decision = next;
                     }
                     self.stock.fold(&envelope.key, &event)?;
-                    sight(&event, saw);
+                    record_coverage(&event, coverage);
                     if PUBLIC.contains(&envelope.name.as_str()) {
-                        self.told[log].push((seq, envelope.name.clone()));
+                        self.public_events[log].push((seq, envelope.name.clone()));
                     }
-                    self.note_effect(&envelope, Some(&event));
+                    self.note_event(&envelope, Some(&event));
                 }
-                "reference" => self.note_effect(&envelope, None),
-                "kernel" => self.enter_kernel(&envelope, saw)?,
-                _ if envelope.name == NOTED => {
-                    self.noted.extend(envelope.data.map(|it| it.get().to_owned()));
+                "reference" => self.note_event(&envelope, None),
+                "kernel" => self.add_kernel_event(&envelope, coverage)?,
+                _ if envelope.name == COUNTED => {
+                    self.counted.extend(envelope.data.map(|it| it.get().to_owned()));
                 }
-                other => return Err(format!("an event of {other}")),
+                other => return Err(format!("unexpected aggregate {other}")),
             }
         }
         self.check_decided(decision.as_ref())?;
         if causes.len() > 1 {
-            saw.saw(CoverageMark::GroupLargerThanOne);
+            coverage.record(CoverageMark::GroupLargerThanOne);
         }
-        if log == 1 && self.told.len() > 2 {
-            saw.saw(CoverageMark::SecondPartition);
+        if log == 1 && self.logs.len() > 2 {
+            coverage.record(CoverageMark::SecondPartition);
         }
         Ok(())
     }
 
-    /// Before a command decides about a SKU, the holds of it that are over have ended.
+    /// Before a command decides about a SKU, all expired holds of the SKU have been ended.
     fn check_decided(&self, decision: Option<&Decision>) -> Result<(), String> {
         decision.map_or(Ok(()), |it| self.stock.check_holds(Some(&it.sku), it.at_ms))
     }
 
-    fn enter_kernel(&mut self, it: &Envelope<'_>, saw: &mut Coverage) -> Result<(), String> {
+    fn add_kernel_event(
+        &mut self,
+        it: &Envelope<'_>,
+        coverage: &mut Coverage,
+    ) -> Result<(), String> {
         match it.name.as_str() {
             "kernel.answered" => {
                 let data = it.data.map_or("null", RawValue::get);
-                let kept: Kept<'_> = serde_json::from_str(data).map_err(|e| e.to_string())?;
-                let Some((how, bytes)) = kept.ending.into_iter().next() else {
+                let stored: StoredAnswer<'_> =
+                    serde_json::from_str(data).map_err(|e| e.to_string())?;
+                let Some((how, bytes)) = stored.ending.into_iter().next() else {
                     return Err(format!("an answer without an ending: {data}"));
                 };
                 let answer = (how, bytes.get().to_owned());
                 let before = self.answers.insert(it.key.clone(), answer.clone());
                 if let Some(before) = before {
                     let key = &it.key;
-                    return Err(format!("{key} is answered twice: {before:?}, {answer:?}"));
+                    return Err(format!("{key} has two stored answers: {before:?}, {answer:?}"));
                 }
             }
-            "kernel.parked" => saw.saw(CoverageMark::ParkedMessage),
-            "kernel.unparked" => saw.saw(CoverageMark::ParkedMessageServed),
+            "kernel.parked" => coverage.record(CoverageMark::ParkedMessage),
+            "kernel.unparked" => coverage.record(CoverageMark::ParkedMessageReplayed),
             _ => {}
         }
         Ok(())
     }
 
-    fn note_effect(&mut self, it: &Envelope<'_>, event: Option<&StockEvent>) {
+    fn note_event(&mut self, it: &Envelope<'_>, event: Option<&StockEvent>) {
         let Some(key) = &it.correlation else { return };
-        let follows = match event {
+        let is_consequence = match event {
             Some(StockEvent::Allocated(fact)) => fact.again,
             Some(StockEvent::BatchClosed(fact)) => fact.expired,
             Some(StockEvent::StockExhausted(fact)) => fact.queued,
@@ -257,23 +270,23 @@ impl Auditor {
         if let (Some(StockEvent::Allocated(fact)), Some(line)) = (event, &line)
             && !fact.again
         {
-            self.takers.insert(line.clone(), key.clone());
+            self.accepted_by.insert(line.clone(), key.clone());
         }
         let (name, causation) = (it.name.clone(), it.causation.clone());
-        let effect = Effect { name, causation, line, follows };
-        self.effects.entry(key.clone()).or_default().push(effect);
+        let event = CausedEvent { name, causation, line, is_consequence };
+        self.caused.entry(key.clone()).or_default().push(event);
     }
 }
 
-fn sight(event: &StockEvent, saw: &mut Coverage) {
+fn record_coverage(event: &StockEvent, coverage: &mut Coverage) {
     match event {
-        StockEvent::HoldEnded(_) => saw.saw(CoverageMark::ExpiredHold),
-        StockEvent::BatchClosed(it) if it.expired => saw.saw(CoverageMark::ExpiredBatch),
-        StockEvent::Deallocated(_) => saw.saw(CoverageMark::LineLostItsPlace),
-        StockEvent::Allocated(it) if it.again => saw.saw(CoverageMark::LinePlacedAgain),
-        StockEvent::HoldConfirmed(_) => saw.saw(CoverageMark::HoldConfirmed),
-        StockEvent::Shipped(_) => saw.saw(CoverageMark::GoodsShipped),
-        StockEvent::Returned(_) => saw.saw(CoverageMark::GoodsReturned),
+        StockEvent::HoldEnded(_) => coverage.record(CoverageMark::ExpiredHold),
+        StockEvent::BatchClosed(it) if it.expired => coverage.record(CoverageMark::ExpiredBatch),
+        StockEvent::Deallocated(_) => coverage.record(CoverageMark::LineDeallocated),
+        StockEvent::Allocated(it) if it.again => coverage.record(CoverageMark::LineReallocated),
+        StockEvent::HoldConfirmed(_) => coverage.record(CoverageMark::HoldConfirmed),
+        StockEvent::Shipped(_) => coverage.record(CoverageMark::GoodsShipped),
+        StockEvent::Returned(_) => coverage.record(CoverageMark::GoodsReturned),
         _ => {}
     }
 }

@@ -1,4 +1,4 @@
-//! Virtual time: it passes when the world says so, and may go back, as real clocks do.
+//! The virtual clock: the world advances it and may set it back.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -7,7 +7,7 @@ use earmark_kernel::clock::Clock;
 
 /// Noon of 2 January 2011.
 pub(crate) const NOON: i64 = 1_293_969_600_000;
-/// Milliseconds a day.
+/// Milliseconds per day.
 pub(crate) const DAY_MS: i64 = 86_400_000;
 
 /// The clock of a simulated world.
@@ -22,18 +22,18 @@ impl WorldClock {
         Self { now_ms: AtomicI64::new(NOON), latest_ms: AtomicI64::new(NOON) }
     }
 
-    /// Time passes, or goes back where `ms` is negative.
-    pub(crate) fn pass(&self, ms: i64) {
+    /// Advances the clock by `ms`, or sets it back if `ms` is negative.
+    pub(crate) fn advance(&self, ms: i64) {
         let now = self.now_ms.fetch_add(ms, Ordering::SeqCst) + ms;
         self.latest_ms.fetch_max(now, Ordering::SeqCst);
     }
 
-    /// The latest moment this clock ever showed.
+    /// The latest time that this clock has shown.
     pub(crate) fn latest(&self) -> UnixMillis {
         UnixMillis(self.latest_ms.load(Ordering::SeqCst))
     }
 
-    /// Shows the latest moment again: somebody has set the clock right.
+    /// Sets the clock to the latest time that it has shown.
     pub(crate) fn correct(&self) {
         self.now_ms.store(self.latest().0, Ordering::SeqCst);
     }

@@ -1,6 +1,6 @@
-//! Interesting states, counted: a batch of runs that never meets one of them proves little.
+//! Counts of interesting states: runs that never reach one of them prove little about it.
 
-/// A state that some run should have met.
+/// A state that some run should reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CoverageMark {
     Crash,
@@ -9,14 +9,14 @@ pub(crate) enum CoverageMark {
     DuplicateInOneGroup,
     ExpiredHold,
     ExpiredBatch,
-    LineLostItsPlace,
-    LinePlacedAgain,
+    LineDeallocated,
+    LineReallocated,
     HoldConfirmed,
     GoodsShipped,
     GoodsReturned,
     ReferenceOfAnotherSku,
     ParkedMessage,
-    ParkedMessageServed,
+    ParkedMessageReplayed,
     UnknownWasDone,
     UnknownWasNotDone,
     DisconnectedWasDone,
@@ -40,7 +40,7 @@ pub(crate) enum CoverageMark {
     Verified,
 }
 
-/// All of them, in the order of the enum, as a person reads them.
+/// Descriptions of all marks, in the order of the enum.
 const NAMES: [&str; 35] = [
     "a crash",
     "a crash between append and answer",
@@ -48,21 +48,21 @@ const NAMES: [&str; 35] = [
     "a duplicate in one group",
     "an expired hold",
     "an expired batch",
-    "a line that lost its place",
-    "a line that was placed again",
+    "a line that lost its allocation",
+    "a line that was allocated again",
     "a confirmed hold",
     "goods shipped",
     "goods returned",
-    "a reference of another SKU",
+    "a batch reference of another SKU",
     "a parked message",
-    "a parked message served",
-    "an unknown that was done",
-    "an unknown that was not done",
+    "a parked message that was replayed",
+    "an unknown outcome that was done",
+    "an unknown outcome that was not done",
     "a disconnected command that was done",
-    "a failed command done when asked again",
+    "a failed command that a repeat completed",
     "a replayed answer",
     "an answer replayed after a crash",
-    "a key used for something else",
+    "a key reused for another request",
     "a dry run",
     "a hostile value",
     "a busy refusal",
@@ -75,11 +75,11 @@ const NAMES: [&str; 35] = [
     "a snapshot",
     "a clock that went back",
     "a second partition",
-    "a feed read once more",
+    "a feed that was rewound",
     "a whole log verified",
 ];
 
-/// How often each was met.
+/// How many times each state was reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Coverage([u64; NAMES.len()]);
 
@@ -90,21 +90,21 @@ impl Default for Coverage {
 }
 
 impl Coverage {
-    pub(crate) fn saw(&mut self, sighting: CoverageMark) {
-        self.0[sighting as usize] += 1;
+    pub(crate) fn record(&mut self, mark: CoverageMark) {
+        self.0[mark as usize] += 1;
     }
 
-    /// Adds those of another run.
+    /// Adds the counts of another run.
     pub fn add(&mut self, other: &Self) {
         self.0.iter_mut().zip(other.0).for_each(|(sum, count)| *sum += count);
     }
 
-    /// Each with its name.
+    /// Each description with its count.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
         NAMES.into_iter().zip(self.0)
     }
 
-    /// Those never met.
+    /// The states that were never reached.
     #[must_use]
     pub fn missing(&self) -> Vec<&'static str> {
         self.iter().filter(|(_, count)| *count == 0).map(|(name, _)| name).collect()

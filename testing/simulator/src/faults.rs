@@ -1,40 +1,40 @@
-//! The families of faults: what may go wrong in a run, each switched on or off.
+//! The kinds of faults, each of which a run switches on or off.
 
 use crate::rng::Rng;
 
-/// One kind of trouble.
+/// A kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultKind {
-    /// The process dies with its power, and starts again.
+    /// The process crashes with a loss of power and starts again.
     Crashes,
     /// Commits fail; nothing is written.
     FailedCommits,
     /// The disk is full for some commits.
     FullDisk,
-    /// The outcome of a commit is not known; the writer stops.
+    /// The outcome of a commit is unknown; the writer stops.
     UnknownCommits,
-    /// A crash takes back flushes of the views.
+    /// A crash loses flushes of the views.
     LostFlushes,
     /// Views cannot be written.
     FlushFailures,
-    /// Log and views cannot be read for a moment.
+    /// Some reads of logs and views fail.
     ReadFailures,
-    /// Clients hang up, or are cut off with what they were doing.
+    /// Clients disconnect; their commands continue or are dropped.
     Disconnects,
-    /// Views are flushed seldom and timers looked at seldom.
+    /// Views are not flushed, and timers are checked less often.
     SlowViews,
-    /// The clock jumps ahead by days, or back.
+    /// The clock jumps ahead by days, or back by hours.
     ClockJumps,
-    /// Everybody wants the same SKU, for longer.
+    /// All requests are about the same SKU, in a longer run.
     HotSku,
-    /// Few commands may wait, and groups are small.
+    /// The queue and the groups of the writer are small.
     TinyQueue,
-    /// A handler breaks on some messages.
+    /// A handler panics for some messages.
     BrokenHandlers,
 }
 
-/// All of them, with their names.
-pub const ALL: [(FaultKind, &str); 13] = [
+/// All kinds, with their names.
+pub const ALL_FAULTS: [(FaultKind, &str); 13] = [
     (FaultKind::Crashes, "crashes"),
     (FaultKind::FailedCommits, "failed-commits"),
     (FaultKind::FullDisk, "full-disk"),
@@ -50,69 +50,69 @@ pub const ALL: [(FaultKind, &str); 13] = [
     (FaultKind::BrokenHandlers, "broken-handlers"),
 ];
 
-/// Some faults.
+/// A set of faults.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FaultSet(u16);
 
 impl FaultSet {
-    /// Nothing goes wrong.
+    /// No faults.
     pub const NONE: Self = Self(0);
 
-    /// The faults that a seed switches on: none in one of sixteen seeds, all in another, else
-    /// each in two of five.
+    /// The faults of a seed: none with a probability of 1/16, all with 1/16, otherwise each one
+    /// with 40 %.
     #[must_use]
     pub fn of_seed(seed: u64) -> Self {
         let mut rng = Rng::new(seed, "faults");
         match rng.below(16) {
             0 => Self::NONE,
-            1 => ALL.iter().fold(Self::NONE, |all, (fault, _)| all.with(*fault)),
+            1 => ALL_FAULTS.iter().fold(Self::NONE, |all, (fault, _)| all.with(*fault)),
             _ => {
-                let mut on = ALL.iter().filter(|_| rng.chance(40));
+                let mut on = ALL_FAULTS.iter().filter(|_| rng.chance(40));
                 on.by_ref().fold(Self::NONE, |some, (fault, _)| some.with(*fault))
             }
         }
     }
 
-    /// These and one more.
+    /// This set with one more fault.
     #[must_use]
     pub fn with(self, fault: FaultKind) -> Self {
         Self(self.0 | 1 << fault as u16)
     }
 
-    /// These without one.
+    /// This set without a fault.
     #[must_use]
     pub fn without(self, fault: FaultKind) -> Self {
         Self(self.0 & !(1 << fault as u16))
     }
 
-    /// Whether a fault is among them.
+    /// Whether the set contains a fault.
     #[must_use]
     pub fn has(self, fault: FaultKind) -> bool {
         self.0 & (1 << fault as u16) != 0
     }
 
-    /// Each of them.
+    /// The faults of the set.
     pub fn iter(self) -> impl Iterator<Item = FaultKind> {
-        ALL.iter().map(|(fault, _)| *fault).filter(move |fault| self.has(*fault))
+        ALL_FAULTS.iter().map(|(fault, _)| *fault).filter(move |fault| self.has(*fault))
     }
 
-    /// Reads names, separated by commas; `none` or nothing is none.
+    /// Parses names separated by commas; `none` or an empty text is the empty set.
     ///
     /// # Errors
-    /// The name that is none.
+    /// The first unknown name.
     pub fn parse(names: &str) -> Result<Self, String> {
         let mut faults = Self::NONE;
         for name in names.split(',').filter(|name| !name.is_empty() && *name != "none") {
-            let found = ALL.iter().find(|(_, known)| *known == name);
+            let found = ALL_FAULTS.iter().find(|(_, known)| *known == name);
             faults = faults.with(found.ok_or_else(|| name.to_owned())?.0);
         }
         Ok(faults)
     }
 
-    /// The names, as [`FaultSet::parse`] reads them.
+    /// The names, in the format of [`FaultSet::parse`].
     #[must_use]
     pub fn names(self) -> String {
-        let on = ALL.iter().filter(|(fault, _)| self.has(*fault));
+        let on = ALL_FAULTS.iter().filter(|(fault, _)| self.has(*fault));
         let names: Vec<&str> = on.map(|(_, name)| *name).collect();
         if names.is_empty() { "none".to_owned() } else { names.join(",") }
     }

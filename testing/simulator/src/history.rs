@@ -1,19 +1,19 @@
-//! What clients asked for under which key, how each attempt ended, and what may be answered next.
+//! The history of all clients: the requests by key, how each attempt ended, and the checks of each
+//! answer.
 
 use earmark_kernel::Failure;
 
 use crate::answer::{Answer, Ending};
-use crate::auditor::{Auditor, Effect};
+use crate::answer_check;
+use crate::auditor::{Auditor, CausedEvent};
 use crate::coverage::{Coverage, CoverageMark};
-use crate::effects;
 use crate::workload::Request;
 
-/// How one attempt ended for the client.
+/// What the client knows about one attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// It is on its way.
-    Open,
-    /// Nobody will hear the answer: the client or the process went away.
+pub(crate) enum AttemptState {
+    InFlight,
+    /// The client or the process is gone, and nobody receives the answer.
     Lost,
     Failed,
     Unknown,
@@ -22,10 +22,10 @@ pub(crate) enum Fate {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Attempt {
-    /// The command's id, as the log has it.
+    /// The command's id, as recorded in the log.
     pub(crate) id: String,
-    pub(crate) fate: Fate,
-    /// Groups that had been written when it was sent.
+    pub(crate) state: AttemptState,
+    /// Number of groups that had been written when the attempt was sent.
     pub(crate) groups: u64,
 }
 
@@ -35,252 +35,294 @@ pub(crate) struct Decided {
     /// `done` or `refused`.
     how: &'static str,
     bytes: String,
-    /// In which life of the process it came first.
-    life: u64,
-    /// Attempts that had been made by then.
+    /// The incarnation of the process that answered first.
+    incarnation: u64,
+    /// Number of attempts at that time.
     attempts: usize,
-    /// The attempt that decided it has been answered, and not only one that repeats it.
-    is_first_hand: bool,
+    /// An answer that was not marked as replayed has been received.
+    has_original: bool,
 }
 
-/// Something asked for under a key, as often as need be.
+/// A request under an idempotency key, with all attempts to send it.
 #[derive(Clone, Debug)]
-pub(crate) struct Asked {
+pub(crate) struct Entry {
     pub(crate) key: String,
     pub(crate) request: Request,
     pub(crate) attempts: Vec<Attempt>,
     pub(crate) decided: Option<Decided>,
-    /// Asking again would be of no use.
-    pub(crate) is_over: bool,
+    /// The request is not sent again: it was a dry run or cannot be parsed.
+    pub(crate) is_final: bool,
 }
 
-impl Asked {
-    /// Whether the client does not know what came of it.
+impl Entry {
+    /// Whether the client does not know the outcome.
     pub(crate) fn is_unresolved(&self) -> bool {
-        let unheard = |it: &Attempt| matches!(it.fate, Fate::Open | Fate::Lost | Fate::Unknown);
-        self.decided.is_none() && !self.is_over && self.attempts.iter().any(unheard)
+        let is_open = |it: &Attempt| {
+            matches!(it.state, AttemptState::InFlight | AttemptState::Lost | AttemptState::Unknown)
+        };
+        self.decided.is_none() && !self.is_final && self.attempts.iter().any(is_open)
     }
 
-    fn had(&self, fate: Fate) -> bool {
-        self.attempts.iter().any(|it| it.fate == fate)
+    fn had(&self, state: AttemptState) -> bool {
+        self.attempts.iter().any(|it| it.state == state)
     }
 
-    /// Every attempt but the present one is known to have failed.
-    fn only_failed(&self, present: usize) -> bool {
-        let others = self.attempts.iter().enumerate().filter(|(place, _)| *place != present);
-        others.into_iter().all(|(_, it)| it.fate == Fate::Failed)
+    /// Every attempt except `current` is known to have failed.
+    fn only_failed(&self, current: usize) -> bool {
+        let others = self.attempts.iter().enumerate().filter(|(index, _)| *index != current);
+        others.into_iter().all(|(_, it)| it.state == AttemptState::Failed)
     }
 }
 
-/// Everything that was ever asked for.
+/// All requests of a run.
 #[derive(Default)]
 pub(crate) struct History {
-    pub(crate) asked: Vec<Asked>,
+    pub(crate) entries: Vec<Entry>,
 }
 
-/// What there is to check an answer by.
-pub(crate) struct Witness<'a> {
+/// What an answer is checked against.
+pub(crate) struct CheckContext<'a> {
     pub(crate) auditor: &'a Auditor,
-    pub(crate) saw: &'a mut Coverage,
-    /// How often the process was started.
-    pub(crate) life: u64,
+    pub(crate) coverage: &'a mut Coverage,
+    /// How many times the process has been started.
+    pub(crate) incarnation: u64,
 }
 
 type Checked = Result<(), String>;
 
 impl History {
-    /// Opens a page for something to be asked for.
+    /// Adds an entry for a new request; returns its index.
     pub(crate) fn open(&mut self, request: Request) -> usize {
-        let key = format!("k{}", self.asked.len());
-        let (attempts, decided, is_over) = (Vec::new(), None, false);
-        self.asked.push(Asked { key, request, attempts, decided, is_over });
-        self.asked.len() - 1
+        let key = format!("k{}", self.entries.len());
+        let (attempts, decided, is_final) = (Vec::new(), None, false);
+        self.entries.push(Entry { key, request, attempts, decided, is_final });
+        self.entries.len() - 1
     }
 
-    /// Notes that it is asked for now; says which attempt it is.
+    /// Adds an attempt to an entry; returns its index.
     pub(crate) fn attempt(
         &mut self,
-        asked: usize,
+        index: usize,
         id: String,
         groups: u64,
-        saw: &mut Coverage,
+        coverage: &mut Coverage,
     ) -> usize {
-        let page = &mut self.asked[asked];
-        if page.attempts.iter().any(|it| it.groups == groups && it.fate == Fate::Lost) {
-            saw.saw(CoverageMark::DuplicateInOneGroup);
+        let attempts = &mut self.entries[index].attempts;
+        let is_duplicate = |it: &Attempt| it.groups == groups && it.state == AttemptState::Lost;
+        if attempts.iter().any(is_duplicate) {
+            coverage.record(CoverageMark::DuplicateInOneGroup);
         }
-        page.attempts.push(Attempt { id, fate: Fate::Open, groups });
-        page.attempts.len() - 1
+        attempts.push(Attempt { id, state: AttemptState::InFlight, groups });
+        attempts.len() - 1
     }
 
-    /// Checks an answer and notes it.
+    /// Checks an answer and stores it.
     pub(crate) fn answered(
         &mut self,
-        asked: usize,
+        index: usize,
         attempt: usize,
         answer: &Answer,
-        by: &mut Witness<'_>,
+        context: &mut CheckContext<'_>,
     ) -> Checked {
-        let page = &mut self.asked[asked];
+        let entry = &mut self.entries[index];
         let checked = match &answer.ending {
-            _ if page.request.dry_run => page.rehearsed(attempt, answer, by),
-            Ending::Decided(how, bytes) => page.flush(attempt, how, bytes, answer.replayed, by),
-            Ending::Failed(failure) => page.failed(attempt, failure, by),
+            _ if entry.request.dry_run => entry.dry_run(attempt, answer, context),
+            Ending::Decided(how, bytes) => {
+                entry.decide(attempt, how, bytes, answer.replayed, context)
+            }
+            Ending::Failed(failure) => entry.failed(attempt, failure, context),
             Ending::Unknown(_) => {
-                page.attempts[attempt].fate = Fate::Unknown;
+                entry.attempts[attempt].state = AttemptState::Unknown;
                 Ok(())
             }
         };
         checked.map_err(|why| {
-            format!("{} {} {}: {why}", page.key, page.request.name, page.request.body)
+            format!("{} {} {}: {why}", entry.key, entry.request.name, entry.request.body)
         })
     }
 
-    /// The answer to a request under a key that was used for another one.
-    pub(crate) fn reused(&self, asked: usize, answer: &Answer, saw: &mut Coverage) -> Checked {
+    /// Checks the answer to a request under a key that belongs to another request.
+    pub(crate) fn key_was_reused(
+        &self,
+        index: usize,
+        answer: &Answer,
+        coverage: &mut Coverage,
+    ) -> Checked {
         match &answer.ending {
             Ending::Failed(Failure::KeyReused(_)) => {
-                saw.saw(CoverageMark::KeyReused);
+                coverage.record(CoverageMark::KeyReused);
                 Ok(())
             }
             Ending::Failed(_) | Ending::Unknown(_) => Ok(()),
             Ending::Decided(..) => {
-                let key = &self.asked[asked].key;
-                Err(format!("{key} served another request: {answer:?}"))
+                let key = &self.entries[index].key;
+                Err(format!("{key} was accepted for another request: {answer:?}"))
             }
         }
     }
 
-    /// At the end: what only failed has done nothing.
+    /// At the end of a run: a request that only failed has recorded nothing.
     pub(crate) fn check_failed(&self, auditor: &Auditor) -> Checked {
-        for page in self.asked.iter().filter(|it| it.decided.is_none()) {
-            let did = auditor.effects(&page.key).iter().find(|it| page.is_own(it));
-            if did.is_some() || auditor.answer(&page.key).is_some() {
-                return Err(format!("{page:?} failed and did {did:?}"));
+        for entry in self.entries.iter().filter(|it| it.decided.is_none()) {
+            let recorded = auditor.caused_by(&entry.key).iter().find(|it| entry.is_own(it));
+            if recorded.is_some() || auditor.answer(&entry.key).is_some() {
+                return Err(format!("{entry:?} failed and recorded {recorded:?}"));
             }
         }
         Ok(())
     }
 }
 
-impl Asked {
-    fn flush(
+impl Entry {
+    fn decide(
         &mut self,
         attempt: usize,
         how: &'static str,
         bytes: &str,
         replayed: bool,
-        by: &mut Witness<'_>,
+        context: &mut CheckContext<'_>,
     ) -> Checked {
-        let effects = by.auditor.effects(&self.key);
+        let events = context.auditor.caused_by(&self.key);
         if replayed {
-            by.saw.saw(CoverageMark::ReplayedAnswer);
+            context.coverage.record(CoverageMark::ReplayedAnswer);
         }
-        if let Some(first) = &mut self.decided {
-            if (first.how, first.bytes.as_str()) != (how, bytes) {
-                return Err(format!("answered {first:?} first, now {how} {bytes}"));
-            }
-            // The answer of one that was under way may come after one that repeats it.
-            if !replayed && (first.is_first_hand || attempt >= first.attempts) {
-                return Err("decided anew after it was answered".into());
-            }
-            first.is_first_hand |= !replayed;
-            if first.life < by.life {
-                by.saw.saw(CoverageMark::ReplayedAfterCrash);
-            }
-            self.attempts[attempt].fate = Fate::Decided;
-            self.check_causes(attempt, replayed, effects)?;
-            return effects::check(self.request.name, how, bytes, &self.key, by.auditor);
+        if self.decided.is_some() {
+            self.decide_again(attempt, how, bytes, replayed, context)?;
+            self.check_causes(attempt, replayed, events)?;
+            return answer_check::check(self.request.name, how, bytes, &self.key, context.auditor);
         }
-        match by.auditor.answer(&self.key) {
-            Some((kept_how, kept)) if kept_how == how && kept == bytes => {}
-            kept => return Err(format!("answered {how} {bytes}, the log keeps {kept:?}")),
+        match context.auditor.answer(&self.key) {
+            Some((stored_how, stored)) if stored_how == how && stored == bytes => {}
+            stored => return Err(format!("answered {how} {bytes}, the log has {stored:?}")),
         }
         if replayed && self.only_failed(attempt) {
-            return Err(format!("replayed {how} {bytes} though nothing was done before"));
+            return Err(format!("replayed {how} {bytes} although every earlier attempt failed"));
         }
-        match (replayed, self.had(Fate::Unknown)) {
-            (true, true) => by.saw.saw(CoverageMark::UnknownWasDone),
-            (true, false) => by.saw.saw(CoverageMark::DisconnectedWasDone),
-            (false, true) => by.saw.saw(CoverageMark::UnknownWasNotDone),
-            (false, false) if self.had(Fate::Failed) => by.saw.saw(CoverageMark::FailedThenDone),
+        match (replayed, self.had(AttemptState::Unknown)) {
+            (true, true) => context.coverage.record(CoverageMark::UnknownWasDone),
+            (true, false) => context.coverage.record(CoverageMark::DisconnectedWasDone),
+            (false, true) => context.coverage.record(CoverageMark::UnknownWasNotDone),
+            (false, false) if self.had(AttemptState::Failed) => {
+                context.coverage.record(CoverageMark::FailedThenDone);
+            }
             (false, false) => {}
         }
-        self.check_causes(attempt, replayed, effects)?;
-        let (bytes_kept, life, attempts) = (bytes.to_owned(), by.life, self.attempts.len());
-        let is_first_hand = !replayed;
-        self.decided = Some(Decided { how, bytes: bytes_kept, life, attempts, is_first_hand });
-        self.attempts[attempt].fate = Fate::Decided;
+        self.check_causes(attempt, replayed, events)?;
+        self.decided = Some(Decided {
+            how,
+            bytes: bytes.to_owned(),
+            incarnation: context.incarnation,
+            attempts: self.attempts.len(),
+            has_original: !replayed,
+        });
+        self.attempts[attempt].state = AttemptState::Decided;
         if how == "refused"
             && self.request.name == "allocation.create_batch"
             && bytes.contains("sku")
         {
-            by.saw.saw(CoverageMark::ReferenceOfAnotherSku);
+            context.coverage.record(CoverageMark::ReferenceOfAnotherSku);
         }
-        effects::check(self.request.name, how, bytes, &self.key, by.auditor)
+        answer_check::check(self.request.name, how, bytes, &self.key, context.auditor)
     }
 
-    /// Whether what was done is laid to this command. A step of one that takes several commands may
-    /// meet a hold or a batch whose time is over; what ends then would have ended without it.
-    fn is_own(&self, effect: &Effect) -> bool {
-        !(effect.follows && effects::is_conducted(self.request.name))
+    /// Checks an answer that is not the first one.
+    fn decide_again(
+        &mut self,
+        attempt: usize,
+        how: &'static str,
+        bytes: &str,
+        replayed: bool,
+        context: &mut CheckContext<'_>,
+    ) -> Checked {
+        let Some(first) = &mut self.decided else {
+            return Ok(());
+        };
+        if (first.how, first.bytes.as_str()) != (how, bytes) {
+            return Err(format!("answered {first:?} first, now {how} {bytes}"));
+        }
+        // The original answer may arrive after a replayed one.
+        if !replayed && (first.has_original || attempt >= first.attempts) {
+            return Err("decided again after it was answered".into());
+        }
+        first.has_original |= !replayed;
+        if first.incarnation < context.incarnation {
+            context.coverage.record(CoverageMark::ReplayedAfterCrash);
+        }
+        self.attempts[attempt].state = AttemptState::Decided;
+        Ok(())
     }
 
-    /// One attempt alone did all that was done: this one, unless the answer was replayed.
-    fn check_causes(&self, attempt: usize, replayed: bool, effects: &[Effect]) -> Checked {
-        if effects::is_conducted(self.request.name) {
+    /// Whether an event belongs to this request. A step of a procedure may find an expired hold or
+    /// batch and end it; that event would have been recorded without the request, too.
+    fn is_own(&self, event: &CausedEvent) -> bool {
+        !(event.is_consequence && answer_check::is_procedure(self.request.name))
+    }
+
+    /// Exactly one attempt caused all events: this one, unless the answer was replayed.
+    fn check_causes(&self, attempt: usize, replayed: bool, events: &[CausedEvent]) -> Checked {
+        if answer_check::is_procedure(self.request.name) {
             return Ok(());
         }
         let own = &self.attempts[attempt].id;
-        let Some(cause) = effects.first().map(|it| &it.causation) else {
+        let Some(cause) = events.first().map(|it| &it.causation) else {
             return Ok(());
         };
-        let is_one = effects.iter().all(|it| it.causation == *cause);
+        let is_one = events.iter().all(|it| it.causation == *cause);
         let is_known = self.attempts.iter().any(|it| it.id == *cause);
         if is_one && is_known && (cause == own) != replayed {
             return Ok(());
         }
-        Err(format!("not one attempt did this (replayed: {replayed}): {effects:?}"))
+        Err(format!("not caused by exactly one attempt (replayed: {replayed}): {events:?}"))
     }
 
-    fn failed(&mut self, attempt: usize, failure: &Failure, by: &mut Witness<'_>) -> Checked {
-        self.attempts[attempt].fate = Fate::Failed;
+    fn failed(
+        &mut self,
+        attempt: usize,
+        failure: &Failure,
+        context: &mut CheckContext<'_>,
+    ) -> Checked {
+        self.attempts[attempt].state = AttemptState::Failed;
         match failure {
-            Failure::Busy { .. } => by.saw.saw(CoverageMark::BusyRefusal),
-            Failure::StorageFull(_) => by.saw.saw(CoverageMark::FullDiskRefusal),
+            Failure::Busy { .. } => context.coverage.record(CoverageMark::BusyRefusal),
+            Failure::StorageFull(_) => context.coverage.record(CoverageMark::FullDiskRefusal),
             Failure::Storage(_) | Failure::Stopping => {}
             Failure::Unreadable { .. } if self.request.hostile => {
-                by.saw.saw(CoverageMark::HostileValue);
-                self.is_over = true;
+                context.coverage.record(CoverageMark::HostileValue);
+                self.is_final = true;
             }
             _ => return Err(format!("failed: {failure}")),
         }
         let own = &self.attempts[attempt].id;
-        let mut effects = by.auditor.effects(&self.key).iter().filter(|it| self.is_own(it));
-        let nothing = self.only_failed(attempt) && self.decided.is_none();
-        let did = effects.find(|it| nothing || it.causation == *own);
-        match did {
-            Some(effect) => Err(format!("failed ({failure}) and did {effect:?}")),
-            None if nothing && by.auditor.answer(&self.key).is_some() => {
+        let mut events = context.auditor.caused_by(&self.key).iter().filter(|it| self.is_own(it));
+        let must_be_empty = self.only_failed(attempt) && self.decided.is_none();
+        match events.find(|it| must_be_empty || it.causation == *own) {
+            Some(event) => Err(format!("failed ({failure}) and recorded {event:?}")),
+            None if must_be_empty && context.auditor.answer(&self.key).is_some() => {
                 Err(format!("failed ({failure}) and was answered"))
             }
             None => Ok(()),
         }
     }
 
-    fn rehearsed(&mut self, attempt: usize, answer: &Answer, by: &mut Witness<'_>) -> Checked {
-        let effects = by.auditor.effects(&self.key);
-        if !effects.is_empty() || by.auditor.answer(&self.key).is_some() || answer.replayed {
-            return Err(format!("a dry run did {effects:?}"));
+    fn dry_run(
+        &mut self,
+        attempt: usize,
+        answer: &Answer,
+        context: &mut CheckContext<'_>,
+    ) -> Checked {
+        let events = context.auditor.caused_by(&self.key);
+        let has_answer = context.auditor.answer(&self.key).is_some();
+        if !events.is_empty() || has_answer || answer.replayed {
+            return Err(format!("a dry run recorded {events:?}"));
         }
         if let Ending::Failed(failure) = &answer.ending {
-            return self.failed(attempt, failure, by);
+            return self.failed(attempt, failure, context);
         }
         if answer.events > 0 {
-            by.saw.saw(CoverageMark::DryRun);
+            context.coverage.record(CoverageMark::DryRun);
         }
-        self.attempts[attempt].fate = Fate::Failed;
-        self.is_over = true;
+        self.attempts[attempt].state = AttemptState::Failed;
+        self.is_final = true;
         Ok(())
     }
 }

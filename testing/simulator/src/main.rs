@@ -1,8 +1,8 @@
-//! `earmark-simulator`: runs seeds, says which fails, and how to repeat it.
+//! `earmark-simulator`: runs seeds, and reports the first that fails and how to repeat it.
 
 mod arguments;
-mod batch;
-mod kept_seeds;
+mod parallel;
+mod regressions;
 
 use std::hash::BuildHasher;
 use std::io::Write;
@@ -14,22 +14,22 @@ use earmark_simulator::{Plan, Trace, Violation, quiet_expected_panics, run, shri
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::arguments::Arguments;
-use crate::batch::run_all;
+use crate::parallel::run_all;
 
-/// A batch of so many seeds must have met every interesting state.
-const SEEDS_TO_MEET_ALL: u64 = 200;
+/// At least this many seeds together must reach every state of the coverage.
+const FULL_COVERAGE_SEEDS: u64 = 200;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     quiet_expected_panics();
     let outcome = match arguments.seed {
         Some(seed) => run_one(&arguments.plan(seed), arguments.is_traced),
-        None => replay_kept().and_then(|()| run_seeds(&arguments)),
+        None => run_saved().and_then(|()| run_seeds(&arguments)),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(says) => {
-            eprintln!("{says}");
+        Err(message) => {
+            eprintln!("{message}");
             ExitCode::FAILURE
         }
     }
@@ -37,15 +37,15 @@ fn main() -> ExitCode {
 
 fn run_one(plan: &Plan, is_traced: bool) -> Result<(), String> {
     let mut out = std::io::BufWriter::new(std::io::stdout());
-    let show = move |line: &str| {
-        // Whoever reads it may have seen enough.
+    let print = move |line: &str| {
+        // The reader may have closed the pipe.
         let _ = writeln!(out, "{line}");
     };
-    let trace = if is_traced { Trace::shown(show) } else { Trace::hashed() };
-    let outcome =
-        run(plan, trace).map_err(|violation| told(plan, &violation, Some(kept_seeds::folder())))?;
+    let trace = if is_traced { Trace::with_sink(print) } else { Trace::hashed() };
+    let outcome = run(plan, trace)
+        .map_err(|violation| report(plan, &violation, Some(regressions::folder())))?;
     eprintln!(
-        "seed {} holds: {} commands decided, {} events, {} lines of trace, hash {:016x} ({})",
+        "seed {} passed: {} requests decided, {} events, {} trace lines, hash {:016x} (faults: {})",
         plan.seed,
         outcome.decided,
         outcome.events,
@@ -56,15 +56,15 @@ fn run_one(plan: &Plan, is_traced: bool) -> Result<(), String> {
     Ok(())
 }
 
-fn replay_kept() -> Result<(), String> {
-    let kept = kept_seeds::all(kept_seeds::folder())?;
-    for (name, plan) in &kept {
+fn run_saved() -> Result<(), String> {
+    let saved = regressions::all(regressions::folder())?;
+    for (name, plan) in &saved {
         if let Err(violation) = run(plan, Trace::hashed()) {
-            return Err(format!("{name} fails again\n{}", told(plan, &violation, None)));
+            return Err(format!("{name} fails again\n{}", report(plan, &violation, None)));
         }
     }
-    if !kept.is_empty() {
-        eprintln!("{} kept seeds hold", kept.len());
+    if !saved.is_empty() {
+        eprintln!("{} saved seeds passed", saved.len());
     }
     Ok(())
 }
@@ -72,50 +72,50 @@ fn replay_kept() -> Result<(), String> {
 fn run_seeds(arguments: &Arguments) -> Result<(), String> {
     let (count, mut from) = (arguments.seeds, arguments.from);
     if arguments.fresh {
-        from = unseen();
-        eprintln!("{count} seeds from {from}");
+        from = random_seed();
+        eprintln!("{count} seeds from seed {from}");
     }
     let plans: Vec<Plan> =
         (from..from.saturating_add(count)).map(|seed| arguments.plan(seed)).collect();
     let bar = ProgressBar::new(count).with_style(style());
-    let batch = run_all(&plans, |done| bar.set_position(done as u64));
+    let summary = run_all(&plans, |done| bar.set_position(done as u64));
     let seconds = bar.elapsed().as_secs_f64();
     bar.finish_and_clear();
-    if let Some((plan, violation)) = &batch.failure {
-        return Err(told(plan, violation, Some(kept_seeds::folder())));
+    if let Some((plan, violation)) = &summary.failure {
+        return Err(report(plan, violation, Some(regressions::folder())));
     }
-    let (runs, decided, events) = (batch.runs, batch.decided, batch.events);
-    eprintln!("{runs} seeds hold: {decided} commands decided, {events} events, {seconds:.1} s");
-    for (name, count) in batch.coverage.iter() {
+    let (runs, decided, events) = (summary.runs, summary.decided, summary.events);
+    eprintln!("{runs} seeds passed: {decided} requests decided, {events} events, {seconds:.1} s");
+    for (name, count) in summary.coverage.iter() {
         eprintln!("{count:>9}  {name}");
     }
-    let missing = batch.coverage.missing();
-    if count >= SEEDS_TO_MEET_ALL && arguments.faults.is_none() && !missing.is_empty() {
-        return Err(format!("no seed has met {}", missing.join(", ")));
+    let missing = summary.coverage.missing();
+    if count >= FULL_COVERAGE_SEEDS && arguments.faults.is_none() && !missing.is_empty() {
+        return Err(format!("no seed reached: {}", missing.join(", ")));
     }
     Ok(())
 }
 
-/// A seed that nobody has seen, of so few digits that it can be typed.
-#[expect(clippy::disallowed_methods, reason = "chance chooses the seed, and nothing after it")]
-fn unseen() -> u64 {
+/// A random seed of at most nine digits, which is easy to type.
+#[expect(clippy::disallowed_methods, reason = "only the seed is random")]
+fn random_seed() -> u64 {
     std::hash::RandomState::new().hash_one(()) % 1_000_000_000
 }
 
 fn style() -> ProgressStyle {
     let template = "{wide_bar} {pos} of {len} seeds, {eta} left";
-    ProgressStyle::with_template(template).expect("a template that is known")
+    ProgressStyle::with_template(template).expect("the template is valid")
 }
 
-/// What failed and how to repeat it; the smallest run that fails is kept, if a folder is named.
-fn told(plan: &Plan, violation: &Violation, folder: Option<&Path>) -> String {
+/// Describes a failure and how to repeat it; saves the smallest failing run if a folder is given.
+fn report(plan: &Plan, violation: &Violation, folder: Option<&Path>) -> String {
     let (small, found) = shrink(plan, violation);
-    let kept = folder.map(|folder| kept_seeds::keep(folder, &small, &found.what));
-    let kept = kept.unwrap_or_else(|| Ok("it is kept already".to_owned()));
-    let kept = kept.unwrap_or_else(|why| format!("it could not be kept: {why}"));
+    let saved = folder.map(|folder| regressions::save(folder, &small, &found.what));
+    let saved = saved.unwrap_or_else(|| Ok("already saved".to_owned()));
+    let saved = saved.unwrap_or_else(|error| format!("could not be saved: {error}"));
     format!(
-        "seed {} fails at step {}: {}\n\nrepeat it:  cargo xtask simulate {}\nsmallest:   \
-         cargo xtask simulate {} --trace\n            (at step {}: {})\n\n{kept}",
+        "seed {} fails at step {}: {}\n\nrepeat:    cargo xtask simulate {}\nsmallest:  \
+         cargo xtask simulate {} --trace\n           (at step {}: {})\n\n{saved}",
         plan.seed,
         violation.step,
         violation.what,

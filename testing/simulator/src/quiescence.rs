@@ -1,4 +1,5 @@
-//! The end of a run: the world heals, and everything accepted must get done, and stay so.
+//! The end of a run: all faults are switched off, and every accepted request must be completed and
+//! keep its answer.
 
 use std::task::{Context, Poll, Waker};
 
@@ -8,24 +9,24 @@ use earmark_kernel::{Bus, Failure, NotDone, PublicEvent, RefusedJson};
 
 use crate::coverage::CoverageMark;
 use crate::disk::Disk;
-use crate::mirror::MIRROR;
+use crate::tally::TALLY;
 use crate::workload::Workload;
-use crate::world::{Checked, Errand, World};
+use crate::world::{Checked, Job, World};
 
-/// Within so many groups whatever was begun must be done.
+/// Everything in flight must be completed within this number of groups.
 const GROUPS_MAX: usize = 1_000;
-/// So often timers, events and parked messages are looked for before there must be none left.
-const ERRANDS_MAX: usize = 10_000;
-/// So often at most a client must ask again in a world where nothing goes wrong.
-const ASKS_MAX: usize = 3;
+/// Timers, events and parked messages must be used up within this number of jobs.
+const JOBS_MAX: usize = 10_000;
+/// Without faults, a request must be decided within this number of attempts.
+const ATTEMPTS_MAX: usize = 3;
 
 impl World {
-    /// Heals the world and demands what was promised.
+    /// Switches off all faults and checks every guarantee.
     pub(crate) fn heal(&mut self) -> Checked {
         self.healed = true;
-        self.trace.line(format_args!("heal"));
+        self.trace.line(format_args!("all faults are switched off"));
         self.disks.iter().for_each(Disk::heal);
-        self.fuse.set_bad(false);
+        self.handler_fault.set(false);
         self.clock.correct();
         let halted = |bus: &Bus| bus.status().iter().any(|it| it.halted.is_some());
         if self.bus.as_ref().is_some_and(halted) {
@@ -34,12 +35,12 @@ impl World {
         let bus = self.running()?;
         self.finish_calls(&bus)?;
         self.resolve(&bus)?;
-        self.finish_errands(&bus)?;
+        self.finish_jobs(&bus)?;
         self.auditor.stock.check_holds(None, self.clock.now().0)?;
         self.check(&bus)?;
         self.flush(&bus)?;
         if self.disks.iter().any(|disk| disk.has_rows("snapshot_stock")) {
-            self.saw.saw(CoverageMark::Snapshot);
+            self.coverage.record(CoverageMark::Snapshot);
         }
         self.check(&bus)?;
         for delete in [false, true] {
@@ -49,10 +50,10 @@ impl World {
             }
             let bus = self.running()?;
             self.check(&bus)?;
-            self.ask_all_again(&bus)?;
+            self.resend_decided(&bus)?;
         }
         let bus = self.running()?;
-        self.check_told(&bus)?;
+        self.check_delivery(&bus)?;
         Ok(())
     }
 
@@ -63,51 +64,54 @@ impl World {
         self.bus.clone().ok_or_else(|| "the process does not start".into())
     }
 
-    /// Everything that is on its way arrives.
+    /// Completes everything in flight.
     fn finish_calls(&mut self, bus: &Bus) -> Checked {
         for _ in 0..GROUPS_MAX {
-            for place in 0..self.clients.len() {
-                self.poll_client(place)?;
+            for client in 0..self.clients.len() {
+                self.poll_client(client)?;
             }
-            let mut context = Context::from_waker(Waker::noop());
-            self.detached.retain_mut(|call| call.sending.as_mut().poll(&mut context).is_pending());
-            self.errands.retain_mut(|(_, it)| it.as_mut().poll(&mut context).is_pending());
+            let mut task = Context::from_waker(Waker::noop());
+            self.detached.retain_mut(|call| call.answer.as_mut().poll(&mut task).is_pending());
+            self.jobs.retain_mut(|(_, it)| it.as_mut().poll(&mut task).is_pending());
             self.write(bus)?;
-            let waits = self.clients.iter().any(|client| client.call.is_some());
-            if !waits && self.detached.is_empty() && self.errands.is_empty() {
+            let is_waiting = self.clients.iter().any(|client| client.call.is_some());
+            if !is_waiting && self.detached.is_empty() && self.jobs.is_empty() {
                 return Ok(());
             }
         }
-        Err(format!("something is not done after {GROUPS_MAX} groups"))
+        Err(format!("something is still in flight after {GROUPS_MAX} groups"))
     }
 
-    /// Everybody who does not know how something ended asks again, until it is known.
+    /// Sends every request with an unknown outcome again until it is decided.
     fn resolve(&mut self, bus: &Bus) -> Checked {
-        for asked in 0..self.history.asked.len() {
-            // Of those who know that it failed, some give up.
-            let tries_again = self.rng.chance(50);
-            let page = &self.history.asked[asked];
-            let failed = page.decided.is_none() && !page.is_over;
-            if page.is_unresolved() || (failed && tries_again) {
-                self.ask_until_decided(bus, asked)?;
+        for index in 0..self.history.entries.len() {
+            // Some requests that are known to have failed are not repeated.
+            let retries_failed = self.rng.chance(50);
+            let entry = &self.history.entries[index];
+            let failed = entry.decided.is_none() && !entry.is_final;
+            if entry.is_unresolved() || (failed && retries_failed) {
+                self.send_until_decided(bus, index)?;
             }
         }
         self.history.check_failed(&self.auditor)
     }
 
-    fn ask_until_decided(&mut self, bus: &Bus, asked: usize) -> Checked {
+    fn send_until_decided(&mut self, bus: &Bus, index: usize) -> Checked {
         let mut last = None;
-        for _ in 0..ASKS_MAX {
-            let call = self.call(bus, asked);
+        for _ in 0..ATTEMPTS_MAX {
+            let call = self.call(bus, index);
             self.clients[0].call = Some(call);
             last = Some(self.finish_first(bus)?);
-            let page = &self.history.asked[asked];
-            if page.decided.is_some() || page.is_over {
+            let entry = &self.history.entries[index];
+            if entry.decided.is_some() || entry.is_final {
                 return Ok(());
             }
         }
-        let page = &self.history.asked[asked];
-        Err(format!("{} {} is never decided: {last:?}", page.key, page.request.name))
+        let entry = &self.history.entries[index];
+        Err(format!(
+            "{} {} is not decided after {ATTEMPTS_MAX} attempts: {last:?}",
+            entry.key, entry.request.name
+        ))
     }
 
     fn finish_first(&mut self, bus: &Bus) -> Checked<usize> {
@@ -118,42 +122,44 @@ impl World {
             }
             self.write(bus)?;
         }
-        Err("an answer never comes".into())
+        Err(format!("no answer after {GROUPS_MAX} groups"))
     }
 
-    /// Timers ring, parked messages are served, events are heard, until there is nothing left.
-    fn finish_errands(&mut self, bus: &Bus) -> Checked {
-        self.clock.pass(1);
-        self.until_none(bus, "timer", |bus| Box::pin(async move { bus.sweep().await }))?;
+    /// Handles timers, events and parked messages until none is left.
+    fn finish_jobs(&mut self, bus: &Bus) -> Checked {
+        self.clock.advance(1);
+        self.repeat_until_idle(bus, "timer", |bus| Box::pin(async move { bus.sweep().await }))?;
         for subscription in bus.subscriptions() {
-            let poll = |bus: Bus| -> Errand {
+            let poll = |bus: Bus| -> Job {
                 let subscription = subscription.clone();
                 Box::pin(async move { bus.poll(&subscription).await })
             };
-            self.until_none(bus, "event", poll)?;
+            self.repeat_until_idle(bus, "public event", poll)?;
         }
-        self.until_none(bus, "parked message", |bus| Box::pin(serve_first_parked(bus)))
+        self.repeat_until_idle(bus, "parked message", |bus| Box::pin(replay_first_parked(bus)))
     }
 
-    /// Does an errand over and over, until it finds nothing more to do.
-    fn until_none(&mut self, bus: &Bus, what: &str, errand: impl Fn(Bus) -> Errand) -> Checked {
-        for _ in 0..ERRANDS_MAX {
-            if self.finish(bus, errand(bus.clone()))? == 0 {
+    /// Repeats a job until it has nothing left to do.
+    fn repeat_until_idle(&mut self, bus: &Bus, what: &str, job: impl Fn(Bus) -> Job) -> Checked {
+        for _ in 0..JOBS_MAX {
+            if self.finish(bus, job(bus.clone()))? == 0 {
                 return Ok(());
             }
         }
-        Err(format!("there is one {what} more, {ERRANDS_MAX} times"))
+        Err(format!("there is still a {what} after {JOBS_MAX} jobs"))
     }
 
-    fn finish(&mut self, bus: &Bus, mut errand: Errand) -> Checked<usize> {
-        let mut context = Context::from_waker(Waker::noop());
+    fn finish(&mut self, bus: &Bus, mut job: Job) -> Checked<usize> {
+        let mut task = Context::from_waker(Waker::noop());
         for _ in 0..GROUPS_MAX {
-            if let Poll::Ready(ended) = errand.as_mut().poll(&mut context) {
-                return ended.map_err(|failure| format!("healed, and yet: {failure}"));
+            if let Poll::Ready(ended) = job.as_mut().poll(&mut task) {
+                return ended.map_err(|failure| {
+                    format!("failed after all faults were switched off: {failure}")
+                });
             }
             self.write(bus)?;
         }
-        Err("an errand is never done".into())
+        Err(format!("a job is not done after {GROUPS_MAX} groups"))
     }
 
     fn check(&mut self, bus: &Bus) -> Checked {
@@ -161,51 +167,54 @@ impl World {
         let orders: Vec<String> = self.workload.order_ids().collect();
         let skus = Workload::skus().into_iter().cycle();
         for (order, sku) in orders.iter().chain(&orders).zip(skus) {
-            self.look_at(bus, sku, order)?;
+            self.compare_views(bus, sku, order)?;
         }
         Ok(())
     }
 
-    /// Whatever was answered is answered once more, byte for byte.
-    fn ask_all_again(&mut self, bus: &Bus) -> Checked {
+    /// Sends every decided request again: the answer must be the same to the byte.
+    fn resend_decided(&mut self, bus: &Bus) -> Checked {
         let before = self.auditor.events();
-        for asked in 0..self.history.asked.len() {
-            if self.history.asked[asked].decided.is_some() {
-                self.ask_until_decided(bus, asked)?;
+        for index in 0..self.history.entries.len() {
+            if self.history.entries[index].decided.is_some() {
+                self.send_until_decided(bus, index)?;
             }
         }
         if self.auditor.events() == before {
             return Ok(());
         }
-        Err("asking again what was answered did something".into())
+        Err("repeating a decided request recorded events".into())
     }
 
-    /// Every public event was told once, and the mirror has noted what it heard once.
-    fn check_told(&mut self, bus: &Bus) -> Checked {
-        let mut heard = Vec::new();
-        for (place, subscriber) in self.subscribers.iter_mut().enumerate() {
+    /// The feed has delivered every public event once, and the tally service has counted each
+    /// allocation once.
+    fn check_delivery(&mut self, bus: &Bus) -> Checked {
+        let mut delivered = Vec::new();
+        for (partition, subscriber) in self.subscribers.iter_mut().enumerate() {
             while subscriber.read(bus, 50)?.map_err(|failure| failure.to_string())? > 0 {}
-            subscriber.check(&self.auditor.told[place])?;
-            heard.extend(subscriber.heard(LineAllocated::NAME));
+            subscriber.check(&self.auditor.public_events[partition])?;
+            delivered.extend(subscriber.payloads(LineAllocated::NAME));
         }
-        let mut noted = self.auditor.noted.clone();
-        heard.sort_unstable();
-        noted.sort_unstable();
-        if heard == noted {
+        let mut counted = self.auditor.counted.clone();
+        delivered.sort_unstable();
+        counted.sort_unstable();
+        if delivered == counted {
             return Ok(());
         }
-        let (told, kept) = (heard.len(), noted.len());
-        let differs = heard.iter().zip(&noted).find(|(a, b)| a != b);
-        Err(format!("{told} placements were told, {kept} noted; the first difference: {differs:?}"))
+        let difference = delivered.iter().zip(&counted).find(|(a, b)| a != b);
+        let (delivered, counted) = (delivered.len(), counted.len());
+        Err(format!(
+            "{delivered} allocations delivered, {counted} counted; first difference: {difference:?}"
+        ))
     }
 }
 
-/// Serves the first parked message; says how many there were.
-async fn serve_first_parked(bus: Bus) -> Result<usize, Failure> {
-    let Some((id, _)) = bus.parked(MIRROR, None, 1)?.into_iter().next() else {
+/// Replays the first parked message; returns the number of messages replayed.
+async fn replay_first_parked(bus: Bus) -> Result<usize, Failure> {
+    let Some((id, _)) = bus.parked(TALLY, None, 1)?.into_iter().next() else {
         return Ok(0);
     };
-    let Some(reply) = bus.replay_parked(MIRROR, &id, false).await? else {
+    let Some(reply) = bus.replay_parked(TALLY, &id, false).await? else {
         return Ok(1);
     };
     let why = |not_done: NotDone<RefusedJson>| not_done.map_refused(|it| it.text);
@@ -213,8 +222,8 @@ async fn serve_first_parked(bus: Bus) -> Result<usize, Failure> {
 }
 
 impl World {
-    /// The answers of all clients so far, for a look at how much was done.
+    /// Number of requests that have been decided.
     pub(crate) fn decided(&self) -> u64 {
-        self.history.asked.iter().filter(|it| it.decided.is_some()).count() as u64
+        self.history.entries.iter().filter(|it| it.decided.is_some()).count() as u64
     }
 }

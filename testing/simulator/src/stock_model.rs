@@ -1,8 +1,9 @@
-//! A second opinion on stock: batches and lines folded from the log by other code than the
-//! service's, which checks that every event may follow those before it.
+//! An independent model of stock: batches and lines folded from the log, with a check that each
+//! event is valid after the previous ones.
 
 use std::collections::BTreeMap;
 
+use earmark_services::allocation::events::Allocated;
 use earmark_services::allocation::{LineKey, StockEvent};
 
 /// A batch, in units.
@@ -14,7 +15,7 @@ pub(crate) struct Batch {
     pub(crate) held: i64,
     pub(crate) incoming: bool,
     pub(crate) closed: bool,
-    /// Every event that concerns it counts, from 1.
+    /// Number of events about the batch; the first version is 1.
     pub(crate) version: u32,
 }
 
@@ -24,16 +25,16 @@ pub(crate) struct Line {
     pub(crate) quantity: i64,
     pub(crate) shipped: i64,
     pub(crate) returned: i64,
-    /// The batch that units left last.
+    /// The batch that the last shipment came from.
     pub(crate) shipped_from: Option<String>,
-    /// In milliseconds of virtual time; also while it has lost its place and waits for another.
+    /// Unix milliseconds; also set while the line has lost its allocation and waits for another.
     pub(crate) held_until: Option<i64>,
-    pub(crate) place: Place,
+    pub(crate) allocation: Allocation,
 }
 
-/// The one place where a line is.
+/// The allocation of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum Allocation {
     Short,
     In { batch: String, held: bool },
     Shipped { batch: String },
@@ -41,8 +42,8 @@ pub(crate) enum Place {
 }
 
 impl Line {
-    fn accepted(quantity: i64, place: Place, held_until: Option<i64>) -> Self {
-        Self { quantity, shipped: 0, returned: 0, shipped_from: None, held_until, place }
+    fn accepted(quantity: i64, allocation: Allocation, held_until: Option<i64>) -> Self {
+        Self { quantity, shipped: 0, returned: 0, shipped_from: None, held_until, allocation }
     }
 
     pub(crate) fn open(&self) -> i64 {
@@ -53,7 +54,7 @@ impl Line {
 /// A line's SKU, order and line id.
 pub(crate) type LineId = (String, String, String);
 
-/// All stock of a world, over all partitions.
+/// All stock of a run, over all partitions.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StockModel {
     pub(crate) batches: BTreeMap<String, Batch>,
@@ -66,12 +67,12 @@ pub(crate) fn line_id(sku: &str, line: &LineKey) -> LineId {
     (sku.to_owned(), line.order_id.0.to_string(), line.line_id.0.to_string())
 }
 
-fn demand(holds: bool, what: impl FnOnce() -> String) -> Checked {
+fn ensure(holds: bool, what: impl FnOnce() -> String) -> Checked {
     if holds { Ok(()) } else { Err(what()) }
 }
 
 impl StockModel {
-    /// Changes the stock as an event says, if it may.
+    /// Applies an event, if it is valid.
     pub(crate) fn fold(&mut self, sku: &str, event: &StockEvent) -> Checked {
         self.fold_batch(sku, event)?;
         if let Some(batch) = event.batch().and_then(|it| self.batches.get_mut(&*it.0)) {
@@ -89,20 +90,22 @@ impl StockModel {
                     incoming: it.eta.is_some(),
                     ..Batch::default()
                 };
-                let taken = self.batches.insert(it.batch.0.to_string(), batch);
-                demand(taken.is_none(), || format!("the reference {} is not unique", it.batch.0))
+                let previous = self.batches.insert(it.batch.0.to_string(), batch);
+                ensure(previous.is_none(), || format!("the reference {} is not unique", it.batch.0))
             }
             StockEvent::BatchResized(it) => {
                 let batch = self.open_batch(sku, &it.batch.0)?;
-                demand(batch.purchased == i64::from(it.from), || {
-                    format!("{batch:?} is not {it:?}")
+                ensure(batch.purchased == i64::from(it.from), || {
+                    format!("{it:?} does not match {batch:?}")
                 })?;
                 batch.purchased = i64::from(it.to);
                 Ok(())
             }
             StockEvent::BatchEtaChanged(it) => {
                 let batch = self.open_batch(sku, &it.batch.0)?;
-                demand(batch.incoming == it.from.is_some(), || format!("{batch:?}: {it:?}"))?;
+                ensure(batch.incoming == it.from.is_some(), || {
+                    format!("{it:?} does not match {batch:?}")
+                })?;
                 batch.incoming = it.to.is_some();
                 Ok(())
             }
@@ -119,35 +122,25 @@ impl StockModel {
             StockEvent::BatchCreated(_)
             | StockEvent::BatchResized(_)
             | StockEvent::BatchEtaChanged(_)
-            | StockEvent::BatchClosed(_) => Err("no event of a line".into()),
-            StockEvent::Queued(it) => self.accept(sku, &it.line, it.quantity, Place::Short, None),
-            StockEvent::StockExhausted(_) => Ok(()),
-            StockEvent::Allocated(it) => {
-                let (quantity, held_until) = (i64::from(it.quantity), it.held_until.map(|it| it.0));
-                let held = held_until.is_some();
-                self.take(sku, &it.batch.0, quantity, held)?;
-                let place = Place::In { batch: it.batch.0.to_string(), held };
-                if !it.again {
-                    return self.accept(sku, &it.line, it.quantity, place, held_until);
-                }
-                let line = self.line(sku, &it.line)?;
-                demand(line.place == Place::Short, || format!("in two places: {line:?}, {it:?}"))?;
-                demand(line.open() == quantity, || format!("not whole: {line:?}, {it:?}"))?;
-                demand(line.held_until == held_until, || format!("{line:?}: {it:?}"))?;
-                line.place = place;
-                Ok(())
+            | StockEvent::BatchClosed(_) => Err("not an event of a line".into()),
+            StockEvent::Queued(it) => {
+                self.accept(sku, &it.line, it.quantity, Allocation::Short, None)
             }
+            StockEvent::StockExhausted(_) => Ok(()),
+            StockEvent::Allocated(it) => self.allocate_line(sku, it),
             StockEvent::Deallocated(it) => {
-                self.give_back(sku, &it.line, &it.batch.0, it.held, Place::Short)
+                self.deallocate(sku, &it.line, &it.batch.0, it.held, Allocation::Short)
             }
             StockEvent::Released(it) => self.release(sku, &it.line, it.batch.as_ref(), it.held),
             StockEvent::HoldEnded(it) => {
                 if let Some(batch) = &it.batch {
-                    return self.give_back(sku, &it.line, &batch.0, true, Place::HoldEnded);
+                    return self.deallocate(sku, &it.line, &batch.0, true, Allocation::HoldEnded);
                 }
                 let line = self.line(sku, &it.line)?;
-                demand(line.place == Place::Short, || format!("{line:?} cannot lapse: {it:?}"))?;
-                line.place = Place::HoldEnded;
+                ensure(line.allocation == Allocation::Short, || {
+                    format!("{line:?} cannot expire: {it:?}")
+                })?;
+                line.allocation = Allocation::HoldEnded;
                 line.held_until = None;
                 Ok(())
             }
@@ -155,9 +148,9 @@ impl StockModel {
                 let quantity = i64::from(it.quantity);
                 let line = self.line(sku, &it.line)?;
                 let batch = it.batch.0.to_string();
-                let held = Place::In { batch: batch.clone(), held: true };
-                demand(line.place == held, || format!("{line:?} is not held: {it:?}"))?;
-                line.place = Place::In { batch, held: false };
+                let held = Allocation::In { batch: batch.clone(), held: true };
+                ensure(line.allocation == held, || format!("{line:?} is not held: {it:?}"))?;
+                line.allocation = Allocation::In { batch, held: false };
                 line.held_until = None;
                 self.open_batch(sku, &it.batch.0)?.held -= quantity;
                 Ok(())
@@ -169,7 +162,9 @@ impl StockModel {
                 let quantity = i64::from(it.quantity);
                 let line = self.line(sku, &it.line)?;
                 line.returned += quantity;
-                demand(line.returned <= line.shipped, || format!("too much back: {line:?}"))?;
+                ensure(line.returned <= line.shipped, || {
+                    format!("more returned than shipped: {line:?}")
+                })?;
                 if let Some(batch) = &it.batch {
                     self.open_batch(sku, &batch.0)?.purchased += quantity;
                 }
@@ -178,11 +173,11 @@ impl StockModel {
         }
     }
 
-    /// What must hold between two groups, for all that is there.
+    /// Checks the invariants that hold between two groups.
     pub(crate) fn check(&self) -> Checked {
         let mut sums: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
         for line in self.lines.values() {
-            if let Place::In { batch, held } = &line.place {
+            if let Allocation::In { batch, held } = &line.allocation {
                 let sum = sums.entry(batch).or_default();
                 sum.0 += line.open();
                 sum.1 += if *held { line.open() } else { 0 };
@@ -194,17 +189,35 @@ impl StockModel {
                 && (0..=it.allocated).contains(&it.held)
                 && sum == (it.allocated, it.held)
                 && !(it.closed && it.allocated > 0);
-            demand(holds, || format!("not conserved: {reference}: {it:?}, its lines: {sum:?}"))?;
+            ensure(holds, || format!("not conserved: {reference}: {it:?}, its lines: {sum:?}"))?;
         }
-        demand(sums.is_empty(), || format!("lines are in batches that are not there: {sums:?}"))
+        ensure(sums.is_empty(), || format!("lines are allocated to unknown batches: {sums:?}"))
     }
 
-    /// No hold of a SKU, or of any, is there at a time when it is over.
+    /// Checks that no hold of a SKU (`None`: of any SKU) has expired at `at_ms`, Unix milliseconds.
     pub(crate) fn check_holds(&self, sku: Option<&str>, at_ms: i64) -> Checked {
         let lines = self.lines.iter().filter(|(id, _)| sku.is_none_or(|sku| id.0 == sku));
-        let is_over = |it: &Line| it.held_until.is_some_and(|until| until <= at_ms);
-        let over = lines.into_iter().find(|(_, it)| is_over(it));
-        demand(over.is_none(), || format!("at {at_ms} a hold is there that is over: {over:?}"))
+        let is_expired = |it: &Line| it.held_until.is_some_and(|until| until <= at_ms);
+        let expired = lines.into_iter().find(|(_, it)| is_expired(it));
+        ensure(expired.is_none(), || format!("an expired hold at {at_ms}: {expired:?}"))
+    }
+
+    fn allocate_line(&mut self, sku: &str, it: &Allocated) -> Checked {
+        let (quantity, held_until) = (i64::from(it.quantity), it.held_until.map(|it| it.0));
+        let held = held_until.is_some();
+        self.add_to_batch(sku, &it.batch.0, quantity, held)?;
+        let allocation = Allocation::In { batch: it.batch.0.to_string(), held };
+        if !it.again {
+            return self.accept(sku, &it.line, it.quantity, allocation, held_until);
+        }
+        let line = self.line(sku, &it.line)?;
+        ensure(line.allocation == Allocation::Short, || {
+            format!("two allocations: {line:?}, {it:?}")
+        })?;
+        ensure(line.open() == quantity, || format!("not the whole line: {line:?}, {it:?}"))?;
+        ensure(line.held_until == held_until, || format!("another hold: {line:?}, {it:?}"))?;
+        line.allocation = allocation;
+        Ok(())
     }
 
     fn open_batch(&mut self, sku: &str, reference: &str) -> Result<&mut Batch, String> {
@@ -222,37 +235,39 @@ impl StockModel {
         sku: &str,
         key: &LineKey,
         quantity: u32,
-        place: Place,
+        allocation: Allocation,
         held_until: Option<i64>,
     ) -> Checked {
         let (id, quantity) = (line_id(sku, key), i64::from(quantity));
-        let before = self.lines.insert(id, Line::accepted(quantity, place, held_until));
-        let free = before.as_ref().is_none_or(|it| it.place == Place::HoldEnded);
-        demand(free, || format!("accepted twice: {key:?}, {before:?}"))
+        let before = self.lines.insert(id, Line::accepted(quantity, allocation, held_until));
+        let free = before.as_ref().is_none_or(|it| it.allocation == Allocation::HoldEnded);
+        ensure(free, || format!("accepted twice: {key:?}, {before:?}"))
     }
 
-    fn take(&mut self, sku: &str, reference: &str, quantity: i64, held: bool) -> Checked {
+    fn add_to_batch(&mut self, sku: &str, reference: &str, quantity: i64, held: bool) -> Checked {
         let batch = self.open_batch(sku, reference)?;
         batch.allocated += quantity;
         batch.held += if held { quantity } else { 0 };
-        demand(batch.allocated <= batch.purchased, || format!("oversold: {reference}: {batch:?}"))
+        ensure(batch.allocated <= batch.purchased, || format!("oversold: {reference}: {batch:?}"))
     }
 
-    fn give_back(
+    fn deallocate(
         &mut self,
         sku: &str,
         key: &LineKey,
         reference: &str,
         held: bool,
-        after: Place,
+        after: Allocation,
     ) -> Checked {
         let line = self.line(sku, key)?;
-        let there = Place::In { batch: reference.to_owned(), held };
-        demand(line.place == there, || format!("{key:?} is not in {there:?}: {line:?}"))?;
+        let expected = Allocation::In { batch: reference.to_owned(), held };
+        ensure(line.allocation == expected, || {
+            format!("{key:?} is not in {expected:?}: {line:?}")
+        })?;
         let quantity = line.open();
-        line.held_until = line.held_until.filter(|_| after == Place::Short);
-        line.place = after;
-        // A batch that was closed gives up its lines after it.
+        line.held_until = line.held_until.filter(|_| after == Allocation::Short);
+        line.allocation = after;
+        // A closed batch loses its lines after the event that closed it.
         let batch = self.batches.get_mut(reference).ok_or("no such batch")?;
         batch.allocated -= quantity;
         batch.held -= if held { quantity } else { 0 };
@@ -267,15 +282,15 @@ impl StockModel {
         held: bool,
     ) -> Checked {
         if let Some(batch) = batch {
-            self.give_back(sku, key, &batch.0, held, Place::HoldEnded)?;
+            self.deallocate(sku, key, &batch.0, held, Allocation::HoldEnded)?;
         }
         let line = self.line(sku, key)?;
-        let free = matches!(line.place, Place::Short | Place::HoldEnded);
-        demand(free, || format!("{key:?} gave no place back: {line:?}"))?;
+        let free = matches!(line.allocation, Allocation::Short | Allocation::HoldEnded);
+        ensure(free, || format!("{key:?} is still allocated: {line:?}"))?;
         if let (true, Some(batch)) = (line.shipped > 0, line.shipped_from.clone()) {
             line.quantity = line.shipped;
             line.held_until = None;
-            line.place = Place::Shipped { batch };
+            line.allocation = Allocation::Shipped { batch };
         } else {
             self.lines.remove(&line_id(sku, key));
         }
@@ -291,18 +306,20 @@ impl StockModel {
         finished: bool,
     ) -> Checked {
         let batch = self.open_batch(sku, reference)?;
-        demand(!batch.incoming, || format!("shipped from what has not arrived: {batch:?}"))?;
+        ensure(!batch.incoming, || {
+            format!("shipped from a batch that has not arrived: {batch:?}")
+        })?;
         batch.purchased -= quantity;
         batch.allocated -= quantity;
         let line = self.line(sku, key)?;
-        let there = Place::In { batch: reference.to_owned(), held: false };
-        demand(line.place == there, || format!("shipped from {there:?}: {line:?}"))?;
+        let expected = Allocation::In { batch: reference.to_owned(), held: false };
+        ensure(line.allocation == expected, || format!("shipped from {expected:?}: {line:?}"))?;
         line.shipped += quantity;
         line.shipped_from = Some(reference.to_owned());
-        let right = line.open() >= 0 && finished == (line.open() == 0);
-        demand(right, || format!("shipped too much, or not finished: {line:?}"))?;
+        let is_valid = line.open() >= 0 && finished == (line.open() == 0);
+        ensure(is_valid, || format!("shipped too much, or not finished: {line:?}"))?;
         if finished {
-            line.place = Place::Shipped { batch: reference.to_owned() };
+            line.allocation = Allocation::Shipped { batch: reference.to_owned() };
         }
         Ok(())
     }

@@ -1,30 +1,30 @@
-//! What happened in a run, line by line: hashed always, shown when somebody looks.
+//! The trace of a run, line by line: always hashed, and printed on request.
 
 use std::fmt::Arguments;
 
 use xxhash_rust::xxh3::Xxh3;
 
-/// Who looks at the lines.
-type Show = Box<dyn FnMut(&str) + Send>;
+/// A receiver of the lines.
+type Sink = Box<dyn FnMut(&str) + Send>;
 
 /// The trace of a run.
 pub struct Trace {
     hash: Xxh3,
     lines: u64,
-    shown: Option<Show>,
+    sink: Option<Sink>,
 }
 
 impl Trace {
-    /// A trace of which only the hash is kept.
+    /// A trace that only computes the hash.
     #[must_use]
     pub fn hashed() -> Self {
-        Self { hash: Xxh3::new(), lines: 0, shown: None }
+        Self { hash: Xxh3::new(), lines: 0, sink: None }
     }
 
-    /// A trace whose lines are shown as they come.
+    /// A trace that also passes each line to `sink`.
     #[must_use]
-    pub fn shown(show: impl FnMut(&str) + Send + 'static) -> Self {
-        Self { shown: Some(Box::new(show)), ..Self::hashed() }
+    pub fn with_sink(sink: impl FnMut(&str) + Send + 'static) -> Self {
+        Self { sink: Some(Box::new(sink)), ..Self::hashed() }
     }
 
     pub(crate) fn line(&mut self, text: Arguments<'_>) {
@@ -32,8 +32,8 @@ impl Trace {
         self.hash.update(text.as_bytes());
         self.hash.update(b"\n");
         self.lines += 1;
-        if let Some(show) = &mut self.shown {
-            show(&text);
+        if let Some(sink) = &mut self.sink {
+            sink(&text);
         }
     }
 

@@ -1,5 +1,5 @@
-//! What clients ask for: every command of allocation, over few names so that they meet, and now
-//! and then something that nobody should ask for.
+//! The requests of clients: every command of the allocation service, over few names so that they
+//! interact, and some with an invalid value.
 
 use earmark_contracts::values::Day;
 use earmark_kernel::UnixMillis;
@@ -15,13 +15,13 @@ pub(crate) struct Request {
     pub(crate) name: &'static str,
     pub(crate) body: String,
     pub(crate) dry_run: bool,
-    /// Some value in it should not be there.
+    /// It has an invalid value.
     pub(crate) hostile: bool,
 }
 
 const SKUS: [&str; 4] = ["LAMP", "BANK CHARGES", "KÜHL 7", "x"];
-/// Values that no field should take without a word.
-const NASTY: [&str; 22] = [
+/// Values that at least some fields must reject.
+const INVALID_VALUES: [&str; 22] = [
     "0",
     "-1",
     "1000000000",
@@ -46,23 +46,23 @@ const NASTY: [&str; 22] = [
     "\"K\\u0055\\u0308HL 7\"",
 ];
 
-/// Composes workload.
+/// Generates requests.
 pub(crate) struct Workload {
     rng: Rng,
     skus: u64,
     orders: u64,
     references: u64,
-    /// A line that there is: its SKU, order and id.
-    known: Option<LineId>,
+    /// An existing line that the next request is about.
+    target: Option<LineId>,
 }
 
 impl Workload {
-    /// `hot`: all want the same SKU.
+    /// `hot`: all requests are about the same SKU.
     pub(crate) fn new(seed: u64, hot: bool) -> Self {
         let mut rng = Rng::new(seed, "workload");
         let skus = if hot { 1 } else { 1 + rng.below(SKUS.len() as u64) };
         let (orders, references) = (3 + rng.below(20), 2 + rng.below(12));
-        Self { rng, skus, orders, references, known: None }
+        Self { rng, skus, orders, references, target: None }
     }
 
     pub(crate) fn order_ids(&self) -> impl Iterator<Item = String> {
@@ -73,11 +73,11 @@ impl Workload {
         SKUS
     }
 
-    /// Something to ask for at `now`, often about what there is.
+    /// The next request at `now`, often about existing stock.
     pub(crate) fn request(&mut self, now: UnixMillis, stock: &StockModel) -> Request {
-        self.known = None;
+        self.target = None;
         if !stock.lines.is_empty() && self.rng.chance(75) {
-            self.known = stock.lines.keys().nth(self.rng.place(stock.lines.len())).cloned();
+            self.target = stock.lines.keys().nth(self.rng.index(stock.lines.len())).cloned();
         }
         type Compose = fn(&mut Workload, UnixMillis) -> (&'static str, Value);
         let compose = self.rng.weighted::<Compose>(&[
@@ -95,22 +95,22 @@ impl Workload {
         let (name, body) = compose(self, now);
         let dry_run = self.rng.chance(6);
         if self.rng.chance(6) {
-            let body = self.spoil(&body);
+            let body = self.corrupt_field(&body);
             return Request { name, body, dry_run, hostile: true };
         }
         Request { name, body: body.to_string(), dry_run, hostile: false }
     }
 
-    /// The same command with one field that is not as it should be.
-    fn spoil(&mut self, body: &Value) -> String {
-        let nasty = *self.rng.pick(&NASTY);
+    /// The same command with an invalid or an additional field.
+    fn corrupt_field(&mut self, body: &Value) -> String {
+        let invalid = *self.rng.pick(&INVALID_VALUES);
         let fields = body.as_object().into_iter().flatten();
         let mut fields: Vec<(String, String)> =
             fields.map(|(name, value)| (name.clone(), value.to_string())).collect();
-        let place = self.rng.place(fields.len() + 1);
+        let place = self.rng.index(fields.len() + 1);
         match fields.get_mut(place) {
-            Some((_, value)) => nasty.clone_into(value),
-            None => fields.push(("surprise".into(), nasty.into())),
+            Some((_, value)) => invalid.clone_into(value),
+            None => fields.push(("unknown_field".into(), invalid.into())),
         }
         let fields = fields.into_iter().map(|(name, value)| format!("\"{name}\":{value}"));
         format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
@@ -183,7 +183,7 @@ impl Workload {
             |_| json!({ "line_id": self.line(), "sku": self.sku(), "quantity": self.quantity(12) }),
         );
         let mut lines: Vec<Value> = lines.collect();
-        // A line twice in a hold is not readable.
+        // A hold with a line twice is rejected when it is parsed.
         lines.sort_by_key(|line| line["line_id"].to_string());
         lines.dedup_by_key(|line| line["line_id"].to_string());
         let ttl_s = *self.rng.pick(&[1, 30, 600, 86_400]);
@@ -218,17 +218,17 @@ impl Workload {
     }
 
     fn sku(&mut self) -> &'static str {
-        // Now and then one that was never heard of.
+        // Sometimes a SKU without stock.
         if self.rng.chance(2) {
             return SKUS[SKUS.len() - 1];
         }
-        SKUS[self.rng.place(usize::try_from(self.skus).unwrap_or(1))]
+        SKUS[self.rng.index(usize::try_from(self.skus).unwrap_or(1))]
     }
 
-    /// A line that there is, or one that may not be; half of the time with its SKU.
+    /// The target, or a line that may not exist; in half of the cases with its SKU.
     fn some_line(&mut self) -> Value {
-        let (sku, order, line) = match self.known.clone() {
-            Some(known) => known,
+        let (sku, order, line) = match self.target.clone() {
+            Some(target) => target,
             None => (self.sku().to_owned(), self.order(), self.line()),
         };
         let mut body = json!({ "order_id": order, "line_id": line });
@@ -239,7 +239,7 @@ impl Workload {
     }
 
     fn order(&mut self) -> String {
-        if let Some((_, order, _)) = &self.known {
+        if let Some((_, order, _)) = &self.target {
             return order.clone();
         }
         self.any_order()
@@ -250,7 +250,7 @@ impl Workload {
     }
 
     fn line(&mut self) -> String {
-        // A line id may be a SKU: that is what a line is called that has none.
+        // The default line id is the SKU.
         if self.rng.chance(40) { self.sku().to_owned() } else { format!("l{}", self.rng.below(3)) }
     }
 
@@ -258,11 +258,11 @@ impl Workload {
         format!("b{}", self.rng.below(self.references))
     }
 
-    fn quantity(&mut self, most: u64) -> u64 {
-        if self.rng.chance(1) { 1_000_000_000 } else { 1 + self.rng.below(most) }
+    fn quantity(&mut self, max: u64) -> u64 {
+        if self.rng.chance(1) { 1_000_000_000 } else { 1 + self.rng.below(max) }
     }
 
-    /// A day between a week ago and a month from now.
+    /// A day between 7 days ago and 30 days ahead.
     fn day(&mut self, now: UnixMillis) -> Value {
         let days = i64::try_from(self.rng.below(38)).unwrap_or(0) - 7;
         let now = now.0.max(NOON);

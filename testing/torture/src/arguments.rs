@@ -1,58 +1,68 @@
-//! What the caller of the program wants, read from its arguments.
+//! The command-line arguments.
 
 use std::path::PathBuf;
 
 use clap::Parser;
 use earmark_torture::{Overload, Torture};
 
-/// Starts the real program, tortures it, and checks from outside that it keeps its promises.
-/// Without a choice all is done, in full.
+/// Shown at the end of `--help`.
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask torture                               everything, in full
+  cargo xtask torture --kills 20 --overload 10      only these two
+  cargo xtask torture --duplicates 100 --seed 7     with the requests of an earlier run
+
+Exit codes: 0 all guarantees hold, 1 a guarantee is violated, 2 usage error.";
+
+/// Run the program under faults and load, and check its guarantees from outside
+///
+/// Without a choice, every kind is run in full.
 #[derive(Clone, Debug, Parser)]
-#[command(bin_name = "cargo xtask torture", max_term_width = 100)]
+#[command(bin_name = "cargo xtask torture", max_term_width = 100, after_help = EXAMPLES)]
 pub struct Arguments {
-    /// Kill it so many times at random moments under load, and start it again
+    /// Kill the program N times at random moments under load, and restart it
     #[arg(long, value_name = "N")]
     pub kills: Option<u64>,
-    /// Send it SIGTERM so many times under load
+    /// Send SIGTERM N times under load
     #[arg(long, value_name = "N")]
     pub terms: Option<u64>,
-    /// Use so many idempotency keys, each from 50 clients at the same time
+    /// Use this many idempotency keys, each from 50 clients at the same time
     #[arg(long, value_name = "KEYS")]
     pub duplicates: Option<u64>,
-    /// Hang up so many times at a random point of a request
+    /// Disconnect N times at a random point of a request
     #[arg(long, value_name = "N")]
     pub disconnects: Option<u64>,
-    /// Ask five times what it can do, for so many seconds
+    /// Send five times the load that the program can handle, for this many seconds
     #[arg(long, value_name = "SECONDS")]
     pub overload: Option<u64>,
-    /// Kill its Redis server so many times, which comes back with less or nothing
+    /// Kill the Redis server N times; it restarts with older data or none
     #[arg(long, value_name = "N")]
     pub redis: Option<u64>,
-    /// Kill one of two nodes on one PostgreSQL so many times under load
+    /// Kill one of two nodes on one PostgreSQL N times under load
     #[arg(long, value_name = "N")]
     pub node_kills: Option<u64>,
-    /// Stop the PostgreSQL under two nodes so many times, as in a crash
+    /// Stop the PostgreSQL of two nodes N times, as in a crash
     #[arg(long, value_name = "N")]
     pub store_stops: Option<u64>,
-    /// Cut so many connections between a node and its PostgreSQL, half of them around a commit
+    /// Cut N connections between a node and its PostgreSQL, half of them around a commit
     #[arg(long, value_name = "N")]
     pub store_cuts: Option<u64>,
-    /// Draw requests and moments from this; else from one that is said
+    /// Seed of requests and moments; random by default, and printed
     #[arg(long, value_name = "S")]
     pub seed: Option<u64>,
-    /// Tell the figures as JSON
+    /// Print the figures as JSON
     #[arg(long)]
     pub json: bool,
-    /// The program, where it is not beside this one
+    /// The program under test; by default `earmark` in the folder of this one
     #[arg(long, value_name = "FILE")]
     pub program: Option<PathBuf>,
 }
 
 impl Arguments {
-    /// What is asked for, by its name.
+    /// The selected tortures with their names; all if none is selected.
     pub fn tortures(&self) -> Vec<(&'static str, Torture)> {
-        let overload = |seconds| Torture::Overload(Overload::promised(seconds));
-        let asked = [
+        let overload = |seconds| Torture::Overload(Overload::guaranteed(seconds));
+        let selected = [
             ("kills", self.kills.map(Torture::Kills)),
             ("terms", self.terms.map(Torture::Terms)),
             ("duplicates", self.duplicates.map(Torture::Duplicates)),
@@ -63,10 +73,10 @@ impl Arguments {
             ("store stops", self.store_stops.map(Torture::StoreStops)),
             ("store cuts", self.store_cuts.map(Torture::StoreCuts)),
         ];
-        let asked = asked.into_iter().filter_map(|(name, it)| Some((name, it?)));
-        let asked: Vec<_> = asked.collect();
-        if !asked.is_empty() {
-            return asked;
+        let selected = selected.into_iter().filter_map(|(name, it)| Some((name, it?)));
+        let selected: Vec<_> = selected.collect();
+        if !selected.is_empty() {
+            return selected;
         }
         vec![
             ("kills", Torture::Kills(200)),
@@ -89,11 +99,11 @@ mod tests {
     use super::Arguments;
 
     #[test]
-    fn without_a_choice_all_is_done() {
+    fn everything_is_run_if_nothing_is_selected() {
         let names = |words: &[&str]| {
             let words = std::iter::once("torture").chain(words.iter().copied());
-            let asked = Arguments::parse_from(words).tortures();
-            asked.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+            let selected = Arguments::parse_from(words).tortures();
+            selected.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
         };
         assert_eq!(names(&[]).len(), 9);
         assert_eq!(names(&["--terms", "3", "--kills", "2"]), ["kills", "terms"]);

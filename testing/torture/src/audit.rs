@@ -1,29 +1,30 @@
-//! The last word: what was answered, what the log says, and what the views show must be one story.
+//! The final audit: the responses, the log, the feed and the views must agree.
 
 use std::time::Duration;
 
 use crate::auditor::{Auditor, LineId};
 use crate::client::Client;
-use crate::history::{Page, told};
+use crate::history::{Entry, describe};
 use crate::report::Figures;
-use crate::request::Wanted;
+use crate::request::OrderLine;
+use crate::stock::StockLevel;
 use crate::violation::{Checked, Violation};
-use crate::world::{StockLevel, World};
+use crate::world::World;
 
 impl World {
-    /// Starts a server once more, has everything done that was accepted, and checks it all.
+    /// Starts a server, completes everything that was accepted, and checks all guarantees.
     pub(crate) async fn audit(&mut self, sample: usize) -> Checked<()> {
         let (mut server, address) = self.start().await?;
         self.resolve(address).await?;
-        let pages = self.sample(sample / 4, sample);
-        self.ask_again(address, pages).join_all().await;
-        self.history.holds()?;
-        let shown = self.calm(address).await?;
+        let entries = self.sample(sample / 4, sample);
+        self.repeat(address, entries).join_all().await;
+        self.history.check()?;
+        let shown = self.wait_until_quiet(address).await?;
         let mut client = Client::of(address);
-        if !self.feed.follow(&mut client, usize::MAX).await? {
+        if !self.feed.read(&mut client, usize::MAX).await? {
             return Err("the feed cannot be read".to_owned().into());
         }
-        client.hang_up(false);
+        client.disconnect(false);
         server.stop().await?;
         self.read_log().await?;
         self.verify().await?;
@@ -32,31 +33,32 @@ impl World {
         self.compare_answers()
     }
 
-    /// Every answer stands in the log with what it promised; what failed has done nothing.
+    /// Every response is stored in the log with its effect; failed requests have no effect.
     pub(crate) fn compare_answers(&self) -> Checked<()> {
         let history = self.history.lock();
-        let pages = history.pages.iter();
-        pages.map(|page| check(page, &self.auditor)).collect::<Checked<Vec<()>>>().map(drop)
+        let entries = history.entries.iter();
+        entries.map(|entry| check(entry, &self.auditor)).collect::<Checked<Vec<()>>>().map(drop)
     }
 
-    /// What was seen of the promises, for the summary.
+    /// The figures of the run, for the summary.
     pub(crate) fn figures(&self) -> Figures {
         let history = self.history.lock();
-        let count = |it: fn(&Page) -> bool| history.pages.iter().filter(|page| it(page)).count();
-        let lines = self.auditor.lines.values().filter(|line| line.taken_in > 0).count();
+        let count =
+            |it: fn(&Entry) -> bool| history.entries.iter().filter(|entry| it(entry)).count();
+        let lines = self.auditor.lines.values().filter(|line| line.accepted > 0).count();
         let mut starts: Vec<_> = self.starts.iter().map(Duration::as_millis).collect();
         starts.sort_unstable();
         let mut figures = Figures::default();
-        figures.add("requests", history.pages.len());
-        figures.add("answered", count(|page| page.answer.is_some()));
+        figures.add("requests", history.entries.len());
+        figures.add("answered", count(|entry| entry.answer.is_some()));
         figures.add("outcome unknown, then resolved", history.resolved);
-        let failed = count(|page| page.answer.is_none() && page.failed > 0);
+        let failed = count(|entry| entry.answer.is_none() && entry.failed > 0);
         figures.add("failed, with no effect", failed);
-        figures.add("answers given again, byte-identical", history.replays);
+        figures.add("responses replayed, byte-identical", history.replays);
         figures.add("events in the log", self.auditor.events);
-        figures.add("lines taken in", lines);
-        figures.add("public events seen", self.feed.len());
-        figures.add("public events seen again, byte-identical", self.feed.read_again);
+        figures.add("lines accepted", lines);
+        figures.add("public events read", self.feed.len());
+        figures.add("public events read again, byte-identical", self.feed.repeated);
         figures.add("start, median ms", starts.get(starts.len() / 2).copied().unwrap_or(0));
         figures.add("start, longest ms", starts.last().copied().unwrap_or(0));
         figures.add("answered lines lost, oversold, gaps", 0);
@@ -64,64 +66,67 @@ impl World {
     }
 }
 
-fn id(it: &Wanted) -> LineId {
+fn id(it: &OrderLine) -> LineId {
     (it.order.clone(), it.line.clone(), it.sku.clone())
 }
 
-/// How many lines of a page were taken in, and how many are somewhere.
-pub(crate) fn taken_in(page: &Page, auditor: &Auditor) -> (usize, usize) {
-    let lines: Vec<_> = page.request.wants.iter().map(|it| auditor.line(&id(it))).collect();
-    let taken_in = lines.iter().filter(|line| line.taken_in > 0).count();
-    (taken_in, lines.iter().filter(|line| line.is_somewhere()).count())
+/// Number of lines of an entry that were accepted, and number of those that are open.
+pub(crate) fn accepted(entry: &Entry, auditor: &Auditor) -> (usize, usize) {
+    let lines: Vec<_> = entry.request.order_lines.iter().map(|it| auditor.line(&id(it))).collect();
+    let accepted = lines.iter().filter(|line| line.accepted > 0).count();
+    (accepted, lines.iter().filter(|line| line.is_open()).count())
 }
 
-fn check(page: &Page, auditor: &Auditor) -> Checked<()> {
-    let (request, key) = (&page.request, page.request.key.as_str());
-    let is_kept = auditor.answers.contains_key(key);
-    let (taken_in, somewhere) = taken_in(page, auditor);
-    let all = request.wants.len();
+fn check(entry: &Entry, auditor: &Auditor) -> Checked<()> {
+    let (request, key) = (&entry.request, entry.request.key.as_str());
+    let is_stored = auditor.answers.contains_key(key);
+    let (accepted, open) = accepted(entry, auditor);
+    let all = request.order_lines.len();
     let wrong = |what: String| Err(Violation::of_key(key, what));
-    let Some(answer) = &page.answer else {
-        if page.unknown == 0 && (is_kept || taken_in > 0) {
-            return wrong(format!("failed, and the log has {taken_in} lines of it"));
+    let Some(answer) = &entry.answer else {
+        if entry.unknown == 0 && (is_stored || accepted > 0) {
+            return wrong(format!("failed, and the log has {accepted} of its lines"));
         }
         return Ok(());
     };
-    if !is_kept {
-        return wrong(format!("answered {}, and the log does not know it", told(answer)));
+    if !is_stored {
+        return wrong(format!("answered {}, and the log has no answer", describe(answer)));
     }
     let is_hold = request.path == "/v1/holds";
     match answer.status {
         200 if request.is_bulk() => {
             let body = String::from_utf8_lossy(&answer.body);
             let placed = body.matches("\"outcome\":\"placed\"").count();
-            if placed != taken_in {
-                return wrong(format!("{placed} lines placed, the log has {taken_in}"));
+            if placed != accepted {
+                return wrong(format!("{placed} lines placed, the log has {accepted}"));
             }
         }
-        // The book answers so when there is no stock, too.
+        // The compatibility route answers 201 also when there is no stock.
         201 if request.path == "/allocate" => {
             let is_placed = answer.body != b"{\"batchref\":null}";
-            if is_placed != (taken_in == 1) {
-                return wrong(format!("answered {}, the log has {taken_in}", told(answer)));
+            if is_placed != (accepted == 1) {
+                return wrong(format!("answered {}, the log has {accepted}", describe(answer)));
             }
         }
-        201 | 202 if taken_in != all => {
-            return wrong(format!("{all} lines taken in, the log has {taken_in}"));
+        201 | 202 if accepted != all => {
+            return wrong(format!("{all} lines accepted, the log has {accepted}"));
         }
         200..=202 => {}
-        _ if is_hold && somewhere > 0 => {
-            return wrong(format!("refused, and {somewhere} of {all} lines are kept"));
+        _ if is_hold && open > 0 => {
+            return wrong(format!("refused, and {open} of {all} lines are open"));
         }
-        _ if !is_hold && taken_in > 0 => {
-            return wrong(format!("refused {}, and {taken_in} lines are there", told(answer)));
+        _ if !is_hold && accepted > 0 => {
+            return wrong(format!(
+                "refused {}, and the log has {accepted} lines",
+                describe(answer)
+            ));
         }
         _ => {}
     }
     Ok(())
 }
 
-/// What the views show is what the log says.
+/// The views agree with the log.
 fn compare(auditor: &Auditor, shown: &[StockLevel]) -> Checked<()> {
     let sums = auditor.sums();
     for it in shown {

@@ -1,4 +1,4 @@
-//! HTTP/1.1 as a client speaks it, byte by byte: it knows what it has sent when the line goes dead.
+//! An HTTP/1.1 client on a raw socket, which knows what it had sent when the connection was lost.
 
 use std::net::SocketAddr;
 
@@ -8,36 +8,37 @@ use tokio::net::TcpStream;
 use crate::clock::Moment;
 use crate::request::Request;
 
-/// Header fields of an answer.
+/// Most header fields of a response.
 const HEADERS_MAX: usize = 32;
 
-/// A client with one connection, which is made when it is needed.
+/// A client with one connection, which is opened when it is needed.
 pub(crate) struct Client {
     address: SocketAddr,
     socket: Option<TcpStream>,
     unread: Vec<u8>,
 }
 
-/// An answer.
+/// A response.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Reply {
+pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) body: Vec<u8>,
     pub(crate) etag: Option<String>,
     pub(crate) location: Option<String>,
-    /// It was given before.
+    /// It is marked as replayed.
     pub(crate) is_replayed: bool,
     pub(crate) has_retry_after: bool,
     closes: bool,
 }
 
-/// No answer came.
+/// Why there is no response.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Cut {
-    /// There was no connection: nothing was sent.
-    Unsent,
-    /// The connection ended; the whole request had been handed to the system then, if at all.
-    Broken(Option<Moment>),
+pub(crate) enum RequestError {
+    /// There was no connection, so nothing was sent.
+    NotSent,
+    /// The connection was lost. The time at which the whole request had been passed to the kernel,
+    /// if it had.
+    ConnectionLost(Option<Moment>),
 }
 
 impl Client {
@@ -45,11 +46,12 @@ impl Client {
         Self { address, socket: None, unread: Vec::new() }
     }
 
-    /// Connects, unless there is a connection.
-    pub(crate) async fn connect(&mut self) -> Result<(), Cut> {
+    /// Opens the connection, unless it is open.
+    pub(crate) async fn connect(&mut self) -> Result<(), RequestError> {
         if self.socket.is_none() {
-            let socket = TcpStream::connect(self.address).await.map_err(|_| Cut::Unsent)?;
-            // Only costs time when it does not work.
+            let socket =
+                TcpStream::connect(self.address).await.map_err(|_| RequestError::NotSent)?;
+            // A failure only costs time.
             let _ = socket.set_nodelay(true);
             self.unread.clear();
             self.socket = Some(socket);
@@ -57,57 +59,60 @@ impl Client {
         Ok(())
     }
 
-    /// Sends a request and waits for its answer.
-    pub(crate) async fn ask(&mut self, request: &Request) -> Result<Reply, Cut> {
+    /// Sends a request and waits for the response.
+    pub(crate) async fn request(&mut self, request: &Request) -> Result<Response, RequestError> {
         self.send(&request.bytes()).await?;
-        self.reply(Some(Moment::now())).await
+        self.response(Some(Moment::now())).await
     }
 
-    pub(crate) async fn get(&mut self, path: &str) -> Result<Reply, Cut> {
+    pub(crate) async fn get(&mut self, path: &str) -> Result<Response, RequestError> {
         self.send(format!("GET {path} HTTP/1.1\r\nhost: earmark\r\n\r\n").as_bytes()).await?;
-        self.reply(Some(Moment::now())).await
+        self.response(Some(Moment::now())).await
     }
 
     /// Sends some bytes.
-    pub(crate) async fn send(&mut self, bytes: &[u8]) -> Result<(), Cut> {
+    pub(crate) async fn send(&mut self, bytes: &[u8]) -> Result<(), RequestError> {
         self.connect().await?;
-        let Some(socket) = &mut self.socket else { return Err(Cut::Unsent) };
+        let Some(socket) = &mut self.socket else { return Err(RequestError::NotSent) };
         if socket.write_all(bytes).await.is_err() {
             self.socket = None;
-            return Err(Cut::Broken(None));
+            return Err(RequestError::ConnectionLost(None));
         }
         Ok(())
     }
 
-    /// Reads the answer to what was sent at `sent`.
-    pub(crate) async fn reply(&mut self, sent: Option<Moment>) -> Result<Reply, Cut> {
-        let reply = self.read().await;
-        if reply.as_ref().is_none_or(|it| it.closes) {
+    /// Reads the response to a request that was sent at `sent`.
+    pub(crate) async fn response(
+        &mut self,
+        sent: Option<Moment>,
+    ) -> Result<Response, RequestError> {
+        let response = self.read().await;
+        if response.as_ref().is_none_or(|it| it.closes) {
             self.socket = None;
         }
-        reply.ok_or(Cut::Broken(sent))
+        response.ok_or(RequestError::ConnectionLost(sent))
     }
 
-    /// Hangs up; `hard` takes back what the other side has not read.
-    pub(crate) fn hang_up(&mut self, hard: bool) {
-        if let Some(socket) = self.socket.take().filter(|_| hard) {
-            // Without it the end is a polite one.
+    /// Closes the connection; `reset` discards data that the server has not read.
+    pub(crate) fn disconnect(&mut self, reset: bool) {
+        if let Some(socket) = self.socket.take().filter(|_| reset) {
+            // If this fails, the connection is closed normally.
             let _ = socket.set_zero_linger();
         }
     }
 
-    async fn read(&mut self) -> Option<Reply> {
+    async fn read(&mut self) -> Option<Response> {
         let socket = self.socket.as_mut()?;
         loop {
-            if let Some((reply, length)) = parse(&self.unread) {
-                let end = length.checked_add(reply.1)?;
+            if let Some((response, length)) = parse(&self.unread) {
+                let end = length.checked_add(response.1)?;
                 while self.unread.len() < end {
                     read_more(socket, &mut self.unread).await?;
                 }
-                let mut reply = reply.0;
-                reply.body = self.unread[length..end].to_vec();
+                let mut response = response.0;
+                response.body = self.unread[length..end].to_vec();
                 self.unread.drain(..end);
-                return Some(reply);
+                return Some(response);
             }
             read_more(socket, &mut self.unread).await?;
         }
@@ -119,8 +124,8 @@ async fn read_more(socket: &mut TcpStream, unread: &mut Vec<u8>) -> Option<()> {
     (read > 0).then_some(())
 }
 
-/// The head of an answer without its body, the body's length, and where it begins.
-fn parse(bytes: &[u8]) -> Option<((Reply, usize), usize)> {
+/// The response without its body, the length of the body, and the position where it begins.
+fn parse(bytes: &[u8]) -> Option<((Response, usize), usize)> {
     let mut fields = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut head = httparse::Response::new(&mut fields);
     let Ok(httparse::Status::Complete(length)) = head.parse(bytes) else { return None };
@@ -128,7 +133,7 @@ fn parse(bytes: &[u8]) -> Option<((Reply, usize), usize)> {
         let found = head.headers.iter().find(|it| it.name.eq_ignore_ascii_case(name));
         found.and_then(|it| std::str::from_utf8(it.value).ok()).map(str::to_owned)
     };
-    let reply = Reply {
+    let response = Response {
         status: head.code?,
         body: Vec::new(),
         etag: field("etag"),
@@ -138,5 +143,5 @@ fn parse(bytes: &[u8]) -> Option<((Reply, usize), usize)> {
         closes: field("connection").is_some_and(|it| it.eq_ignore_ascii_case("close")),
     };
     let body = field("content-length").and_then(|it| it.parse().ok()).unwrap_or(0);
-    Some(((reply, body), length))
+    Some(((response, body), length))
 }

@@ -1,8 +1,8 @@
-//! Real time: this program watches other processes from outside, so no clock can be injected.
+//! Real time: this program observes other processes from outside, so no clock can be injected.
 
 use std::time::{Duration, Instant};
 
-/// A moment of this run.
+/// A point in time of this run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment(Instant);
 
@@ -16,7 +16,7 @@ impl Moment {
         Self::now().0.saturating_duration_since(self.0)
     }
 
-    /// From this moment to a later one.
+    /// The time from this moment to a later one.
     pub(crate) fn until(self, later: Self) -> Duration {
         later.0.saturating_duration_since(self.0)
     }
@@ -30,8 +30,8 @@ impl Moment {
     }
 }
 
-/// Lets time pass.
-pub(crate) async fn rest(time: Duration) {
+/// Waits without blocking the thread.
+pub(crate) async fn sleep(time: Duration) {
     if !time.is_zero() {
         let _ = tokio::time::timeout(time, std::future::pending::<()>()).await;
     }

@@ -1,5 +1,5 @@
-//! A consumer as others should write theirs: it knows the number it has come to, notices a gap by
-//! `previous`, and pulls from the feed what it was not told.
+//! A consumer as other systems should implement it: it stores the last sequence, detects a gap by
+//! `previous`, and reads missing events from the feed.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -10,21 +10,21 @@ use serde_json::value::RawValue;
 use crate::client::Client;
 use crate::violation::Checked;
 
-/// So many events are pulled at a time.
+/// Events read per request.
 const PAGE: usize = 1_000;
 
-/// What a consumer has done about the events of one source.
+/// The state of a consumer of one source.
 #[derive(Debug, Default)]
 pub(crate) struct Consumer {
-    /// Everything through this number is applied, in order.
+    /// Everything up to this sequence has been applied in order.
     watermark: u64,
-    /// What was applied: the hash of all bytes by number.
+    /// Hash of all bytes of the applied events, by sequence.
     pub(crate) applied: BTreeMap<u64, u64>,
-    /// Events that came again, with the same bytes.
+    /// Number of events received again, with the same bytes.
     pub(crate) repeats: u64,
-    /// Gaps that were noticed by `previous`.
+    /// Number of gaps detected by `previous`.
     pub(crate) gaps: u64,
-    /// Events that were pulled from the feed.
+    /// Number of events read from the feed.
     pub(crate) pulled: u64,
 }
 
@@ -35,8 +35,8 @@ struct Event {
 }
 
 impl Consumer {
-    /// Hears an event; whether it has to pull what comes before it first.
-    pub(crate) async fn hear(&mut self, text: &str, feed: &mut Client) -> Checked<()> {
+    /// Applies a received event, after missing events have been read from the feed.
+    pub(crate) async fn receive(&mut self, text: &str, feed: &mut Client) -> Checked<()> {
         let (sequence, previous) = read(text)?;
         if sequence > self.watermark && previous > self.watermark {
             self.gaps += 1;
@@ -45,14 +45,16 @@ impl Consumer {
         self.apply(sequence, previous, text)
     }
 
-    /// Pulls everything after the watermark: where it was away, nobody will tell it of the end.
+    /// Reads everything after the watermark from the feed. Needed after a disconnect, because
+    /// events at the end leave no gap.
     pub(crate) async fn pull(&mut self, feed: &mut Client) -> Checked<()> {
         loop {
             let after = self.watermark;
             let path = format!("/v1/feeds/allocation/0?after={after}&limit={PAGE}");
-            let reply = feed.get(&path).await.map_err(|_| "the feed is gone".to_owned())?;
+            let response =
+                feed.get(&path).await.map_err(|_| "the feed cannot be read".to_owned())?;
             let page: Vec<&RawValue> =
-                serde_json::from_slice(&reply.body).map_err(|error| error.to_string())?;
+                serde_json::from_slice(&response.body).map_err(|error| error.to_string())?;
             for event in &page {
                 let (sequence, previous) = read(event.get())?;
                 self.apply(sequence, previous, event.get())?;
@@ -72,11 +74,14 @@ impl Consumer {
             self.repeats += 1;
             return match self.applied.get(&sequence) {
                 Some(known) if *known == hash => Ok(()),
-                known => Err(format!("{sequence} came as {known:?} before, now as {text}").into()),
+                known => {
+                    Err(format!("event {sequence} had the hash {known:?} before, now it is {text}")
+                        .into())
+                }
             };
         }
         if previous != self.watermark {
-            return Err(format!("behind {} comes {text}: out of order", self.watermark).into());
+            return Err(format!("out of order after {}: {text}", self.watermark).into());
         }
         self.watermark = sequence;
         self.applied.insert(sequence, hash);

@@ -1,4 +1,4 @@
-//! A consumer of the feed that lives on when the server does not: what it saw must stay so.
+//! A consumer of the feed that outlives servers: events that it has read must never change.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -10,17 +10,17 @@ use crate::auditor::Auditor;
 use crate::client::Client;
 use crate::violation::Checked;
 
-/// So many events are read at a time.
+/// Events read per request.
 const PAGE: usize = 1_000;
 
-/// What a consumer has seen.
+/// The events read so far.
 #[derive(Debug, Default)]
 pub(crate) struct Feed {
-    /// By number: the id and the hash of all bytes.
-    seen: BTreeMap<u64, (String, u64)>,
+    /// Id and hash of all bytes, by sequence.
+    events: BTreeMap<u64, (String, u64)>,
     last: u64,
-    /// Events that were read again, with the same bytes.
-    pub(crate) read_again: u64,
+    /// Number of events read again, with the same bytes.
+    pub(crate) repeated: u64,
 }
 
 #[derive(Deserialize)]
@@ -31,20 +31,20 @@ struct Event {
 }
 
 impl Feed {
-    /// Goes `back` events and reads on to the end, or until the server is gone.
-    pub(crate) async fn follow(&mut self, client: &mut Client, back: usize) -> Checked<bool> {
-        let start = self.seen.keys().rev().nth(back).copied().unwrap_or(0);
+    /// Goes back by `rewind` events and reads to the end. Returns false if the server is gone.
+    pub(crate) async fn read(&mut self, client: &mut Client, rewind: usize) -> Checked<bool> {
+        let start = self.events.keys().rev().nth(rewind).copied().unwrap_or(0);
         let mut after = start;
         loop {
             let path = format!("/v1/feeds/allocation/0?after={after}&limit={PAGE}");
-            let Ok(reply) = client.get(&path).await else { return Ok(false) };
-            if reply.status != 200 {
+            let Ok(response) = client.get(&path).await else { return Ok(false) };
+            if response.status != 200 {
                 return Ok(false);
             }
             let events: Vec<&RawValue> =
-                serde_json::from_slice(&reply.body).map_err(|error| error.to_string())?;
+                serde_json::from_slice(&response.body).map_err(|error| error.to_string())?;
             for raw in &events {
-                after = self.hear(raw, after)?;
+                after = self.add(raw, after)?;
             }
             if events.len() < PAGE {
                 return Ok(true);
@@ -52,14 +52,14 @@ impl Feed {
         }
     }
 
-    /// Compares what was seen with what the log says that others hear.
+    /// Compares the events read with the public events of the log.
     pub(crate) fn compare(&self, auditor: &Auditor) -> Checked<()> {
-        let told = auditor.public.iter().map(|(seq, _)| *seq);
-        if !told.clone().eq(self.seen.keys().copied()) {
-            let (log, feed) = (auditor.public.len(), self.seen.len());
-            let missing = told.into_iter().find(|seq| !self.seen.contains_key(seq));
+        let expected = auditor.public.iter().map(|(seq, _)| *seq);
+        if !expected.clone().eq(self.events.keys().copied()) {
+            let (log, feed) = (auditor.public.len(), self.events.len());
+            let missing = expected.into_iter().find(|seq| !self.events.contains_key(seq));
             return Err(format!(
-                "the log has {log} public events, the feed {feed}; not in the feed: {missing:?}"
+                "the log has {log} public events, the feed {feed}; first one missing: {missing:?}"
             )
             .into());
         }
@@ -67,28 +67,30 @@ impl Feed {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.seen.len()
+        self.events.len()
     }
 
-    fn hear(&mut self, raw: &RawValue, after: u64) -> Checked<u64> {
+    fn add(&mut self, raw: &RawValue, after: u64) -> Checked<u64> {
         let event: Event = serde_json::from_str(raw.get()).map_err(|error| error.to_string())?;
         let number = |text: &str| text.parse::<u64>().map_err(|error| format!("{error}: {raw}"));
         let (sequence, previous) = (number(&event.sequence)?, number(&event.previous)?);
         if previous != after {
-            return Err(format!("the feed has a gap: {previous} is not {after}: {raw}").into());
+            return Err(
+                format!("the feed has a gap: previous is {previous}, not {after}: {raw}").into()
+            );
         }
         let mut hash = DefaultHasher::new();
         raw.get().hash(&mut hash);
         let now = (event.id, hash.finish());
-        match self.seen.get(&sequence) {
+        match self.events.get(&sequence) {
             None if sequence < self.last => {
-                return Err(format!("the feed had nothing at {sequence}, now {raw}").into());
+                return Err(format!("the feed had no event {sequence} before, now {raw}").into());
             }
             None => {
-                self.seen.insert(sequence, now);
+                self.events.insert(sequence, now);
             }
-            Some(before) if *before == now => self.read_again += 1,
-            Some(_) => return Err(format!("one number, two payloads: now {raw}").into()),
+            Some(before) if *before == now => self.repeated += 1,
+            Some(_) => return Err(format!("an event has changed: now {raw}").into()),
         }
         self.last = self.last.max(sequence);
         Ok(sequence)

@@ -1,4 +1,4 @@
-//! More than the server can do: it goes on doing as much, refuses the rest at once, and recovers.
+//! More load than the server can handle: it keeps its goodput, refuses the rest, and recovers.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,55 +7,56 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use crate::client::Client;
-use crate::clock::{Moment, rest};
+use crate::clock::{Moment, sleep};
 use crate::report::Figures;
-use crate::request::{Request, Wanted};
+use crate::request::{OrderLine, Request};
 use crate::server::Server;
 use crate::violation::Checked;
 use crate::world::World;
 
-/// An answer later than this is of no use.
+/// A response later than this does not count as goodput.
 const USEFUL_LATENCY_MAX: Duration = Duration::from_secs(1);
-/// Who was sent away comes back ten times as soon as it was asked to.
+/// A refused client retries after this time, ten times sooner than Retry-After says.
 const RETRY_DELAY: Duration = Duration::from_millis(100);
-/// So many times what the server can do.
-const TIMES: usize = 5;
+/// Load in multiples of the peak.
+const LOAD_FACTOR: usize = 5;
 const RECOVERY_TIMEOUT: Duration = Duration::from_secs(10);
 const SKUS: u64 = 64;
+/// Least goodput in percent of the peak.
 const PERCENT_MIN: u64 = 80;
-/// Beyond what it keeps at the peak, the server keeps at most so much for requests on their way...
-const MEMORY_MORE_MAX: u64 = 256 << 20;
-/// ...and so much for each line that was placed meanwhile: open lines of busy SKUs stay in memory.
-const MEMORY_LINE_MAX: u64 = 768;
+/// Most memory beyond that at the peak for requests in flight, bytes.
+const REQUESTS_MEMORY_MAX: u64 = 256 << 20;
+/// Most memory per line placed meanwhile, bytes: open lines of busy SKUs stay in memory.
+const LINE_MEMORY_MAX: u64 = 768;
 
-/// How hard it is tried.
+/// The parameters of an overload.
 #[derive(Clone, Copy, Debug)]
 pub struct Overload {
-    /// So long it is too much.
-    pub lasts: Duration,
-    /// So long each step towards the peak lasts.
+    /// How long the overload lasts.
+    pub duration: Duration,
+    /// How long each step of the search for the peak lasts.
     pub step: Duration,
-    /// Goodput must be at least this part of the peak, in percent.
+    /// Least goodput in percent of the peak.
     pub percent_min: u64,
-    /// After it the server is as before within this time.
+    /// Longest time until the latency is back to normal after the overload.
     pub recovers_within: Duration,
 }
 
 impl Overload {
-    /// As it is promised.
+    /// The parameters of the documented guarantee.
     #[must_use]
-    pub fn promised(seconds: u64) -> Self {
-        let (lasts, step) = (Duration::from_secs(seconds), Duration::from_secs(4));
-        Self { lasts, step, percent_min: PERCENT_MIN, recovers_within: RECOVERY_TIMEOUT }
+    pub fn guaranteed(seconds: u64) -> Self {
+        let (duration, step) = (Duration::from_secs(seconds), Duration::from_secs(4));
+        Self { duration, step, percent_min: PERCENT_MIN, recovers_within: RECOVERY_TIMEOUT }
     }
 }
 
-/// What every client asks for.
+/// What clients send.
 #[derive(Clone, Copy)]
 struct Kind {
     name: &'static str,
     lines: u64,
-    /// Connections on the way to the peak.
+    /// Numbers of clients that are tried to find the peak.
     steps: &'static [usize],
 }
 
@@ -64,29 +65,33 @@ const KINDS: [Kind; 2] = [
     Kind { name: "bulks of 100 lines", lines: 100, steps: &[2, 4, 8] },
 ];
 
-/// What some clients saw in some time.
+/// The results of some clients.
 #[derive(Default)]
-struct Seen {
-    /// Lines answered in time.
+struct LoadResult {
+    /// Number of lines answered in time.
     good: u64,
+    /// Number of lines answered too late.
     late: u64,
-    /// Requests sent away, and how long that took at most, in microseconds.
+    /// Number of requests refused as busy.
     busy: u64,
-    waits_us: Vec<u64>,
+    /// Latencies of answered requests, in microseconds.
+    latencies_us: Vec<u64>,
+    /// Latencies of refused requests, in microseconds.
     busy_us: Vec<u64>,
     time: Duration,
+    /// Most resident memory of the server, bytes.
     memory: u64,
 }
 
-pub(crate) async fn torture(world: &mut World, how: Overload) -> Checked<Figures> {
+pub(crate) async fn run(world: &mut World, how: Overload) -> Checked<Figures> {
     let (mut server, address) = world.start().await?;
     for sku in 0..SKUS {
         let body = format!(r#"{{"reference":"b{sku}","sku":"SKU-{sku}","quantity":1000000000}}"#);
         let path = "/v1/batches".to_owned();
         let request =
-            Request { key: format!("b{sku}"), method: "POST", path, body, wants: Vec::new() };
-        let reply = Client::of(address).ask(&request).await;
-        reply.map_err(|cut| format!("no batch: {cut:?}"))?;
+            Request { key: format!("b{sku}"), method: "POST", path, body, order_lines: Vec::new() };
+        let response = Client::of(address).request(&request).await;
+        response.map_err(|error| format!("no batch: {error:?}"))?;
     }
     let mut figures = Figures::default();
     for kind in KINDS {
@@ -106,18 +111,18 @@ async fn overrun(
     kind: Kind,
     how: Overload,
 ) -> Checked<Figures> {
-    let bar = world.ground.bar.clone();
-    let (mut peak, mut at_peak) = (Seen::default(), kind.steps[0]);
+    let bar = world.setup.bar.clone();
+    let (mut peak, mut at_peak) = (LoadResult::default(), kind.steps[0]);
     for connections in kind.steps {
         bar.set_message(format!("{}: {connections} clients", kind.name));
-        let seen = drive(world, server, address, kind, *connections, how.step).await;
-        if seen.rate() > peak.rate() {
-            (peak, at_peak) = (seen, *connections);
+        let result = drive(world, server, address, kind, *connections, how.step).await;
+        if result.rate() > peak.rate() {
+            (peak, at_peak) = (result, *connections);
         }
     }
-    let many = at_peak * TIMES;
-    bar.set_message(format!("{}: {many} clients", kind.name));
-    let over = drive(world, server, address, kind, many, how.lasts).await;
+    let clients = at_peak * LOAD_FACTOR;
+    bar.set_message(format!("{}: {clients} clients", kind.name));
+    let over = drive(world, server, address, kind, clients, how.duration).await;
     let ended = Moment::now();
     bar.set_message(format!("{}: {at_peak} clients again", kind.name));
     let mut after = drive(world, server, address, kind, at_peak, how.step / 4).await;
@@ -131,98 +136,98 @@ async fn overrun(
     add("clients at the peak", at_peak as u64);
     add("peak, lines/s", peak.rate());
     add("p99 at the peak, µs", peak.p99());
-    add("clients of the overload", many as u64);
+    add("clients of the overload", clients as u64);
     add("goodput, lines/s", over.rate());
     add("goodput, % of the peak", percent);
     add("p99 of the overload, µs", over.p99());
     add("lines answered later than 1 s", over.late);
-    add("requests sent away", over.busy);
-    add("p99 of being sent away, µs", p99(&over.busy_us));
+    add("requests refused as busy", over.busy);
+    add("p99 of refusals, µs", p99(&over.busy_us));
     add("memory at the peak, MB", peak.memory >> 20);
     add("memory of the overload, MB", over.memory >> 20);
     add("p99 afterwards, µs", after.p99());
-    add("as before again after, ms", recovered.as_millis().try_into().unwrap_or(u64::MAX));
+    add("recovered after, ms", recovered.as_millis().try_into().unwrap_or(u64::MAX));
     if percent < how.percent_min {
-        return Err(format!("goodput fell to {percent} % of the peak\n{}", figures.table()).into());
+        return Err(format!("goodput is {percent} % of the peak\n{}", figures.table()).into());
     }
     let placed = over.good + over.late + after.good + after.late;
-    if over.memory > peak.memory + MEMORY_MORE_MAX + placed * MEMORY_LINE_MAX {
-        return Err(format!("it keeps too much in memory\n{}", figures.table()).into());
+    if over.memory > peak.memory + REQUESTS_MEMORY_MAX + placed * LINE_MEMORY_MAX {
+        return Err(format!("too much memory is used\n{}", figures.table()).into());
     }
     if recovered > how.recovers_within {
-        return Err(format!("not as before after {recovered:?}\n{}", figures.table()).into());
+        return Err(format!("not recovered after {recovered:?}\n{}", figures.table()).into());
     }
     Ok(figures)
 }
 
-/// Lets so many clients ask for so long.
+/// Runs clients for some time and returns their results.
 async fn drive(
     world: &mut World,
     server: &Server,
     address: SocketAddr,
     kind: Kind,
     connections: usize,
-    lasts: Duration,
-) -> Seen {
+    duration: Duration,
+) -> LoadResult {
     let begun = Moment::now();
-    let end = begun.plus(lasts);
-    let mut asking = JoinSet::new();
+    let end = begun.plus(duration);
+    let mut load = JoinSet::new();
     for _ in 0..connections {
         let (name, rng) = (world.rng.u64(..), world.rng.fork());
-        asking.spawn(ask(Client::of(address), format!("{name:x}"), rng, kind, end));
+        load.spawn(send_lines(Client::of(address), format!("{name:x}"), rng, kind, end));
     }
-    let mut all = Seen::default();
+    let mut all = LoadResult::default();
     while !end.is_over() {
         all.memory = all.memory.max(server.memory());
-        rest(Duration::from_millis(200).min(lasts)).await;
+        sleep(Duration::from_millis(200).min(duration)).await;
     }
-    for seen in asking.join_all().await {
-        all.good += seen.good;
-        all.late += seen.late;
-        all.busy += seen.busy;
-        all.waits_us.extend(seen.waits_us);
-        all.busy_us.extend(seen.busy_us);
+    for result in load.join_all().await {
+        all.good += result.good;
+        all.late += result.late;
+        all.busy += result.busy;
+        all.latencies_us.extend(result.latencies_us);
+        all.busy_us.extend(result.busy_us);
     }
     all.time = begun.passed();
-    all.waits_us.sort_unstable();
+    all.latencies_us.sort_unstable();
     all.busy_us.sort_unstable();
     all
 }
 
-async fn ask(
+async fn send_lines(
     mut client: Client,
     name: String,
     mut rng: fastrand::Rng,
     kind: Kind,
     end: Moment,
-) -> Seen {
-    let (mut seen, mut count) = (Seen::default(), 0_u64);
+) -> LoadResult {
+    let (mut result, mut count) = (LoadResult::default(), 0_u64);
     while !end.is_over() {
         count += 1;
         let request = Arc::new(request(&format!("{name}-{count}"), &mut rng, kind));
         while !end.is_over() {
             let begun = Moment::now();
-            let Ok(reply) = client.ask(&request).await else { continue };
+            let Ok(response) = client.request(&request).await else { continue };
             let took = begun.passed();
             let micros = took.as_micros().try_into().unwrap_or(u64::MAX);
-            if reply.status == 503 {
-                seen.busy += 1;
-                seen.busy_us.push(micros);
-                rest(RETRY_DELAY).await;
+            if response.status == 503 {
+                result.busy += 1;
+                result.busy_us.push(micros);
+                sleep(RETRY_DELAY).await;
                 continue;
             }
-            let body = String::from_utf8_lossy(&reply.body);
+            let body = String::from_utf8_lossy(&response.body);
             let lines = body.matches("\"outcome\":\"placed\"").count() as u64;
             if took <= USEFUL_LATENCY_MAX {
-                seen.good += lines;
+                result.good += lines;
             } else {
-                seen.late += lines;
+                result.late += lines;
             }
-            seen.waits_us.push(micros);
+            result.latencies_us.push(micros);
             break;
         }
     }
-    seen
+    result
 }
 
 fn request(key: &str, rng: &mut fastrand::Rng, kind: Kind) -> Request {
@@ -236,19 +241,19 @@ fn request(key: &str, rng: &mut fastrand::Rng, kind: Kind) -> Request {
         [line] => ("/v1/allocations", line.clone()),
         lines => ("/v1/allocations/bulk", format!("[{}]", lines.join(","))),
     };
-    let wants: Vec<Wanted> = Vec::new();
-    Request { key: key.to_owned(), method: "POST", path: path.to_owned(), body, wants }
+    let order_lines: Vec<OrderLine> = Vec::new();
+    Request { key: key.to_owned(), method: "POST", path: path.to_owned(), body, order_lines }
 }
 
-impl Seen {
-    /// Lines answered in time, a second.
+impl LoadResult {
+    /// Lines answered in time per second.
     fn rate(&self) -> u64 {
         let millis = u64::try_from(self.time.as_millis()).unwrap_or(u64::MAX);
         self.good * 1_000 / millis.max(1)
     }
 
     fn p99(&self) -> u64 {
-        p99(&self.waits_us)
+        p99(&self.latencies_us)
     }
 }
 

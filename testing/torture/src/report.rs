@@ -1,13 +1,13 @@
-//! What a run found out, in figures: as a table for a person, as JSON for a program.
+//! The figures of a run: as a table for people, as JSON for programs.
 
 use comfy_table::{CellAlignment, Table, presets};
 
-/// Figures in the order in which they are shown.
+/// Figures in the order of the table.
 #[derive(Clone, Debug, Default)]
 pub struct Figures(Vec<(String, u64)>);
 
 impl Figures {
-    /// Adds a figure; what is larger than can be said is said as the most.
+    /// Adds a figure; a value that does not fit becomes `u64::MAX`.
     pub(crate) fn add(&mut self, name: &str, figure: impl TryInto<u64>) {
         self.0.push((name.to_owned(), figure.try_into().unwrap_or(u64::MAX)));
     }
@@ -17,13 +17,13 @@ impl Figures {
         self
     }
 
-    /// A figure by its name.
+    /// The figure with a name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<u64> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, figure)| *figure)
     }
 
-    /// A table of two columns.
+    /// A table with two columns.
     #[must_use]
     pub fn table(&self) -> String {
         let mut table = Table::new();
@@ -37,7 +37,7 @@ impl Figures {
         table.to_string()
     }
 
-    /// An object of JSON.
+    /// A JSON object.
     #[must_use]
     pub fn json(&self) -> serde_json::Value {
         let members = self.0.iter().map(|(name, figure)| (name.clone(), (*figure).into()));

@@ -1,8 +1,8 @@
-//! A request under a key, with what is known of it without an answer: the lines it is about.
+//! A request with its idempotency key and the order lines that it is about.
 
-/// A line that a request wants a place for.
+/// An order line of a request.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Wanted {
+pub(crate) struct OrderLine {
     pub(crate) order: String,
     pub(crate) line: String,
     pub(crate) sku: String,
@@ -16,11 +16,11 @@ pub(crate) struct Request {
     pub(crate) method: &'static str,
     pub(crate) path: String,
     pub(crate) body: String,
-    pub(crate) wants: Vec<Wanted>,
+    pub(crate) order_lines: Vec<OrderLine>,
 }
 
 impl Request {
-    /// The request as it goes over the line.
+    /// The request as bytes of HTTP/1.1.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         self.bytes_with(&self.body)
     }
@@ -38,7 +38,7 @@ impl Request {
         format!("{head}content-length: {}\r\n\r\n{body}", body.len()).into_bytes()
     }
 
-    /// Several lines, each of which ends by itself.
+    /// Whether it has several lines with an outcome each.
     pub(crate) fn is_bulk(&self) -> bool {
         self.path.ends_with("/bulk")
     }

@@ -1,17 +1,17 @@
-//! A promise that was broken: what happened, and the key under which the log tells more.
+//! A violated guarantee: what happened, and the idempotency key that it is about.
 
 use std::fmt;
 
-/// A promise that was broken, or a run that could not go on.
+/// A violated guarantee, or a run that could not continue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     /// What happened.
     pub what: String,
-    /// The idempotency key it happened under; orders of that request bear it in their name.
+    /// The idempotency key of the request; the names of its orders contain it.
     pub key: Option<String>,
 }
 
-/// The outcome of a check.
+/// The result of a check.
 pub type Checked<T> = Result<T, Violation>;
 
 impl Violation {

@@ -1,27 +1,28 @@
-//! What clients ask for: every command of allocation, over few SKUs, so that they meet.
+//! The requests of clients: every command of the allocation service, over few SKUs so that they
+//! interact.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::client::Reply;
-use crate::request::{Request, Wanted};
+use crate::client::Response;
+use crate::request::{OrderLine, Request};
 
-/// Batches that clients have created, for all of them to change.
+/// References of batches that clients have created, which all clients change.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Batches(Arc<Mutex<Vec<String>>>);
 
-/// Batches beyond this are forgotten: what is changed is what was created lately.
+/// Most batches remembered; the oldest are forgotten.
 const BATCHES_MAX: usize = 200;
-/// Lines and holds that a client remembers.
+/// Most lines and holds that a client remembers.
 const KNOWN_MAX: usize = 50;
 
-/// One client's workload.
+/// The workload of one client.
 pub(crate) struct Workload {
     rng: fastrand::Rng,
     name: String,
     count: u64,
     skus: u64,
     batches: Batches,
-    lines: Vec<Wanted>,
+    lines: Vec<OrderLine>,
     holds: Vec<String>,
 }
 
@@ -29,7 +30,7 @@ pub(crate) struct Workload {
 enum RequestKind {
     Allocate,
     Bulk,
-    Book,
+    Compat,
     Batch,
     Quantity,
     Eta,
@@ -45,7 +46,7 @@ enum RequestKind {
 const MIX: [(u64, RequestKind); 13] = [
     (36, RequestKind::Allocate),
     (3, RequestKind::Bulk),
-    (6, RequestKind::Book),
+    (6, RequestKind::Compat),
     (8, RequestKind::Batch),
     (10, RequestKind::Quantity),
     (4, RequestKind::Eta),
@@ -59,19 +60,19 @@ const MIX: [(u64, RequestKind); 13] = [
 ];
 
 impl Workload {
-    /// `name` is in every key, order and reference; `era` in every SKU.
+    /// `name` is in every key, order and reference; `sku_set` in every SKU.
     pub(crate) fn new(name: String, seed: u64, batches: &Batches) -> Self {
         let (rng, batches) = (fastrand::Rng::with_seed(seed), batches.clone());
         Self { rng, name, count: 0, skus: 0, batches, lines: Vec::new(), holds: Vec::new() }
     }
 
-    /// From now on other SKUs are wanted.
-    pub(crate) fn era(mut self, era: u64) -> Self {
-        self.skus = era;
+    /// Uses another set of SKUs from now on.
+    pub(crate) fn sku_set(mut self, sku_set: u64) -> Self {
+        self.skus = sku_set;
         self
     }
 
-    /// What is wanted next, under a key of its own.
+    /// The next request, with a key of its own.
     pub(crate) fn next(&mut self) -> Request {
         let mut left = self.rng.u64(0..MIX.iter().map(|(weight, _)| weight).sum());
         for (weight, kind) in MIX {
@@ -83,15 +84,15 @@ impl Workload {
         self.request(RequestKind::Allocate)
     }
 
-    /// Hears what came of a request.
-    pub(crate) fn learn(&mut self, request: &Request, reply: &Reply) {
-        if !matches!(reply.status, 200..=202) || request.wants.is_empty() {
+    /// Remembers lines and holds of a successful request.
+    pub(crate) fn learn(&mut self, request: &Request, response: &Response) {
+        if !matches!(response.status, 200..=202) || request.order_lines.is_empty() {
             return;
         }
         if request.path == "/v1/holds" {
-            self.holds.push(request.wants[0].order.clone());
+            self.holds.push(request.order_lines[0].order.clone());
         }
-        self.lines.extend(request.wants.iter().cloned());
+        self.lines.extend(request.order_lines.iter().cloned());
         forget(&mut self.lines);
         forget(&mut self.holds);
     }
@@ -102,7 +103,7 @@ impl Workload {
         let made = match kind {
             RequestKind::Allocate => None,
             RequestKind::Bulk => Some(self.bulk(&key)),
-            RequestKind::Book => Some(self.book(&key)),
+            RequestKind::Compat => Some(self.compat(&key)),
             RequestKind::Batch => Some(self.batch(&key)),
             RequestKind::Quantity => self.quantity(&key),
             RequestKind::Eta => self.eta(&key),
@@ -114,7 +115,7 @@ impl Workload {
             RequestKind::Ship => self.ship(&key),
             RequestKind::Return => self.take_back(&key),
         };
-        // Who knows nothing to change begins something.
+        // Without a batch, line or hold to change, it allocates.
         made.unwrap_or_else(|| self.allocate(&key))
     }
 
@@ -122,14 +123,14 @@ impl Workload {
         format!("SKU-{}-{}", self.skus, self.rng.u8(0..8))
     }
 
-    fn wanted(&mut self, key: &str, line: Option<&str>) -> Wanted {
+    fn order_line(&mut self, key: &str, line: Option<&str>) -> OrderLine {
         let (sku, quantity) = (self.sku(), self.rng.u64(1..=6));
         let line = line.map_or_else(|| sku.clone(), str::to_owned);
-        Wanted { order: format!("o-{key}"), line, sku, quantity }
+        OrderLine { order: format!("o-{key}"), line, sku, quantity }
     }
 
     pub(crate) fn allocate(&mut self, key: &str) -> Request {
-        let it = self.wanted(key, None);
+        let it = self.order_line(key, None);
         let short = if self.rng.bool() { "queue" } else { "reject" };
         let body = format!(
             r#"{{"order_id":"{}","sku":"{}","quantity":{},"priority":{},"short":"{short}"}}"#,
@@ -143,9 +144,9 @@ impl Workload {
 
     fn bulk(&mut self, key: &str) -> Request {
         let count = self.rng.usize(2..=6);
-        let wants: Vec<Wanted> =
-            (0..count).map(|at| self.wanted(key, Some(&format!("l{at}")))).collect();
-        let lines: Vec<String> = wants
+        let order_lines: Vec<OrderLine> =
+            (0..count).map(|at| self.order_line(key, Some(&format!("l{at}")))).collect();
+        let lines: Vec<String> = order_lines
             .iter()
             .map(|it| {
                 format!(
@@ -155,11 +156,11 @@ impl Workload {
             })
             .collect();
         let body = format!("[{}]", lines.join(","));
-        request(key, "POST", "/v1/allocations/bulk", body, wants)
+        request(key, "POST", "/v1/allocations/bulk", body, order_lines)
     }
 
-    fn book(&mut self, key: &str) -> Request {
-        let it = self.wanted(key, None);
+    fn compat(&mut self, key: &str) -> Request {
+        let it = self.order_line(key, None);
         let (order, sku, quantity) = (&it.order, &it.sku, it.quantity);
         let body = format!(r#"{{"orderid":"{order}","sku":"{sku}","qty":{quantity}}}"#);
         request(key, "POST", "/allocate", body, vec![it])
@@ -201,7 +202,7 @@ impl Workload {
 
     fn eta(&mut self, key: &str) -> Option<Request> {
         let path = format!("/v1/batches/{}", self.known_batch()?);
-        let body = format!(r#"{{"eta":{},"reason":"told"}}"#, self.day());
+        let body = format!(r#"{{"eta":{},"reason":"delayed"}}"#, self.day());
         Some(request(key, "PATCH", &path, body, Vec::new()))
     }
 
@@ -210,29 +211,29 @@ impl Workload {
         Some(request(key, "POST", &path, r#"{"reason":"burnt"}"#.to_owned(), Vec::new()))
     }
 
-    fn known_line(&mut self) -> Option<Wanted> {
+    fn known_line(&mut self) -> Option<OrderLine> {
         let at = (!self.lines.is_empty()).then(|| self.rng.usize(0..self.lines.len()))?;
         Some(self.lines[at].clone())
     }
 
     fn release(&mut self, key: &str) -> Option<Request> {
-        let Wanted { order, line, .. } = self.known_line()?;
+        let OrderLine { order, line, .. } = self.known_line()?;
         let path = format!("/v1/allocations/{order}/{line}");
         Some(request(key, "DELETE", &path, String::new(), Vec::new()))
     }
 
     pub(crate) fn hold(&mut self, key: &str) -> Request {
         let count = self.rng.usize(2..=3);
-        let wants: Vec<Wanted> =
-            (0..count).map(|at| self.wanted(key, Some(&format!("l{at}")))).collect();
-        let line = |it: &Wanted| {
+        let order_lines: Vec<OrderLine> =
+            (0..count).map(|at| self.order_line(key, Some(&format!("l{at}")))).collect();
+        let line = |it: &OrderLine| {
             format!(r#"{{"line_id":"{}","sku":"{}","quantity":{}}}"#, it.line, it.sku, it.quantity)
         };
-        let lines: Vec<String> = wants.iter().map(line).collect();
-        let (order, ttl) = (&wants[0].order, self.rng.u8(1..=3));
+        let lines: Vec<String> = order_lines.iter().map(line).collect();
+        let (order, ttl) = (&order_lines[0].order, self.rng.u8(1..=3));
         let body =
             format!(r#"{{"order_id":"{order}","lines":[{}],"ttl_s":{ttl}}}"#, lines.join(","));
-        request(key, "POST", "/v1/holds", body, wants)
+        request(key, "POST", "/v1/holds", body, order_lines)
     }
 
     fn confirm(&mut self, key: &str) -> Option<Request> {
@@ -246,13 +247,13 @@ impl Workload {
     }
 
     fn ship(&mut self, key: &str) -> Option<Request> {
-        let Wanted { order, line, .. } = self.known_line()?;
+        let OrderLine { order, line, .. } = self.known_line()?;
         let body = format!(r#"{{"order_id":"{order}","line_id":"{line}"}}"#);
         Some(request(key, "POST", "/v1/shipments", body, Vec::new()))
     }
 
     fn take_back(&mut self, key: &str) -> Option<Request> {
-        let Wanted { order, line, .. } = self.known_line()?;
+        let OrderLine { order, line, .. } = self.known_line()?;
         let how = if self.rng.bool() { "restock" } else { "write_off" };
         let body = format!(
             r#"{{"order_id":"{order}","line_id":"{line}","quantity":1,"disposition":"{how}"}}"#
@@ -282,7 +283,7 @@ fn request(
     method: &'static str,
     path: &str,
     body: String,
-    wants: Vec<Wanted>,
+    order_lines: Vec<OrderLine>,
 ) -> Request {
-    Request { key: key.to_owned(), method, path: path.to_owned(), body, wants }
+    Request { key: key.to_owned(), method, path: path.to_owned(), body, order_lines }
 }

@@ -100,7 +100,7 @@ async fn a_consumer_continues_when_redis_restarts_with_older_or_no_data() {
     send(&server, 21..=40);
     assert!(has(40));
     server.kill().unwrap();
-    server.forget().unwrap();
+    server.delete_snapshot().unwrap();
     server.start_again().unwrap();
     send(&server, 31..=50);
     assert!(has(50));

@@ -2,7 +2,7 @@
 
 use earmark_brokers::redis::{ChannelPublisher, FlatJson, Redis, StreamPublisher};
 use earmark_kernel::Publisher;
-use earmark_servers::redis::{Heard, Redis as Server};
+use earmark_servers::redis::{Messages, Redis as Server};
 
 use super::subjects::Subject;
 
@@ -48,7 +48,7 @@ impl Subject for Streaming {
 
 pub struct Publishing {
     server: Server,
-    subscription: Heard,
+    subscription: Messages,
     all: Vec<String>,
 }
 
@@ -75,7 +75,7 @@ impl Subject for Publishing {
         while self.all.len() < at_least {
             self.all.push(self.subscription.next().unwrap().1);
         }
-        self.all.extend(self.subscription.waiting().into_iter().map(|it| it.1));
+        self.all.extend(self.subscription.drain().into_iter().map(|it| it.1));
         self.all.clone()
     }
 

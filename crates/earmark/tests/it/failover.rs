@@ -58,7 +58,7 @@ fn a_node_notices_that_a_failover_lost_commits_and_starts_again_from_what_there_
             }
             assert_eq!(other.stop(), 0);
         }
-        proxy.lead_to(standby.port());
+        proxy.route_to(standby.port());
         let mut ended = None;
         assert!(until(WAIT_MAX, || {
             ended = node.child.try_wait().unwrap();

@@ -43,21 +43,21 @@ fn letters_wait_in_the_outbox_and_are_sent_once() {
     let server = served(folder.path(), Some(&smtp));
     run_out(&server, "o2");
     smtp.start().unwrap();
-    assert!(until(WAIT_MAX, || smtp.taken().unwrap().len() == 2));
+    assert!(until(WAIT_MAX, || smtp.received().unwrap().len() == 2));
     run_out(&server, "o3");
-    assert!(until(WAIT_MAX, || smtp.taken().unwrap().len() == 3));
+    assert!(until(WAIT_MAX, || smtp.received().unwrap().len() == 3));
     assert_eq!(server.stop(), 0);
     assert_snapshot!(done(&outbox).out, @"no letter waits");
     let mut server = served(folder.path(), Some(&smtp));
     run_out(&server, "o4");
-    assert!(until(WAIT_MAX, || smtp.taken().unwrap().len() == 4));
+    assert!(until(WAIT_MAX, || smtp.received().unwrap().len() == 4));
     server.child.kill().unwrap();
     server.child.wait().unwrap();
     // Only a letter whose taking was not put down yet may come again, with the same Message-ID.
     let server = served(folder.path(), Some(&smtp));
     run_out(&server, "o5");
     let letters = || {
-        let mut letters = smtp.taken().unwrap();
+        let mut letters = smtp.received().unwrap();
         letters.sort();
         letters.dedup_by_key(|it| message_id(it));
         letters

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use earmark_servers::clock::until;
-use earmark_servers::redis::{Heard, Redis};
+use earmark_servers::redis::{Messages, Redis};
 use insta::assert_snapshot;
 use serde_json::Value;
 
@@ -38,7 +38,7 @@ fn publish(redis: &Redis, channel: &str, message: &str) {
     assert!(until(WAIT_MAX, heard), "nobody hears {channel}");
 }
 
-fn next(heard: &Heard) -> String {
+fn next(heard: &Messages) -> String {
     heard.next().unwrap().1
 }
 

@@ -3,16 +3,16 @@
 use std::hash::BuildHasher;
 use std::time::Duration;
 
-use earmark_torture::{Figures, Ground, Overload, Torture, run};
+use earmark_torture::{Figures, Overload, Setup, Torture, run};
 use indicatif::ProgressBar;
 
 fn torture(torture: Torture) -> Figures {
     let program = env!("CARGO_BIN_EXE_earmark").into();
-    let ground =
-        Ground { program, store: None, redis: None, seed: unseen(), bar: ProgressBar::hidden() };
+    let setup =
+        Setup { program, store: None, redis: None, seed: unseen(), bar: ProgressBar::hidden() };
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let figures = runtime.block_on(run(&ground, torture)).unwrap_or_else(|says| panic!("{says}"));
-    println!("seed {}\n{}", ground.seed, figures.table());
+    let figures = runtime.block_on(run(&setup, torture)).unwrap_or_else(|says| panic!("{says}"));
+    println!("seed {}\n{}", setup.seed, figures.table());
     figures
 }
 
@@ -30,7 +30,7 @@ fn nothing_answered_is_lost_when_the_server_is_killed() {
 #[test]
 fn requests_in_flight_are_answered_before_a_server_ends() {
     let figures = torture(Torture::Terms(5));
-    assert!(figures.get("longest end, ms").unwrap() < 15_000);
+    assert!(figures.get("longest shutdown, ms").unwrap() < 15_000);
 }
 
 #[test]
@@ -67,9 +67,9 @@ fn nothing_answered_is_lost_when_connections_to_the_database_are_cut() {
 fn five_times_too_much_does_not_bring_it_down() {
     // No other test runs at the same time, but steps of half a second on a machine of two cores say
     // little: less than 40 % of the peak is a collapse. `cargo xtask torture` judges exactly.
-    let (lasts, step) = (Duration::from_secs(5), Duration::from_millis(500));
+    let (duration, step) = (Duration::from_secs(5), Duration::from_millis(500));
     let recovers_within = Duration::from_secs(20);
-    torture(Torture::Overload(Overload { lasts, step, percent_min: 40, recovers_within }));
+    torture(Torture::Overload(Overload { duration, step, percent_min: 40, recovers_within }));
 }
 
 #[test]

@@ -92,7 +92,7 @@ fn a_server_without_encryption_is_refused_if_it_is_required() {
 #[test]
 fn an_x509_version_1_certificate_is_accepted_unless_it_is_verified() {
     let authority = Authority::new().unwrap();
-    let server = Server::start_encrypted(&authority.certify_plainly().unwrap()).unwrap();
+    let server = Server::start_encrypted(&authority.certify_v1().unwrap()).unwrap();
     assert!(probe(&server.url("postgres")).unwrap().is_encrypted);
     let text = probe(&verified_url(&server, "localhost", &authority)).unwrap_err().to_string();
     assert!(text.contains("sslrootcert"), "{text}");

@@ -1,14 +1,14 @@
-//! The simulator itself: it repeats itself byte for byte, and its checks can fail.
+//! The simulator itself: the same plan gives the same trace, and its checks can fail.
 
 use std::process::Command;
 
 use earmark_simulator::{
-    Failpoint, FaultKind, FaultSet, Plan, Trace, quiet_expected_panics, run, shrink,
+    DiskDefect, FaultKind, FaultSet, Plan, Trace, quiet_expected_panics, run, shrink,
 };
 
-/// Twenty seeds: in every fourth everything may go wrong, in the others what they say themselves.
+/// Twenty seeds: every fourth with all faults, the others with their own.
 fn plans() -> impl Iterator<Item = Plan> {
-    let everything = earmark_simulator::ALL_FAMILIES.iter();
+    let everything = earmark_simulator::ALL_FAULTS.iter();
     let everything = everything.fold(FaultSet::NONE, |all, (fault, _)| all.with(*fault));
     (0..20).map(move |seed| {
         let own = FaultSet::of_seed(seed);
@@ -40,53 +40,54 @@ fn a_seed_gives_the_same_trace_in_two_processes() {
     }
 }
 
-/// Some of the first seeds find a lie out, one of them in these words; an honest world holds.
-fn finds_out(failpoint: Failpoint, faults: &[FaultKind], words: &str) {
+/// One of the first 40 seeds detects a defect with a message that contains `words`; without the
+/// defect they all pass.
+fn detects(defect: DiskDefect, faults: &[FaultKind], words: &str) {
     quiet_expected_panics();
     let on = faults.iter().fold(FaultSet::NONE, |on, fault| on.with(*fault));
     let mut found = Vec::new();
     for seed in 0..40 {
         let plan = Plan::with_faults(seed, on);
-        assert!(run(&plan, Trace::hashed()).is_ok(), "an honest world holds: {plan:?}");
-        let broken = Plan { failpoint: Some(failpoint), ..plan };
+        assert!(run(&plan, Trace::hashed()).is_ok(), "fails without a defect: {plan:?}");
+        let broken = Plan { defect: Some(defect), ..plan };
         found.extend(run(&broken, Trace::hashed()).err().map(|violation| violation.what));
         if found.iter().any(|what| what.contains(words)) {
             return;
         }
     }
-    panic!("nobody noticed {failpoint:?} in the right way: {found:#?}");
+    panic!("{defect:?} was not detected with {words:?}: {found:#?}");
 }
 
 #[test]
-fn a_disk_that_answers_before_it_has_synced_is_found_out() {
-    finds_out(Failpoint::AnswersBeforeSync, &[FaultKind::Crashes], "has lost or changed");
+fn a_disk_that_answers_before_a_sync_is_detected() {
+    detects(DiskDefect::AnswersBeforeSync, &[FaultKind::Crashes], "has lost or changed");
 }
 
 #[test]
-fn a_commit_that_is_said_to_have_failed_and_did_not_is_found_out() {
-    finds_out(Failpoint::FailsAfterWriting, &[], "and did Effect");
+fn a_commit_that_is_reported_as_failed_but_was_written_is_detected() {
+    detects(DiskDefect::FailsAfterWriting, &[], "and recorded CausedEvent");
 }
 
 #[test]
-fn a_row_that_was_not_flushed_is_found_out() {
-    finds_out(Failpoint::DropsFlushedRow, &[FaultKind::Crashes], "the log says");
+fn a_row_lost_by_a_flush_is_detected() {
+    detects(DiskDefect::DropsFlushedRow, &[FaultKind::Crashes], "the log says");
 }
 
 #[test]
-fn views_that_flush_ahead_of_the_log_are_found_out() {
-    finds_out(Failpoint::FlushesAhead, &[FaultKind::Crashes], "the log");
+fn views_flushed_ahead_of_the_log_are_detected() {
+    detects(DiskDefect::FlushesAhead, &[FaultKind::Crashes], "the log");
 }
 
 #[test]
-fn a_failing_plan_shrinks_to_the_families_that_matter() {
+fn a_failing_plan_shrinks_to_the_faults_that_matter() {
     quiet_expected_panics();
     let faults = FaultSet::NONE
         .with(FaultKind::Crashes)
         .with(FaultKind::SlowViews)
         .with(FaultKind::Disconnects)
         .with(FaultKind::ClockJumps);
-    let failpoint = Some(Failpoint::AnswersBeforeSync);
-    let broken = |seed| Plan { seed, faults, steps: 500, failpoint };
+    let defect = Some(DiskDefect::AnswersBeforeSync);
+    let broken = |seed| Plan { seed, faults, steps: 500, defect };
     let failing =
         (0..40).map(broken).find_map(|plan| Some((plan, run(&plan, Trace::hashed()).err()?)));
     let (plan, violation) = failing.unwrap();

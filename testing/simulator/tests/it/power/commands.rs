@@ -1,46 +1,48 @@
-//! Two hundred commands: stock, lines, holds, changes of plan, shipping; always the same.
+//! A fixed list of 200 commands: batches, allocations, holds, changes, shipments and returns.
 
 use std::ops::Range;
 
 use serde_json::{Value, json};
 
-/// A command as it is sent, and sent again.
-pub struct Order {
+/// A command that is sent, and sent again after a fault.
+pub struct TestCommand {
     pub name: &'static str,
     pub json: String,
     pub key: String,
-    /// The moment it is decided by, so that it makes no difference who else is in its group.
+    /// The time of the decision, Unix milliseconds, so that the result does not depend on the
+    /// group.
     pub at_ms: i64,
 }
 
-/// How many there are.
-pub const COUNT: usize = 200;
+/// Number of commands.
+pub const COMMANDS: usize = 200;
 
 const SKUS: [&str; 5] = ["LAMP", "CLOCK", "TRAY", "BANNER", "T-LIGHT"];
-/// So many are sent at once, over and over: they share a record of the log.
-const TOGETHER: [usize; 12] = [1, 1, 2, 1, 1, 6, 1, 1, 3, 1, 1, 1];
+/// Sizes of the groups that are sent concurrently and share a record of the log; repeated in a
+/// cycle.
+const GROUP_SIZES: [usize; 12] = [1, 1, 2, 1, 1, 6, 1, 1, 3, 1, 1, 1];
 const NOON_MS: i64 = 1_293_969_600_000;
 
-pub fn orders() -> Vec<Order> {
+pub fn commands() -> Vec<TestCommand> {
     let mut rng = Rng(7);
-    let mut told = |index: usize| {
+    let mut command = |index: usize| {
         let (name, body) =
             if index < 2 * SKUS.len() { stock(index) } else { next(index, &mut rng) };
         let at_ms = NOON_MS + i64::try_from(index).unwrap() * 60_000;
-        Order { name, json: body.to_string(), key: format!("key-{index}"), at_ms }
+        TestCommand { name, json: body.to_string(), key: format!("key-{index}"), at_ms }
     };
-    (0..COUNT).map(&mut told).collect()
+    (0..COMMANDS).map(&mut command).collect()
 }
 
-/// Which are sent at once.
+/// The commands that are sent concurrently.
 pub fn groups() -> Vec<Range<usize>> {
     let mut groups = Vec::new();
     let mut begin = 0;
-    for size in TOGETHER.iter().cycle() {
-        let end = COUNT.min(begin + size);
+    for size in GROUP_SIZES.iter().cycle() {
+        let end = COMMANDS.min(begin + size);
         groups.push(begin..end);
         begin = end;
-        if end == COUNT {
+        if end == COMMANDS {
             break;
         }
     }
@@ -104,7 +106,7 @@ fn next(index: usize, rng: &mut Rng) -> (&'static str, Value) {
     }
 }
 
-/// A small source of chance (splitmix64), the same on every machine.
+/// A small random number generator (SplitMix64), the same on every machine.
 pub struct Rng(pub u64);
 
 impl Rng {

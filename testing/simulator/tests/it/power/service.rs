@@ -1,4 +1,4 @@
-//! The service over real files: opened, asked, closed, and looked at from all sides.
+//! The allocation service on real files: open it, send commands, and check files and views.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,13 +17,13 @@ use earmark_stores::sqlite::{DataFolder, Settings, SqliteStore};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::orders::Order;
-use crate::platter::Image;
+use super::commands::TestCommand;
+use super::disk_model::Image;
 
 pub const SERVICE: &str = "allocation";
 const FILES: [&str; 2] = ["allocation-0.log.db", "allocation-0.views.db"];
 
-/// Small files, so that everything the store does with them happens within a few commands.
+/// Small limits, so that checkpoints and pauses happen within a few commands.
 const SETTINGS: Settings = Settings {
     log_page_bytes: 4096,
     rows_page_bytes: 4096,
@@ -34,17 +34,17 @@ const SETTINGS: Settings = Settings {
     rows_cache_bytes: 1 << 20,
 };
 
-/// How an order ended.
+/// How a command ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Said {
-    /// An answer or a refusal, byte for byte: both are kept.
+pub enum Outcome {
+    /// The bytes of an answer or a refusal: both are stored under the key.
     Answered(String),
     Failed(Failure),
     Unknown,
 }
 
-/// A folder for one disk; in memory where there is such a place, for a sync then costs nothing.
-pub fn place() -> TempDir {
+/// A folder for one disk; in memory if possible, because syncs are then free.
+pub fn temp_folder() -> TempDir {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
 }
@@ -57,31 +57,31 @@ pub fn open(folder: &Path) -> Result<Bus, String> {
     let stores = vec![Stores { log: Arc::new(log), rows: Arc::new(rows) }];
     let service = earmark_services::allocation::service();
     let clock = Arc::new(VirtualClock::at(UnixMillis(1_300_000_000_000)));
-    // Few events a snapshot, so that there are some.
+    // Few events per snapshot, so that snapshots are written.
     let limits = Limits { snapshot_events: 16, ..Limits::default() };
     let openings = vec![Opening { service, stores }];
     Bus::open(openings, clock, Arc::new(RandomIds), limits).map_err(|e| text(&e))
 }
 
-/// Sends an order; says how it ended, and whether it was answered before.
-pub async fn send(bus: &Bus, index: usize, order: &Order) -> (Said, bool) {
+/// Sends a command; returns how it ended, and whether the answer was replayed.
+pub async fn send(bus: &Bus, index: usize, command: &TestCommand) -> (Outcome, bool) {
     let meta = Meta {
         command_id: Uuid::from_u128(1 + index as u128),
-        idempotency: Some(Idempotency::of(&order.key, order.json.as_bytes())),
-        at: Some(UnixMillis(order.at_ms)),
+        idempotency: Some(Idempotency::of(&command.key, command.json.as_bytes())),
+        at: Some(UnixMillis(command.at_ms)),
         ..Meta::default()
     };
-    let reply = bus.send_json(order.name, &order.json, meta).await.unwrap();
-    let said = match reply.ending {
-        Ok(answer) => Said::Answered(answer.get().to_owned()),
-        Err(NotDone::Refused(refused)) => Said::Answered(refused.refusal.get().to_owned()),
-        Err(NotDone::Failed(failure)) => Said::Failed(failure),
-        Err(NotDone::Unknown(_)) => Said::Unknown,
+    let reply = bus.send_json(command.name, &command.json, meta).await.unwrap();
+    let outcome = match reply.ending {
+        Ok(answer) => Outcome::Answered(answer.get().to_owned()),
+        Err(NotDone::Refused(refused)) => Outcome::Answered(refused.refusal.get().to_owned()),
+        Err(NotDone::Failed(failure)) => Outcome::Failed(failure),
+        Err(NotDone::Unknown(_)) => Outcome::Unknown,
     };
-    (said, reply.replayed)
+    (outcome, reply.replayed)
 }
 
-/// Waits for all of them at once.
+/// Awaits all futures concurrently.
 pub async fn all<T>(futures: impl IntoIterator<Item = impl Future<Output = T>>) -> Vec<T> {
     let mut futures: Vec<Pin<Box<_>>> = futures.into_iter().map(Box::pin).collect();
     let mut outputs: Vec<Option<T>> = futures.iter().map(|_| None).collect();
@@ -105,15 +105,16 @@ pub fn records(bus: &Bus) -> Vec<Record> {
     bus.records(SERVICE, 0, 0, u64::MAX).unwrap()
 }
 
-/// Puts the files of an image where a store can open them.
+/// Writes the files of an image to a folder.
 pub fn write(image: &Image, folder: &Path) {
     for (name, bytes) in image {
         fs::write(folder.join(&**name), bytes).unwrap();
     }
 }
 
-/// Finds nothing wrong: SQLite with its files, nor the kernel with numbers, views and snapshots.
-pub fn sound(bus: &Bus, folder: &Path) -> Result<(), String> {
+/// Checks the files with SQLite's integrity check, and sequences, views and snapshots with the
+/// kernel's verification.
+pub fn check_integrity(bus: &Bus, folder: &Path) -> Result<(), String> {
     for file in FILES {
         let path: PathBuf = folder.join(file);
         let found = faults::integrity(&path).map_err(|why| format!("{file}: {why}"))?;

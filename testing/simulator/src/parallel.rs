@@ -1,4 +1,4 @@
-//! Many runs, on all cores, with their results in order of the seeds.
+//! Runs many plans on all cores and summarizes the results in the order of the plans.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -6,30 +6,30 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use earmark_simulator::{Coverage, Outcome, Plan, Trace, Violation, run};
 
-/// What came of many runs.
+/// The results of many runs.
 #[derive(Default)]
-pub struct Batch {
+pub struct Summary {
     pub runs: u64,
     pub decided: u64,
     pub events: u64,
     pub coverage: Coverage,
-    /// The first in order of the plans that did not hold.
+    /// The first plan that failed.
     pub failure: Option<(Plan, Violation)>,
 }
 
-/// Runs plans; `progress` is told how many of them are done.
-pub fn run_all(plans: &[Plan], progress: impl Fn(usize) + Sync) -> Batch {
+/// Runs plans; calls `progress` with the number of finished runs.
+pub fn run_all(plans: &[Plan], progress: impl Fn(usize) + Sync) -> Summary {
     let (next, is_failed) = (AtomicUsize::new(0), AtomicBool::new(false));
     let results: Mutex<BTreeMap<usize, Result<Outcome, Violation>>> = Mutex::default();
     let work = || {
-        // Those before a failure are all run, so that always the same one is the first.
+        // All plans before a failure are run, so the first failure is always the same.
         while !is_failed.load(Ordering::SeqCst) {
-            let place = next.fetch_add(1, Ordering::SeqCst);
-            let Some(plan) = plans.get(place) else { return };
+            let index = next.fetch_add(1, Ordering::SeqCst);
+            let Some(plan) = plans.get(index) else { return };
             let ended = run(plan, Trace::hashed());
             is_failed.fetch_or(ended.is_err(), Ordering::SeqCst);
-            let mut results = results.lock().expect("a run that breaks is caught");
-            results.insert(place, ended);
+            let mut results = results.lock().expect("panics of a run are caught");
+            results.insert(index, ended);
             progress(results.len());
         }
     };
@@ -39,20 +39,20 @@ pub fn run_all(plans: &[Plan], progress: impl Fn(usize) + Sync) -> Batch {
             scope.spawn(work);
         }
     });
-    let mut batch = Batch::default();
-    for (place, ended) in results.into_inner().expect("a run that breaks is caught") {
+    let mut summary = Summary::default();
+    for (index, ended) in results.into_inner().expect("panics of a run are caught") {
         match ended {
-            Ok(outcome) => batch.add(&outcome),
+            Ok(outcome) => summary.add(&outcome),
             Err(violation) => {
-                batch.failure = Some((plans[place], violation));
+                summary.failure = Some((plans[index], violation));
                 break;
             }
         }
     }
-    batch
+    summary
 }
 
-impl Batch {
+impl Summary {
     fn add(&mut self, outcome: &Outcome) {
         self.runs += 1;
         self.decided += outcome.decided;

@@ -1,5 +1,5 @@
-//! What a reader sees, held against the auditor: views say what the log says, nothing is oversold,
-//! and nothing waits that would fit.
+//! Compares the views with the auditor's model: they match the log, nothing is oversold, and no
+//! line waits that would fit into a batch.
 
 use std::collections::BTreeMap;
 
@@ -9,13 +9,13 @@ use earmark_contracts::allocation::{
 use earmark_contracts::values::{Day, OrderId, Sku, Text};
 use earmark_kernel::{Bus, Failure};
 
-use crate::stock_model::{Batch, Line, Place, StockModel};
+use crate::stock_model::{Allocation, Batch, Line, LineId, StockModel};
 
-/// What came of looking: the storage may not have been readable.
-pub(crate) type Looked = Result<Result<(), Failure>, String>;
+/// The result of a comparison; the inner error is a storage that could not be read.
+pub(crate) type Compared = Result<Result<(), Failure>, String>;
 
 /// Compares the stock of a SKU.
-pub(crate) fn look_at_sku(bus: &Bus, model: &StockModel, sku: &str, today: Day) -> Looked {
+pub(crate) fn compare_stock(bus: &Bus, model: &StockModel, sku: &str, today: Day) -> Compared {
     let name = Sku(Text::parse(sku).map_err(|error| error.to_string())?);
     let detail = match bus.ask(GetStock { sku: name }) {
         Ok(detail) => detail,
@@ -25,12 +25,12 @@ pub(crate) fn look_at_sku(bus: &Bus, model: &StockModel, sku: &str, today: Day) 
         model.batches.iter().filter(|(_, it)| it.sku == sku).collect();
     let Some(detail) = detail else {
         let nothing = known.is_empty();
-        return if nothing { Ok(Ok(())) } else { Err(format!("{sku} has no stock to see")) };
+        return if nothing { Ok(Ok(())) } else { Err(format!("the view has no stock of {sku}")) };
     };
     let seen = detail.batches.iter().map(|it| (it.reference.0.to_string(), batch(it)));
     let seen: BTreeMap<String, Batch> = seen.collect();
     if !seen.iter().eq(known.iter().map(|(key, it)| (*key, *it))) {
-        return Err(format!("{sku} is seen as {seen:?}, the log says {known:?}"));
+        return Err(format!("the view of {sku} has {seen:?}, the log says {known:?}"));
     }
     detail.batches.iter().try_for_each(conserved)?;
     waiting(&detail, model, sku)?;
@@ -68,12 +68,17 @@ fn waiting(detail: &StockDetail, model: &StockModel, sku: &str) -> Result<(), St
         (id, i64::from(it.quantity))
     });
     let seen: BTreeMap<_, _> = seen.collect();
-    let short = model.lines.iter().filter(|(id, it)| id.0 == sku && it.place == Place::Short);
+    let short =
+        model.lines.iter().filter(|(id, it)| id.0 == sku && it.allocation == Allocation::Short);
     let short: BTreeMap<_, _> = short.map(|(id, it)| (id.clone(), it.open())).collect();
-    if seen == short { Ok(()) } else { Err(format!("{seen:?} wait, by the log {short:?}")) }
+    if seen == short {
+        Ok(())
+    } else {
+        Err(format!("the view has {seen:?} waiting, the log says {short:?}"))
+    }
 }
 
-/// A line waits only while no batch takes it whole and in time.
+/// A line waits only while no batch can take the whole line in time.
 fn nothing_short_fits(detail: &StockDetail, today: Day) -> Result<(), String> {
     for line in &detail.short_lines {
         for batch in &detail.batches {
@@ -82,7 +87,7 @@ fn nothing_short_fits(detail: &StockDetail, today: Day) -> Result<(), String> {
                 && line.need_by.is_none_or(|need_by| need_by >= day)
                 && batch.expires.is_none_or(|expires| expires > day);
             if fits {
-                return Err(format!("{line:?} waits, though it fits into {batch:?}"));
+                return Err(format!("{line:?} waits although it fits into {batch:?}"));
             }
         }
     }
@@ -90,7 +95,7 @@ fn nothing_short_fits(detail: &StockDetail, today: Day) -> Result<(), String> {
 }
 
 /// Compares the lines of an order.
-pub(crate) fn look_at_order(bus: &Bus, model: &StockModel, order: &str) -> Looked {
+pub(crate) fn compare_order(bus: &Bus, model: &StockModel, order: &str) -> Compared {
     let order_id = OrderId(Text::parse(order).map_err(|error| error.to_string())?);
     let lines = match bus.ask(GetLines { order_id, line_id: None }) {
         Ok(lines) => lines,
@@ -99,30 +104,30 @@ pub(crate) fn look_at_order(bus: &Bus, model: &StockModel, order: &str) -> Looke
     let count = lines.len();
     let seen: BTreeMap<_, _> = lines.iter().map(line).collect();
     if seen.len() != count {
-        return Err(format!("a line is in two places: {lines:?}"));
+        return Err(format!("a line has two allocations: {lines:?}"));
     }
     let known = model.lines.iter().filter(|(id, _)| id.1 == order);
-    // From where units left is not told of a line that has others to come.
-    let told = |it: &Line| Line { shipped_from: None, ..it.clone() };
-    let known: BTreeMap<_, _> = known.map(|(id, it)| (id.clone(), told(it))).collect();
+    // The view does not show the batch of units that were shipped before the line is finished.
+    let shown = |it: &Line| Line { shipped_from: None, ..it.clone() };
+    let known: BTreeMap<_, _> = known.map(|(id, it)| (id.clone(), shown(it))).collect();
     if seen == known {
         return Ok(Ok(()));
     }
-    Err(format!("order {order} is seen as {seen:?}, the log says {known:?}"))
+    Err(format!("the view of order {order} has {seen:?}, the log says {known:?}"))
 }
 
-fn line(it: &LineState) -> (crate::stock_model::LineId, Line) {
+fn line(it: &LineState) -> (LineId, Line) {
     let id = (it.sku.0.to_string(), it.order_id.0.to_string(), it.line_id.0.to_string());
     let batch = it.batch.as_ref().map(|batch| batch.0.to_string()).unwrap_or_default();
-    let place = match it.state {
-        LinePhase::Short => Place::Short,
-        LinePhase::Placed => Place::In { batch, held: false },
-        LinePhase::Held => Place::In { batch, held: true },
-        LinePhase::Shipped => Place::Shipped { batch },
-        LinePhase::HoldEnded | LinePhase::Released => Place::HoldEnded,
+    let allocation = match it.state {
+        LinePhase::Short => Allocation::Short,
+        LinePhase::Placed => Allocation::In { batch, held: false },
+        LinePhase::Held => Allocation::In { batch, held: true },
+        LinePhase::Shipped => Allocation::Shipped { batch },
+        LinePhase::HoldEnded | LinePhase::Released => Allocation::HoldEnded,
     };
     let (quantity, shipped) = (i64::from(it.quantity), i64::from(it.shipped_quantity));
     let returned = i64::from(it.returned_quantity);
     let (shipped_from, held_until) = (None, it.held_until_ms);
-    (id, Line { quantity, shipped, returned, shipped_from, held_until, place })
+    (id, Line { quantity, shipped, returned, shipped_from, held_until, allocation })
 }

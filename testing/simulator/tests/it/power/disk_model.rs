@@ -1,53 +1,53 @@
-//! What is on a disk, what is only said to be, and what a power cut leaves of both.
+//! A model of a disk: what was written, what was synced, and what a power cut leaves.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use earmark_stores::faults::Step;
 
-use crate::orders::Rng;
+use super::commands::Rng;
 
-/// A disk writes so many bytes whole or not at all.
+/// A disk writes a sector of this many bytes as a whole or not at all.
 const SECTOR: usize = 512;
 
-/// The files that a power cut left, by name.
+/// The files after a power cut, by name.
 pub type Image = BTreeMap<Arc<str>, Vec<u8>>;
 
-/// What a power cut leaves of what was not synced.
+/// What a power cut leaves of the data that was not synced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cut {
     /// All of it is lost.
     Nothing,
-    /// All of it is there, as when the process alone was killed.
+    /// All of it is left, as if only the process had been killed.
     All,
-    /// What was written first is there, and the beginning of what was written then.
+    /// The writes up to one of them are left, and the beginning of that one.
     Ordered,
-    /// Some writes are there, in any choice, the last of them torn.
+    /// A random choice of writes is left, one of them torn.
     Some,
-    /// Some sectors are there, in any choice.
+    /// A random choice of sectors is left.
     Sectors,
-    /// Files are as long as they were, but hold zeros where nothing was synced.
+    /// Files keep their length, with zeros instead of data that was not synced.
     Zeros,
 }
 
 #[derive(Clone, Default)]
-pub struct Platter {
+pub struct DiskModel {
     files: Vec<File>,
     names: BTreeMap<Arc<str>, usize>,
-    /// The names a power cut leaves at least.
+    /// The names that a power cut leaves at least.
     synced_names: BTreeMap<Arc<str>, usize>,
     steps: usize,
 }
 
 #[derive(Clone, Default)]
 struct File {
-    /// As processes see it.
-    seen: Vec<u8>,
-    /// As a power cut leaves it at least.
+    /// The content that processes read.
+    written: Vec<u8>,
+    /// The content that a power cut leaves at least.
     synced: Vec<u8>,
-    /// Not synced yet, each with the number of its step.
-    fresh: Vec<(usize, Change)>,
-    /// Sectors whose sync failed: they count as written, and are not.
+    /// Changes not synced yet, each with the number of its step.
+    unsynced: Vec<(usize, Change)>,
+    /// Sectors whose sync failed: the kernel considers them written, but they may not be.
     doubtful: BTreeSet<usize>,
 }
 
@@ -57,7 +57,7 @@ enum Change {
     Size(usize),
 }
 
-impl Platter {
+impl DiskModel {
     pub fn apply(&mut self, step: &Step) {
         self.steps += 1;
         match step {
@@ -82,14 +82,14 @@ impl Platter {
         }
     }
 
-    /// Whether a power cut could take anything.
+    /// Whether a power cut could lose anything.
     pub fn is_at_risk(&self) -> bool {
-        self.names != self.synced_names || self.files.iter().any(|it| !it.fresh.is_empty())
+        self.names != self.synced_names || self.files.iter().any(|it| !it.unsynced.is_empty())
     }
 
-    /// What a power cut leaves now.
+    /// The files after a power cut now.
     pub fn image(&self, cut: Cut, rng: &mut Rng) -> Image {
-        let steps = self.files.iter().flat_map(|it| it.fresh.iter().map(|(step, _)| *step));
+        let steps = self.files.iter().flat_map(|it| it.unsynced.iter().map(|(step, _)| *step));
         let steps: Vec<_> = steps.collect::<BTreeSet<_>>().into_iter().collect();
         let torn = if steps.is_empty() { 0 } else { steps[rng.below(steps.len())] };
         let mut image = Image::new();
@@ -101,8 +101,8 @@ impl Platter {
                 _ => rng.coin(),
             };
             if let Some(file) = if is_now { now } else { then } {
-                let left = || self.files[*file].left(cut, torn, rng);
-                image.entry(Arc::clone(name)).or_insert_with(left);
+                let content = || self.files[*file].after(cut, torn, rng);
+                image.entry(Arc::clone(name)).or_insert_with(content);
             }
         }
         image
@@ -115,51 +115,51 @@ impl Platter {
     fn change(&mut self, name: &Arc<str>, change: Change) {
         let step = self.steps;
         let file = self.file(name);
-        change.apply(&mut file.seen);
-        file.fresh.push((step, change));
+        change.apply(&mut file.written);
+        file.unsynced.push((step, change));
     }
 }
 
 impl File {
-    fn fresh_sectors(&self) -> BTreeSet<usize> {
+    fn unsynced_sectors(&self) -> BTreeSet<usize> {
         let sectors = |(_, change): &(usize, Change)| match change {
             Change::Bytes { at, bytes } => at / SECTOR..(at + bytes.len()).div_ceil(SECTOR),
             Change::Size(_) => 0..0,
         };
-        self.fresh.iter().flat_map(sectors).collect()
+        self.unsynced.iter().flat_map(sectors).collect()
     }
 
     fn sync(&mut self) {
-        self.synced.resize(self.seen.len(), 0);
-        for sector in self.fresh_sectors() {
+        self.synced.resize(self.written.len(), 0);
+        for sector in self.unsynced_sectors() {
             self.doubtful.remove(&sector);
-            copy(&self.seen, sector, &mut self.synced);
+            copy(&self.written, sector, &mut self.synced);
         }
-        self.fresh.clear();
+        self.unsynced.clear();
     }
 
     fn fail(&mut self) {
-        let sectors = self.fresh_sectors();
+        let sectors = self.unsynced_sectors();
         self.doubtful.extend(sectors);
-        self.fresh.clear();
+        self.unsynced.clear();
     }
 
-    fn left(&self, cut: Cut, torn: usize, rng: &mut Rng) -> Vec<u8> {
+    fn after(&self, cut: Cut, torn: usize, rng: &mut Rng) -> Vec<u8> {
         if cut == Cut::All {
-            return self.seen.clone();
+            return self.written.clone();
         }
         let mut left = self.synced.clone();
         if cut == Cut::Nothing {
             return left;
         }
         if cut == Cut::Zeros {
-            left.resize(left.len().max(self.seen.len()), 0);
+            left.resize(left.len().max(self.written.len()), 0);
             return left;
         }
         for sector in self.doubtful.iter().filter(|_| rng.coin()) {
-            copy(&self.seen, *sector, &mut left);
+            copy(&self.written, *sector, &mut left);
         }
-        for (step, change) in &self.fresh {
+        for (step, change) in &self.unsynced {
             let is_there = match cut {
                 Cut::Ordered => *step <= torn,
                 Cut::Some => rng.coin(),
@@ -197,7 +197,7 @@ impl Change {
     }
 }
 
-/// A write in parts that a disk writes whole or not at all.
+/// A write split at sector boundaries.
 fn in_sectors(at: usize, bytes: &Arc<[u8]>) -> impl Iterator<Item = Change> {
     let end = at + bytes.len();
     let parts = (at / SECTOR..end.div_ceil(SECTOR)).map(move |sector| {
