@@ -15,7 +15,7 @@ pub fn run(arguments: &[String]) -> Result<(), CliError> {
             return Err(CliError::usage(format!("takes `--images N` or nothing, not `{given}`")));
         }
     };
-    let test = ["test", "--locked", "-p", "earmark-simulator", "--test", "power"];
+    let test = ["test", "--locked", "-p", "earmark-simulator", "--test", "it", "power::"];
     let mut cargo = workspace::cargo(&test);
     workspace::run(cargo.args(["--", "--nocapture"]).env("EARMARK_POWER_IMAGES", images))
 }
