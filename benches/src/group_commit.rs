@@ -1,5 +1,5 @@
-//! Group commit: requests that arrive while a group is written form the next group, and are answered
-//! when it is on disk.
+//! Group commit: requests that arrive while a group is written form the next group, and are
+//! answered when it is on disk.
 
 use std::fmt::Display;
 use std::io;

@@ -10,13 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// A circle of at most this many files is accepted.
 const FILES_MAX: usize = 2;
 
-/// Crates that have circles today. Take a crate out when its circles are gone.
-const EXEMPT: [&str; 4] =
-    ["crates/earmark", "crates/gateway", "testing/simulator", "testing/torture"];
-
 pub fn check(graphs: &[Graph]) -> Vec<Violation> {
-    let checked = graphs.iter().filter(|graph| !EXEMPT.contains(&graph.folder.as_str()));
-    checked.flat_map(of).collect()
+    graphs.iter().flat_map(of).collect()
 }
 
 fn of(graph: &Graph) -> Vec<Violation> {
