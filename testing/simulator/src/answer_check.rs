@@ -49,7 +49,7 @@ fn done(name: &str, answer: &Value, events: &[CausedEvent]) -> bool {
         "allocation.allocate" => match answer["outcome"]["outcome"].as_str() {
             Some("placed") => &[("allocated", 1), ("queued", 0)],
             Some("short") => &[("allocated", 0), ("queued", 1)],
-            Some("out_of_stock") => &[("allocated", 0), ("queued", 0), ("out_of_stock", 1)],
+            Some("out_of_stock") => &[("allocated", 0), ("queued", 0), ("stock_exhausted", 1)],
             _ => return false,
         },
         "allocation.close_batch" => &[("batch_closed", 1)],
@@ -62,7 +62,7 @@ fn done(name: &str, answer: &Value, events: &[CausedEvent]) -> bool {
         }
         "allocation.change_batch" => {
             let once = |fact| count(events, fact) <= 1;
-            return once("batch_quantity_changed") && once("batch_eta_changed");
+            return once("batch_resized") && once("batch_eta_changed");
         }
         _ => return false,
     };

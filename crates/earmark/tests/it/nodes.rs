@@ -171,7 +171,7 @@ fn a_store_is_refused_with_what_to_do_and_without_its_password() {
     insta::assert_snapshot!(said.complaint(), @"× cannot reach the store at postgres://127.0.0.1:1/x: error connecting to server: Connection refused (os error 111) help: Is the server up, and does it let this machine, user and database in? `earmark doctor --store …` asks again.");
     let said = run(&["verify", "--data", data, "--store", "mysql://me:secret@127.0.0.1/x"]);
     assert_eq!(said.code, 2);
-    insta::assert_snapshot!(said.complaint(), @"× the address of the store cannot be read: it does not begin with postgres:// help: Say it like postgres://user:password@host:5432/database.");
+    insta::assert_snapshot!(said.complaint(), @"× the address of the store cannot be read: it does not begin with postgres:// help: Write it as postgres://user:password@host:5432/database.");
 }
 
 #[test]
