@@ -11,7 +11,7 @@ use earmark_stores::sqlite::{DataFolder, OpenError};
 use tempfile::TempDir;
 
 use crate::error::CliError;
-use crate::integrations::Outside;
+use crate::integrations::Integrations;
 use crate::settings::Settings;
 use crate::storage_config::StorageConfig;
 use crate::wiring;
@@ -24,7 +24,7 @@ pub struct Node {
     pub bus: Bus,
     pub runtime: Runtime,
     folder: DataFolder,
-    outside: Option<Outside>,
+    integrations: Option<Integrations>,
     /// A folder that goes with this.
     _borrowed: Option<TempDir>,
 }
@@ -67,7 +67,7 @@ impl Node {
         let _ = fs::remove_file(path.join(URL_FILE));
         let bus = wiring::open(&folder, storage, clock)?;
         let runtime = Runtime::start(&bus)?;
-        Ok(Self { bus, runtime, folder, outside: None, _borrowed: None })
+        Ok(Self { bus, runtime, folder, integrations: None, _borrowed: None })
     }
 
     /// Whether the folder holds a log.
@@ -89,7 +89,7 @@ impl Node {
 
     /// Begins to speak with the outside world, as the settings say.
     pub fn start_integrations(&mut self, settings: &Settings) -> Result<(), CliError> {
-        self.outside = Outside::begin(&self.bus, settings)?;
+        self.integrations = Integrations::start(&self.bus, settings)?;
         Ok(())
     }
 
@@ -98,8 +98,8 @@ impl Node {
         // Whoever comes next finds no server.
         let _ = fs::remove_file(self.url_file());
         // Where the relays are is kept by the writers: they end first.
-        if let Some(outside) = self.outside {
-            outside.end();
+        if let Some(integrations) = self.integrations {
+            integrations.stop();
         }
         self.runtime.stop();
     }

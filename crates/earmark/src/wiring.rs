@@ -1,7 +1,8 @@
-//! Which services there are, and what each partition of them is stored in.
+//! The services of the program, their bindings, and the store of each partition.
 
 use std::sync::Arc;
 
+use earmark_contracts::bindings::Bindings;
 use earmark_kernel::clock::Clock;
 use earmark_kernel::ids::{Ids, RandomIds};
 use earmark_kernel::log::LogStore;
@@ -12,12 +13,15 @@ use earmark_stores::sqlite::{DataFolder, SqliteStore};
 use crate::error::CliError;
 use crate::storage_config::StorageConfig;
 
-/// Every service of the program: a new one is one line here.
+/// Every service of the program. A new one is a line here and in [`BINDINGS`].
 pub fn services() -> Vec<Service> {
     vec![earmark_services::allocation::service()]
 }
 
-/// Opens every service over the stores of a storage.
+/// How the services are bound to message brokers and to mail.
+pub const BINDINGS: [&Bindings; 1] = [&earmark_contracts::allocation::BINDINGS];
+
+/// Opens every service over its stores.
 pub fn open(
     folder: &DataFolder,
     storage: &StorageConfig,
@@ -41,8 +45,8 @@ pub fn open(
     let opened = Bus::open(openings, clock, Arc::new(RandomIds), Limits::default());
     opened.map_err(|error| {
         CliError::new(error).advise(
-            "If it is a file of views (*.views.db), delete it: it is made anew from the log. If it \
-             is the log, restore the data folder from a backup.",
+            "If a views file (*.views.db) is damaged, delete it: it is rebuilt from the log. If the \
+             log is damaged, restore the data folder from a backup.",
         )
     })
 }
@@ -54,7 +58,7 @@ fn in_folder(folder: &DataFolder, service: &str, partition: u16) -> Result<Store
     Ok(Stores { log: Arc::new(log), rows: Arc::new(rows) })
 }
 
-/// The log is everybody's; what is derived from it is this process' own.
+/// The log is shared; what is derived from it belongs to this process.
 fn in_database(
     postgres: &Postgres,
     folder: &DataFolder,
@@ -73,14 +77,14 @@ fn shared(address: &Address, storage: &StorageConfig) -> Result<Postgres, CliErr
     Postgres::open(address, storage.partitions).map_err(|error| refused(&error))
 }
 
-/// Why a database was not opened, with what to do.
+/// Why a database was not opened, and what to do.
 pub fn refused(error: &postgres::OpenError) -> CliError {
-    let problem = CliError::new(error);
+    let failed = CliError::new(error);
     match error {
-        postgres::OpenError::Unreachable { .. } => problem.advise(
-            "Is the server up, and does it let this machine, user and database in? `earmark doctor \
-             --store …` asks again.",
+        postgres::OpenError::Unreachable { .. } => failed.advise(
+            "Check that the server runs and accepts this machine, user and database. `earmark doctor \
+             --store …` checks it again.",
         ),
-        _ => problem,
+        _ => failed,
     }
 }

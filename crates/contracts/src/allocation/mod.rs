@@ -1,6 +1,7 @@
 //! Contracts of the allocation service, which promises stock to order lines.
 
 mod batches;
+mod bindings;
 mod events;
 mod explanation;
 mod goods;
@@ -13,6 +14,7 @@ mod queries;
 mod tests;
 
 pub use batches::*;
+pub use bindings::BINDINGS;
 pub use events::*;
 pub use explanation::*;
 pub use goods::*;

@@ -1,4 +1,4 @@
-//! What goes to Redis and comes from it: the book's channels, and streams.
+//! Redis: events to channels and streams, commands from both.
 
 use std::fs;
 use std::sync::Arc;
@@ -8,19 +8,14 @@ use earmark_brokers::inbox::{Binding, Inbox};
 use earmark_brokers::redis::{
     ChannelConsumer, ChannelPublisher, FlatJson, Redis, StreamConsumer, StreamPublisher,
 };
-use earmark_contracts::allocation::{
-    Allocate, AllocateLine, ChangeBatch, ChangeBatchQuantity, CloseBatch, CreateBatch, Deallocate,
-    LineAllocated,
-};
-use earmark_kernel::{Bus, Command, Message, PublicEvent, Publisher, RelayLimits};
+use earmark_kernel::{Bus, Publisher, RelayLimits};
 use tokio::sync::watch;
 
-use super::{Work, bounded, relays};
+use super::work::{Work, bounded, relays};
 use crate::error::CliError;
-use crate::settings::Settings;
+use crate::settings::{RedisSettings, Settings};
+use crate::wiring::BINDINGS;
 
-/// Who reads what comes in, and where it is parked.
-const SERVICE: &str = "allocation";
 /// The consumer group that reads the streams of commands.
 const GROUP: &str = "earmark";
 
@@ -46,7 +41,7 @@ pub fn server(settings: &Settings) -> Result<Option<Redis>, CliError> {
     redis.map(Some).map_err(|error| CliError::usage(error).advise(advice))
 }
 
-/// The relays to Redis, and what hears it.
+/// The relays to Redis and the consumers of it, if the settings name a server.
 pub fn works(
     bus: &Bus,
     settings: &Settings,
@@ -54,38 +49,67 @@ pub fn works(
 ) -> Result<Vec<Work>, CliError> {
     let Some(redis) = server(settings)? else { return Ok(Vec::new()) };
     let settings = &settings.redis;
-    let claim = Duration::from_secs(settings.claim_s.max(1));
-    let line_allocated = FlatJson {
-        event: LineAllocated::NAME,
-        channel: settings.line_allocated.clone(),
-        fields: &["orderid", "sku", "qty", "batchref"],
-    };
-    let bindings = vec![
-        Binding {
-            channel: settings.change_batch_quantity.clone(),
-            message: ChangeBatchQuantity::NAME,
-            also: &[CreateBatch::NAME, ChangeBatch::NAME, CloseBatch::NAME],
-            keys: &["batchref", "reference"],
-        },
-        Binding {
-            channel: settings.allocate.clone(),
-            message: AllocateLine::NAME,
-            also: &[Allocate::NAME, Deallocate::NAME],
-            keys: &["sku"],
-        },
-    ];
-    let inbox = Inbox::new(bus, SERVICE, bindings);
     let publishers: [Arc<dyn Publisher>; 2] = [
         Arc::new(StreamPublisher::of(redis.clone(), &settings.prefix, settings.stream_events)),
-        Arc::new(ChannelPublisher::of(redis.clone(), &settings.prefix, vec![line_allocated])),
+        Arc::new(ChannelPublisher::of(redis.clone(), &settings.prefix, flat(settings))),
     ];
     let mut works = Vec::new();
     for publisher in &publishers {
         works.extend(relays(bus, publisher, RelayLimits::default(), stop)?);
     }
-    let streams = StreamConsumer::of(redis.clone(), inbox.clone(), GROUP, claim);
-    works.push(bounded(streams.run(stop.subscribe()), stop));
-    let channels = ChannelConsumer::of(redis, inbox);
-    works.push(bounded(channels.run(stop.subscribe()), stop));
+    let claim_after = Duration::from_secs(settings.claim_s.max(1));
+    for inbox in inboxes(bus, settings) {
+        let streams = StreamConsumer::of(redis.clone(), inbox.clone(), GROUP, claim_after);
+        works.push(bounded(streams.run(stop.subscribe()), stop));
+        let channels = ChannelConsumer::of(redis.clone(), inbox);
+        works.push(bounded(channels.run(stop.subscribe()), stop));
+    }
     Ok(works)
+}
+
+/// The events that the services publish in flat JSON.
+fn flat(settings: &RedisSettings) -> Vec<FlatJson> {
+    let outbound = BINDINGS.iter().flat_map(|it| it.outbound);
+    let flat = outbound.map(|it| FlatJson {
+        event: it.event,
+        channel: channel(settings, it.channel),
+        fields: it.fields,
+    });
+    flat.collect()
+}
+
+/// An inbox for each service that messages arrive for.
+fn inboxes(bus: &Bus, settings: &RedisSettings) -> Vec<Inbox> {
+    let services = BINDINGS.iter().filter(|it| !it.inbound.is_empty());
+    let inboxes = services.map(|service| {
+        let bindings = service.inbound.iter().map(|it| Binding {
+            channel: channel(settings, it.channel),
+            message: it.message,
+            also: it.also,
+            keys: it.keys,
+        });
+        Inbox::new(bus, service.service, bindings.collect())
+    });
+    inboxes.collect()
+}
+
+/// The name of a channel in the settings, or else its default name.
+fn channel(settings: &RedisSettings, default: &str) -> String {
+    settings.channel(default).unwrap_or(default).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_channel_has_a_setting_whose_default_is_its_name() {
+        let settings = RedisSettings::default();
+        for service in BINDINGS {
+            let inbound = service.inbound.iter().map(|it| it.channel);
+            for name in inbound.chain(service.outbound.iter().map(|it| it.channel)) {
+                assert_eq!(settings.channel(name), Some(name));
+            }
+        }
+    }
 }

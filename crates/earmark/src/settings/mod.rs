@@ -18,5 +18,6 @@ mod tests;
 pub use file::parse;
 pub use given::Flags;
 pub use layers::Layers;
+pub use redis::Redis as RedisSettings;
 pub use sections::Settings;
 pub use server::Server;

@@ -28,6 +28,18 @@ pub struct Redis {
     pub change_batch_quantity: String,
 }
 
+impl Redis {
+    /// The name of a channel, by its setting's key.
+    pub fn channel(&self, key: &str) -> Option<&str> {
+        match key {
+            "line_allocated" => Some(&self.line_allocated),
+            "allocate" => Some(&self.allocate),
+            "change_batch_quantity" => Some(&self.change_batch_quantity),
+            _ => None,
+        }
+    }
+}
+
 impl Default for Redis {
     fn default() -> Self {
         Self {

@@ -36,7 +36,7 @@ fn letters_wait_in_the_outbox_and_are_sent_once() {
     ┌──────────────────────────────────────────────────────────────────────────────────────────────┐
     │ to               subject                  text                                               │
     ╞══════════════════════════════════════════════════════════════════════════════════════════════╡
-    │ stock@made.com   Out of stock for CHAIR   Order o1, line CHAIR: 30 wanted. It was not taken. │
+    │ stock@made.com   Out of stock for CHAIR   Order o1, line CHAIR: 30 ordered. It was rejected. │
     └──────────────────────────────────────────────────────────────────────────────────────────────┘
     ");
     // There is a mail server now, but it does not answer yet.
@@ -76,7 +76,7 @@ fn letters_wait_in_the_outbox_and_are_sent_once() {
 
     Out of stock for CHAIR
 
-    Order o1, line CHAIR: 30 wanted. It was not taken.
+    Order o1, line CHAIR: 30 ordered. It was rejected.
     ");
     assert!(message_id(&letter).is_some_and(|it| it.ends_with("@localhost>")), "{letter}");
 }
