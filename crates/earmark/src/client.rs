@@ -1,4 +1,4 @@
-//! A server asked over HTTP, for the commands that can do without the data folder.
+//! The HTTP client of commands that work with a running server instead of the data folder.
 
 use std::fs;
 use std::path::Path;
@@ -26,7 +26,7 @@ impl Client {
         let base = Url::parse(address).ok().filter(|url| url.scheme() == "http");
         let base = base.ok_or_else(|| {
             CliError::usage(format!("{address:?} is not the address of a server"))
-                .advise("Say it like http://127.0.0.1:5005.")
+                .advise("Write it as http://127.0.0.1:5005.")
         })?;
         let key = key_file.map(first_line).transpose()?;
         let http = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build();
@@ -66,16 +66,16 @@ impl Client {
             None => request,
         };
         let unheard = |error: reqwest::Error| {
-            CliError::new(format!("no answer from {}: {}", self.base, innermost(&error)))
-                .advise("Is the server up? `earmark serve` starts one.")
+            CliError::new(format!("no response from {}: {}", self.base, innermost(&error)))
+                .advise("Is the server running? `earmark serve` starts one.")
         };
         let answer = request.send().await.map_err(unheard)?;
         let status = answer.status();
         let body = answer.bytes().await.map_err(unheard)?;
         if status.is_success() {
             return serde_json::from_slice(&body).map_err(|error| {
-                CliError::new(format!("the answer of {} is not understood: {error}", self.base))
-                    .advise("Are the program and the server of the same version?")
+                CliError::new(format!("the response of {} cannot be read: {error}", self.base))
+                    .advise("Check that the program and the server have the same version.")
             });
         }
         Err(refused(status, &body))
@@ -87,7 +87,7 @@ fn refused(status: StatusCode, body: &[u8]) -> CliError {
     let text = body["detail"].as_str().or_else(|| body["title"].as_str());
     let problem = match text {
         Some(text) => CliError::new(text),
-        None => CliError::new(format!("the server answered {status}")),
+        None => CliError::new(format!("the server responded with {status}")),
     };
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {

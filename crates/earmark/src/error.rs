@@ -1,4 +1,4 @@
-//! What went wrong, said to a person: what happened, and what to do.
+//! Errors of commands: what failed, what to do, and the exit code.
 
 use std::fmt::Display;
 use std::process::ExitCode;
@@ -53,7 +53,7 @@ impl CliError {
 
 impl From<earmark_kernel::Failure> for CliError {
     fn from(failure: earmark_kernel::Failure) -> Self {
-        Self::new(failure).advise("Nothing was changed. `earmark doctor` looks for the cause.")
+        Self::new(failure).advise("Nothing was changed. Run `earmark doctor` to find the cause.")
     }
 }
 

@@ -1,4 +1,4 @@
-//! How many files and connections the system lets this process have open at a time.
+//! The limit of open files and connections of this process.
 
 use earmark_gateway::Settings as Edge;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};

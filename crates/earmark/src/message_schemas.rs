@@ -1,4 +1,4 @@
-//! Every message that others may send or hear, with the shape of its fields.
+//! Every message that other systems can send or receive, with the schema of its fields.
 
 use earmark_contracts::allocation;
 use earmark_kernel::{Command, PublicEvent, Query};

@@ -1,4 +1,4 @@
-//! A data folder that this process has to itself, with the services at work in it.
+//! A node: the services of this process, running on an exclusively opened data folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -83,7 +83,7 @@ impl Node {
     /// Says in the folder how the server is reached; nothing depends on it.
     pub fn announce(&self, url: &str) {
         if let Err(error) = fs::write(self.url_file(), url) {
-            tracing::warn!(%error, "cannot say in the data folder how the server is reached");
+            tracing::warn!(%error, "cannot write the address of the server into the data folder");
         }
     }
 
@@ -95,7 +95,7 @@ impl Node {
 
     /// Serves what waits, flushes the views, and gives the folder back.
     pub fn close(self) {
-        // Whoever comes next finds no server.
+        // The next process that opens the folder finds no server address.
         let _ = fs::remove_file(self.url_file());
         // Where the relays are is kept by the writers: they end first.
         if let Some(integrations) = self.integrations {

@@ -1,4 +1,4 @@
-//! How things are shown: tables for people, JSON for programs.
+//! Output: tables for people, JSON for programs.
 
 use std::io::{ErrorKind, Write};
 

@@ -1,4 +1,4 @@
-//! How far a long piece of work has come: shown on a terminal, and nowhere else.
+//! Progress of long work, shown on a terminal only.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 

@@ -1,4 +1,4 @@
-//! The server at work: listens, does what is due, polls what happened, and ends cleanly.
+//! The running server: listens, runs due timers, polls subscriptions, and shuts down cleanly.
 
 use std::fs;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -17,9 +17,9 @@ use crate::node::Node;
 
 /// So often it is looked whether a timer rang.
 const TIMER_SWEEP_INTERVAL: Duration = Duration::from_secs(1);
-/// What could not be heard is tried again after so long.
+/// Delay before a failed poll is retried.
 const POLL_RETRY_WAIT: Duration = Duration::from_secs(1);
-/// When a writer has stopped by itself, so long is given to the answers in flight.
+/// Time for responses in progress after a writer halted.
 const DRAIN_DURATION: Duration = Duration::from_millis(500);
 /// What a shell reports of a program that a second Ctrl-C ended: 128 + SIGINT.
 const CUT_OFF: i32 = 130;
@@ -36,8 +36,8 @@ pub enum Ended {
 pub fn address(listen: &str) -> Result<SocketAddr, CliError> {
     let found = listen.to_socket_addrs().ok().and_then(|mut found| found.next());
     found.ok_or_else(|| {
-        CliError::usage(format!("{listen:?} is no address to listen on"))
-            .advise("Say it like 127.0.0.1:5005; port 0 gives any free one.")
+        CliError::usage(format!("{listen:?} is not an address to listen on"))
+            .advise("Write it as 127.0.0.1:5005; port 0 takes any free port.")
     })
 }
 
@@ -54,8 +54,9 @@ pub fn edge(api_key_file: Option<&Path>) -> Result<Edge, CliError> {
         .map_err(|error| CliError::new(format!("cannot read the keys in {name}: {error}")))?;
     edge.security.keys = keys(&text).map_err(|why| CliError::new(format!("in {name}: {why}")))?;
     if edge.security.keys.is_empty() {
-        let problem = CliError::new(format!("{name} holds no key"));
-        return Err(problem.advise("Write one a line, say what `openssl rand -hex 24` prints."));
+        let problem = CliError::new(format!("{name} contains no key"));
+        return Err(problem
+            .advise("Write one key per line, for example the output of `openssl rand -hex 24`."));
     }
     Ok(edge)
 }
@@ -98,7 +99,7 @@ fn both() -> std::io::Result<[Signal; 2]> {
     Ok([signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?])
 }
 
-/// Serves until it is told to stop or a writer halts. A second signal ends the process at once.
+/// Serves until a signal stops it or a writer halts. A second signal ends the process at once.
 pub async fn serve(node: &Node, bound: Bound, signals: Signals) -> Result<Ended, CliError> {
     let Signals { mut told, mut twice } = signals;
     let mut ended = Ended::Told;
@@ -107,9 +108,9 @@ pub async fn serve(node: &Node, bound: Bound, signals: Signals) -> Result<Ended,
             () = one_of(&mut told) => {}
             why = node.runtime.halted() => ended = Ended::Halted(why),
         }
-        tracing::info!("stopping: answers in flight are given first");
+        tracing::info!("stopping: requests in progress are answered first");
     };
-    // Who reads slowly must not keep a process alive whose disk has failed.
+    // A slow reader must not keep a process alive whose disk has failed.
     let broken = async {
         node.runtime.halted().await;
         rest(DRAIN_DURATION).await;
@@ -144,7 +145,7 @@ async fn sweep(bus: &Bus) {
             // There may be more than one sweep looks at.
             Ok(_) => {}
             Err(failure) => {
-                tracing::warn!(%failure, "timers could not be looked at");
+                tracing::warn!(%failure, "due timers could not be run");
                 rest(TIMER_SWEEP_INTERVAL).await;
             }
         }
@@ -184,7 +185,7 @@ async fn follow(bus: &Bus, subscription: &Subscription) {
             (Ok(_), Ok(_)) => {}
             (Err(failure), _) | (_, Err(failure)) => {
                 let (service, source) = (subscription.service, subscription.source);
-                tracing::warn!(service, source, %failure, "not heard now, tried again");
+                tracing::warn!(service, source, %failure, "a subscription could not be polled; it is retried");
                 rest(POLL_RETRY_WAIT).await;
             }
         }

@@ -1,4 +1,4 @@
-//! `earmark allocate`: stock promised to one line.
+//! `earmark allocate`: allocates stock to one order line.
 
 use std::process::ExitCode;
 
@@ -110,7 +110,7 @@ fn not_done<R: std::fmt::Display>(not_done: NotDone<R>) -> CliError {
         NotDone::Refused(refusal) => CliError::new(refusal),
         NotDone::Failed(failure) => failure.into(),
         NotDone::Unknown(why) => {
-            CliError::new(why).advise("Ask again: the same line is placed once.")
+            CliError::new(why).advise("Repeat the command: the same line is allocated once.")
         }
     }
 }
@@ -121,17 +121,17 @@ fn sentence(outcome: &Outcome) -> String {
             let batch = line.batch.as_ref().map_or("-", |batch| &batch.0);
             let promised = line.promised.map(|day| format!(", promised for {day}"));
             let promised = promised.unwrap_or_default();
-            format!("placed in {batch}{promised}: {}", explanation.reason)
+            format!("allocated to {batch}{promised}: {}", explanation.reason)
         }
         Outcome::Short { earliest, .. } => match earliest {
-            Some(day) => format!("waits for stock, which could come on {day}"),
+            Some(day) => format!("short: stock is expected on {day}"),
             None => "waits for stock".to_owned(),
         },
         Outcome::OutOfStock { sku, requested, available, earliest } => {
-            let later = earliest.map(|day| format!("; from {day} on there could be"));
+            let later = earliest.map(|day| format!("; more is expected on {day}"));
             let later = later.unwrap_or_default();
             format!(
-                "out of stock: {requested} of {} are wanted, {available} can be had{later}",
+                "out of stock: {requested} units of {} requested, {available} available{later}",
                 sku.0
             )
         }

@@ -1,4 +1,4 @@
-//! `earmark completions`: what a shell needs to complete the program's words.
+//! `earmark completions`: completion scripts for shells.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `earmark db`: what is done with the log as files.
+//! `earmark db`: works on the files of the log.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -41,7 +41,7 @@ impl Db {
         let What::Backup { to, .. } = self.what;
         let storage = StorageConfig::of(settings)?;
         if let Some(store) = storage.store {
-            let what = format!("{store} is backed up with PostgreSQL's own tools");
+            let what = format!("{store} must be backed up with PostgreSQL's own tools");
             return Err(CliError::new(what).advise(
                 "`pg_dump --format=custom --schema=earmark --file=FILE DATABASE` copies it while it \
                  is written to; point-in-time recovery loses less. docs/OPERATIONS.md has both.",

@@ -1,4 +1,4 @@
-//! `earmark demo`: a first look, on a slice of real orders that is part of the program.
+//! `earmark demo`: replays a built-in sample of real orders, verifies the log, and serves it.
 
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -49,7 +49,7 @@ impl Demo {
         let data = self.data.clone().unwrap_or_else(|| temporary.path().to_owned());
         let slice = CsvFile::read(Box::new(Cursor::new(SLICE)), "the demo's slice".into())?;
         let orders = Orders::read(slice, &Columns::default(), u64::MAX)?;
-        output::say("Orders from France, December 2010 to December 2011, replayed:")?;
+        output::say("Replayed orders from France, December 2010 to December 2011:")?;
         let request = Request { data: &data, seed: SEED, resume: true, acks: None };
         let (report, node) = block_on(replay(&orders, request))?;
         let verified = verify(&node.bus);

@@ -1,4 +1,4 @@
-//! `earmark doctor`: is everything as it should be, and if not, what to do.
+//! `earmark doctor`: checks data, disk, clock, port and integrations, and advises what to do.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -18,23 +18,23 @@ use crate::settings::{Flags, Settings};
 use crate::storage_config::StorageConfig;
 use crate::wiring::refused;
 
-/// Less free space than this is worth a word, bytes.
+/// Free space below this is a warning, in bytes.
 const SPACE_LOW: u64 = 1 << 30;
-/// Less free space than this stops commits soon, bytes.
+/// Free space below this is a failure: commits will stop soon. In bytes.
 const SPACE_TOO_LOW: u64 = 64 << 20;
-/// No clock that is right shows less: 2026-01-01.
+/// The earliest plausible time: 2026-01-01.
 const NOW_MS_MIN: i64 = 1_767_225_600_000;
 
-/// Looks at the data folder, the disk, the clock and the port; says what is wrong and what to do.
-/// Ends with 1 if something is wrong.
+/// Checks the data folder, the disk, the clock, the port and the integrations; reports problems and
+/// what to do. Exits with 1 if a check fails.
 #[derive(Args, Debug)]
 pub struct Doctor {
     #[command(flatten)]
     folder: Folder,
-    /// Where the server is to listen
+    /// The address that the server will listen on
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
-    /// Tell it as JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -47,7 +47,7 @@ enum Verdict {
     Fail,
 }
 
-/// What was found about one thing.
+/// The result of one check.
 #[derive(Debug, Serialize)]
 struct Finding {
     what: &'static str,
@@ -107,8 +107,9 @@ impl From<integrations::Probe> for Finding {
     fn from(probe: integrations::Probe) -> Self {
         match probe.found {
             Ok(found) => Self::of(probe.what, Verdict::Ok, found),
-            Err(why) => Self::of(probe.what, Verdict::Fail, why)
-                .advise("Commands go on without it; what is to go out waits until it is there."),
+            Err(why) => Self::of(probe.what, Verdict::Fail, why).advise(
+                "Commands continue without it; outgoing events wait until it is available.",
+            ),
         }
     }
 }
@@ -121,8 +122,8 @@ fn clock() -> Finding {
     let now = now_ms();
     let time = jiff::Timestamp::from_millisecond(now).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     if now < NOW_MS_MIN {
-        let finding = Finding::of("clock", Verdict::Fail, format!("it shows {time}"));
-        return finding.advise("Set the clock: promised dates and holds are reckoned by it.");
+        let finding = Finding::of("clock", Verdict::Fail, format!("the clock shows {time}"));
+        return finding.advise("Set the clock: promise dates and holds depend on it.");
     }
     Finding::of("clock", Verdict::Ok, time.to_string())
 }
@@ -133,12 +134,12 @@ fn space(data: &Path) -> Finding {
     let free = match rustix::fs::statvfs(there) {
         Ok(it) => it.f_bavail.saturating_mul(it.f_frsize),
         Err(error) => {
-            let found = format!("cannot be told for {}: {error}", there.display());
+            let found = format!("cannot be determined for {}: {error}", there.display());
             return Finding::of("free space", Verdict::Warn, found);
         }
     };
     let found = format!("{} MiB", number(free >> 20));
-    let advice = "Make room: when the disk is full, commands fail and reads go on.";
+    let advice = "Free some space: when the disk is full, commands fail and reads continue.";
     match free {
         0..SPACE_TOO_LOW => Finding::of("free space", Verdict::Fail, found).advise(advice),
         SPACE_TOO_LOW..SPACE_LOW => Finding::of("free space", Verdict::Warn, found).advise(advice),
@@ -146,7 +147,7 @@ fn space(data: &Path) -> Finding {
     }
 }
 
-/// A database, and what is in it.
+/// Checks a database and its content.
 fn store(address: &Address, storage: &StorageConfig) -> Vec<Finding> {
     let seen = match Postgres::probe(address) {
         Ok(seen) => seen,
@@ -160,15 +161,12 @@ fn store(address: &Address, storage: &StorageConfig) -> Vec<Finding> {
         }
     };
     let found = format!(
-        "PostgreSQL {} at {address} keeps what it confirms; {}",
+        "PostgreSQL {} at {address} has durable settings; {}",
         seen.version,
         if seen.is_encrypted { "encrypted" } else { "not encrypted" }
     );
     let mut findings = vec![Finding::of("store", Verdict::Ok, found)];
-    findings.extend(node(
-        Node::open_readonly(storage),
-        "the store opened with every setting as it must be",
-    ));
+    findings.extend(node(Node::open_readonly(storage), "the store opened with safe settings"));
     findings
 }
 
@@ -176,15 +174,15 @@ fn folder(storage: &StorageConfig) -> Vec<Finding> {
     let data = storage.folder.as_path();
     let name = data.display();
     if !holds_a_log(data) {
-        let found = format!("{name} holds no data yet");
+        let found = format!("{name} has no data yet");
         let finding = Finding::of("data folder", Verdict::Warn, found);
-        return vec![finding.advise("`earmark serve` and `earmark import` make it.")];
+        return vec![finding.advise("`earmark serve` and `earmark import` create it.")];
     }
     if let Some(url) = announced(data).filter(|_| Node::is_taken(data)) {
-        let found = format!("a server has {name}: it is reached at {url}");
+        let found = format!("a server uses {name}; it is reachable at {url}");
         return vec![Finding::of("data folder", Verdict::Ok, found)];
     }
-    let sound = format!("{name} is free; its stores opened with every setting as it must be");
+    let sound = format!("{name} is not in use; its stores opened with safe settings");
     node(Node::open(storage), &sound)
 }
 
@@ -206,8 +204,8 @@ fn node(opened: Result<Node, CliError>, sound: &str) -> Vec<Finding> {
         findings.push(Finding::of("log", Verdict::Ok, found));
         let behind = it.head - it.flushed;
         let (verdict, found) = match behind {
-            0 => (Verdict::Ok, format!("those of {service} are flushed")),
-            _ => (Verdict::Ok, format!("those of {service} flush {behind} events when it closes")),
+            0 => (Verdict::Ok, format!("the views of {service} are flushed")),
+            _ => (Verdict::Ok, format!("the views of {service} have {behind} events to flush")),
         };
         findings.push(Finding::of("views", verdict, found));
         if let Some(why) = it.halted {
@@ -230,18 +228,20 @@ fn parked(node: &Node) -> Finding {
         Ok(parked) => {
             let count: usize = parked.iter().map(Vec::len).sum();
             Finding::of("parked messages", Verdict::Warn, count.to_string())
-                .advise("`earmark parked` shows them, and sends them again.")
+                .advise("`earmark parked` lists and replays them.")
         }
     }
 }
 
 fn port(listen: &str) -> Finding {
     match TcpListener::bind(listen) {
-        Ok(_) => Finding::of("port", Verdict::Ok, format!("{listen} is free")),
+        Ok(_) => Finding::of("port", Verdict::Ok, format!("{listen} is available")),
         Err(error) => {
             let found = format!("cannot listen on {listen}: {error}");
             let finding = Finding::of("port", Verdict::Warn, found);
-            finding.advise("Is a server up already? Else name another address with --listen.")
+            finding.advise(
+                "Is a server already running? Otherwise choose another address with --listen.",
+            )
         }
     }
 }

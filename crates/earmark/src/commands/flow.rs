@@ -1,4 +1,4 @@
-//! `earmark flow`: what leads to what, drawn from the services' tables.
+//! `earmark flow`: the flow of commands and events, from the tables of the services.
 
 use std::fmt::Write;
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! `earmark log`: what happened, in the order in which it happened.
+//! `earmark log`: the events of a service, in the order of the log.
 
 use std::process::ExitCode;
 
@@ -17,37 +17,37 @@ use crate::runtime::block_on;
 use crate::settings::{Flags, Settings};
 use crate::storage_config::StorageConfig;
 
-/// So many events are read at a time.
+/// Events read per batch.
 const PAGE: u64 = 1_000;
-/// A server lets a reader wait so long for something new.
+/// Seconds that a long poll waits for a new event.
 const WAIT_S: u64 = 20;
 
-/// Shows every event of a service. A server is asked for the public ones, as CloudEvents.
+/// Shows every event of a service; with --server, its public events as CloudEvents.
 #[derive(Args, Debug)]
 pub struct Log {
-    /// Only what comes after this number
+    /// Show events after this sequence number
     #[arg(long, value_name = "N", default_value_t = 0)]
     after: u64,
-    /// No more than so many
+    /// Show at most N events
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
-    /// Go on with what happens from now on
+    /// Continue with new events as they happen
     #[arg(long)]
     follow: bool,
-    /// Whose log
+    /// The service whose log is shown
     #[arg(long, default_value = "allocation")]
     service: String,
-    /// Which of its partitions
+    /// The partition, from 0
     #[arg(long, value_name = "N", default_value_t = 0)]
     partition: usize,
     #[command(flatten)]
     source: Source,
-    /// Tell them as JSON, a line each
+    /// Print JSON, one event per line
     #[arg(long)]
     json: bool,
 }
 
-/// An event as it stands in the log.
+/// An event as stored in the log.
 #[derive(Deserialize)]
 struct Stored<'a> {
     #[serde(rename = "type")]
@@ -61,7 +61,7 @@ struct Stored<'a> {
     at: Option<i64>,
 }
 
-/// An event as it is shown.
+/// An event as printed.
 #[derive(Serialize)]
 struct Shown<'a> {
     sequence: u64,
@@ -77,7 +77,7 @@ struct Shown<'a> {
     data: Option<&'a RawValue>,
 }
 
-/// A public event as a server tells it.
+/// A public event as a server sends it.
 #[derive(Deserialize)]
 struct Public {
     #[serde(rename = "type")]
@@ -100,9 +100,9 @@ impl Log {
         }
         if self.follow {
             return Err(CliError::usage(
-                "--follow needs a server: a folder has one user at a time",
+                "--follow needs a server: only one process can open a data folder",
             )
-            .advise("Say which with --server, as http://127.0.0.1:5005."));
+            .advise("Name the server with --server http://127.0.0.1:5005."));
         }
         let node = Node::open_existing(&StorageConfig::of(settings)?)?;
         let shown = self.of_folder(&node.bus);

@@ -1,4 +1,4 @@
-//! `earmark messages`: the page of all messages, docs/MESSAGES.md.
+//! `earmark messages`: the reference page of all messages, docs/MESSAGES.md.
 
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -37,10 +37,14 @@ fn page(messages: &[Message]) -> String {
          `cargo xtask messages`. Do not edit: change the contract.\n",
     );
     let parts = [
-        (Kind::Command, "Commands", "Orders to do something. A refusal is an answer, too."),
-        (Kind::Query, "Questions", "Answered from the views, as of the moment they are asked."),
-        (Kind::Message, "Messages", "Sent by others in the book's words; each becomes a command."),
-        (Kind::Event, "Public events", "Facts that others hear, as CloudEvents."),
+        (Kind::Command, "Commands", "Orders to do something. A refusal is a possible answer."),
+        (Kind::Query, "Queries", "Answered from the views as of the moment of the query."),
+        (
+            Kind::Message,
+            "Messages",
+            "Sent by other systems in the format of the book; each becomes a command.",
+        ),
+        (Kind::Event, "Public events", "Facts for other systems, as CloudEvents."),
     ];
     for (kind, title, about) in parts {
         write!(page, "\n## {title}\n\n{about}\n").expect(WRITES);

@@ -1,4 +1,4 @@
-//! `earmark outbox`: letters that were not sent yet.
+//! `earmark outbox`: emails that were not sent yet.
 
 use std::process::ExitCode;
 
@@ -14,19 +14,19 @@ use crate::runtime::block_on;
 use crate::settings::{Flags, Settings};
 use crate::storage_config::StorageConfig;
 
-/// So many letters are shown.
+/// Emails shown at most.
 const SHOWN_MAX: usize = 1_000;
 
-/// Shows the letters that wait to be sent: all of them while no mail server is named (smtp), else
-/// those that it has not taken yet.
+/// Shows the emails that wait to be sent: all of them while no mail server is set, otherwise those
+/// that the server has not accepted yet.
 #[derive(Args, Debug)]
 pub struct Outbox {
     #[command(flatten)]
     folder: Folder,
-    /// Tell it as JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Never send what waits now
+    /// Discard all emails that wait now; they are never sent
     #[arg(long)]
     discard: bool,
 }
@@ -34,7 +34,7 @@ pub struct Outbox {
 #[derive(Serialize)]
 struct Shown {
     count: usize,
-    letters: Vec<Waiting>,
+    emails: Vec<Waiting>,
 }
 
 impl Outbox {
@@ -50,15 +50,18 @@ impl Outbox {
             false => Ok(it),
         });
         node.close();
-        let (letters, count) = done?;
+        let (emails, count) = done?;
         if self.json {
-            output::json(&Shown { count, letters })?;
+            output::json(&Shown { count, emails })?;
         } else if self.discard {
-            output::say(format!("{} letters will never be sent", number(count as u64)))?;
+            output::say(format!(
+                "{} emails discarded; they will not be sent",
+                number(count as u64)
+            ))?;
         } else if count == 0 {
-            output::say("no letter waits")?;
+            output::say("no email waits")?;
         } else {
-            let rows = letters.into_iter().map(|it| {
+            let rows = emails.into_iter().map(|it| {
                 let text = it.text.lines().last().unwrap_or_default().to_owned();
                 vec![it.to, it.subject, text]
             });

@@ -1,4 +1,4 @@
-//! `earmark parked`: messages that were set aside, shown and sent again.
+//! `earmark parked`: lists and replays parked messages.
 
 use std::process::ExitCode;
 
@@ -18,30 +18,30 @@ use crate::settings::{Flags, Settings};
 use crate::storage_config::StorageConfig;
 use crate::wiring;
 
-/// So many messages are asked for at a time.
+/// Messages requested per page.
 const PAGE: usize = 100;
 
-/// Shows the messages that could not be read or kept failing, with the reason, or sends one again.
+/// Lists messages that could not be handled, with the reason, or replays one.
 #[derive(Args, Debug)]
 pub struct Parked {
     #[command(subcommand)]
     what: Option<What>,
     #[command(flatten)]
     source: Source,
-    /// Tell it as JSON
+    /// Print JSON
     #[arg(long, global = true)]
     json: bool,
 }
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Show them
+    /// List parked messages
     List,
-    /// Send one again; it is parked no more once it is decided
+    /// Replay a message; it is no longer parked once it is handled
     Replay {
-        /// Its id, as `list` shows it
+        /// The id of the message, as `list` shows it
         id: String,
-        /// Tell what would come of it, and keep nothing
+        /// Show what would be recorded, and change nothing
         #[arg(long)]
         dry_run: bool,
     },
@@ -54,7 +54,7 @@ struct Shown {
     message: Message,
 }
 
-/// A message, as the server tells it too.
+/// A parked message, in the form that the server sends.
 #[derive(Deserialize, Serialize)]
 struct Message {
     id: String,
@@ -63,25 +63,25 @@ struct Message {
     body: String,
 }
 
-/// A page of them, as the server tells it.
+/// A page of parked messages, as the server sends it.
 #[derive(Deserialize)]
 struct Page {
     items: Vec<Message>,
     next: Option<String>,
 }
 
-/// How one that was sent again ended, as the server tells it.
+/// The outcome of a replay, as the server sends it.
 #[derive(Deserialize)]
 struct Decided {
     outcome: String,
-    /// None for an answer of `null` too.
+    /// `None` also for an answer of `null`.
     answer: Option<Box<RawValue>>,
     detail: Option<String>,
     #[serde(default)]
     events: Vec<Box<RawValue>>,
 }
 
-/// Where the messages are.
+/// Where the messages are stored.
 enum Place {
     Node(Node),
     Server(Client),
@@ -141,7 +141,7 @@ fn replay(place: &Place, id: &str, dry_run: bool) -> Result<(), CliError> {
         return output::say(decided.answer.map_or_else(|| "done".to_owned(), |it| it.to_string()));
     }
     let why = decided.detail.unwrap_or_default();
-    Err(CliError::new(format!("it was refused: {why}")))
+    Err(CliError::new(format!("the command was refused: {why}")))
 }
 
 fn in_node(node: &Node, service: &str, id: &str, dry_run: bool) -> Result<Decided, CliError> {
@@ -152,7 +152,9 @@ fn in_node(node: &Node, service: &str, id: &str, dry_run: bool) -> Result<Decide
         Err(NotDone::Refused(refused)) => ("refused", None, Some(refused.text)),
         Err(NotDone::Failed(failure)) => return Err(failed(failure)),
         Err(NotDone::Unknown(why)) => {
-            return Err(CliError::new(why).advise("Look at `earmark log`, then try again."));
+            return Err(
+                CliError::new(why).advise("Check `earmark log`, then replay the message again.")
+            );
         }
     };
     Ok(Decided { outcome: outcome.to_owned(), answer, detail, events: reply.events })
@@ -193,10 +195,10 @@ fn page(place: &Place, service: &str, after: Option<&str>) -> Result<Page, CliEr
 }
 
 fn unknown(id: &str) -> CliError {
-    CliError::new(format!("nothing is parked under {id:?}"))
-        .advise("`earmark parked list` shows what is.")
+    CliError::new(format!("no parked message has the id {id:?}"))
+        .advise("`earmark parked list` shows all parked messages.")
 }
 
 fn failed(failure: Failure) -> CliError {
-    CliError::new(format!("it failed again and stays parked: {failure}"))
+    CliError::new(format!("the message failed again and stays parked: {failure}"))
 }

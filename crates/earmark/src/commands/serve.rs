@@ -1,4 +1,4 @@
-//! `earmark serve`: the server.
+//! `earmark serve`: runs the server.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -53,7 +53,7 @@ impl Serve {
     }
 }
 
-/// Serves from a node until it is told to stop; `ready` is told where.
+/// Serves a node until a signal stops it; `ready` receives the address.
 pub fn serve(
     node: Node,
     edge: earmark_gateway::Settings,
@@ -73,7 +73,7 @@ pub fn serve(
     match ended? {
         Ended::Told => Ok(ExitCode::SUCCESS),
         Ended::Halted(why) => {
-            let problem = CliError::new(format!("the server stopped by itself: {why}"));
+            let problem = CliError::new(format!("the server stopped because of an error: {why}"));
             Err(problem.advise(
                 "Look at the disk or the store (`earmark doctor`), then start it \
                  again: it begins from what the log says.",

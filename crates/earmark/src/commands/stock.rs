@@ -1,4 +1,4 @@
-//! `earmark stock`: what there is of each SKU.
+//! `earmark stock`: the stock of each SKU.
 
 use std::process::ExitCode;
 
@@ -16,22 +16,22 @@ use crate::runtime::block_on;
 use crate::settings::{Flags, Settings};
 use crate::storage_config::StorageConfig;
 
-/// So many SKUs are asked for at a time.
+/// SKUs requested per page.
 const PAGE: usize = 1_000;
 
-/// Shows the stock of all SKUs, or of one with its batches and the lines that wait.
+/// Shows the stock of all SKUs, or of one SKU with its batches and short lines.
 #[derive(Args, Debug)]
 pub struct Stock {
-    /// Only this one, in full
+    /// Show this SKU with its batches and short lines
     sku: Option<String>,
     #[command(flatten)]
     source: Source,
-    /// Tell it as JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-/// A page of stocks, as the server tells it.
+/// A page of stock, as the server sends it.
 #[derive(Deserialize)]
 struct Page {
     items: Vec<StockLevel>,
@@ -57,7 +57,7 @@ impl Stock {
                 let asked = node.bus.ask(GetStock { sku: sku.clone() })?;
                 asked.ok_or_else(|| {
                     CliError::new(format!("Invalid sku {}", sku.0))
-                        .advise("`earmark stock` lists the SKUs that there are.")
+                        .advise("`earmark stock` lists all SKUs.")
                 })
             })?,
         };
@@ -105,7 +105,7 @@ impl Stock {
     }
 }
 
-/// Reads a SKU from the command line.
+/// Parses a SKU from the command line.
 pub fn sku(text: &str) -> Result<Sku, CliError> {
     Text::parse(text).map(Sku).map_err(|why| CliError::usage(format!("the SKU {text:?} {why}")))
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::error::CliError;
 use crate::progress;
 
-/// So many commands are sent at once.
+/// Commands sent per batch.
 const CHUNK: usize = 2_048;
 
 /// A row that can be used.

@@ -1,4 +1,4 @@
-//! Work that runs until it is told to stop.
+//! Background work that runs until it is stopped.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::error::CliError;
 /// Work that has not ended by then is abandoned.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// Work that runs until it is told to stop.
+/// Background work that runs until it is stopped.
 pub type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A relay for every partition of every service.

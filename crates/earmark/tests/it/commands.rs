@@ -112,11 +112,11 @@ fn the_stock_and_a_promise_are_shown_for_people_and_for_programs() {
         [&line[..], &["--data", text(&data)]].concat()
     };
     let placed = done(&line("o1", "4")).out;
-    assert!(placed.starts_with("placed in b1, promised for 20"), "{placed}");
+    assert!(placed.starts_with("allocated to b1, promised for 20"), "{placed}");
     let reason = "the first batch in the warehouse that takes the whole line";
     assert!(placed.contains(reason), "{placed}");
     let lost = run(&line("o2", "5000"));
-    assert_snapshot!(format!("{} {}", lost.code, lost.out), @"1 out of stock: 5000 of CHAIR are wanted, 1200 can be had");
+    assert_snapshot!(format!("{} {}", lost.code, lost.out), @"1 out of stock: 5000 units of CHAIR requested, 1200 available");
     let waits = done(&[&line("o3", "5000")[..], &["--queue"]].concat());
     assert_snapshot!(waits.out, @"waits for stock");
     assert_snapshot!(done(&["stock", "CHAIR", "--data", text(&data)]).out, @"
@@ -148,7 +148,7 @@ fn the_doctor_names_the_server_that_has_the_folder() {
     let server = Server::on(folder.path());
     let doctor = ["doctor", "--listen", "127.0.0.1:0", "--data", text(folder.path())];
     let said = done(&doctor);
-    assert!(said.out.contains(&format!("it is reached at {}", server.url())), "{said:?}");
+    assert!(said.out.contains(&format!("it is reachable at {}", server.url())), "{said:?}");
     drop(server);
     let said = done(&doctor);
     assert!(said.out.contains("the log of allocation holds 0 events"), "{said:?}");

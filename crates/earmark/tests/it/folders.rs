@@ -22,7 +22,7 @@ fn a_second_process_is_refused_by_name_and_told_what_to_do() {
     assert_eq!(said.json()[0]["available"], 10);
     let line = ["--order", "o1", "--sku", "CHAIR", "--quantity", "4", "--server"];
     let said = done(&[&["allocate"][..], &line, &[&server.url()]].concat());
-    assert!(said.out.starts_with("placed in b1"), "{said:?}");
+    assert!(said.out.starts_with("allocated to b1"), "{said:?}");
     let said = done(&["log", "--server", &server.url()]);
     assert!(said.out.contains("allocation.line_allocated CHAIR"), "{said:?}");
 }
@@ -36,7 +36,7 @@ fn sigterm_ends_a_server_cleanly_and_its_views_are_flushed() {
     let said = run(&["doctor", "--data", text(folder.path()), "--listen", "127.0.0.1:0", "--json"]);
     let findings = said.json();
     let views = findings.as_array().unwrap().iter().find(|it| it["what"] == "views").unwrap();
-    assert_eq!(views["found"], "those of allocation are flushed");
+    assert_eq!(views["found"], "the views of allocation are flushed");
 }
 
 #[test]

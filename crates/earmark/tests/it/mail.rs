@@ -25,7 +25,7 @@ fn run_out(server: &Server, order: &str) {
 }
 
 #[test]
-fn letters_wait_in_the_outbox_and_are_sent_once() {
+fn emails_wait_in_the_outbox_and_are_sent_once() {
     let (folder, mut smtp) = (tempfile::tempdir().unwrap(), Smtp::prepare().unwrap());
     let server = served(folder.path(), None);
     server.post("/add_batch", r#"{"ref":"b1","sku":"CHAIR","qty":20,"eta":null}"#);
@@ -47,25 +47,25 @@ fn letters_wait_in_the_outbox_and_are_sent_once() {
     run_out(&server, "o3");
     assert!(until(WAIT_MAX, || smtp.received().unwrap().len() == 3));
     assert_eq!(server.stop(), 0);
-    assert_snapshot!(done(&outbox).out, @"no letter waits");
+    assert_snapshot!(done(&outbox).out, @"no email waits");
     let mut server = served(folder.path(), Some(&smtp));
     run_out(&server, "o4");
     assert!(until(WAIT_MAX, || smtp.received().unwrap().len() == 4));
     server.child.kill().unwrap();
     server.child.wait().unwrap();
-    // Only a letter whose taking was not put down yet may come again, with the same Message-ID.
+    // Only a email whose taking was not put down yet may come again, with the same Message-ID.
     let server = served(folder.path(), Some(&smtp));
     run_out(&server, "o5");
-    let letters = || {
-        let mut letters = smtp.received().unwrap();
-        letters.sort();
-        letters.dedup_by_key(|it| message_id(it));
-        letters
+    let emails = || {
+        let mut emails = smtp.received().unwrap();
+        emails.sort();
+        emails.dedup_by_key(|it| message_id(it));
+        emails
     };
-    assert!(until(WAIT_MAX, || letters().len() == 5), "{:#?}", letters());
+    assert!(until(WAIT_MAX, || emails().len() == 5), "{:#?}", emails());
     assert_eq!(server.stop(), 0);
-    let letter = letters().into_iter().find(|it| it.contains("Order o1,")).unwrap();
-    let lines = letter.lines().filter(|it| !it.starts_with("X-") && !it.starts_with("Date"));
+    let email = emails().into_iter().find(|it| it.contains("Order o1,")).unwrap();
+    let lines = email.lines().filter(|it| !it.starts_with("X-") && !it.starts_with("Date"));
     let lines: Vec<&str> = lines.filter(|it| !it.starts_with("Message-ID")).collect();
     assert_snapshot!(lines.join("\n"), @"
     From: earmark@localhost
@@ -78,9 +78,9 @@ fn letters_wait_in_the_outbox_and_are_sent_once() {
 
     Order o1, line CHAIR: 30 ordered. It was rejected.
     ");
-    assert!(message_id(&letter).is_some_and(|it| it.ends_with("@localhost>")), "{letter}");
+    assert!(message_id(&email).is_some_and(|it| it.ends_with("@localhost>")), "{email}");
 }
 
-fn message_id(letter: &str) -> Option<String> {
-    letter.lines().find(|it| it.starts_with("Message-ID")).map(str::to_owned)
+fn message_id(email: &str) -> Option<String> {
+    email.lines().find(|it| it.starts_with("Message-ID")).map(str::to_owned)
 }

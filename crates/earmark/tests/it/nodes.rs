@@ -168,7 +168,7 @@ fn a_store_is_refused_with_what_to_do_and_without_its_password() {
     let said = run(&["verify", "--data", data, "--store", "postgres://me:secret@127.0.0.1:1/x"]);
     assert_eq!(said.code, 1);
     assert!(!said.err.contains("secret"), "{}", said.err);
-    insta::assert_snapshot!(said.complaint(), @"× cannot reach the store at postgres://127.0.0.1:1/x: error connecting to server: Connection refused (os error 111) help: Is the server up, and does it let this machine, user and database in? `earmark doctor --store …` asks again.");
+    insta::assert_snapshot!(said.complaint(), @"× cannot reach the store at postgres://127.0.0.1:1/x: error connecting to server: Connection refused (os error 111) help: Check that the server runs and accepts this machine, user and database. `earmark doctor --store …` checks it again.");
     let said = run(&["verify", "--data", data, "--store", "mysql://me:secret@127.0.0.1/x"]);
     assert_eq!(said.code, 2);
     insta::assert_snapshot!(said.complaint(), @"× the address of the store cannot be read: it does not begin with postgres:// help: Write it as postgres://user:password@host:5432/database.");
@@ -201,7 +201,7 @@ fn the_doctor_looks_at_the_store() {
     let found = done(&doctor).json();
     assert_eq!(found[3]["what"], json!("store"));
     assert_eq!(found[3]["verdict"], json!("ok"), "{found}");
-    assert!(found[3]["found"].as_str().unwrap().contains("keeps what it confirms"));
+    assert!(found[3]["found"].as_str().unwrap().contains("has durable settings"));
     nodes.postgres.sql("shop", "ALTER DATABASE shop SET synchronous_commit = local").unwrap();
     let said = run(&doctor);
     assert_eq!(said.code, 1);

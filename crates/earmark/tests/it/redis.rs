@@ -175,7 +175,7 @@ fn what_cannot_be_read_is_parked_with_the_reason_and_can_be_sent_again() {
     let id = of("\"more\":2");
     let replay = ["parked", "--data", text(folder.path()), "replay", &id, "--dry-run"];
     let said = run(&replay);
-    assert!(said.complaint().contains("it failed again and stays parked"), "{said:?}");
+    assert!(said.complaint().contains("the message failed again and stays parked"), "{said:?}");
 }
 
 #[test]
@@ -203,7 +203,7 @@ fn what_an_operator_sends_again_is_decided_then_and_is_parked_no_more() {
     let address = server.url();
     let of_server = ["parked", "--server", &address, "replay", "/a/2"];
     assert!(done(&of_server).out.contains("shipped"));
-    assert!(run(&of_server).complaint().contains("nothing is parked under"));
+    assert!(run(&of_server).complaint().contains("no parked message has the id"));
     assert_eq!(server.stop(), 0);
     assert_eq!(parked_under(folder.path(), "/a/2"), 0);
 }
