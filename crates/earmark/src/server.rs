@@ -8,6 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use earmark_gateway::{BindError, Bound, Gateway, InvalidSecret, Secret, Settings as Edge};
+use earmark_kernel::clock::sleep;
 use earmark_kernel::{Bus, Subscription};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -113,7 +114,7 @@ pub async fn serve(node: &Node, bound: Bound, signals: Signals) -> Result<Ended,
     // A slow reader must not keep a process alive whose disk has failed.
     let broken = async {
         node.runtime.halted().await;
-        rest(DRAIN_DURATION).await;
+        sleep(DRAIN_DURATION).await;
     };
     let cut_off = async {
         one_of(&mut twice).await;
@@ -141,12 +142,12 @@ async fn one_of(signals: &mut [Signal; 2]) {
 async fn sweep(bus: &Bus) {
     loop {
         match bus.sweep().await {
-            Ok(0) => rest(TIMER_SWEEP_INTERVAL).await,
+            Ok(0) => sleep(TIMER_SWEEP_INTERVAL).await,
             // There may be more than one sweep looks at.
             Ok(_) => {}
             Err(failure) => {
                 tracing::warn!(%failure, "due timers could not be run");
-                rest(TIMER_SWEEP_INTERVAL).await;
+                sleep(TIMER_SWEEP_INTERVAL).await;
             }
         }
     }
@@ -185,13 +186,9 @@ async fn follow(bus: &Bus, subscription: &Subscription) {
             (Ok(_), Ok(_)) => {}
             (Err(failure), _) | (_, Err(failure)) => {
                 let (service, source) = (subscription.service, subscription.source);
-                tracing::warn!(service, source, %failure, "a subscription could not be polled; it is retried");
-                rest(POLL_RETRY_WAIT).await;
+                tracing::warn!(service, source, %failure, "a poll failed; it is retried");
+                sleep(POLL_RETRY_WAIT).await;
             }
         }
     }
-}
-
-async fn rest(time: Duration) {
-    let _ = tokio::time::timeout(time, std::future::pending::<()>()).await;
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use earmark_kernel::clock::{Clock, SystemClock};
+use earmark_kernel::clock::{Clock, SystemClock, sleep};
 
 /// The present moment.
 #[expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
@@ -17,8 +17,7 @@ pub fn now_ms() -> i64 {
 
 /// Waits until a moment, to a millisecond.
 pub async fn rest_until(moment: Instant) {
-    let time = moment.saturating_duration_since(now());
-    let _ = tokio::time::timeout(time, std::future::pending::<()>()).await;
+    sleep(moment.saturating_duration_since(now())).await;
 }
 
 /// Blocks this thread, precise to about ten microseconds.

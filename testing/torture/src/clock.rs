@@ -31,8 +31,9 @@ impl Moment {
 }
 
 /// Waits without blocking the thread.
+#[expect(clippy::disallowed_methods, reason = "real processes run in real time")]
 pub(crate) async fn sleep(time: Duration) {
     if !time.is_zero() {
-        let _ = tokio::time::timeout(time, std::future::pending::<()>()).await;
+        tokio::time::sleep(time).await;
     }
 }

@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use earmark_kernel::clock::sleep;
 use earmark_kernel::{Bus, Publisher, Relay, RelayLimits};
 use tokio::sync::watch;
 
@@ -39,7 +40,7 @@ pub fn bounded(
     Box::pin(async move {
         let too_long = async {
             let _ = stopping.wait_for(|is_stopping| *is_stopping).await;
-            let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, std::future::pending::<()>()).await;
+            sleep(SHUTDOWN_TIMEOUT).await;
         };
         tokio::select! {
             () = work => {}

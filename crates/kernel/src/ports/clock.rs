@@ -67,6 +67,18 @@ impl Clock for VirtualClock {
     }
 }
 
+/// Waits for `duration` of real time: retries, polling and shutdown. Handlers never wait.
+///
+/// # Panics
+/// Outside of a Tokio runtime with time enabled.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where code outside of HTTP waits for time to pass"
+)]
+pub async fn sleep(duration: std::time::Duration) {
+    tokio::time::sleep(duration).await;
+}
+
 /// Measures elapsed time for metrics, intervals and timeouts; never the input of a decision about a
 /// command.
 pub(crate) struct Stopwatch(std::time::Instant);

@@ -7,13 +7,14 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod};
+use earmark_kernel::clock::sleep;
 use tokio::runtime::Runtime;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client as PgClient, Config, Error as PgError};
 
 use super::address::Address;
-use super::connection::{close, sleep, with_timeout};
+use super::connection::{close, with_timeout};
 use super::error::{Error, explain};
 use super::open_error::OpenError;
 use super::server::{self, ServerInfo};

@@ -18,10 +18,6 @@ pub(super) async fn with_timeout<T>(response: impl Future<Output = T>) -> Result
     response.map_err(|_| Error::Transient("the server does not respond".to_owned()))
 }
 
-pub(super) async fn sleep(time: Duration) {
-    let _ = tokio::time::timeout(time, std::future::pending::<()>()).await;
-}
-
 /// Closes a connection instead of returning it to its pool, because its state is not known.
 pub(super) fn close(object: Object) {
     drop(Object::take(object));

@@ -9,6 +9,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use deadpool_postgres::Pool;
+use earmark_kernel::clock::sleep;
 use earmark_kernel::ids::{Ids, RandomIds};
 use earmark_kernel::log::{AppendError, Record};
 use tokio_postgres::error::{Severity, SqlState};
@@ -17,7 +18,7 @@ use tokio_postgres::{Client as PgClient, Error as PgError};
 use uuid::Uuid;
 
 use super::columns::{LogPartition, Value, from_sql, read_record, to_sql};
-use super::connection::{BusyConnection, close, sleep, with_timeout};
+use super::connection::{BusyConnection, close, with_timeout};
 use super::error::{Error, explain};
 use super::fencing::LastRecord;
 use super::writer_connection::WriterConnection;
