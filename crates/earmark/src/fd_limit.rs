@@ -6,8 +6,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// Descriptors reserved for the log, the views, the runtime and the program's own files.
 const RESERVED: u64 = 256;
 
-/// Raises the limit as far as the system allows, and limits connections so that the stores keep enough
-/// descriptors to open their files.
+/// Raises the limit as far as the system allows, and limits connections so that the stores keep
+/// enough descriptors to open their files.
 pub fn fit(edge: &mut Edge) {
     let allowed = raise();
     let room = connections(allowed);

@@ -1,5 +1,5 @@
-//! The program `earmark` without its `main`; each command is a file in `commands`. It is a library so
-//! that fuzz targets can call the parsers of outside input.
+//! The program `earmark` without its `main`; each command is a file in `commands`. It is a library
+//! so that fuzz targets can call the parsers of outside input.
 
 mod args;
 mod bench;

@@ -35,8 +35,8 @@ impl Node {
         Self::open_at(storage, Arc::new(SystemClock))
     }
 
-    /// Opens the storage for a short time. If a database holds the log and another process has opened
-    /// the folder, the views are derived in a temporary folder.
+    /// Opens the storage for a short time. If a database holds the log and another process has
+    /// opened the folder, the views are derived in a temporary folder.
     pub fn open_readonly(storage: &StorageConfig) -> Result<Self, CliError> {
         if storage.store.is_none() || !Self::is_taken(&storage.folder) {
             return Self::open(storage);

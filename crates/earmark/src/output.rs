@@ -42,7 +42,8 @@ pub fn say(text: impl std::fmt::Display) -> Result<(), CliError> {
     print(&format!("{text}\n"))
 }
 
-/// Prints a text as it is. If the reader has closed the pipe (`| head`), the program exits silently.
+/// Prints a text as it is. If the reader has closed the pipe (`| head`), the program exits
+/// silently.
 pub fn print(text: &str) -> Result<(), CliError> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {

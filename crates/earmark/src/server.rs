@@ -41,8 +41,8 @@ pub fn address(listen: &str) -> Result<SocketAddr, CliError> {
     })
 }
 
-/// The settings of the gateway within the limits of the system, with the API keys of a file: one per
-/// line, `#` begins a comment.
+/// The settings of the gateway within the limits of the system, with the API keys of a file: one
+/// per line, `#` begins a comment.
 pub fn edge(api_key_file: Option<&Path>) -> Result<Edge, CliError> {
     let mut edge = Edge::default();
     fd_limit::fit(&mut edge);

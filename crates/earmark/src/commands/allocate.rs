@@ -17,8 +17,8 @@ use crate::runtime::block_on;
 use crate::settings::{Flags, Settings};
 use crate::storage_config::StorageConfig;
 
-/// Allocates stock to an order line. The same line again changes nothing. Exits with 1 if there is no
-/// stock and the line is not queued.
+/// Allocates stock to an order line. The same line again changes nothing. Exits with 1 if there is
+/// no stock and the line is not queued.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  \
                         earmark allocate --order o1 --sku CHAIR --quantity 4\n  \

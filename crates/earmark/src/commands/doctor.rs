@@ -25,8 +25,8 @@ const SPACE_TOO_LOW: u64 = 64 << 20;
 /// A clock that shows less is wrong: 2026-01-01.
 const NOW_MS_MIN: i64 = 1_767_225_600_000;
 
-/// Checks the data folder or store, the disk, the clock, the port, Redis and the mail server. Reports
-/// what is wrong and what to do. Exits with 1 if a check fails.
+/// Checks the data folder or store, the disk, the clock, the port, Redis and the mail server.
+/// Reports what is wrong and what to do. Exits with 1 if a check fails.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  \
                         earmark doctor\n  \
@@ -165,7 +165,7 @@ fn store(address: &Address, storage: &StorageConfig) -> Vec<Finding> {
         }
     };
     let found = format!(
-        "PostgreSQL {} at {address} is durable; {}",
+        "PostgreSQL {} at {address} has durable settings; {}",
         probe.version,
         if probe.is_encrypted { "encrypted" } else { "not encrypted" }
     );

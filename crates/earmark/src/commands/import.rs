@@ -17,8 +17,9 @@ use crate::runtime::block_on;
 use crate::settings::{Flags, Settings};
 use crate::storage_config::StorageConfig;
 
-/// Imports batches or order lines from a CSV file, plain or gzipped. A row that exists already changes
-/// nothing, so a file can be imported again. Invalid rows are reported with their line and left out.
+/// Imports batches or order lines from a CSV file, plain or gzipped. A row that exists already
+/// changes nothing, so a file can be imported again. Invalid rows are reported with their line and
+/// left out.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  \
                         earmark import batches batches.csv\n  \

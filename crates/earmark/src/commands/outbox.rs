@@ -37,7 +37,6 @@ pub struct Outbox {
 #[derive(Serialize)]
 struct Shown {
     count: usize,
-    #[serde(rename = "letters")]
     emails: Vec<Waiting>,
 }
 

@@ -21,7 +21,8 @@ use crate::wiring;
 /// Messages read per request.
 const PAGE: usize = 100;
 
-/// Shows parked messages with the reason: those that could not be read or kept failing. Replays one.
+/// Shows parked messages with the reason: those that could not be read or kept failing. Replays
+/// one.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  \
                         earmark parked\n  \

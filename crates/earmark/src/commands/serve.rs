@@ -13,8 +13,8 @@ use crate::settings::{Flags, Settings};
 use crate::storage_config::StorageConfig;
 use crate::{output, runtime};
 
-/// Serves the HTTP API until SIGTERM or Ctrl-C. Requests in flight are answered first; a second signal
-/// ends the process at once.
+/// Serves the HTTP API until SIGTERM or Ctrl-C. Requests in flight are answered first; a second
+/// signal ends the process at once.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  \
                         earmark serve --data ./shop --listen 127.0.0.1:0\n  \

@@ -74,9 +74,9 @@ fn a_low_limit_is_reported_and_stores_keep_descriptors() {
     let place = tempfile::tempdir().unwrap();
     let server = serve(&format!("-n {HARD}"), place.path());
     let told = fs::read_to_string(place.path().join("told")).unwrap();
-    let says = "the system allows 64 open files: at most 32 connections are served at a time, not \
-        10000. For all of them allow 10256: `ulimit -Hn 10256` or, in a systemd unit, \
-        LimitNOFILE=10256";
+    let says = "the system allows 64 open files, so at most 32 connections are served at a time \
+                instead of 10000. To serve them all, allow 10256: `ulimit -Hn 10256` or, in a \
+                systemd unit, LimitNOFILE=10256";
     assert!(told.contains(says), "{told}");
     // One connection is left; the others wait and are served when it is free.
     let mut open: Vec<_> = (0..HARD / 2 - 1).map(|_| answered(&server)).collect();

@@ -53,7 +53,8 @@ fn emails_wait_in_the_outbox_and_are_sent_once() {
     assert!(until(WAIT_MAX, || smtp.received().unwrap().len() == 4));
     server.child.kill().unwrap();
     server.child.wait().unwrap();
-    // Only the last email can be sent again, with the same Message-ID: its position may not be stored.
+    // Only the last email can be sent again, with the same Message-ID: its position may not be
+    // stored.
     let server = served(folder.path(), Some(&smtp));
     run_out(&server, "o5");
     let emails = || {

@@ -201,7 +201,7 @@ fn the_doctor_checks_the_store() {
     let found = done(&doctor).json();
     assert_eq!(found[3]["what"], json!("store"));
     assert_eq!(found[3]["verdict"], json!("ok"), "{found}");
-    assert!(found[3]["found"].as_str().unwrap().contains("is durable"));
+    assert!(found[3]["found"].as_str().unwrap().contains("has durable settings"));
     nodes.postgres.sql("shop", "ALTER DATABASE shop SET synchronous_commit = local").unwrap();
     let said = run(&doctor);
     assert_eq!(said.code, 1);

@@ -35,7 +35,7 @@ fn publishing(server: &Server) {
 /// Publishes until a subscriber has received it.
 fn publish(redis: &Redis, channel: &str, message: &str) {
     let received = || redis.ask(&["PUBLISH", channel, message]).is_ok_and(|count| count == "1");
-    assert!(until(WAIT_MAX, heard), "nobody hears {channel}");
+    assert!(until(WAIT_MAX, received), "nobody subscribes to {channel}");
 }
 
 fn next(heard: &Messages) -> String {

@@ -70,8 +70,9 @@ fn no_answered_command_is_lost_when_database_connections_are_cut() {
 
 #[test]
 fn five_times_the_peak_load_does_not_stop_a_server() {
-    // No other test runs at the same time, but steps of half a second on two cores are imprecise: only
-    // less than 40 % of the peak counts as a collapse. `cargo xtask torture` measures precisely.
+    // No other test runs at the same time, but steps of half a second on two cores are imprecise:
+    // only less than 40 % of the peak counts as a collapse. `cargo xtask torture` measures
+    // precisely.
     let (duration, step) = (Duration::from_secs(5), Duration::from_millis(500));
     let recovers_within = Duration::from_secs(20);
     torture(Torture::Overload(Overload { duration, step, percent_min: 40, recovers_within }));
