@@ -1,4 +1,4 @@
-//! The HTTP client of commands that work with a running server instead of the data folder.
+//! A client of a running server, for commands that do not need the data folder.
 
 use std::fs;
 use std::path::Path;
@@ -10,10 +10,10 @@ use serde::de::DeserializeOwned;
 
 use crate::error::CliError;
 
-/// Longer than the server lets any question wait.
+/// Longer than the server lets any request wait.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A server.
+/// A client of a server.
 pub struct Client {
     http: reqwest::Client,
     base: Url,
@@ -21,7 +21,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// The server at an address; the key is the first line of the file.
+    /// A client of the server at an address; the API key is the first line of the file.
     pub fn of(address: &str, key_file: Option<&Path>) -> Result<Self, CliError> {
         let base = Url::parse(address).ok().filter(|url| url.scheme() == "http");
         let base = base.ok_or_else(|| {
@@ -33,13 +33,13 @@ impl Client {
         Ok(Self { http: http.map_err(CliError::new)?, base, key })
     }
 
-    /// Asks.
+    /// Sends a query.
     pub async fn get<T: DeserializeOwned>(
         &self,
         path: &[&str],
         query: &[(&str, String)],
     ) -> Result<T, CliError> {
-        self.ask(self.http.get(self.url(path)).query(query)).await
+        self.send(self.http.get(self.url(path)).query(query)).await
     }
 
     /// Sends a command.
@@ -49,7 +49,7 @@ impl Client {
         query: &[(&str, &str)],
         body: &impl Serialize,
     ) -> Result<T, CliError> {
-        self.ask(self.http.post(self.url(path)).query(query).json(body)).await
+        self.send(self.http.post(self.url(path)).query(query).json(body)).await
     }
 
     fn url(&self, path: &[&str]) -> Url {
@@ -60,22 +60,22 @@ impl Client {
         url
     }
 
-    async fn ask<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, CliError> {
+    async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, CliError> {
         let request = match &self.key {
             Some(key) => request.bearer_auth(key),
             None => request,
         };
-        let unheard = |error: reqwest::Error| {
+        let no_response = |error: reqwest::Error| {
             CliError::new(format!("no response from {}: {}", self.base, innermost(&error)))
-                .advise("Is the server running? `earmark serve` starts one.")
+                .advise("Check that the server runs; `earmark serve` starts one.")
         };
-        let answer = request.send().await.map_err(unheard)?;
-        let status = answer.status();
-        let body = answer.bytes().await.map_err(unheard)?;
+        let response = request.send().await.map_err(no_response)?;
+        let status = response.status();
+        let body = response.bytes().await.map_err(no_response)?;
         if status.is_success() {
             return serde_json::from_slice(&body).map_err(|error| {
                 CliError::new(format!("the response of {} cannot be read: {error}", self.base))
-                    .advise("Check that the program and the server have the same version.")
+                    .advise("Check that this program and the server have the same version.")
             });
         }
         Err(refused(status, &body))
@@ -85,16 +85,16 @@ impl Client {
 fn refused(status: StatusCode, body: &[u8]) -> CliError {
     let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
     let text = body["detail"].as_str().or_else(|| body["title"].as_str());
-    let problem = match text {
+    let error = match text {
         Some(text) => CliError::new(text),
         None => CliError::new(format!("the server responded with {status}")),
     };
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            problem.advise("Name the file that holds the key with --api-key-file.")
+            error.advise("Name the file with the API key with --api-key-file.")
         }
-        StatusCode::SERVICE_UNAVAILABLE => problem.advise("Try again in a moment."),
-        _ => problem,
+        StatusCode::SERVICE_UNAVAILABLE => error.advise("Try again in a moment."),
+        _ => error,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Errors of commands: what failed, what to do, and the exit code.
+//! Errors shown to users: what happened, and what to do.
 
 use std::fmt::Display;
 use std::process::ExitCode;
@@ -6,12 +6,12 @@ use std::process::ExitCode;
 use miette::Diagnostic;
 use thiserror::Error;
 
-/// It is not so, or it was not done.
+/// Exit code for a failure or a failed check.
 pub const FAILED: u8 = 1;
-/// The program was asked in a way it does not understand.
+/// Exit code for a usage error.
 pub const USAGE: u8 = 2;
 
-/// Why a command of the program ends with an error.
+/// Why a command failed.
 #[derive(Debug, Diagnostic, Error)]
 #[error("{what}")]
 pub struct CliError {
@@ -22,17 +22,17 @@ pub struct CliError {
 }
 
 impl CliError {
-    /// Something happened, or did not.
+    /// Something failed.
     pub fn new(what: impl Display) -> Self {
         Self { what: what.to_string(), advice: None, code: FAILED }
     }
 
-    /// The program was asked in a way it does not understand.
+    /// The command line or the settings are wrong.
     pub fn usage(what: impl Display) -> Self {
         Self { code: USAGE, ..Self::new(what) }
     }
 
-    /// What to do about it.
+    /// Adds what to do about it.
     pub fn advise(self, advice: impl Display) -> Self {
         let advice = Some(advice.to_string());
         Self { advice, ..self }
@@ -43,7 +43,7 @@ impl CliError {
         self.advice.as_deref()
     }
 
-    /// Says it on stderr.
+    /// Prints it to stderr and returns the exit code.
     pub fn report(self) -> ExitCode {
         let code = self.code;
         eprintln!("{:?}", miette::Report::new(self));

@@ -3,39 +3,39 @@
 use earmark_gateway::Settings as Edge;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// The log, the views, the runtime and the program's own files need no more than this.
-const OTHERS: u64 = 256;
+/// Descriptors reserved for the log, the views, the runtime and the program's own files.
+const RESERVED: u64 = 256;
 
-/// Asks the system for as many as it gives, and takes no more connections than fit beside the
-/// stores: a store that finds no descriptor could not open its files.
+/// Raises the limit as far as the system allows, and limits connections so that the stores keep
+/// enough descriptors to open their files.
 pub fn fit(edge: &mut Edge) {
     let allowed = raise();
     let room = connections(allowed);
     let wanted = edge.connections_max as u64;
     if wanted > room {
-        let needed = wanted + OTHERS;
+        let needed = wanted + RESERVED;
         tracing::warn!(
-            "the system allows {allowed} open files: at most {room} connections are served at a \
-             time, not {wanted}. For all of them allow {needed}: `ulimit -Hn {needed}` or, in a \
-             systemd unit, LimitNOFILE={needed}"
+            "the system allows {allowed} open files, so at most {room} connections are served at a \
+             time instead of {wanted}. To serve them all, allow {needed}: `ulimit -Hn {needed}` or, \
+             in a systemd unit, LimitNOFILE={needed}"
         );
         edge.connections_max = usize::try_from(room).unwrap_or(edge.connections_max);
     }
 }
 
-/// Raises the limit that counts to the one that nobody but the system's keeper may raise.
+/// Raises the soft limit to the hard limit.
 fn raise() -> u64 {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: maximum, maximum };
     let is_raised = current == maximum || setrlimit(Resource::Nofile, raised).is_ok();
-    // None is without a limit.
+    // None means no limit.
     let allowed = if is_raised { maximum } else { current };
     allowed.unwrap_or(u64::MAX)
 }
 
-/// Connections that fit: all but what others need, and at least half.
+/// Connections that fit: the descriptors that are not reserved, and at least half.
 fn connections(allowed: u64) -> u64 {
-    (allowed - OTHERS.min(allowed / 2)).max(1)
+    (allowed - RESERVED.min(allowed / 2)).max(1)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What fuzz targets call: the readers of files and of the command line, given bytes of anybody's.
+//! Entry points of fuzz targets: the parsers of files and of the command line.
 
 use std::ffi::OsStr;
 use std::fmt::Debug;
@@ -16,14 +16,14 @@ use crate::cli::Cli;
 use crate::import::{self, Read, batches, lines};
 use crate::{server, settings};
 
-/// Columns as they are called when nobody says otherwise.
-static BATCHES: LazyLock<batches::Columns> = LazyLock::new(usual);
-static LINES: LazyLock<lines::Columns> = LazyLock::new(usual);
+/// Columns with their default names.
+static BATCHES: LazyLock<batches::Columns> = LazyLock::new(default);
+static LINES: LazyLock<lines::Columns> = LazyLock::new(default);
 
-/// Files of batches, of lines and of orders: with a heading of their own, and below the usual one.
+/// CSV files of batches, order lines and orders: as they are, and below the default header row.
 ///
 /// # Panics
-/// When a row is neither good nor named, or what was read is not the same when written.
+/// If a row is neither valid nor reported, or a command changes when it is written and read again.
 pub fn rows(bytes: &[u8]) {
     let below = |heading: &str| [heading.as_bytes(), b"\n", bytes].concat();
     for bytes in [bytes, &below("reference,sku,quantity,eta,expires")] {
@@ -46,7 +46,7 @@ pub fn rows(bytes: &[u8]) {
     }
 }
 
-/// A file of settings, and one of keys.
+/// A settings file, and a file of API keys.
 pub fn settings(bytes: &[u8]) {
     if let Ok(text) = std::str::from_utf8(bytes) {
         let _ = settings::parse(text);
@@ -54,15 +54,15 @@ pub fn settings(bytes: &[u8]) {
     }
 }
 
-/// A command line, an argument a line.
+/// A command line with one argument per line.
 pub fn arguments(bytes: &[u8]) {
     let arguments = bytes.split(|byte| *byte == b'\n').map(OsStr::from_bytes);
     let _ = Cli::try_parse_from([OsStr::new("earmark")].into_iter().chain(arguments));
 }
 
-fn usual<C: Args>() -> C {
-    let arguments = C::augment_args(Command::new("usual")).get_matches_from([""]);
-    C::from_arg_matches(&arguments).expect("every column has a name")
+fn default<C: Args>() -> C {
+    let arguments = C::augment_args(Command::new("default")).get_matches_from([""]);
+    C::from_arg_matches(&arguments).expect("every column has a default name")
 }
 
 fn open(bytes: &[u8]) -> Option<CsvFile> {
@@ -86,7 +86,7 @@ where
 mod tests {
     use std::path::Path;
 
-    /// A reader, with the folder of its seeds.
+    /// A parser, with the folder of its corpus.
     type Target = (&'static str, fn(&[u8]));
 
     #[test]

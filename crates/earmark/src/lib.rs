@@ -1,5 +1,5 @@
-//! Earmark promises stock to order lines; this is the program but for its first line, one file a
-//! subcommand in `commands`. It is a library so that fuzz targets reach what reads outside bytes.
+//! The program `earmark` without its `main`; each command is a file in `commands`. It is a library
+//! so that fuzz targets can call the parsers of outside input.
 
 mod args;
 mod bench;

@@ -1,4 +1,4 @@
-//! The program: how it allocates memory, and the rest of the node.
+//! The program: sets up the memory allocator and runs the command line.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! Every message that other systems can send or receive, with the schema of its fields.
+//! Every message that others can send or receive, with its JSON Schema.
 
 use earmark_contracts::allocation;
 use earmark_kernel::{Command, PublicEvent, Query};
@@ -6,7 +6,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
-/// What a message is.
+/// The kind of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -16,7 +16,7 @@ pub enum Kind {
     Event,
 }
 
-/// A message with the shape of what it says and what is said to it, as JSON Schema.
+/// A message with the JSON Schemas of its fields, its answer and its refusals.
 #[derive(Debug, Serialize)]
 pub struct Message {
     pub name: &'static str,
@@ -26,7 +26,7 @@ pub struct Message {
     pub refusals: Option<Schema>,
 }
 
-/// Every message: a new one is one line here.
+/// Every message. A new one is a line here.
 pub fn messages() -> Vec<Message> {
     vec![
         command::<allocation::CreateBatch>(),
@@ -98,7 +98,7 @@ fn event<E: PublicEvent + JsonSchema>() -> Message {
     }
 }
 
-/// A schema that stands by itself.
+/// A schema without references.
 fn schema<T: JsonSchema>() -> Schema {
     let settings = SchemaSettings::draft2020_12().with(|it| it.inline_subschemas = true);
     settings.into_generator().into_root_schema_for::<T>()
@@ -110,7 +110,7 @@ mod tests {
 
     use super::*;
 
-    /// Steps of procedures: nobody but the service itself can say them.
+    /// Steps of procedures, which only the service itself sends.
     const STEPS: [&str; 5] = [
         "allocation.add_batch",
         "allocation.claim_reference",
@@ -120,7 +120,7 @@ mod tests {
     ];
 
     #[test]
-    fn the_catalogue_has_what_the_services_take_answer_and_tell() {
+    fn every_message_of_the_services_is_listed() {
         let flows = crate::wiring::services().into_iter().map(|it| it.flow());
         let edges = flows.flat_map(|flow| flow.edges);
         let named: BTreeSet<String> = edges

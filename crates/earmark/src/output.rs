@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::error::CliError;
 
-/// A table with a heading; columns named in `right` are aligned to the right.
+/// A table with a header row; the columns in `right` are aligned to the right.
 pub fn table(
     heading: &[&str],
     right: &[usize],
@@ -27,7 +27,7 @@ pub fn table(
     table
 }
 
-/// Prints JSON, readable.
+/// Prints indented JSON.
 pub fn json<T: Serialize>(value: &T) -> Result<(), CliError> {
     say(serde_json::to_string_pretty(value).map_err(CliError::new)?)
 }
@@ -42,8 +42,8 @@ pub fn say(text: impl std::fmt::Display) -> Result<(), CliError> {
     print(&format!("{text}\n"))
 }
 
-/// Prints a text that has its own line ends. A reader that has seen enough (`| head`) ends the
-/// program without a word.
+/// Prints a text as it is. If the reader has closed the pipe (`| head`), the program exits
+/// silently.
 pub fn print(text: &str) -> Result<(), CliError> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -52,7 +52,7 @@ pub fn print(text: &str) -> Result<(), CliError> {
     }
 }
 
-/// A number with its thousands apart: `1,234,567`.
+/// A number with thousands separators: `1,234,567`.
 pub fn number(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -70,7 +70,7 @@ mod tests {
     use super::number;
 
     #[test]
-    fn thousands_stand_apart() {
+    fn thousands_are_separated() {
         let shown: Vec<_> = [0, 999, 1_000, 5_660_981].into_iter().map(number).collect();
         assert_eq!(shown, ["0", "999", "1,000", "5,660,981"]);
     }

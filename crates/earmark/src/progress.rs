@@ -1,8 +1,8 @@
-//! Progress of long work, shown on a terminal only.
+//! Progress bars, shown only on a terminal.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// A bar of `total` things, say rows; invisible where stderr is no terminal.
+/// A progress bar of `total` items; hidden if stderr is not a terminal.
 pub fn bar(what: &'static str, total: u64) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(8));
     let template = "{prefix} {bar:32} {human_pos}/{human_len} ({per_sec}, {eta} left)";

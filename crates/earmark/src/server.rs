@@ -1,4 +1,4 @@
-//! The running server: listens, runs due timers, polls subscriptions, and shuts down cleanly.
+//! A running server: listens, fires timers, polls subscriptions, and stops cleanly.
 
 use std::fs;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -16,24 +16,24 @@ use crate::error::CliError;
 use crate::fd_limit;
 use crate::node::Node;
 
-/// So often it is looked whether a timer rang.
+/// Interval between two checks for due timers.
 const TIMER_SWEEP_INTERVAL: Duration = Duration::from_secs(1);
-/// Delay before a failed poll is retried.
+/// Delay before a failed poll is retried; also the longest wait for new events.
 const POLL_RETRY_WAIT: Duration = Duration::from_secs(1);
-/// Time for responses in progress after a writer halted.
+/// Time for responses in flight after a writer has halted.
 const DRAIN_DURATION: Duration = Duration::from_millis(500);
-/// What a shell reports of a program that a second Ctrl-C ended: 128 + SIGINT.
+/// Exit code after a second signal: 128 + SIGINT, as shells report it.
 const CUT_OFF: i32 = 130;
 
-/// How a server ended.
+/// Why a server ended.
 pub enum Ended {
-    /// It was told to stop, and did.
-    Told,
-    /// A writer stopped by itself.
+    /// A signal stopped it.
+    Stopped,
+    /// A writer halted, with the reason.
     Halted(String),
 }
 
-/// The one address behind a name like `localhost:5005`.
+/// Resolves an address such as `localhost:5005`.
 pub fn address(listen: &str) -> Result<SocketAddr, CliError> {
     let found = listen.to_socket_addrs().ok().and_then(|mut found| found.next());
     found.ok_or_else(|| {
@@ -42,8 +42,8 @@ pub fn address(listen: &str) -> Result<SocketAddr, CliError> {
     })
 }
 
-/// The limits of the edge, as far as the system has room for them, with the keys of a file: one a
-/// line, `#` begins a comment.
+/// The settings of the gateway within the limits of the system, with the API keys of a file: one
+/// per line, `#` begins a comment.
 pub fn edge(api_key_file: Option<&Path>) -> Result<Edge, CliError> {
     let mut edge = Edge::default();
     fd_limit::fit(&mut edge);
@@ -52,47 +52,48 @@ pub fn edge(api_key_file: Option<&Path>) -> Result<Edge, CliError> {
     };
     let name = path.display();
     let text = fs::read_to_string(path)
-        .map_err(|error| CliError::new(format!("cannot read the keys in {name}: {error}")))?;
+        .map_err(|error| CliError::new(format!("cannot read the API keys in {name}: {error}")))?;
     edge.security.keys = keys(&text).map_err(|why| CliError::new(format!("in {name}: {why}")))?;
     if edge.security.keys.is_empty() {
-        let problem = CliError::new(format!("{name} contains no key"));
-        return Err(problem
-            .advise("Write one key per line, for example the output of `openssl rand -hex 24`."));
+        let error = CliError::new(format!("{name} contains no API key"));
+        return Err(
+            error.advise("Write one per line, such as the output of `openssl rand -hex 24`.")
+        );
     }
     Ok(edge)
 }
 
-/// The keys in the text of such a file.
+/// The API keys in the text of such a file.
 pub fn keys(text: &str) -> Result<Vec<Secret>, InvalidSecret> {
     let lines = text.lines().map(str::trim);
     lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(Secret::new).collect()
 }
 
-/// Begins to listen.
+/// Starts listening.
 pub async fn bind(bus: &Bus, edge: Edge, listen: &str) -> Result<Bound, CliError> {
     let bound = Gateway::builder(bus.clone(), edge).bind(address(listen)?).await;
     bound.map_err(|error| match &error {
         BindError::Address { .. } => CliError::new(&error).advise(
-            "If another program listens there, stop it or name another address with --listen, say \
-             --listen 127.0.0.1:0 for any free port.",
+            "If another program listens there, stop it or name another address with --listen: \
+             127.0.0.1:0 takes any free port.",
         ),
         BindError::NoKeys(_) => {
-            CliError::new(&error).advise("Name a file of keys with --api-key-file.")
+            CliError::new(&error).advise("Name a file of API keys with --api-key-file.")
         }
         BindError::Metrics(_) => CliError::new(&error),
     })
 }
 
-/// The signals that end a server, heard from now on.
+/// The signals that stop a server.
 pub struct Signals {
-    told: [Signal; 2],
-    twice: [Signal; 2],
+    first: [Signal; 2],
+    second: [Signal; 2],
 }
 
 impl Signals {
-    /// Begins to hear them; until then they end the process without a word.
-    pub fn heard() -> Result<Self, CliError> {
-        Ok(Self { told: both()?, twice: both()? })
+    /// Starts to handle the signals; before that they end the process at once.
+    pub fn listen() -> Result<Self, CliError> {
+        Ok(Self { first: both()?, second: both()? })
     }
 }
 
@@ -100,30 +101,30 @@ fn both() -> std::io::Result<[Signal; 2]> {
     Ok([signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?])
 }
 
-/// Serves until a signal stops it or a writer halts. A second signal ends the process at once.
+/// Serves until a signal or until a writer halts. A second signal ends the process at once.
 pub async fn serve(node: &Node, bound: Bound, signals: Signals) -> Result<Ended, CliError> {
-    let Signals { mut told, mut twice } = signals;
-    let mut ended = Ended::Told;
+    let Signals { mut first, mut second } = signals;
+    let mut ended = Ended::Stopped;
     let stop = async {
         tokio::select! {
-            () = one_of(&mut told) => {}
+            () = one_of(&mut first) => {}
             why = node.runtime.halted() => ended = Ended::Halted(why),
         }
-        tracing::info!("stopping: requests in progress are answered first");
+        tracing::info!("stopping after the requests in flight");
     };
-    // A slow reader must not keep a process alive whose disk has failed.
+    // A slow client must not keep a process alive whose disk has failed.
     let broken = async {
         node.runtime.halted().await;
         sleep(DRAIN_DURATION).await;
     };
     let cut_off = async {
-        one_of(&mut twice).await;
-        one_of(&mut twice).await;
+        one_of(&mut second).await;
+        one_of(&mut second).await;
     };
     tokio::select! {
         _ = bound.serve(stop) => {}
         () = sweep(&node.bus) => {}
-        () = hear_all(&node.bus) => {}
+        () = poll_all(&node.bus) => {}
         () = broken => {}
         () = cut_off => std::process::exit(CUT_OFF),
     }
@@ -138,23 +139,23 @@ async fn one_of(signals: &mut [Signal; 2]) {
     }
 }
 
-/// Wakes what a timer is set for. Never ends.
+/// Fires due timers. Never ends.
 async fn sweep(bus: &Bus) {
     loop {
         match bus.sweep().await {
             Ok(0) => sleep(TIMER_SWEEP_INTERVAL).await,
-            // There may be more than one sweep looks at.
+            // There may be more due timers than one sweep handles.
             Ok(_) => {}
             Err(failure) => {
-                tracing::warn!(%failure, "due timers could not be run");
+                tracing::warn!(%failure, "timers could not be checked");
                 sleep(TIMER_SWEEP_INTERVAL).await;
             }
         }
     }
 }
 
-/// Lets every service hear what it reacts to. Never ends.
-async fn hear_all(bus: &Bus) {
+/// Polls every subscription. Never ends.
+async fn poll_all(bus: &Bus) {
     let subscriptions = bus.subscriptions();
     let polls = subscriptions.iter().map(|subscription| Box::pin(follow(bus, subscription)));
     let mut polls: Vec<Pin<Box<_>>> = polls.collect();
@@ -171,8 +172,8 @@ async fn follow(bus: &Bus, subscription: &Subscription) {
     loop {
         let head =
             bus.watch_head(subscription.source, subscription.partition).map(|head| *head.borrow());
-        let heard = bus.poll(subscription).await;
-        match (head, heard) {
+        let polled = bus.poll(subscription).await;
+        match (head, polled) {
             (Ok(head), Ok(0)) => {
                 let new = bus.wait_after(
                     subscription.source,
@@ -180,13 +181,13 @@ async fn follow(bus: &Bus, subscription: &Subscription) {
                     head,
                     POLL_RETRY_WAIT,
                 );
-                // There is such a partition: its head was just read.
+                // The partition exists: its head was just read.
                 let _ = new.await;
             }
             (Ok(_), Ok(_)) => {}
             (Err(failure), _) | (_, Err(failure)) => {
                 let (service, source) = (subscription.service, subscription.source);
-                tracing::warn!(service, source, %failure, "a poll failed; it is retried");
+                tracing::warn!(service, source, %failure, "a subscription could not be polled; retrying");
                 sleep(POLL_RETRY_WAIT).await;
             }
         }

@@ -33,7 +33,7 @@ impl Error {
 
 impl From<earmark_kernel::Failure> for Error {
     fn from(failure: earmark_kernel::Failure) -> Self {
-        Self::new(failure).advise("Nothing was changed. `earmark doctor` looks for the cause.")
+        Self::new(failure).advise("Nothing was changed. Run `earmark doctor` to find the cause.")
     }
 }
 

@@ -5,16 +5,12 @@ use std::collections::BTreeSet;
 use syn::visit::{self, Visit};
 use syn::{ImplItemFn, ItemFn, TraitItemFn};
 
-/// Files that break the rule today. Take a file out when it is fixed.
-const EXEMPT: [&str; 2] =
-    ["crates/earmark/src/import/mod.rs", "crates/earmark/src/integrations/mod.rs"];
-
 pub fn check(files: &[File]) -> Vec<Violation> {
     let rust = files.iter().filter(|file| is_checked(&file.path));
     let folders: BTreeSet<&str> =
         rust.clone().filter_map(|file| Some(file.path.rsplit_once('/')?.0)).collect();
     let mut violations = Vec::new();
-    for file in rust.filter(|file| !EXEMPT.contains(&file.path.as_str())) {
+    for file in rust {
         let folder = file.path.trim_end_matches(".rs");
         if folders.contains(folder) && !is_test_root(&file.path) {
             let to_do = format!("move it to {folder}/mod.rs, and its logic to a file of its own");

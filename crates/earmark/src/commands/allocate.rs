@@ -1,4 +1,4 @@
-//! `earmark allocate`: allocates stock to one order line.
+//! `earmark allocate`: allocates stock to an order line.
 
 use std::process::ExitCode;
 
@@ -17,37 +17,41 @@ use crate::runtime::block_on;
 use crate::settings::{Flags, Settings};
 use crate::storage_config::StorageConfig;
 
-/// Promises stock to a line of an order. The same line again changes nothing. Ends with 1 if there
-/// is no stock for it and it does not wait.
+/// Allocates stock to an order line. The same line again changes nothing. Exits with 1 if there is
+/// no stock and the line is not queued.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+                        earmark allocate --order o1 --sku CHAIR --quantity 4\n  \
+                        earmark allocate --order o1 --sku CHAIR --quantity 4 --queue --server \
+                        http://127.0.0.1:5005")]
 pub struct Allocate {
-    /// The order
+    /// Order id
     #[arg(long)]
     order: String,
-    /// The line; where none is named, the SKU names it
+    /// Line id [default: the SKU]
     #[arg(long)]
     line: Option<String>,
-    /// What is wanted
+    /// Ordered SKU
     #[arg(long)]
     sku: String,
-    /// How many units, all from one batch
+    /// Ordered units; all are allocated to one batch
     #[arg(long)]
     quantity: u64,
-    /// The last day on which it is of use, say 2026-01-31
+    /// Last day on which the line can be shipped, such as 2026-01-31
     #[arg(long, value_name = "DAY")]
     need_by: Option<String>,
-    /// How much it matters, 0 to 9
+    /// Priority, 0 to 9
     #[arg(long, default_value_t = 5)]
     priority: u64,
-    /// Where there is no stock, let it wait
+    /// Queue the line if there is no stock
     #[arg(long)]
     queue: bool,
-    /// Tell what would come of it, and keep nothing
+    /// Report the result without changing anything
     #[arg(long, conflicts_with = "server")]
     dry_run: bool,
     #[command(flatten)]
     source: Source,
-    /// Tell what came of it as JSON
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }
@@ -110,7 +114,7 @@ fn not_done<R: std::fmt::Display>(not_done: NotDone<R>) -> CliError {
         NotDone::Refused(refusal) => CliError::new(refusal),
         NotDone::Failed(failure) => failure.into(),
         NotDone::Unknown(why) => {
-            CliError::new(why).advise("Repeat the command: the same line is allocated once.")
+            CliError::new(why).advise("Try again: the same line is allocated once.")
         }
     }
 }
@@ -124,16 +128,13 @@ fn sentence(outcome: &Outcome) -> String {
             format!("allocated to {batch}{promised}: {}", explanation.reason)
         }
         Outcome::Short { earliest, .. } => match earliest {
-            Some(day) => format!("short: stock is expected on {day}"),
-            None => "waits for stock".to_owned(),
+            Some(day) => format!("queued; there could be stock on {day}"),
+            None => "queued: there is no stock".to_owned(),
         },
         Outcome::OutOfStock { sku, requested, available, earliest } => {
-            let later = earliest.map(|day| format!("; more is expected on {day}"));
+            let later = earliest.map(|day| format!("; there could be stock from {day}"));
             let later = later.unwrap_or_default();
-            format!(
-                "out of stock: {requested} units of {} requested, {available} available{later}",
-                sku.0
-            )
+            format!("out of stock: {requested} of {} ordered, {available} available{later}", sku.0)
         }
     }
 }

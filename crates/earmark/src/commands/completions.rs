@@ -1,4 +1,4 @@
-//! `earmark completions`: completion scripts for shells.
+//! `earmark completions`: shell completions.
 
 use std::process::ExitCode;
 
@@ -8,11 +8,13 @@ use clap_complete::Shell;
 use crate::error::CliError;
 use crate::output;
 
-/// Prints completions, say for `earmark completions bash >
-/// ~/.local/share/bash-completion/completions/earmark`.
+/// Prints completions for a shell
 #[derive(Args, Debug)]
+#[command(after_help = "Example:\n  \
+                        earmark completions bash > \
+                        ~/.local/share/bash-completion/completions/earmark")]
 pub struct Completions {
-    /// Which shell
+    /// Shell
     shell: Shell,
 }
 

@@ -12,19 +12,21 @@ use crate::output;
 use crate::settings::{Flags, Settings};
 use crate::storage_config::StorageConfig;
 
-/// Works on the log as files.
+/// Works on the files of the log
 #[derive(Args, Debug)]
 pub struct Db {
     #[command(subcommand)]
-    what: What,
+    action: Action,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
-    /// Copy the log into a new folder, while a server has it or not. Name that folder with --data
-    /// to go on from it: views are made anew.
+enum Action {
+    /// Copy the log to a new folder, also while a server runs. To restore it, use that folder as
+    /// --data: views are rebuilt.
+    #[command(after_help = "Example:\n  \
+                            earmark db backup /backup/shop --data ./shop")]
     Backup {
-        /// The new folder
+        /// New folder
         to: PathBuf,
         #[command(flatten)]
         folder: Folder,
@@ -33,18 +35,18 @@ enum What {
 
 impl Db {
     pub fn flags(&self, flags: &mut Flags) {
-        let What::Backup { folder, .. } = &self.what;
+        let Action::Backup { folder, .. } = &self.action;
         folder.flags(flags);
     }
 
     pub fn run(self, settings: &Settings) -> Result<ExitCode, CliError> {
-        let What::Backup { to, .. } = self.what;
+        let Action::Backup { to, .. } = self.action;
         let storage = StorageConfig::of(settings)?;
         if let Some(store) = storage.store {
             let what = format!("{store} must be backed up with PostgreSQL's own tools");
             return Err(CliError::new(what).advise(
                 "`pg_dump --format=custom --schema=earmark --file=FILE DATABASE` copies it while it \
-                 is written to; point-in-time recovery loses less. docs/OPERATIONS.md has both.",
+                 is in use; point-in-time recovery loses less. See docs/OPERATIONS.md.",
             ));
         }
         for path in backup(&storage.folder, &to).map_err(CliError::new)? {

@@ -1,4 +1,4 @@
-//! `earmark demo`: replays a built-in sample of real orders, verifies the log, and serves it.
+//! `earmark demo`: a first look, with a sample of real orders that is built in.
 
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -17,20 +17,23 @@ use crate::storage_config::StorageConfig;
 use crate::verification::verify;
 use crate::{output, server};
 
-/// Orders from France in one year; demo/README.md says where they come from.
+/// Orders from France in one year; demo/README.md names their source.
 const SLICE: &[u8] = include_bytes!("../../../../demo/online-retail-slice.csv.gz");
 const SEED: u64 = 1;
 
-/// Replays a slice of real orders, verifies the log, shows the figures, and leaves the server up.
+/// Replays a sample of real orders, verifies the log, prints a report, and serves the result.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+                        earmark demo\n  \
+                        earmark demo --exit --data ./demo")]
 pub struct Demo {
-    /// End when it is through, instead of serving
+    /// Exit after the replay instead of serving
     #[arg(long)]
     exit: bool,
     /// Address to listen on [env: EARMARK_SERVER_LISTEN] [default: 127.0.0.1:5005]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
-    /// Keep the data in this folder [default: a temporary one, deleted at the end]
+    /// Folder that keeps the data [default: a temporary folder, deleted at the end]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 }
@@ -47,7 +50,7 @@ impl Demo {
         }
         let temporary = tempfile::Builder::new().prefix("earmark-demo-").tempdir()?;
         let data = self.data.clone().unwrap_or_else(|| temporary.path().to_owned());
-        let slice = CsvFile::read(Box::new(Cursor::new(SLICE)), "the demo's slice".into())?;
+        let slice = CsvFile::read(Box::new(Cursor::new(SLICE)), "the demo's orders".into())?;
         let orders = Orders::read(slice, &Columns::default(), u64::MAX)?;
         output::say("Replayed orders from France, December 2010 to December 2011:")?;
         let request = Request { data: &data, seed: SEED, resume: true, acks: None };
@@ -66,14 +69,14 @@ impl Demo {
     }
 }
 
-/// Looks before the work is done whether the port can be had after it.
+/// Checks before the replay that the port is free.
 fn is_free(listen: &str) -> Result<(), CliError> {
     let address = server::address(listen)?;
     let bound = std::net::TcpListener::bind(address);
     bound.map(drop).map_err(|error| {
         CliError::new(format!("cannot listen on {address}: {error}")).advise(
-            "If another program listens there, stop it or name another address with --listen, say \
-             --listen 127.0.0.1:0 for any free port. Or end without serving: --exit.",
+            "If another program listens there, stop it or name another address: --listen 127.0.0.1:0 \
+             takes any free port. To exit without serving, use --exit.",
         )
     })
 }
@@ -84,17 +87,17 @@ fn what_next(url: &str, data: &Path) -> Result<(), CliError> {
         "
 Try, from another terminal:
 
-  what there is of a SKU, its batches and the lines that wait
+  the stock of a SKU, its batches and its queued lines
     curl -s {url}/v1/stock/22423
-  an order with its lines, and why one of them is where it is
+  an order with its lines, and why a line has its batch
     curl -s {url}/v1/orders/536370/allocations
     curl -s {url}/v1/allocations/536370/1/explain
-  new stock, and a promise out of it
+  new stock, and an allocation from it
     curl -s {url}/v1/batches -H 'content-type: application/json' \\
       -d '{{\"reference\":\"demo-1\",\"sku\":\"CLOCK\",\"quantity\":20}}'
     curl -s {url}/v1/allocations -H 'content-type: application/json' \\
       -d '{{\"order_id\":\"demo\",\"sku\":\"CLOCK\",\"quantity\":12}}'
-  half of it turns out to be missing: what would move, and then do it
+  half of it is missing: first see what would move, then do it
     curl -s -X PATCH '{url}/v1/batches/demo-1?dry_run=true' \\
       -H 'content-type: application/json' -d '{{\"quantity\":10,\"reason\":\"counted\"}}'
     curl -s -X PATCH {url}/v1/batches/demo-1 \\
@@ -103,6 +106,6 @@ Try, from another terminal:
     earmark stock CLOCK --server {url}
     earmark log --follow --server {url}
 
-All routes: {url}/docs   The data: {data}   Ctrl-C ends it."
+All routes: {url}/docs   The data: {data}   Ctrl-C stops it."
     ))
 }

@@ -1,4 +1,4 @@
-//! `earmark doctor`: checks data, disk, clock, port and integrations, and advises what to do.
+//! `earmark doctor`: checks the data, the machine and the servers in use.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -18,20 +18,24 @@ use crate::settings::{Flags, Settings};
 use crate::storage_config::StorageConfig;
 use crate::wiring::refused;
 
-/// Free space below this is a warning, in bytes.
+/// Free space below this is a warning, bytes.
 const SPACE_LOW: u64 = 1 << 30;
-/// Free space below this is a failure: commits will stop soon. In bytes.
+/// Free space below this is a failure, because commits will soon fail, bytes.
 const SPACE_TOO_LOW: u64 = 64 << 20;
-/// The earliest plausible time: 2026-01-01.
+/// A clock that shows less is wrong: 2026-01-01.
 const NOW_MS_MIN: i64 = 1_767_225_600_000;
 
-/// Checks the data folder, the disk, the clock, the port and the integrations; reports problems and
-/// what to do. Exits with 1 if a check fails.
+/// Checks the data folder or store, the disk, the clock, the port, Redis and the mail server.
+/// Reports what is wrong and what to do. Exits with 1 if a check fails.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+                        earmark doctor\n  \
+                        earmark doctor --store postgres://user:password@host/shop --json")]
 pub struct Doctor {
     #[command(flatten)]
     folder: Folder,
-    /// The address that the server will listen on
+    /// Address that the server will listen on [env: EARMARK_SERVER_LISTEN]
+    /// [default: 127.0.0.1:5005]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
     /// Print JSON
@@ -47,7 +51,7 @@ enum Verdict {
     Fail,
 }
 
-/// The result of one check.
+/// The result of a check.
 #[derive(Debug, Serialize)]
 struct Finding {
     what: &'static str,
@@ -98,8 +102,8 @@ impl Doctor {
                 }
             }
         }
-        let is_wrong = findings.iter().any(|it| it.verdict == Verdict::Fail);
-        Ok(ExitCode::from(u8::from(is_wrong)))
+        let has_failed = findings.iter().any(|it| it.verdict == Verdict::Fail);
+        Ok(ExitCode::from(u8::from(has_failed)))
     }
 }
 
@@ -108,7 +112,7 @@ impl From<integrations::Probe> for Finding {
         match probe.found {
             Ok(found) => Self::of(probe.what, Verdict::Ok, found),
             Err(why) => Self::of(probe.what, Verdict::Fail, why).advise(
-                "Commands continue without it; outgoing events wait until it is available.",
+                "Commands work without it. Events and emails are sent when it is reachable again.",
             ),
         }
     }
@@ -122,24 +126,24 @@ fn clock() -> Finding {
     let now = now_ms();
     let time = jiff::Timestamp::from_millisecond(now).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     if now < NOW_MS_MIN {
-        let finding = Finding::of("clock", Verdict::Fail, format!("the clock shows {time}"));
+        let finding = Finding::of("clock", Verdict::Fail, format!("it shows {time}"));
         return finding.advise("Set the clock: promise dates and holds depend on it.");
     }
     Finding::of("clock", Verdict::Ok, time.to_string())
 }
 
 fn space(data: &Path) -> Finding {
-    let there = data.ancestors().find(|it| it.exists()).filter(|it| !it.as_os_str().is_empty());
-    let there = there.unwrap_or(Path::new("."));
-    let free = match rustix::fs::statvfs(there) {
+    let existing = data.ancestors().find(|it| it.exists()).filter(|it| !it.as_os_str().is_empty());
+    let existing = existing.unwrap_or(Path::new("."));
+    let free = match rustix::fs::statvfs(existing) {
         Ok(it) => it.f_bavail.saturating_mul(it.f_frsize),
         Err(error) => {
-            let found = format!("cannot be determined for {}: {error}", there.display());
+            let found = format!("cannot be determined for {}: {error}", existing.display());
             return Finding::of("free space", Verdict::Warn, found);
         }
     };
     let found = format!("{} MiB", number(free >> 20));
-    let advice = "Free some space: when the disk is full, commands fail and reads continue.";
+    let advice = "Free some space: when the disk is full, commands fail and reads still work.";
     match free {
         0..SPACE_TOO_LOW => Finding::of("free space", Verdict::Fail, found).advise(advice),
         SPACE_TOO_LOW..SPACE_LOW => Finding::of("free space", Verdict::Warn, found).advise(advice),
@@ -147,10 +151,10 @@ fn space(data: &Path) -> Finding {
     }
 }
 
-/// Checks a database and its content.
+/// Checks a database and what is in it.
 fn store(address: &Address, storage: &StorageConfig) -> Vec<Finding> {
-    let seen = match Postgres::probe(address) {
-        Ok(seen) => seen,
+    let probe = match Postgres::probe(address) {
+        Ok(probe) => probe,
         Err(error) => {
             let problem = refused(&error);
             let finding = Finding::of("store", Verdict::Fail, problem.to_string());
@@ -162,11 +166,14 @@ fn store(address: &Address, storage: &StorageConfig) -> Vec<Finding> {
     };
     let found = format!(
         "PostgreSQL {} at {address} has durable settings; {}",
-        seen.version,
-        if seen.is_encrypted { "encrypted" } else { "not encrypted" }
+        probe.version,
+        if probe.is_encrypted { "encrypted" } else { "not encrypted" }
     );
     let mut findings = vec![Finding::of("store", Verdict::Ok, found)];
-    findings.extend(node(Node::open_readonly(storage), "the store opened with safe settings"));
+    findings.extend(node(
+        Node::open_readonly(storage),
+        "the store opened and its settings are correct",
+    ));
     findings
 }
 
@@ -179,19 +186,19 @@ fn folder(storage: &StorageConfig) -> Vec<Finding> {
         return vec![finding.advise("`earmark serve` and `earmark import` create it.")];
     }
     if let Some(url) = announced(data).filter(|_| Node::is_taken(data)) {
-        let found = format!("a server uses {name}; it is reachable at {url}");
+        let found = format!("a server uses {name}; its URL is {url}");
         return vec![Finding::of("data folder", Verdict::Ok, found)];
     }
-    let sound = format!("{name} is not in use; its stores opened with safe settings");
+    let sound = format!("{name} opened and its settings are correct");
     node(Node::open(storage), &sound)
 }
 
 fn node(opened: Result<Node, CliError>, sound: &str) -> Vec<Finding> {
     let node = match opened {
         Ok(node) => node,
-        Err(problem) => {
-            let finding = Finding::of("data folder", Verdict::Fail, problem.to_string());
-            return vec![match problem.advice() {
+        Err(error) => {
+            let finding = Finding::of("data folder", Verdict::Fail, error.to_string());
+            return vec![match error.advice() {
                 Some(advice) => finding.advise(advice),
                 None => finding,
             }];
@@ -205,7 +212,12 @@ fn node(opened: Result<Node, CliError>, sound: &str) -> Vec<Finding> {
         let behind = it.head - it.flushed;
         let (verdict, found) = match behind {
             0 => (Verdict::Ok, format!("the views of {service} are flushed")),
-            _ => (Verdict::Ok, format!("the views of {service} have {behind} events to flush")),
+            _ => (
+                Verdict::Ok,
+                format!(
+                    "the views of {service} are {behind} events behind and are flushed at the end"
+                ),
+            ),
         };
         findings.push(Finding::of("views", verdict, found));
         if let Some(why) = it.halted {
@@ -228,7 +240,7 @@ fn parked(node: &Node) -> Finding {
         Ok(parked) => {
             let count: usize = parked.iter().map(Vec::len).sum();
             Finding::of("parked messages", Verdict::Warn, count.to_string())
-                .advise("`earmark parked` lists and replays them.")
+                .advise("`earmark parked` shows and replays them.")
         }
     }
 }
@@ -240,7 +252,7 @@ fn port(listen: &str) -> Finding {
             let found = format!("cannot listen on {listen}: {error}");
             let finding = Finding::of("port", Verdict::Warn, found);
             finding.advise(
-                "Is a server already running? Otherwise choose another address with --listen.",
+                "If it is not a running Earmark server, name another address with --listen.",
             )
         }
     }

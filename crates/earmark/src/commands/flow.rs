@@ -1,4 +1,4 @@
-//! `earmark flow`: the flow of commands and events, from the tables of the services.
+//! `earmark flow`: which message leads to which, from the services' tables.
 
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -10,11 +10,14 @@ use crate::error::CliError;
 use crate::output;
 use crate::wiring;
 
-/// Draws every edge of every service: which command is handled where and records what, what follows
-/// from which event, which question is answered by what.
+/// Shows every edge of every service: which handler decides a command and which events it records,
+/// what follows from an event, and what answers a query.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+                        earmark flow\n  \
+                        earmark flow --format mermaid")]
 pub struct Flow {
-    /// How it is drawn; `markdown` is the page docs/FLOWS.md
+    /// Output format; `markdown` is the page docs/FLOWS.md
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }
@@ -47,8 +50,8 @@ fn joined(maps: &[Map], draw: fn(&Map) -> String) -> String {
 /// The page docs/FLOWS.md.
 fn page(maps: &[Map]) -> String {
     let mut page = String::from(
-        "# Flows\n\nWhat leads to what, drawn from the services' tables by `cargo xtask flows`. Do \
-         not edit: change the table.\n",
+        "# Flows\n\nWhich message leads to which, generated from the services' tables by `cargo xtask \
+         flows`. Do not edit: change the table.\n",
     );
     for map in maps {
         let (table, picture) = (map.markdown(), map.mermaid());

@@ -10,110 +10,117 @@ use earmark_loadgen::orders::CsvFile;
 
 use crate::args::Folder;
 use crate::error::CliError;
-use crate::import::{Asked, Read, Way, batches, bring, lines};
+use crate::import::{Import as Request, Method, Read, batches, import, lines};
 use crate::node::Node;
 use crate::output;
 use crate::runtime::block_on;
 use crate::settings::{Flags, Settings};
 use crate::storage_config::StorageConfig;
 
-/// Brings in batches or order lines from a CSV file, plain or gzipped. A row that is there already
-/// changes nothing, so a file may come in again. Rows that cannot be used are named with their
-/// line and left out.
+/// Imports batches or order lines from a CSV file, plain or gzipped. A row that exists already
+/// changes nothing, so a file can be imported again. Invalid rows are reported with their line and
+/// left out.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+                        earmark import batches batches.csv\n  \
+                        earmark import orders orders.csv.gz --dry-run")]
 pub struct Import {
     #[command(subcommand)]
-    what: What,
+    rows: Rows,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
-    /// Stock, in the warehouse or on its way
+enum Rows {
+    /// Import stock, in the warehouse or incoming
+    #[command(after_help = "Example:\n  \
+                            earmark import batches batches.csv --eta arrives_on")]
     Batches {
         #[command(flatten)]
         columns: batches::Columns,
         #[command(flatten)]
-        how: How,
+        options: Options,
     },
-    /// Lines of orders, to be promised stock
+    /// Import order lines and allocate stock to them
+    #[command(after_help = "Example:\n  \
+                            earmark import orders orders.csv --short reject --strict")]
     Orders {
         #[command(flatten)]
         columns: lines::Columns,
-        /// What becomes of a line for which there is no stock
+        /// What to do with a line for which there is no stock
         #[arg(long, value_enum, default_value_t = Short::Queue)]
         short: Short,
         #[command(flatten)]
-        how: How,
+        options: Options,
     },
 }
 
 #[derive(Args, Debug)]
-struct How {
-    /// The rows, with a heading
+struct Options {
+    /// CSV file with a header row
     file: PathBuf,
     #[command(flatten)]
     folder: Folder,
-    /// Tell what would come of each row by itself, and keep nothing
+    /// Report the result of each row without changing anything
     #[arg(long)]
     dry_run: bool,
-    /// Bring in nothing, and end with 1, if any row cannot be used
+    /// Import nothing and exit with 1 if any row is invalid
     #[arg(long)]
     strict: bool,
-    /// Tell what came of it as JSON
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Short {
-    /// It waits
+    /// Queue the line until there is stock
     Queue,
-    /// It is counted and not kept
+    /// Count the line and reject it
     Reject,
 }
 
 impl Import {
     pub fn flags(&self, flags: &mut Flags) {
-        let (What::Batches { how, .. } | What::Orders { how, .. }) = &self.what;
-        how.folder.flags(flags);
+        let (Rows::Batches { options, .. } | Rows::Orders { options, .. }) = &self.rows;
+        options.folder.flags(flags);
     }
 
     pub fn run(self, settings: &Settings) -> Result<ExitCode, CliError> {
-        match self.what {
-            What::Batches { columns, how } => {
-                let read = columns.read(CsvFile::open(&how.file)?)?;
-                how.bring(read, batches::way(), settings)
+        match self.rows {
+            Rows::Batches { columns, options } => {
+                let read = columns.read(CsvFile::open(&options.file)?)?;
+                options.import(read, batches::method(), settings)
             }
-            What::Orders { columns, short, how } => {
+            Rows::Orders { columns, short, options } => {
                 let short = match short {
                     Short::Queue => WhenShort::Queue,
                     Short::Reject => WhenShort::Reject,
                 };
-                let read = columns.read(CsvFile::open(&how.file)?, short)?;
-                how.bring(read, lines::way(), settings)
+                let read = columns.read(CsvFile::open(&options.file)?, short)?;
+                options.import(read, lines::method(), settings)
             }
         }
     }
 }
 
-impl How {
-    fn bring<C: Command>(
+impl Options {
+    fn import<C: Command>(
         self,
         read: Read<C>,
-        way: Way<C>,
+        method: Method<C>,
         settings: &Settings,
     ) -> Result<ExitCode, CliError> {
         let mut storage = StorageConfig::of(settings)?;
-        // A rehearsal leaves nothing behind, not even a folder.
-        let nowhere = (self.dry_run && !Node::is_there(&storage.folder))
+        // A dry run leaves nothing behind, not even a folder.
+        let temporary = (self.dry_run && !Node::is_there(&storage.folder))
             .then(tempfile::tempdir)
             .transpose()?;
-        if let Some(nowhere) = &nowhere {
-            nowhere.path().clone_into(&mut storage.folder);
+        if let Some(temporary) = &temporary {
+            temporary.path().clone_into(&mut storage.folder);
         }
         let node = Node::open_readonly(&storage)?;
-        let asked = Asked { dry_run: self.dry_run, strict: self.strict };
-        let report = block_on(bring(&node.bus, read, way, asked));
+        let request = Request { dry_run: self.dry_run, strict: self.strict };
+        let report = block_on(import(&node.bus, read, method, request));
         node.close();
         let report = report?;
         if self.json {

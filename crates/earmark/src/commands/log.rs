@@ -1,4 +1,4 @@
-//! `earmark log`: the events of a service, in the order of the log.
+//! `earmark log`: the events of a service in order.
 
 use std::process::ExitCode;
 
@@ -19,35 +19,38 @@ use crate::storage_config::StorageConfig;
 
 /// Events read per batch.
 const PAGE: u64 = 1_000;
-/// Seconds that a long poll waits for a new event.
+/// How long a request waits for new events at the server.
 const WAIT_S: u64 = 20;
 
-/// Shows every event of a service; with --server, its public events as CloudEvents.
+/// Shows every event of a service. With --server, shows the public events, as CloudEvents.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+                        earmark log --after 1000 --limit 20\n  \
+                        earmark log --follow --server http://127.0.0.1:5005")]
 pub struct Log {
-    /// Show events after this sequence number
+    /// Show only events after this sequence number
     #[arg(long, value_name = "N", default_value_t = 0)]
     after: u64,
     /// Show at most N events
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
-    /// Continue with new events as they happen
+    /// Continue with new events; needs --server
     #[arg(long)]
     follow: bool,
-    /// The service whose log is shown
+    /// Service whose log is shown
     #[arg(long, default_value = "allocation")]
     service: String,
-    /// The partition, from 0
+    /// Partition of that service
     #[arg(long, value_name = "N", default_value_t = 0)]
     partition: usize,
     #[command(flatten)]
     source: Source,
-    /// Print JSON, one event per line
+    /// Print one JSON object per line
     #[arg(long)]
     json: bool,
 }
 
-/// An event as stored in the log.
+/// An event as it is stored in the log.
 #[derive(Deserialize)]
 struct Stored<'a> {
     #[serde(rename = "type")]
@@ -100,9 +103,9 @@ impl Log {
         }
         if self.follow {
             return Err(CliError::usage(
-                "--follow needs a server: only one process can open a data folder",
+                "--follow needs a server: only one process at a time can open a data folder",
             )
-            .advise("Name the server with --server http://127.0.0.1:5005."));
+            .advise("Name it with --server, such as http://127.0.0.1:5005."));
         }
         let node = Node::open_existing(&StorageConfig::of(settings)?)?;
         let shown = self.of_folder(&node.bus);

@@ -1,4 +1,4 @@
-//! `earmark messages`: the reference page of all messages, docs/MESSAGES.md.
+//! `earmark messages`: the reference of all messages, docs/MESSAGES.md.
 
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -10,11 +10,14 @@ use crate::error::CliError;
 use crate::message_schemas::{Kind, Message, messages};
 use crate::output;
 
-/// Prints every command, question and public event, with its fields, their types and bounds, and
-/// what it can be refused for.
+/// Prints every command, query, message and public event with its fields, their types and limits,
+/// and the refusals.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+                        earmark messages\n  \
+                        earmark messages --json")]
 pub struct Messages {
-    /// As JSON Schema
+    /// Print JSON with JSON Schemas
     #[arg(long)]
     json: bool,
 }
@@ -33,18 +36,18 @@ impl Messages {
 /// The page docs/MESSAGES.md.
 fn page(messages: &[Message]) -> String {
     let mut page = String::from(
-        "# Messages\n\nEvery message that others may send or hear, drawn from the contracts by \
+        "# Messages\n\nEvery message that others can send or receive, generated from the contracts by \
          `cargo xtask messages`. Do not edit: change the contract.\n",
     );
     let parts = [
-        (Kind::Command, "Commands", "Orders to do something. A refusal is a possible answer."),
-        (Kind::Query, "Queries", "Answered from the views as of the moment of the query."),
+        (Kind::Command, "Commands", "Orders to do something. A refusal is an answer."),
+        (Kind::Query, "Queries", "Answered from the views, as of the time of the request."),
         (
             Kind::Message,
             "Messages",
-            "Sent by other systems in the format of the book; each becomes a command.",
+            "Sent by other systems in the book's format; each becomes a command.",
         ),
-        (Kind::Event, "Public events", "Facts for other systems, as CloudEvents."),
+        (Kind::Event, "Public events", "Facts that other systems receive, as CloudEvents."),
     ];
     for (kind, title, about) in parts {
         write!(page, "\n## {title}\n\n{about}\n").expect(WRITES);
@@ -63,9 +66,9 @@ fn section(page: &mut String, message: &Message) {
     table(page, fields);
     if let Some(answer) = &message.answer {
         let answer = answer.as_value();
-        let (kind, said) = (kind(answer), about(answer));
-        let said = if said.is_empty() { said } else { format!(": {said}") };
-        write!(page, "\nAnswer: {kind}{said}\n").expect(WRITES);
+        let (kind, text) = (kind(answer), about(answer));
+        let text = if text.is_empty() { text } else { format!(": {text}") };
+        write!(page, "\nAnswer: {kind}{text}\n").expect(WRITES);
         table(page, answer);
     }
     if let Some(refusals) = &message.refusals {
@@ -81,7 +84,7 @@ fn section(page: &mut String, message: &Message) {
     }
 }
 
-/// The fields of an object, those of objects within it by their path.
+/// A table of the fields of an object; fields of nested objects have their path.
 fn table(page: &mut String, schema: &Value) {
     let mut rows = Vec::new();
     fields(&mut rows, "", schema);
@@ -119,7 +122,7 @@ fn fields(rows: &mut Vec<(String, String, String)>, before: &str, schema: &Value
     }
 }
 
-/// Of "this or nothing", this.
+/// The schema without the alternative `null`.
 fn solid(schema: &Value) -> &Value {
     let either = schema["anyOf"].as_array();
     let solid = either.and_then(|all| all.iter().find(|it| it["type"] != "null"));
@@ -131,7 +134,7 @@ fn variants(schema: &Value) -> impl Iterator<Item = &Value> {
     either.into_iter().flatten()
 }
 
-/// What names a variant, and its other fields.
+/// The tag of a variant, and its other fields.
 fn variant_parts(variant: &Value) -> (String, Vec<String>) {
     let none = Map::new();
     let properties = variant["properties"].as_object().unwrap_or(&none);
@@ -141,7 +144,7 @@ fn variant_parts(variant: &Value) -> (String, Vec<String>) {
     (tag.or_else(|| variant["const"].as_str()).unwrap_or("?").to_owned(), others)
 }
 
-/// A type with its bounds, in words.
+/// A type with its limits, in words.
 fn kind(schema: &Value) -> String {
     let or_null = if is_nullable(schema) { " or null" } else { "" };
     let schema = solid(schema);
@@ -193,9 +196,9 @@ fn bounds(schema: &Value) -> String {
     length.or(value).unwrap_or_default()
 }
 
-/// What the contract says of it, on one line of a table.
+/// The description in the contract, on one line.
 fn about(schema: &Value) -> String {
-    let said = schema["description"].as_str().unwrap_or_default();
-    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    said.replace("[`", "`").replace("`]", "`").replace('|', "\\|")
+    let text = schema["description"].as_str().unwrap_or_default();
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    text.replace("[`", "`").replace("`]", "`").replace('|', "\\|")
 }

@@ -1,4 +1,4 @@
-//! `earmark outbox`: emails that were not sent yet.
+//! `earmark outbox`: emails that have not been sent.
 
 use std::process::ExitCode;
 
@@ -14,19 +14,22 @@ use crate::runtime::block_on;
 use crate::settings::{Flags, Settings};
 use crate::storage_config::StorageConfig;
 
-/// Emails shown at most.
+/// Maximum emails shown.
 const SHOWN_MAX: usize = 1_000;
 
-/// Shows the emails that wait to be sent: all of them while no mail server is set, otherwise those
-/// that the server has not accepted yet.
+/// Shows the emails that have not been sent: all of them if no mail server is set ([mail] smtp),
+/// otherwise those that it has not accepted yet.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+                        earmark outbox --json\n  \
+                        earmark outbox --discard")]
 pub struct Outbox {
     #[command(flatten)]
     folder: Folder,
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Discard all emails that wait now; they are never sent
+    /// Discard these emails: they are never sent
     #[arg(long)]
     discard: bool,
 }
@@ -54,12 +57,9 @@ impl Outbox {
         if self.json {
             output::json(&Shown { count, emails })?;
         } else if self.discard {
-            output::say(format!(
-                "{} emails discarded; they will not be sent",
-                number(count as u64)
-            ))?;
+            output::say(format!("{} emails discarded", number(count as u64)))?;
         } else if count == 0 {
-            output::say("no email waits")?;
+            output::say("no emails are waiting")?;
         } else {
             let rows = emails.into_iter().map(|it| {
                 let text = it.text.lines().last().unwrap_or_default().to_owned();
@@ -67,7 +67,7 @@ impl Outbox {
             });
             output::say(table(&["to", "subject", "text"], &[], rows))?;
             if count > SHOWN_MAX {
-                output::say(format!("the first of {}", number(count as u64)))?;
+                output::say(format!("the first of {} emails", number(count as u64)))?;
             }
         }
         Ok(ExitCode::SUCCESS)

@@ -1,4 +1,4 @@
-//! `earmark parked`: lists and replays parked messages.
+//! `earmark parked`: shows and replays parked messages.
 
 use std::process::ExitCode;
 
@@ -18,14 +18,18 @@ use crate::settings::{Flags, Settings};
 use crate::storage_config::StorageConfig;
 use crate::wiring;
 
-/// Messages requested per page.
+/// Messages read per request.
 const PAGE: usize = 100;
 
-/// Lists messages that could not be handled, with the reason, or replays one.
+/// Shows parked messages with the reason: those that could not be read or kept failing. Replays
+/// one.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+                        earmark parked\n  \
+                        earmark parked replay ID --dry-run --server http://127.0.0.1:5005")]
 pub struct Parked {
     #[command(subcommand)]
-    what: Option<What>,
+    action: Option<Action>,
     #[command(flatten)]
     source: Source,
     /// Print JSON
@@ -34,14 +38,14 @@ pub struct Parked {
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
-    /// List parked messages
+enum Action {
+    /// Show the parked messages
     List,
-    /// Replay a message; it is no longer parked once it is handled
+    /// Send a message again; it is no longer parked once it is decided
     Replay {
-        /// The id of the message, as `list` shows it
+        /// Id of the message, as shown by `list`
         id: String,
-        /// Show what would be recorded, and change nothing
+        /// Report the result without changing anything
         #[arg(long)]
         dry_run: bool,
     },
@@ -54,7 +58,7 @@ struct Shown {
     message: Message,
 }
 
-/// A parked message, in the form that the server sends.
+/// A message, in the format of the server.
 #[derive(Deserialize, Serialize)]
 struct Message {
     id: String,
@@ -63,25 +67,25 @@ struct Message {
     body: String,
 }
 
-/// A page of parked messages, as the server sends it.
+/// A page of messages, in the format of the server.
 #[derive(Deserialize)]
 struct Page {
     items: Vec<Message>,
     next: Option<String>,
 }
 
-/// The outcome of a replay, as the server sends it.
+/// The result of a replay, in the format of the server.
 #[derive(Deserialize)]
 struct Decided {
     outcome: String,
-    /// `None` also for an answer of `null`.
+    /// Also none if the answer is `null`.
     answer: Option<Box<RawValue>>,
     detail: Option<String>,
     #[serde(default)]
     events: Vec<Box<RawValue>>,
 }
 
-/// Where the messages are stored.
+/// Where the parked messages are.
 enum Place {
     Node(Node),
     Server(Client),
@@ -97,9 +101,9 @@ impl Parked {
             Some(client) => Place::Server(client),
             None => Place::Node(Node::open_existing(&StorageConfig::of(settings)?)?),
         };
-        let done = match &self.what {
-            None | Some(What::List) => self.list(&place),
-            Some(What::Replay { id, dry_run }) => replay(&place, id, *dry_run),
+        let done = match &self.action {
+            None | Some(Action::List) => self.list(&place),
+            Some(Action::Replay { id, dry_run }) => replay(&place, id, *dry_run),
         };
         if let Place::Node(node) = place {
             node.close();
@@ -112,7 +116,7 @@ impl Parked {
         if self.json {
             output::json(&shown)
         } else if shown.is_empty() {
-            output::say("nothing is parked")
+            output::say("no parked messages")
         } else {
             let rows = shown.into_iter().map(|it| {
                 let Message { id, message, reason, body } = it.message;
@@ -141,7 +145,7 @@ fn replay(place: &Place, id: &str, dry_run: bool) -> Result<(), CliError> {
         return output::say(decided.answer.map_or_else(|| "done".to_owned(), |it| it.to_string()));
     }
     let why = decided.detail.unwrap_or_default();
-    Err(CliError::new(format!("the command was refused: {why}")))
+    Err(CliError::new(format!("the message was refused: {why}")))
 }
 
 fn in_node(node: &Node, service: &str, id: &str, dry_run: bool) -> Result<Decided, CliError> {
@@ -152,9 +156,7 @@ fn in_node(node: &Node, service: &str, id: &str, dry_run: bool) -> Result<Decide
         Err(NotDone::Refused(refused)) => ("refused", None, Some(refused.text)),
         Err(NotDone::Failed(failure)) => return Err(failed(failure)),
         Err(NotDone::Unknown(why)) => {
-            return Err(
-                CliError::new(why).advise("Check `earmark log`, then replay the message again.")
-            );
+            return Err(CliError::new(why).advise("Check `earmark log`, then try again."));
         }
     };
     Ok(Decided { outcome: outcome.to_owned(), answer, detail, events: reply.events })
@@ -195,8 +197,8 @@ fn page(place: &Place, service: &str, after: Option<&str>) -> Result<Page, CliEr
 }
 
 fn unknown(id: &str) -> CliError {
-    CliError::new(format!("no parked message has the id {id:?}"))
-        .advise("`earmark parked list` shows all parked messages.")
+    CliError::new(format!("there is no parked message {id:?}"))
+        .advise("Run `earmark parked list` to see the parked messages.")
 }
 
 fn failed(failure: Failure) -> CliError {

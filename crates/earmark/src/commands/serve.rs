@@ -1,4 +1,4 @@
-//! `earmark serve`: runs the server.
+//! `earmark serve`: serves the HTTP API.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,9 +13,13 @@ use crate::settings::{Flags, Settings};
 use crate::storage_config::StorageConfig;
 use crate::{output, runtime};
 
-/// Serves over HTTP until SIGTERM or Ctrl-C; what was begun is answered first. A second signal ends
-/// it at once.
+/// Serves the HTTP API until SIGTERM or Ctrl-C. Requests in flight are answered first; a second
+/// signal ends the process at once.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+                        earmark serve --data ./shop --listen 127.0.0.1:0\n  \
+                        earmark serve --store postgres://user:password@host/shop --redis \
+                        redis://127.0.0.1:6379")]
 pub struct Serve {
     /// Address to listen on; port 0 takes any free port [env: EARMARK_SERVER_LISTEN]
     /// [default: 127.0.0.1:5005]
@@ -23,11 +27,12 @@ pub struct Serve {
     listen: Option<String>,
     #[command(flatten)]
     folder: Folder,
-    /// A file of keys, one a line: callers must show one of them [env: EARMARK_API_KEY_FILE]
+    /// File with API keys, one per line; clients must send one of them
+    /// [env: EARMARK_SERVER_API_KEY_FILE]
     #[arg(long, value_name = "FILE")]
     api_key_file: Option<PathBuf>,
-    /// The Redis server to speak with, as redis://host:port [env: EARMARK_REDIS, which shows a
-    /// password to nobody]
+    /// Redis server to publish to and consume from, as redis://host:port [env: EARMARK_REDIS_URL,
+    /// better for a URL with a password]
     #[arg(long, value_name = "URL")]
     redis: Option<String>,
 }
@@ -53,7 +58,7 @@ impl Serve {
     }
 }
 
-/// Serves a node until a signal stops it; `ready` receives the address.
+/// Serves from a node until it is stopped; calls `ready` with its URL.
 pub fn serve(
     node: Node,
     edge: earmark_gateway::Settings,
@@ -61,7 +66,7 @@ pub fn serve(
     ready: impl FnOnce(&str) -> Result<(), CliError>,
 ) -> Result<ExitCode, CliError> {
     let ended = runtime::of_server()?.block_on(async {
-        let signals = Signals::heard()?;
+        let signals = Signals::listen()?;
         let bound = server::bind(&node.bus, edge, listen).await?;
         let url = format!("http://{}", bound.local_addr);
         node.announce(&url);
@@ -71,12 +76,12 @@ pub fn serve(
     });
     node.close();
     match ended? {
-        Ended::Told => Ok(ExitCode::SUCCESS),
+        Ended::Stopped => Ok(ExitCode::SUCCESS),
         Ended::Halted(why) => {
-            let problem = CliError::new(format!("the server stopped because of an error: {why}"));
-            Err(problem.advise(
-                "Look at the disk or the store (`earmark doctor`), then start it \
-                 again: it begins from what the log says.",
+            let error = CliError::new(format!("the server stopped by itself: {why}"));
+            Err(error.advise(
+                "Check the disk or the store (`earmark doctor`), then start it again: it continues \
+                 from the log.",
             ))
         }
     }

@@ -1,4 +1,4 @@
-//! `earmark stock`: the stock of each SKU.
+//! `earmark stock`: stock levels by SKU.
 
 use std::process::ExitCode;
 
@@ -16,13 +16,16 @@ use crate::runtime::block_on;
 use crate::settings::{Flags, Settings};
 use crate::storage_config::StorageConfig;
 
-/// SKUs requested per page.
+/// SKUs read per request.
 const PAGE: usize = 1_000;
 
-/// Shows the stock of all SKUs, or of one SKU with its batches and short lines.
+/// Shows the stock of all SKUs, or of one SKU with its batches and queued lines.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+                        earmark stock\n  \
+                        earmark stock CHAIR --server http://127.0.0.1:5005 --json")]
 pub struct Stock {
-    /// Show this SKU with its batches and short lines
+    /// Show only this SKU, in detail
     sku: Option<String>,
     #[command(flatten)]
     source: Source,
@@ -31,7 +34,7 @@ pub struct Stock {
     json: bool,
 }
 
-/// A page of stock, as the server sends it.
+/// A page of stock levels, in the format of the server.
 #[derive(Deserialize)]
 struct Page {
     items: Vec<StockLevel>,
@@ -54,10 +57,10 @@ impl Stock {
         let detail = match self.source.client(settings)? {
             Some(client) => block_on(client.get(&["v1", "stock", &sku.0], &[]))?,
             None => self.in_node(settings, |node| {
-                let asked = node.bus.ask(GetStock { sku: sku.clone() })?;
-                asked.ok_or_else(|| {
+                let detail = node.bus.ask(GetStock { sku: sku.clone() })?;
+                detail.ok_or_else(|| {
                     CliError::new(format!("Invalid sku {}", sku.0))
-                        .advise("`earmark stock` lists all SKUs.")
+                        .advise("Run `earmark stock` to list the SKUs.")
                 })
             })?,
         };
@@ -105,7 +108,7 @@ impl Stock {
     }
 }
 
-/// Parses a SKU from the command line.
+/// Parses a SKU of the command line.
 pub fn sku(text: &str) -> Result<Sku, CliError> {
     Text::parse(text).map(Sku).map_err(|why| CliError::usage(format!("the SKU {text:?} {why}")))
 }
@@ -149,7 +152,7 @@ fn show(detail: &StockDetail) -> Result<(), CliError> {
     if detail.short_lines.is_empty() {
         return Ok(());
     }
-    let heading = ["waits: order", "line", "quantity", "need by", "priority"];
+    let heading = ["queued: order", "line", "quantity", "need by", "priority"];
     let lines = detail.short_lines.iter().map(|it| {
         vec![
             it.order_id.0.to_string(),

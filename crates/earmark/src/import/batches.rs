@@ -1,4 +1,4 @@
-//! Batches read from a file.
+//! Batches of a CSV file.
 
 use clap::Args;
 use csv::ByteRecord;
@@ -7,31 +7,32 @@ use earmark_contracts::values::{BatchReference, Sku};
 use earmark_loadgen::orders::{BadRow, CsvFile, field, line_of};
 use rustc_hash::FxHashMap;
 
-use super::{Read, Report, Row, Sends, Way, day, quantity, text};
+use super::run::{Method, Read, Report, Row, Sends};
+use super::values::{day, quantity, text};
 use crate::error::CliError;
 
-/// What the columns are called.
+/// The names of the columns.
 #[derive(Args, Clone, Debug)]
 pub struct Columns {
-    /// The column that names the batch
+    /// Column with the batch reference
     #[arg(long, value_name = "COLUMN", default_value = "reference")]
     reference: String,
-    /// The column that names the SKU
+    /// Column with the SKU
     #[arg(long, value_name = "COLUMN", default_value = "sku")]
     sku: String,
-    /// The column of the number of units
+    /// Column with the quantity
     #[arg(long, value_name = "COLUMN", default_value = "quantity")]
     quantity: String,
-    /// The column of the day it arrives; empty: it is in the warehouse [default: eta, if there]
+    /// Column with the day of arrival; empty for stock in the warehouse [default: eta, if present]
     #[arg(long, value_name = "COLUMN")]
     eta: Option<String>,
-    /// The column of the day it expires; empty: never [default: expires, if there]
+    /// Column with the day of expiry; empty for none [default: expires, if present]
     #[arg(long, value_name = "COLUMN")]
     expires: Option<String>,
 }
 
-/// Where the columns are.
-struct Places {
+/// The indices of the columns.
+struct Indices {
     reference: usize,
     sku: usize,
     quantity: usize,
@@ -40,9 +41,9 @@ struct Places {
 }
 
 impl Columns {
-    /// Reads a file that is open.
+    /// Reads the rows of a file.
     pub fn read(&self, mut file: CsvFile) -> Result<Read<CreateBatch>, CliError> {
-        let places = Places {
+        let indices = Indices {
             reference: file.column(&self.reference, "--reference")?,
             sku: file.column(&self.sku, "--sku")?,
             quantity: file.column(&self.quantity, "--quantity")?,
@@ -54,11 +55,11 @@ impl Columns {
         let mut row = ByteRecord::new();
         while file.next(&mut row)? {
             let line = line_of(&row);
-            let command = places.command(&row).and_then(|command| {
+            let command = indices.command(&row).and_then(|command| {
                 let first = *seen.entry(command.reference.clone()).or_insert(read.good.len());
                 match read.good.get(first) {
                     Some(earlier) if earlier.command != command => {
-                        Err(format!("line {} says something else of the batch", earlier.line))
+                        Err(format!("line {} differs for the same batch", earlier.line))
                     }
                     _ => Ok(command),
                 }
@@ -72,7 +73,7 @@ impl Columns {
     }
 }
 
-impl Places {
+impl Indices {
     fn command(&self, row: &ByteRecord) -> Result<CreateBatch, String> {
         let optional = |column: Option<usize>| column.map_or(Ok(""), |column| field(row, column));
         Ok(CreateBatch {
@@ -85,12 +86,12 @@ impl Places {
     }
 }
 
-/// How batches are brought in. Those of one SKU keep their order: it decides between equals.
-pub fn way() -> Way<CreateBatch> {
-    Way { rank, send: Sends::SideBySide, count }
+/// How batches are imported. Those of one SKU keep their order, because it breaks ties.
+pub fn method() -> Method<CreateBatch> {
+    Method { rank, send: Sends::Concurrently, count }
 }
 
-/// The how-many-th of its SKU each batch is.
+/// The number of each batch among those of its SKU.
 fn rank(rows: &[Row<CreateBatch>]) -> Vec<u32> {
     let mut counts: FxHashMap<&Sku, u32> = FxHashMap::default();
     let mut next = |sku| {

@@ -1,4 +1,4 @@
-//! Order lines read from a file.
+//! Order lines of a CSV file.
 
 use clap::Args;
 use csv::ByteRecord;
@@ -7,34 +7,35 @@ use earmark_contracts::values::{LineId, OrderId, Priority, Sku, Text};
 use earmark_loadgen::orders::{BadRow, CsvFile, field, line_of};
 use rustc_hash::FxHashMap;
 
-use super::{Read, Report, Row, Sends, Way, day, quantity, text};
+use super::run::{Method, Read, Report, Row, Sends};
+use super::values::{day, quantity, text};
 use crate::error::CliError;
 
-/// What the columns are called.
+/// The names of the columns.
 #[derive(Args, Clone, Debug)]
 pub struct Columns {
-    /// The column that names the order
+    /// Column with the order id
     #[arg(long, value_name = "COLUMN", default_value = "order_id")]
     order_id: String,
-    /// The column that names the line in its order [default: line_id, if there; else its place]
+    /// Column with the line id [default: line_id, if present; otherwise 1, 2, 3 … in each order]
     #[arg(long, value_name = "COLUMN")]
     line_id: Option<String>,
-    /// The column that names the SKU
+    /// Column with the SKU
     #[arg(long, value_name = "COLUMN", default_value = "sku")]
     sku: String,
-    /// The column of the number of units
+    /// Column with the quantity
     #[arg(long, value_name = "COLUMN", default_value = "quantity")]
     quantity: String,
-    /// The column of the last day on which it is of use [default: need_by, if there]
+    /// Column with the last day on which the line can be shipped [default: need_by, if present]
     #[arg(long, value_name = "COLUMN")]
     need_by: Option<String>,
-    /// The column that says how much it matters, 0 to 9 [default: priority, if there]
+    /// Column with the priority, 0 to 9 [default: priority, if present]
     #[arg(long, value_name = "COLUMN")]
     priority: Option<String>,
 }
 
-/// Where the columns are.
-struct Places {
+/// The indices of the columns.
+struct Indices {
     order_id: usize,
     line_id: Option<usize>,
     sku: usize,
@@ -42,14 +43,14 @@ struct Places {
     need_by: Option<usize>,
     priority: Option<usize>,
     short: WhenShort,
-    /// How many rows each order has had.
+    /// The number of rows of each order.
     rows: FxHashMap<OrderId, u32>,
 }
 
 impl Columns {
-    /// Reads a file that is open.
+    /// Reads the rows of a file.
     pub fn read(&self, mut file: CsvFile, short: WhenShort) -> Result<Read<Allocate>, CliError> {
-        let mut places = Places {
+        let mut indices = Indices {
             order_id: file.column(&self.order_id, "--order-id")?,
             line_id: file.optional(self.line_id.as_deref(), "line_id", "--line-id")?,
             sku: file.column(&self.sku, "--sku")?,
@@ -64,12 +65,12 @@ impl Columns {
         let mut row = ByteRecord::new();
         while file.next(&mut row)? {
             let line = line_of(&row);
-            let command = places.command(&row).and_then(|command| {
+            let command = indices.command(&row).and_then(|command| {
                 let key = (command.order_id.clone(), command.line());
                 let first = *seen.entry(key).or_insert(read.good.len());
                 match read.good.get(first) {
                     Some(earlier) if earlier.command != command => {
-                        Err(format!("line {} says something else of it", earlier.line))
+                        Err(format!("line {} differs for the same order line", earlier.line))
                     }
                     _ => Ok(command),
                 }
@@ -83,7 +84,7 @@ impl Columns {
     }
 }
 
-impl Places {
+impl Indices {
     fn command(&mut self, row: &ByteRecord) -> Result<Allocate, String> {
         let optional = |column: Option<usize>| column.map_or(Ok(""), |column| field(row, column));
         let order_id = OrderId(text("order_id", field(row, self.order_id)?)?);
@@ -113,9 +114,9 @@ fn priority(text: &str) -> Result<Priority, String> {
     Priority::new(level).map_err(|why| format!("priority {text:?} {why}"))
 }
 
-/// How lines are brought in: in the order of the file, which is the order in which they are served.
-pub fn way() -> Way<Allocate> {
-    Way { rank: |rows| vec![0; rows.len()], send: Sends::Together, count }
+/// How lines are imported: in the order of the file, because that is the order of allocation.
+pub fn method() -> Method<Allocate> {
+    Method { rank: |rows| vec![0; rows.len()], send: Sends::Together, count }
 }
 
 fn count(report: &mut Report, placement: &Placement) {

@@ -1,16 +1,17 @@
-//! The benchmark runs, checks and verifies, for every workload.
+//! The benchmark runs, checks responses and verifies the log, for every workload.
 
 use crate::program::{Server, done, run, text};
 
-/// A short run, unless it says itself how long; what is sent first counts, however slow the disk.
-fn bench(asked: &[&str]) -> serde_json::Value {
+/// A short run unless the arguments set its duration. There is no warmup: on a slow disk, the first
+/// requests must count.
+fn bench(arguments: &[&str]) -> serde_json::Value {
     let few = ["bench", "--json", "--skus", "50", "--connections", "4", "--warmup", "0"];
-    let short = if asked.contains(&"--seconds") { &[][..] } else { &["--seconds", "0.3"] };
-    done(&[&few[..], short, asked].concat()).json()
+    let short = if arguments.contains(&"--seconds") { &[][..] } else { &["--seconds", "0.3"] };
+    done(&[&few[..], short, arguments].concat()).json()
 }
 
 #[test]
-fn a_second_of_load_is_answered_and_its_log_verified() {
+fn a_second_of_load_is_checked_and_its_log_verified() {
     let report = bench(&["--seconds", "1"]);
     let requests = report["requests"].as_u64().unwrap();
     assert!(requests > 10, "{report}");
@@ -21,12 +22,12 @@ fn a_second_of_load_is_answered_and_its_log_verified() {
     assert!(latency["p50"].as_f64().unwrap() > 0.0, "{report}");
     assert!(latency["p99"].as_f64() <= latency["max"].as_f64());
     assert!(report["server_rss_peak_mib"].as_f64().unwrap() > 1.0);
-    // The batches are in the log, too.
+    // The batches are in the log too.
     assert!(report["verified"][0]["events"].as_u64().unwrap() > requests, "{report}");
 }
 
 #[test]
-fn every_workload_is_answered_as_it_must_be() {
+fn every_workload_gets_the_expected_responses() {
     for workload in ["zipf", "hot", "reads"] {
         let report = bench(&["--workload", workload, "--order-ids", "time"]);
         assert_eq!(report["workload"], workload);
@@ -40,13 +41,13 @@ fn every_workload_is_answered_as_it_must_be() {
 }
 
 #[test]
-fn an_open_loop_sends_what_was_meant_to_be_sent() {
+fn an_open_loop_sends_every_scheduled_request() {
     let report = bench(&["--rate", "100", "--seconds", "1"]);
     assert_eq!((&report["requests"], &report["rate"]), (&100.into(), &100.into()));
 }
 
 #[test]
-fn a_server_that_is_up_is_asked_and_left_up() {
+fn a_running_server_is_measured_and_keeps_running() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::on(folder.path());
     let (url, id) = (server.url(), server.child.id().to_string());
@@ -61,10 +62,10 @@ fn a_server_that_is_up_is_asked_and_left_up() {
 }
 
 #[test]
-fn an_answer_that_is_not_as_it_must_be_fails_the_run() {
+fn an_unexpected_response_fails_the_run() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::on(folder.path());
-    // The SKU's batch holds too little: it is there already, so the benchmark's own is refused.
+    // The SKU's batch exists with too small a quantity, so the benchmark's own batch is refused.
     let batch = r#"{"ref":"bench-S00000000","sku":"S00000000","qty":1,"eta":null}"#;
     server.post("/add_batch", batch);
     let said = run(&["bench", "--url", &server.url(), "--workload", "hot", "--seconds", "0.1"]);

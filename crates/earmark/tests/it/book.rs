@@ -1,11 +1,11 @@
-//! The book's end-to-end behaviour, over HTTP, through the whole program.
+//! The book's end-to-end tests over HTTP.
 
 use insta::assert_snapshot;
 
 use crate::program::Server;
 
 #[test]
-fn a_line_is_promised_to_the_earliest_batch_and_can_be_looked_up() {
+fn a_line_is_allocated_to_the_earliest_batch_and_can_be_read() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::on(folder.path());
     for batch in [
@@ -24,7 +24,7 @@ fn a_line_is_promised_to_the_earliest_batch_and_can_be_looked_up() {
 }
 
 #[test]
-fn an_unknown_sku_is_refused_in_the_books_words() {
+fn an_unknown_sku_is_refused_as_in_the_book() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::on(folder.path());
     let (status, body) = server.post("/allocate", r#"{"orderid":"o1","sku":"NONE","qty":20}"#);
@@ -34,7 +34,7 @@ fn an_unknown_sku_is_refused_in_the_books_words() {
 }
 
 #[test]
-fn what_was_answered_is_there_after_kill_9() {
+fn answered_commands_survive_kill_9() {
     let folder = tempfile::tempdir().unwrap();
     let mut server = Server::on(folder.path());
     server.post("/add_batch", r#"{"ref":"b1","sku":"CHAIR","qty":10,"eta":null}"#);

@@ -1,4 +1,4 @@
-//! What a person reads: help, maps, pages, and what the doctor finds.
+//! The texts for users: help, flows, messages, stock and the doctor.
 
 use std::process::Command;
 
@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use crate::program::{Server, done, run, text};
 
 #[test]
-fn help_says_what_there_is() {
+fn the_help_lists_every_command() {
     assert_snapshot!(done(&["--help"]).out, @"
     Allocates stock to order lines, from the warehouse and from incoming deliveries
 
@@ -51,7 +51,7 @@ fn help_says_what_there_is() {
 }
 
 #[test]
-fn wrong_usage_ends_with_2() {
+fn usage_errors_exit_with_2() {
     assert_eq!(run(&["allocate"]).code, 2);
     assert_eq!(run(&["fly"]).code, 2);
     let bad = ["allocate", "--order", "o", "--sku", " x", "--quantity", "1"];
@@ -61,7 +61,7 @@ fn wrong_usage_ends_with_2() {
 }
 
 #[test]
-fn flows_are_drawn_in_four_ways() {
+fn flows_have_four_formats() {
     let text = done(&["flow"]).out;
     assert!(text.contains("allocation.allocate --handles allocate -> allocation.allocated"));
     assert!(done(&["flow", "--format", "mermaid"]).out.starts_with("flowchart LR\n"));
@@ -72,7 +72,7 @@ fn flows_are_drawn_in_four_ways() {
 }
 
 #[test]
-fn messages_have_their_fields_bounds_and_refusals() {
+fn messages_have_their_fields_limits_and_refusals() {
     let page = done(&["messages"]).out;
     let start = page.find("### allocation.deallocate").unwrap();
     let end = start + page[start..].find("\nAnswer").unwrap();
@@ -93,14 +93,14 @@ fn messages_have_their_fields_bounds_and_refusals() {
 }
 
 #[test]
-fn completions_are_there_for_every_shell() {
+fn every_shell_has_completions() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         assert!(done(&["completions", shell]).out.contains("earmark"));
     }
 }
 
 #[test]
-fn the_stock_and_a_promise_are_shown_for_people_and_for_programs() {
+fn stock_and_allocations_are_shown() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let file = folder.path().join("batches.csv");
@@ -143,19 +143,19 @@ fn the_stock_and_a_promise_are_shown_for_people_and_for_programs() {
 }
 
 #[test]
-fn the_doctor_names_the_server_that_has_the_folder() {
+fn the_doctor_names_the_server_that_uses_the_folder() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::on(folder.path());
     let doctor = ["doctor", "--listen", "127.0.0.1:0", "--data", text(folder.path())];
     let said = done(&doctor);
-    assert!(said.out.contains(&format!("it is reachable at {}", server.url())), "{said:?}");
+    assert!(said.out.contains(&format!("its URL is {}", server.url())), "{said:?}");
     drop(server);
     let said = done(&doctor);
     assert!(said.out.contains("the log of allocation holds 0 events"), "{said:?}");
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_is_no_error() {
+fn a_closed_pipe_is_not_an_error() {
     let shell = format!("{} messages | head -1", env!("CARGO_BIN_EXE_earmark"));
     let output = Command::new("sh").args(["-c", &shell]).output().unwrap();
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "");

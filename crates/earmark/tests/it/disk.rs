@@ -1,4 +1,4 @@
-//! The program as it is shipped, on a disk that fails a sync or is full.
+//! The released program on a disk that fails a sync or is full.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -12,28 +12,28 @@ use tempfile::TempDir;
 
 use crate::program::{done, program, text};
 
-/// The syncs of the running server that fail, one a server.
+/// The numbers of the syncs that fail, one per server.
 const FAILED_SYNCS: [u32; 5] = [1, 2, 7, 20, 33];
-/// So many lines are asked for at most: one sync each.
+/// Maximum lines sent, one sync each.
 const LINES: u32 = 60;
-/// So soon after the failed sync the process must have ended.
+/// The time in which the process must end after the failed sync.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A disk that can be told to fail, under a server of its own.
+/// A disk that fails on request, with its own server.
 struct Disk {
     place: TempDir,
     layer: PathBuf,
 }
 
 impl Disk {
-    /// Builds the layer that comes between the program and the system.
+    /// Builds the library that is preloaded between the program and the system.
     fn new() -> Self {
         let place = tempfile::tempdir().unwrap();
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/disk.c");
         let layer = place.path().join("disk.so");
         let mut compiler = Command::new("cc");
         compiler.args(["-shared", "-fPIC", "-O1", "-o"]).arg(&layer).arg(source).arg("-ldl");
-        assert!(compiler.status().unwrap().success(), "the C compiler that built SQLite is there");
+        assert!(compiler.status().unwrap().success(), "the C compiler that built SQLite works");
         fs::create_dir(place.path().join("data")).unwrap();
         Self { place, layer }
     }
@@ -69,7 +69,7 @@ struct Running {
 }
 
 impl Running {
-    /// The status and the body, where the server lives to say them.
+    /// Status and body; none if the server ended before.
     fn ask(&self, ask: &str, body: &str, key: &str) -> Option<(u16, String)> {
         let mut stream = TcpStream::connect(&self.address).ok()?;
         let length = body.len();
@@ -103,14 +103,14 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It may have ended already.
+        // It may already have ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
 #[test]
-fn a_failed_sync_ends_the_server_at_once_and_the_next_one_clears_up() {
+fn a_failed_sync_stops_the_server_at_once_and_the_next_one_recovers() {
     for n in FAILED_SYNCS {
         let disk = Disk::new();
         let mut server = disk.serve();
@@ -140,7 +140,7 @@ fn a_failed_sync_ends_the_server_at_once_and_the_next_one_clears_up() {
     }
 }
 
-/// The next server answers what was answered as it was, and the rest once.
+/// The next server repeats the answers that were given, and handles the rest once.
 fn clear_up(disk: &Disk, answers: &[(u16, String)]) {
     fs::remove_file(disk.folder().join("sync-fails")).unwrap();
     let server = disk.serve();
@@ -160,7 +160,7 @@ fn clear_up(disk: &Disk, answers: &[(u16, String)]) {
 }
 
 #[test]
-fn a_full_disk_is_told_and_passes_without_a_restart() {
+fn a_full_disk_is_reported_and_needs_no_restart() {
     let disk = Disk::new();
     let server = disk.serve();
     server.stock();
@@ -172,7 +172,7 @@ fn a_full_disk_is_told_and_passes_without_a_restart() {
             break (status, body);
         }
         number += 1;
-        assert!(number < LINES, "what is written again needs no room, all else does");
+        assert!(number < LINES, "the disk must become full");
     };
     assert_eq!((refused.0, problem(&refused.1).as_str()), (503, "/problems/storage-full"));
     let (status, stock) = server.ask("GET /v1/stock/LAMP", "", "").unwrap();
@@ -190,7 +190,7 @@ fn problem(body: &str) -> String {
     body["type"].as_str().unwrap().to_owned()
 }
 
-/// Waits until the process has ended; its code, and what it complained of.
+/// Waits for the end of the process; returns its exit code and error message.
 fn ended(child: &mut Child) -> (i32, String) {
     let mut words = String::new();
     child.stderr.take().unwrap().read_to_string(&mut words).unwrap();

@@ -1,4 +1,4 @@
-//! Encrypted ways to other servers, as the doctor finds them.
+//! Encrypted connections to other servers, as the doctor checks them.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use earmark_servers::redis::Redis;
 
 use crate::program::{Said, program, text};
 
-/// What the doctor finds of Redis: its verdict, and what it says.
+/// The doctor's verdict and text about Redis.
 fn found(url: &str, settings: &[(&str, &Path)]) -> (String, String) {
     let folder = tempfile::tempdir().unwrap();
     let arguments = ["doctor", "--json", "--listen", "127.0.0.1:0", "--data", text(folder.path())];
@@ -21,7 +21,7 @@ fn found(url: &str, settings: &[(&str, &Path)]) -> (String, String) {
 }
 
 #[test]
-fn redis_is_spoken_to_over_tls_where_its_authority_is_trusted() {
+fn redis_is_reached_over_tls_if_its_authority_is_trusted() {
     let authority = Authority::new().unwrap();
     let certificate = authority.certify("DNS:localhost,IP:127.0.0.1").unwrap();
     let redis = Redis::start_encrypted(&certificate).unwrap();
@@ -36,7 +36,7 @@ fn redis_is_spoken_to_over_tls_where_its_authority_is_trusted() {
 }
 
 #[test]
-fn redis_is_not_spoken_to_where_its_certificate_is_not_taken() {
+fn redis_is_not_used_if_its_certificate_is_refused() {
     let (authority, another) = (Authority::new().unwrap(), Authority::new().unwrap());
     let certificate = authority.certify("DNS:localhost").unwrap();
     let redis = Redis::start_encrypted(&certificate).unwrap();
@@ -53,7 +53,7 @@ fn redis_is_not_spoken_to_where_its_certificate_is_not_taken() {
 }
 
 #[test]
-fn a_file_of_authorities_without_certificates_is_refused() {
+fn a_ca_file_without_certificates_is_refused() {
     let (folder, url) = (tempfile::tempdir().unwrap(), "rediss://127.0.0.1:1");
     let (empty, none) = (folder.path().join("empty.pem"), folder.path().join("none.pem"));
     std::fs::write(&empty, "").unwrap();

@@ -1,4 +1,4 @@
-//! PostgreSQL fails over to a standby that had not got the last commits.
+//! PostgreSQL fails over to a standby without the last commits.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::program::{Server, done, text};
 
-/// A process that has lost its log ends sooner, or never.
+/// The time in which a process that has lost its log must end.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 
 fn start(folders: &TempDir, name: &str, store: &str) -> Server {
@@ -32,7 +32,7 @@ fn allocated(server: &Server) -> u64 {
 }
 
 #[test]
-fn a_node_notices_that_a_failover_lost_commits_and_starts_again_from_what_there_is() {
+fn a_node_notices_a_failover_that_lost_commits_and_restarts_from_the_log() {
     for are_others_faster in [false, true] {
         let mut primary = Postgres::start(&[]).unwrap();
         let proxy = Proxy::start(primary.port()).unwrap();
@@ -64,11 +64,11 @@ fn a_node_notices_that_a_failover_lost_commits_and_starts_again_from_what_there_
             ended = node.child.try_wait().unwrap();
             ended.is_some()
         }));
-        assert_eq!(ended.and_then(|it| it.code()), Some(1), "it says that it cannot go on");
+        assert_eq!(ended.and_then(|it| it.code()), Some(1), "it reports a failure");
 
         let node = start(&folders, "node", &store);
         let left: u32 = if are_others_faster { 5 } else { 8 };
-        assert_eq!(allocated(&node), u64::from(10 - left), "its views are those of this log");
+        assert_eq!(allocated(&node), u64::from(10 - left), "its views match this log");
         assert_eq!(allocate(&node, "more than there is", left + 1), 409);
         assert_eq!(allocate(&node, "all that is left", left), 201);
         assert_eq!(node.stop(), 0);

@@ -1,4 +1,4 @@
-//! What the program makes of the open files that the system allows it.
+//! How the program uses the limit of open files.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -8,12 +8,12 @@ use std::process::Command;
 
 use crate::program::{Server, program, text};
 
-/// Less than the usual soft limit, and less than the connections of the test.
+/// Below the usual soft limit and the number of connections in the test.
 const SOFT: usize = 128;
-/// As few as nobody would allow a server.
+/// An unrealistically low limit.
 const HARD: usize = 64;
 
-/// A server in a shell that has set limits: `-S` the soft one, without it both.
+/// A server in a shell that has set limits: `-S` sets the soft limit, otherwise both are set.
 fn serve(limits: &str, place: &Path) -> Server {
     let data = place.join("data");
     let command = program(&["serve", "--listen", "127.0.0.1:0", "--data", text(&data)]);
@@ -30,7 +30,7 @@ fn serve(limits: &str, place: &Path) -> Server {
     Server::of(shell)
 }
 
-/// A connection that stays open after its answer.
+/// A connection that stays open after its response.
 fn answered(server: &Server) -> TcpStream {
     let mut stream = TcpStream::connect(&server.address).unwrap();
     asks(&mut stream);
@@ -48,7 +48,7 @@ fn is_answered(stream: &mut TcpStream) {
     assert_eq!(&answer, b"HTTP/1.1 200 OK");
 }
 
-/// The soft limit and the hard one, as the system has them.
+/// The soft and the hard limit of the process.
 fn limits(server: &Server) -> (String, String) {
     let limits = fs::read_to_string(format!("/proc/{}/limits", server.child.id())).unwrap();
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
@@ -57,7 +57,7 @@ fn limits(server: &Server) -> (String, String) {
 }
 
 #[test]
-fn a_server_takes_all_descriptors_that_it_may_have() {
+fn a_server_raises_its_descriptor_limit() {
     let place = tempfile::tempdir().unwrap();
     let server = serve(&format!("-S -n {SOFT}"), place.path());
     let (soft, hard) = limits(&server);
@@ -70,15 +70,15 @@ fn a_server_takes_all_descriptors_that_it_may_have() {
 }
 
 #[test]
-fn a_server_that_may_have_few_says_so_and_keeps_some_for_its_stores() {
+fn a_low_limit_is_reported_and_stores_keep_descriptors() {
     let place = tempfile::tempdir().unwrap();
     let server = serve(&format!("-n {HARD}"), place.path());
     let told = fs::read_to_string(place.path().join("told")).unwrap();
-    let says = "the system allows 64 open files: at most 32 connections are served at a time, not \
-        10000. For all of them allow 10256: `ulimit -Hn 10256` or, in a systemd unit, \
-        LimitNOFILE=10256";
+    let says = "the system allows 64 open files, so at most 32 connections are served at a time \
+                instead of 10000. To serve them all, allow 10256: `ulimit -Hn 10256` or, in a \
+                systemd unit, LimitNOFILE=10256";
     assert!(told.contains(says), "{told}");
-    // One place is left; many more wait for it, and are served when there is room.
+    // One connection is left; the others wait and are served when it is free.
     let mut open: Vec<_> = (0..HARD / 2 - 1).map(|_| answered(&server)).collect();
     let line = r#"{"order_id":"o","sku":"A","quantity":1}"#;
     assert_eq!(server.post("/add_batch", r#"{"ref":"b","sku":"A","qty":1}"#).0, 201);

@@ -1,4 +1,4 @@
-//! Data folders: one process at a time, closed cleanly, and made anew from the log where need be.
+//! Data folders: one process at a time, closed cleanly, with views that are rebuilt from the log.
 
 use std::fs;
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::program::{Server, done, run, slice, text};
 
 #[test]
-fn a_second_process_is_refused_by_name_and_told_what_to_do() {
+fn a_second_process_is_refused_with_the_owner_and_advice() {
     let folder = tempfile::tempdir().unwrap();
     let data = text(folder.path());
     let server = Server::on(folder.path());
@@ -28,7 +28,7 @@ fn a_second_process_is_refused_by_name_and_told_what_to_do() {
 }
 
 #[test]
-fn sigterm_ends_a_server_cleanly_and_its_views_are_flushed() {
+fn sigterm_stops_a_server_cleanly_and_flushes_its_views() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::on(folder.path());
     server.post("/add_batch", r#"{"ref":"b1","sku":"CHAIR","qty":10,"eta":null}"#);
@@ -40,7 +40,7 @@ fn sigterm_ends_a_server_cleanly_and_its_views_are_flushed() {
 }
 
 #[test]
-fn an_interrupt_ends_a_server_cleanly_too() {
+fn an_interrupt_stops_a_server_cleanly() {
     let folder = tempfile::tempdir().unwrap();
     let mut server = Server::on(folder.path());
     server.signal("INT");
@@ -48,7 +48,7 @@ fn an_interrupt_ends_a_server_cleanly_too() {
 }
 
 #[test]
-fn views_that_were_deleted_are_made_anew_and_equal() {
+fn deleted_views_are_rebuilt_and_equal() {
     let folder = tempfile::tempdir().unwrap();
     let data = text(folder.path());
     done(&["replay", text(&slice()), "--data", data, "--limit-rows", "2000"]);
@@ -67,7 +67,7 @@ fn views_that_were_deleted_are_made_anew_and_equal() {
 }
 
 #[test]
-fn a_folder_without_data_is_not_made_by_looking_at_it() {
+fn read_commands_never_create_a_data_folder() {
     let folder = tempfile::tempdir().unwrap();
     let none = folder.path().join("none");
     for command in ["stock", "verify", "log", "parked"] {
@@ -79,7 +79,7 @@ fn a_folder_without_data_is_not_made_by_looking_at_it() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_named_with_what_to_do() {
+fn a_used_port_is_reported_with_advice() {
     let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let server = Server::on(one.path());
     for command in ["serve", "demo"] {
@@ -92,7 +92,7 @@ fn a_port_that_is_taken_is_named_with_what_to_do() {
 }
 
 #[test]
-fn listening_to_others_needs_keys() {
+fn listening_beyond_localhost_needs_api_keys() {
     let folder = tempfile::tempdir().unwrap();
     let said = run(&["serve", "--listen", "0.0.0.0:0", "--data", text(folder.path())]);
     assert_eq!(said.code, 1);
@@ -100,10 +100,10 @@ fn listening_to_others_needs_keys() {
 }
 
 #[test]
-fn a_key_opens_the_server_and_nothing_else_does() {
+fn only_a_valid_api_key_is_accepted() {
     let folder = tempfile::tempdir().unwrap();
     let keys = folder.path().join("keys");
-    fs::write(&keys, "# who may ask\nopen-sesame\n").unwrap();
+    fs::write(&keys, "# API keys\nopen-sesame\n").unwrap();
     let data = folder.path().join("data");
     let listen = ["serve", "--listen", "127.0.0.1:0", "--data", text(&data)];
     let server = Server::begin(&[&listen[..], &["--api-key-file", text(&keys)]].concat());
@@ -115,7 +115,7 @@ fn a_key_opens_the_server_and_nothing_else_does() {
 }
 
 #[test]
-fn the_readers_of_a_log_need_no_settings() {
+fn the_data_folder_comes_from_the_file_or_the_environment() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     done(&["import", "batches", text(&batches(folder.path())), "--data", text(&data)]);

@@ -1,4 +1,4 @@
-//! Import: what can be used is brought in once, what cannot is named.
+//! Import: valid rows are imported once, invalid rows are reported.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -44,7 +44,7 @@ fn import<'a>(what: &'a str, file: &'a Path, data: &'a Path) -> Vec<&'a str> {
 }
 
 #[test]
-fn bad_rows_are_named_with_their_line_and_left_out() {
+fn invalid_rows_are_reported_with_their_line_and_left_out() {
     let files = Files::new();
     let file = files.write("batches.csv", BATCHES);
     let said = done(&import("batches", &file, &files.data()));
@@ -58,7 +58,7 @@ fn bad_rows_are_named_with_their_line_and_left_out() {
 }
 
 #[test]
-fn a_file_brought_in_again_changes_nothing() {
+fn importing_a_file_again_changes_nothing() {
     let files = Files::new();
     let batches = files.write("batches.csv", BATCHES);
     done(&import("batches", &batches, &files.data()));
@@ -84,7 +84,7 @@ fn a_file_brought_in_again_changes_nothing() {
 }
 
 #[test]
-fn a_strict_import_brings_in_all_rows_or_none() {
+fn a_strict_import_imports_all_rows_or_none() {
     let files = Files::new();
     let file = files.write("batches.csv", BATCHES);
     let data = files.data();
@@ -97,13 +97,13 @@ fn a_strict_import_brings_in_all_rows_or_none() {
 }
 
 #[test]
-fn a_dry_run_tells_and_keeps_nothing() {
+fn a_dry_run_reports_and_changes_nothing() {
     let files = Files::new();
     let file = files.write("batches.csv", BATCHES);
     let data = files.data();
     let said = done(&[&import("batches", &file, &data)[..], &["--dry-run"]].concat());
     assert_snapshot!(said.out, @"7 rows: 3 new, 0 there before, 4 left out (a dry run: nothing was kept)");
-    assert!(!data.exists(), "a rehearsal leaves not even a folder");
+    assert!(!data.exists(), "a dry run creates no folder");
     done(&import("batches", &file, &data));
     let before = done(&["stock", "--data", text(&data), "--json"]).out;
     let more = files.write("more.csv", "reference,sku,quantity\nb9,CHAIR,1\n");
@@ -112,7 +112,7 @@ fn a_dry_run_tells_and_keeps_nothing() {
 }
 
 #[test]
-fn a_column_that_is_not_there_is_named_with_its_flag() {
+fn a_missing_column_is_reported_with_its_flag() {
     let files = Files::new();
     let file = files.write("batches.csv", "ref,sku,quantity\n");
     let said = run(&import("batches", &file, &files.data()));

@@ -1,4 +1,4 @@
-//! Letters: kept while nobody is named who takes them, sent once when somebody does.
+//! Emails: kept while no mail server is set, sent once when there is one.
 
 use std::path::Path;
 use std::time::Duration;
@@ -39,7 +39,7 @@ fn emails_wait_in_the_outbox_and_are_sent_once() {
     │ stock@made.com   Out of stock for CHAIR   Order o1, line CHAIR: 30 ordered. It was rejected. │
     └──────────────────────────────────────────────────────────────────────────────────────────────┘
     ");
-    // There is a mail server now, but it does not answer yet.
+    // A mail server is set now, but it does not respond yet.
     let server = served(folder.path(), Some(&smtp));
     run_out(&server, "o2");
     smtp.start().unwrap();
@@ -47,13 +47,14 @@ fn emails_wait_in_the_outbox_and_are_sent_once() {
     run_out(&server, "o3");
     assert!(until(WAIT_MAX, || smtp.received().unwrap().len() == 3));
     assert_eq!(server.stop(), 0);
-    assert_snapshot!(done(&outbox).out, @"no email waits");
+    assert_snapshot!(done(&outbox).out, @"no emails are waiting");
     let mut server = served(folder.path(), Some(&smtp));
     run_out(&server, "o4");
     assert!(until(WAIT_MAX, || smtp.received().unwrap().len() == 4));
     server.child.kill().unwrap();
     server.child.wait().unwrap();
-    // Only a email whose taking was not put down yet may come again, with the same Message-ID.
+    // Only the last email can be sent again, with the same Message-ID: its position may not be
+    // stored.
     let server = served(folder.path(), Some(&smtp));
     run_out(&server, "o5");
     let emails = || {

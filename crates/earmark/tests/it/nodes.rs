@@ -1,4 +1,4 @@
-//! Several processes on one PostgreSQL: they answer as one would.
+//! Several processes over one PostgreSQL database behave like one.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -136,7 +136,7 @@ fn many_nodes_never_sell_a_unit_twice_and_numbers_have_no_gap() {
 }
 
 #[test]
-fn a_node_that_is_killed_is_missed_by_nobody() {
+fn a_killed_node_is_replaced_by_the_others() {
     let nodes = Nodes::new();
     let stays = nodes.start("stays", &[]);
     batch(&stays, "LAMP", 1_000);
@@ -162,7 +162,7 @@ fn a_node_that_is_killed_is_missed_by_nobody() {
 }
 
 #[test]
-fn a_store_is_refused_with_what_to_do_and_without_its_password() {
+fn an_unusable_store_is_reported_with_advice_and_without_its_password() {
     let folder = tempfile::tempdir().unwrap();
     let data = text(folder.path());
     let said = run(&["verify", "--data", data, "--store", "postgres://me:secret@127.0.0.1:1/x"]);
@@ -175,7 +175,7 @@ fn a_store_is_refused_with_what_to_do_and_without_its_password() {
 }
 
 #[test]
-fn another_number_of_partitions_is_refused() {
+fn a_different_number_of_partitions_is_refused() {
     let nodes = Nodes::new();
     assert_eq!(nodes.start("n", &["--partitions", "3"]).stop(), 0);
     let folder = nodes.folders.path().join("n");
@@ -194,7 +194,7 @@ fn another_number_of_partitions_is_refused() {
 }
 
 #[test]
-fn the_doctor_looks_at_the_store() {
+fn the_doctor_checks_the_store() {
     let nodes = Nodes::new();
     let folder = nodes.folders.path().join("doctor");
     let doctor = ["doctor", "--store", &nodes.url, "--data", text(&folder), "--json"];
@@ -211,7 +211,7 @@ fn the_doctor_looks_at_the_store() {
 }
 
 #[test]
-fn a_backup_is_made_while_a_server_has_the_folder() {
+fn a_backup_works_while_a_server_uses_the_folder() {
     let folder = tempfile::tempdir().unwrap();
     let (data, copy): (&Path, _) = (&folder.path().join("data"), folder.path().join("copy"));
     let server = Server::on(data);

@@ -1,4 +1,4 @@
-//! Runs the program: once and to its end, or as a server that is asked over HTTP.
+//! Runs the program: to its end, or as a server that receives HTTP requests.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
 
-/// The slice of real orders that stands in the project.
+/// The sample of real orders in the project.
 pub fn slice() -> PathBuf {
     root().join("demo/online-retail-slice.csv.gz")
 }
@@ -31,7 +31,7 @@ pub fn program(arguments: &[&str]) -> Command {
     command
 }
 
-/// What a run of the program said.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Said {
     pub code: i32,
@@ -40,7 +40,7 @@ pub struct Said {
 }
 
 impl Said {
-    /// What a command says until its end.
+    /// Runs a command to its end.
     pub fn of(command: &mut Command) -> Self {
         let output = command.stdin(Stdio::null()).output().unwrap();
         Self {
@@ -50,12 +50,12 @@ impl Said {
         }
     }
 
-    /// What it printed, as JSON.
+    /// Its output as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// What it complained of, on one line.
+    /// Its error message on one line.
     pub fn complaint(&self) -> String {
         let words = self.err.split_whitespace().filter(|word| *word != "│");
         words.collect::<Vec<_>>().join(" ")
@@ -67,7 +67,7 @@ pub fn run(arguments: &[&str]) -> Said {
     Said::of(&mut program(arguments))
 }
 
-/// Runs the program to its end, which must be a good one.
+/// Runs the program to its end; it must succeed.
 pub fn done(arguments: &[&str]) -> Said {
     let said = run(arguments);
     assert_eq!(said.code, 0, "{arguments:?}: {said:?}");
@@ -79,7 +79,7 @@ pub fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// An answer with its headers.
+/// A response with its headers.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -106,11 +106,11 @@ impl Answer {
     }
 }
 
-/// A server, up and ready; it is killed when the test ends before it does.
+/// A running server; it is killed if it still runs at the end of the test.
 pub struct Server {
     pub child: Child,
     pub address: String,
-    /// Kept open, so that the server may go on speaking.
+    /// Kept open, so that the server can keep writing.
     out: BufReader<ChildStdout>,
 }
 
@@ -119,19 +119,19 @@ impl Server {
         Self::begin(&["serve", "--listen", "127.0.0.1:0", "--data", text(data)])
     }
 
-    /// Begins a command that serves, and waits until it says where it listens.
+    /// Starts a command that serves, and waits until it listens.
     pub fn begin(arguments: &[&str]) -> Self {
         Self::of(program(arguments))
     }
 
-    /// The same, of a command that somebody else put together.
+    /// The same for a given command.
     pub fn of(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());
         let mut server = Self { child, address: String::new(), out };
         while server.address.is_empty() {
             let mut line = String::new();
-            assert!(server.out.read_line(&mut line).unwrap() > 0, "it ended before it was ready");
+            assert!(server.out.read_line(&mut line).unwrap() > 0, "it ended before it listened");
             let address = line.trim().strip_prefix("listening on http://");
             address.unwrap_or_default().clone_into(&mut server.address);
         }
@@ -142,7 +142,7 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    /// Sends a signal by its name, as kill(1) does.
+    /// Sends a signal by its name, like kill(1).
     pub fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap();
@@ -163,7 +163,7 @@ impl Server {
         (answer.status, answer.body)
     }
 
-    /// Sends a request with headers of its own.
+    /// Sends a request with additional headers.
     pub fn exchange(
         &self,
         method: &str,
@@ -185,7 +185,7 @@ impl Server {
         Answer::read(&answer)
     }
 
-    /// Tells it to stop, and gives the code it ends with.
+    /// Stops it and returns its exit code.
     pub fn stop(mut self) -> i32 {
         self.signal("TERM");
         self.child.wait().unwrap().code().unwrap_or(-1)
@@ -194,7 +194,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended already.
+        // It may already have ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,4 +1,4 @@
-//! Redis beside the whole program: the book's channels, streams in and out, and Redis going away.
+//! The program with Redis: the book's channels, streams in and out, and an unreachable Redis.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,11 +10,11 @@ use serde_json::Value;
 
 use crate::program::{Server, done, program, run, text};
 
-/// What is awaited comes by then, or not at all.
+/// Timeout for everything that is awaited.
 const WAIT_MAX: Duration = Duration::from_secs(20);
 const STREAM: &str = "earmark.allocation.0";
 
-/// A server that speaks with a Redis server, and does so by now.
+/// A server that uses a Redis server.
 fn served(data: &Path, redis: &Redis) -> Server {
     let serve = ["serve", "--listen", "127.0.0.1:0", "--data", text(data), "--log", "info"];
     let mut command = program(&serve);
@@ -32,23 +32,23 @@ fn publishing(server: &Server) {
     assert!(until(WAIT_MAX, hears), "{}", server.get("/readyz").1);
 }
 
-/// Publishes until somebody has heard it.
+/// Publishes until a subscriber has received it.
 fn publish(redis: &Redis, channel: &str, message: &str) {
-    let heard = || redis.ask(&["PUBLISH", channel, message]).is_ok_and(|heard| heard == "1");
-    assert!(until(WAIT_MAX, heard), "nobody hears {channel}");
+    let received = || redis.ask(&["PUBLISH", channel, message]).is_ok_and(|count| count == "1");
+    assert!(until(WAIT_MAX, received), "nobody subscribes to {channel}");
 }
 
 fn next(heard: &Messages) -> String {
     heard.next().unwrap().1
 }
 
-/// The entries of a stream, each with its one field.
+/// The only field of each entry of a stream.
 fn entries(redis: &Redis, stream: &str) -> Vec<String> {
     let told = redis.ask(&["XRANGE", stream, "-", "+"]).unwrap();
     told.lines().filter(|line| line.starts_with('{')).map(str::to_owned).collect()
 }
 
-/// What the feed has after a number, event by event, as it stands there.
+/// The events of the feed, each as its text.
 fn feed(server: &Server) -> Vec<String> {
     let (mut events, mut after) = (Vec::new(), "0".to_owned());
     loop {
@@ -62,7 +62,7 @@ fn feed(server: &Server) -> Vec<String> {
 }
 
 #[test]
-fn the_books_messages_come_in_and_its_event_goes_out() {
+fn the_books_messages_are_consumed_and_its_event_is_published() {
     let (folder, redis) = (tempfile::tempdir().unwrap(), Redis::start().unwrap());
     let server = served(folder.path(), &redis);
     publishing(&server);
@@ -81,10 +81,10 @@ fn the_books_messages_come_in_and_its_event_goes_out() {
 }
 
 #[test]
-fn what_comes_by_streams_is_done_once_and_acknowledged_after_that() {
+fn stream_messages_are_handled_once_and_then_acknowledged() {
     let (folder, redis) = (tempfile::tempdir().unwrap(), Redis::start().unwrap());
     let line = r#"{"orderid":"o1","sku":"CHAIR","qty":3}"#;
-    // Before anybody is there; and once by a member of the group that never comes back.
+    // One message arrives before any consumer; another is read by a member that never returns.
     redis.ask(&["XADD", "allocate", "*", "event", line]).unwrap();
     redis.ask(&["XGROUP", "CREATE", "allocate", "earmark", "0"]).unwrap();
     let read = ["XREADGROUP", "GROUP", "earmark", "dead", "STREAMS", "allocate", ">"];
@@ -124,7 +124,7 @@ fn what_comes_by_streams_is_done_once_and_acknowledged_after_that() {
 }
 
 #[test]
-fn what_cannot_be_read_is_parked_with_the_reason_and_can_be_sent_again() {
+fn unreadable_messages_are_parked_with_the_reason_and_can_be_replayed() {
     let (folder, redis) = (tempfile::tempdir().unwrap(), Redis::start().unwrap());
     let server = served(folder.path(), &redis);
     server.post("/add_batch", r#"{"ref":"b1","sku":"CHAIR","qty":10,"eta":null}"#);
@@ -142,7 +142,7 @@ fn what_cannot_be_read_is_parked_with_the_reason_and_can_be_sent_again() {
         redis.ask(&["XADD", "allocate", "*", "event", body]).unwrap();
     }
     redis.ask(&["XADD", "allocate", "*", "a", "1", "b", "2"]).unwrap();
-    // What is right behind them goes on.
+    // Valid messages behind them are handled.
     let line = r#"{"orderid":"o2","sku":"CHAIR","qty":1}"#;
     redis.ask(&["XADD", "allocate", "*", "event", line]).unwrap();
     assert!(until(WAIT_MAX, || server.get("/allocations/o2").0 == 200));
@@ -179,7 +179,7 @@ fn what_cannot_be_read_is_parked_with_the_reason_and_can_be_sent_again() {
 }
 
 #[test]
-fn what_an_operator_sends_again_is_decided_then_and_is_parked_no_more() {
+fn a_replayed_message_is_decided_and_no_longer_parked() {
     let (folder, redis) = (tempfile::tempdir().unwrap(), Redis::start().unwrap());
     let server = served(folder.path(), &redis);
     server.post("/add_batch", r#"{"ref":"b1","sku":"CHAIR","qty":10,"eta":null}"#);
@@ -190,7 +190,7 @@ fn what_an_operator_sends_again_is_decided_then_and_is_parked_no_more() {
     let address = server.url();
     let is_parked = || done(&["parked", "--server", &address]).out.contains("/a/2");
     assert!(until(WAIT_MAX, is_parked));
-    // The server that is up is asked, and the folder of one that is down is opened.
+    // With a running server by request, without one by opening the folder.
     let of_server = ["parked", "--server", &address, "replay", "/a/2"];
     let rehearsed = done(&[&of_server[..], &["--dry-run"]].concat()).out;
     assert!(rehearsed.starts_with("would record"), "{rehearsed}");
@@ -203,13 +203,13 @@ fn what_an_operator_sends_again_is_decided_then_and_is_parked_no_more() {
     let address = server.url();
     let of_server = ["parked", "--server", &address, "replay", "/a/2"];
     assert!(done(&of_server).out.contains("shipped"));
-    assert!(run(&of_server).complaint().contains("no parked message has the id"));
+    assert!(run(&of_server).complaint().contains("there is no parked message"));
     assert_eq!(server.stop(), 0);
     assert_eq!(parked_under(folder.path(), "/a/2"), 0);
 }
 
 #[test]
-fn without_redis_all_goes_on_and_later_everything_is_published_in_order() {
+fn commands_work_without_redis_and_events_are_published_in_order_later() {
     let (folder, mut redis) = (tempfile::tempdir().unwrap(), Redis::start().unwrap());
     redis.kill().unwrap();
     let server = served(folder.path(), &redis);
@@ -240,7 +240,7 @@ fn without_redis_all_goes_on_and_later_everything_is_published_in_order() {
     assert_eq!(server.stop(), 0);
 }
 
-/// How many messages are parked under an id.
+/// The number of parked messages with an id.
 fn parked_under(data: &Path, id: &str) -> usize {
     let parked = done(&["parked", "--json", "--data", text(data)]).json();
     parked.as_array().unwrap().iter().filter(|it| it["id"] == id).count()

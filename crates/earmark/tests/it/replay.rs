@@ -1,4 +1,4 @@
-//! Replays: the same file and seed give the same figures, whatever happens in between.
+//! Replays: the same file and seed give the same figures, also after an interruption.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -11,10 +11,10 @@ use serde_json::Value;
 
 use crate::program::{done, program, run, slice, text};
 
-/// An order and a line.
+/// Order id and line id.
 pub type Line = (String, String);
 
-/// The figures without what depends on the machine and the day.
+/// The figures without those that depend on the machine.
 pub fn figures(mut report: Value) -> Value {
     let report_fields = report.as_object_mut().unwrap();
     for time in ["seconds", "lines_per_second", "lines_resumed"] {
@@ -24,7 +24,7 @@ pub fn figures(mut report: Value) -> Value {
 }
 
 #[test]
-fn the_slice_gives_the_same_figures_every_time() {
+fn a_replay_is_reproducible() {
     let slice = slice();
     let replay = ["replay", text(&slice), "--temporary", "--json"];
     let first = figures(done(&replay).json());
@@ -58,7 +58,7 @@ fn the_slice_gives_the_same_figures_every_time() {
 }
 
 #[test]
-fn a_replay_that_was_killed_goes_on_and_no_answered_line_is_missing() {
+fn a_killed_replay_is_resumed_and_no_answered_line_is_missing() {
     let folder = tempfile::tempdir().unwrap();
     let (slice, data) = (slice(), folder.path().join("data"));
     let replay = ["replay", text(&slice), "--data", text(&data), "--json"];
@@ -78,7 +78,7 @@ fn a_replay_that_was_killed_goes_on_and_no_answered_line_is_missing() {
 
     done(&["verify", "--data", text(&data)]);
     let in_log = lines_in_log(&data);
-    assert!(in_log.len() < 8_408, "it was killed in the middle");
+    assert!(in_log.len() < 8_408, "the replay was killed before its end");
     let missing: Vec<_> = answered.iter().filter(|line| !in_log.contains(*line)).collect();
     assert!(missing.is_empty() && answered.len() > 100, "{missing:?}");
 
@@ -97,7 +97,7 @@ fn read(acks: &str) -> Vec<Line> {
     serde_json::from_str(acks).unwrap()
 }
 
-/// Every line that the log has accepted.
+/// Every line that was accepted, by the log.
 pub fn lines_in_log(data: &Path) -> BTreeSet<Line> {
     let log = done(&["log", "--data", text(data), "--json"]).out;
     let accepted = ["allocation.allocated", "allocation.queued"];
@@ -108,7 +108,7 @@ pub fn lines_in_log(data: &Path) -> BTreeSet<Line> {
 }
 
 #[test]
-fn a_folder_that_holds_something_else_is_not_touched() {
+fn a_folder_with_other_data_is_not_touched() {
     let folder = tempfile::tempdir().unwrap();
     let (slice, data) = (slice(), text(folder.path()));
     let replay = ["replay", text(&slice), "--limit-rows", "100", "--data", data];
@@ -121,7 +121,7 @@ fn a_folder_that_holds_something_else_is_not_touched() {
 }
 
 #[test]
-fn the_demo_ends_when_it_is_told_to() {
+fn the_demo_exits_after_the_replay() {
     let said = done(&["demo", "--exit"]);
     assert!(said.out.contains("verified allocation:"), "{said:?}");
     assert!(said.out.contains("oversold"), "{said:?}");

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::program::{Server, done, root, text};
 use crate::replay::figures;
 
-/// A generous bound for what takes some tenths of a second.
+/// A generous limit for a few tenths of a second.
 const READY_TIMEOUT: Duration = Duration::from_secs(2);
 
 const VARIABLE: &str = "EARMARK_TEST_YEAR_CSV";
@@ -31,7 +31,7 @@ fn year() -> Option<PathBuf> {
 
 #[test]
 #[expect(clippy::disallowed_methods, reason = "how long a restart takes is what is tested")]
-fn the_year_is_replayed_to_its_known_counts_and_the_server_is_back_at_once() {
+fn a_year_is_replayed_to_known_counts_and_the_server_restarts_quickly() {
     let Some(year) = year() else { return };
     let folder = tempfile::tempdir().unwrap();
     let report = done(&["replay", text(&year), "--data", text(folder.path()), "--json"]).json();
