@@ -26,7 +26,7 @@ const PAGE: usize = 100;
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  \
                         earmark parked\n  \
-                        earmark parked replay ID --dry-run --server http://127.0.0.1:5005")]
+                        earmark parked --server http://127.0.0.1:5005 replay ID --dry-run")]
 pub struct Parked {
     #[command(subcommand)]
     action: Option<Action>,
