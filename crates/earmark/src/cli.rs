@@ -140,11 +140,16 @@ mod tests {
 
     use super::Cli;
 
-    /// The example lines in the help of a command and of its subcommands, without descriptions.
+    /// The example lines in the help of a command and of its subcommands, without descriptions and
+    /// without what the shell does with the output.
     fn examples(command: &Command) -> Vec<String> {
         let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
         let lines = help.lines().map(str::trim).filter(|line| line.starts_with("earmark "));
-        let own = lines.map(|line| line.split("  ").next().unwrap_or(line).to_owned());
+        // Without the description, and without what the shell does with the output.
+        let own = lines.map(|line| {
+            let end = line.find("  ").or_else(|| line.find(" > ")).unwrap_or(line.len());
+            line[..end].to_owned()
+        });
         own.chain(command.get_subcommands().flat_map(examples)).collect()
     }
 

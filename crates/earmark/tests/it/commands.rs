@@ -116,9 +116,9 @@ fn stock_and_allocations_are_shown() {
     let reason = "the first batch in the warehouse that takes the whole line";
     assert!(placed.contains(reason), "{placed}");
     let lost = run(&line("o2", "5000"));
-    assert_snapshot!(format!("{} {}", lost.code, lost.out), @"1 out of stock: 5000 units of CHAIR requested, 1200 available");
+    assert_snapshot!(format!("{} {}", lost.code, lost.out), @"1 out of stock: 5000 of CHAIR ordered, 1200 available");
     let waits = done(&[&line("o3", "5000")[..], &["--queue"]].concat());
-    assert_snapshot!(waits.out, @"waits for stock");
+    assert_snapshot!(waits.out, @"queued: there is no stock");
     assert_snapshot!(done(&["stock", "CHAIR", "--data", text(&data)]).out, @"
     ┌────────────────────────────────────────────────────────────────────────────────┐
     │ SKU     on hand   incoming   allocated   held   available   short   next eta   │
@@ -131,15 +131,15 @@ fn stock_and_allocations_are_shown() {
     │ b1      in warehouse   -                   10           4      0           6 │
     │ b2      incoming       2099-01-31       1,200           0      0       1,200 │
     └──────────────────────────────────────────────────────────────────────────────┘
-    ┌──────────────────────────────────────────────────────┐
-    │ waits: order   line    quantity   need by   priority │
-    ╞══════════════════════════════════════════════════════╡
-    │ o3             CHAIR      5,000   -                5 │
-    └──────────────────────────────────────────────────────┘
+    ┌───────────────────────────────────────────────────────┐
+    │ queued: order   line    quantity   need by   priority │
+    ╞═══════════════════════════════════════════════════════╡
+    │ o3              CHAIR      5,000   -                5 │
+    └───────────────────────────────────────────────────────┘
     ");
     let unknown = run(&["stock", "NONE", "--data", text(&data)]);
     assert_eq!((unknown.code, unknown.complaint().contains("Invalid sku NONE")), (1, true));
-    assert_snapshot!(done(&["parked", "--data", text(&data)]).out, @"nothing is parked");
+    assert_snapshot!(done(&["parked", "--data", text(&data)]).out, @"no parked messages");
 }
 
 #[test]

@@ -87,7 +87,7 @@ fn a_used_port_is_reported_with_advice() {
         let complaint = said.complaint();
         assert_eq!(said.code, 1);
         assert!(complaint.contains(&server.address), "{complaint}");
-        assert!(complaint.contains("another address with --listen"), "{complaint}");
+        assert!(complaint.contains("another address"), "{complaint}");
     }
 }
 

@@ -50,11 +50,11 @@ fn invalid_rows_are_reported_with_their_line_and_left_out() {
     let said = done(&import("batches", &file, &files.data()));
     assert_snapshot!(said.err, @r#"
     line 3: quantity "0" must be a whole number from 1 to 1000000000
-    line 5: line 2 says something else of the batch
+    line 5: line 2 differs for the same batch
     line 6: sku "" must not be empty
     line 7: eta "soon" must be a date like 2026-01-31
     "#);
-    assert_snapshot!(said.out, @"7 rows: 3 new, 0 there before, 4 left out");
+    assert_snapshot!(said.out, @"7 rows: 3 new, 0 existed before, 4 left out");
 }
 
 #[test]
@@ -70,13 +70,13 @@ fn importing_a_file_again_changes_nothing() {
     let said = done(&arguments);
     assert_snapshot!(format!("{}{}", said.err, said.out), @"
     line 5: Invalid sku NONE
-    4 rows: 2 new, 0 there before, 1 short, 1 left out
+    4 rows: 2 new, 0 existed before, 1 short, 1 left out
     ");
     let stock = done(&["stock", "--data", text(&files.data()), "--json"]).out;
     let again = done(&arguments);
     assert_snapshot!(format!("{}{}", again.err, again.out), @"
     line 5: Invalid sku NONE
-    4 rows: 0 new, 3 there before, 1 left out
+    4 rows: 0 new, 3 existed before, 1 left out
     ");
     done(&import("batches", &batches, &files.data()));
     assert_eq!(done(&["stock", "--data", text(&files.data()), "--json"]).out, stock);
@@ -102,7 +102,7 @@ fn a_dry_run_reports_and_changes_nothing() {
     let file = files.write("batches.csv", BATCHES);
     let data = files.data();
     let said = done(&[&import("batches", &file, &data)[..], &["--dry-run"]].concat());
-    assert_snapshot!(said.out, @"7 rows: 3 new, 0 there before, 4 left out (a dry run: nothing was kept)");
+    assert_snapshot!(said.out, @"7 rows: 3 new, 0 existed before, 4 left out (dry run: nothing was changed)");
     assert!(!data.exists(), "a dry run creates no folder");
     done(&import("batches", &file, &data));
     let before = done(&["stock", "--data", text(&data), "--json"]).out;
