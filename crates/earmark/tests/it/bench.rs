@@ -52,9 +52,10 @@ fn a_running_server_is_measured_and_keeps_running() {
     let server = Server::on(folder.path());
     let (url, id) = (server.url(), server.child.id().to_string());
     let report = bench(&["--url", &url, "--server-pid", &id, "--workload", "hot"]);
-    assert!(report["server_cpu_us_per_request"].as_f64().is_some(), "{report}");
-    let of_writer = report["server_cpu_us_by_thread"]["write"].as_f64();
-    assert!(of_writer.is_some_and(|us| us > 0.0), "{report}");
+    let per_request = report["server_cpu_us_per_request"].as_f64();
+    assert!(per_request.is_some_and(|us| us > 0.0), "{report}");
+    // The system counts in ticks of 10 ms: on a busy machine one thread may not have used one.
+    assert!(report["server_cpu_us_by_thread"]["write"].as_f64().is_some(), "{report}");
     assert_eq!(report["verified"], serde_json::Value::Null);
     assert_eq!(server.get("/healthz").0, 200);
     assert_eq!(server.stop(), 0);
