@@ -17,7 +17,7 @@ macro_rules! declare_events {
         #[serde(tag = "type", content = "data")]
         $visibility enum $events {
             $(
-                #[doc = concat!("See [`", stringify!($fact), "`].")]
+                #[doc = concat!("The fact `", stringify!($fact), "`.")]
                 #[serde(rename = $name $(, alias = $old)?)]
                 $fact($fact),
             )+
