@@ -25,6 +25,7 @@ pub use bus::runtime;
 pub use bus::sending::Bus;
 pub use bus::status::PartitionStatus;
 pub use bus::verify::{NotVerified, Verified};
+pub use exchange::effects::EffectWorker;
 pub use exchange::lease::Lease;
 pub use exchange::relay::{Relay, RelayLimits};
 pub use exchange::subscription::Subscription;
@@ -36,6 +37,7 @@ pub use model::message::{
     Command, Event, Fact, Idempotency, Key, Message, Meta, PublicEvent, Query, Recorded, Reply,
     Wire,
 };
+pub use model::operation::DueOperation;
 pub use model::outcome::{Failure, NotDone};
 pub use ports::clock::UnixMillis;
 pub use ports::log::StoreError;
@@ -48,6 +50,8 @@ pub use table::opening::Opening;
 pub use table::procedure::ProcedureContext;
 pub use table::service::Service;
 pub use views::answer::DeferredAnswer;
+pub use views::audit::{Aggregates, Audit, AuditedEvent};
 pub use views::reading::{History, PastEvent, Reading};
 pub use views::table::Table;
 pub use views::view::View;
+pub use write::together::Together;

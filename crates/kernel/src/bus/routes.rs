@@ -8,7 +8,11 @@ use rustc_hash::FxHashMap;
 use crate::bus::sending::Bus;
 use crate::model::json_reply::JsonReply;
 use crate::model::message::{Command, Meta, Reply};
+use crate::model::operation::DueOperation;
 use crate::model::outcome::{Failure, NotDone};
+use crate::ports::log::StoreError;
+use crate::views::reading::Reading;
+use crate::write::composite::Composite;
 use crate::write::handling::Handling;
 use crate::write::submission::ReplyFuture;
 
@@ -21,6 +25,8 @@ pub(crate) struct Routes {
     pub(crate) by_name: FxHashMap<&'static str, Dispatch>,
     /// By the service's index.
     pub(crate) reactions: Vec<Vec<Reaction>>,
+    /// By the service's index.
+    pub(crate) effects: Vec<Vec<Effect>>,
 }
 
 /// The destination of a command.
@@ -30,6 +36,12 @@ pub(crate) enum CommandRoute {
         service: usize,
         /// `Arc<Handling<C>>`.
         handling: Box<dyn Any + Send + Sync>,
+    },
+    /// The writer of its key's partition, which decides it by other commands.
+    Composite {
+        service: usize,
+        /// `Arc<Composite<C>>`.
+        composite: Box<dyn Any + Send + Sync>,
     },
     /// A procedure.
     Procedure {
@@ -43,6 +55,10 @@ impl CommandRoute {
         handling.downcast_ref().expect("found by its type")
     }
 
+    pub(crate) fn composite<C: Command>(composite: &(dyn Any + Send + Sync)) -> &Arc<Composite<C>> {
+        composite.downcast_ref().expect("found by its type")
+    }
+
     pub(crate) fn procedure<C: Command>(run: &(dyn Any + Send + Sync)) -> &Arc<RunProcedure<C>> {
         run.downcast_ref().expect("found by its type")
     }
@@ -54,6 +70,21 @@ pub(crate) type RunProcedure<C> = dyn Fn(Bus, C, Meta) -> ReplyFuture<Reply<C>> 
 /// Decodes a command from JSON and sends it.
 pub(crate) type Dispatch =
     Box<dyn Fn(Bus, &str, Meta) -> ReplyFuture<Result<JsonReply, Failure>> + Send + Sync>;
+
+/// An effect in the table: operations that are carried on when they are due.
+pub(crate) struct Effect {
+    pub(crate) name: &'static str,
+    pub(crate) due: Box<FindDue>,
+    pub(crate) run: Box<RunOperation>,
+}
+
+/// Finds the operations of one partition that are due, earliest first, at most as many as asked.
+pub(crate) type FindDue =
+    dyn Fn(&Reading, usize) -> Result<Vec<DueOperation>, StoreError> + Send + Sync;
+
+/// Carries on one operation.
+pub(crate) type RunOperation =
+    dyn Fn(Bus, DueOperation) -> ReplyFuture<Result<(), Failure>> + Send + Sync;
 
 /// A reaction in the table: a public event leads to commands.
 pub(crate) struct Reaction {

@@ -1,7 +1,7 @@
 //! The bus: sends each command to the service that handles it, and each query to the one that
 //! answers it.
 
-use std::any::TypeId;
+use std::any::{Any, TypeId};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::bus::relay_registry::RelayRegistry;
-use crate::bus::routes::{CommandRoute, Reaction, Routes};
+use crate::bus::routes::{CommandRoute, Effect, Reaction, Routes};
 use crate::model::json_reply::JsonReply;
 use crate::model::message::{Command, Meta, Query, Reply};
 use crate::model::outcome::{Failure, NotDone};
@@ -20,6 +20,7 @@ use crate::views::answer::{Answer, Answerer};
 use crate::write::partition::Partition;
 use crate::write::running::Running;
 use crate::write::submission::Submission;
+use crate::write::together::Handlers;
 
 /// The bus of a process. Clones are cheap and share the same bus.
 #[derive(Clone)]
@@ -34,6 +35,23 @@ struct Inner {
     ids: Arc<dyn Ids>,
     /// The status of the relays of this process.
     relays: RelayRegistry,
+}
+
+/// The handlers of one service of a bus.
+struct ServiceHandlers {
+    inner: Arc<Inner>,
+    service: usize,
+}
+
+impl Handlers for ServiceHandlers {
+    fn find(&self, command: TypeId) -> Option<&(dyn Any + Send + Sync)> {
+        match self.inner.routes.commands.get(&command)? {
+            CommandRoute::Handler { service, handling } if *service == self.service => {
+                Some(handling.as_ref())
+            }
+            _ => None,
+        }
+    }
 }
 
 impl Bus {
@@ -69,6 +87,12 @@ impl Bus {
         let submission = match self.inner.routes.commands.get(&TypeId::of::<C>()) {
             Some(CommandRoute::Handler { service, handling }) => self.inner.services[*service]
                 .send(CommandRoute::handling(handling.as_ref()), command, meta),
+            Some(CommandRoute::Composite { service, composite }) => {
+                let inner = Arc::clone(&self.inner);
+                let handlers = Arc::new(ServiceHandlers { inner, service: *service });
+                let composite = CommandRoute::composite(composite.as_ref());
+                self.inner.services[*service].send_composite(composite, handlers, command, meta)
+            }
             Some(CommandRoute::Procedure { run }) => {
                 let run = CommandRoute::procedure::<C>(run.as_ref());
                 Submission::InProgress(run(self.clone(), command, meta))
@@ -187,6 +211,11 @@ impl Bus {
     /// The reactions of a service, by its index in [`Bus::services`].
     pub(crate) fn reactions(&self, service: usize) -> &[Reaction] {
         &self.inner.routes.reactions[service]
+    }
+
+    /// The effects of a service, by its index in [`Bus::services`].
+    pub(crate) fn effects(&self, service: usize) -> &[Effect] {
+        &self.inner.routes.effects[service]
     }
 
     pub(crate) fn running(&self, service: &str) -> Result<&Arc<Running>, Failure> {

@@ -13,8 +13,10 @@ use crate::model::kinds::KindIndex;
 use crate::model::limits::Limits;
 use crate::model::message::Key;
 use crate::model::outcome::Failure;
+use crate::ports::clock::UnixMillis;
 use crate::ports::log::StoreError;
 use crate::ports::rows::{FlushBatch, KeyRange, RowStore};
+use crate::views::audit::{Aggregates, AnyAudit, AuditedEvent};
 use crate::views::log_schema::LogSchema;
 use crate::views::materialized_state::MaterializedState;
 use crate::views::table::AnyTable;
@@ -26,7 +28,7 @@ const WINDOW_EVENTS: u64 = 10_000;
 const PAGE_ROWS: usize = 1_000;
 
 /// The counts of a successful verification.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verified {
     /// Records of the log.
     pub records: u64,
@@ -38,6 +40,8 @@ pub struct Verified {
     pub checks: u64,
     /// Rows of views that were compared.
     pub rows: u64,
+    /// What the audits of the service found that is no violation, as sentences.
+    pub notes: Vec<String>,
 }
 
 /// Why a verification did not succeed.
@@ -77,12 +81,15 @@ impl Bus {
         mut progress: impl FnMut(u64, u64),
     ) -> Result<Verified, NotVerified> {
         let mut verified = Verified::default();
-        for partition in &self.running(service)?.partitions {
+        let running = self.running(service)?;
+        let mut audits: Vec<_> = running.schema.audits.iter().map(|audit| audit()).collect();
+        let (mut aggregates, mut at) = (FxHashMap::default(), UnixMillis(i64::MIN));
+        for partition in &running.partitions {
             // Records that other processes append from here on are not verified.
             partition.projector.follow()?;
             let _paused = PausedFollowing::new(partition);
             let mut check = Check::new(partition)?;
-            check.replay(&mut progress)?;
+            check.replay(&mut audits, &mut progress)?;
             check.compare_aggregates()?;
             check.compare_rows()?;
             verified.records += check.verified.records;
@@ -90,6 +97,14 @@ impl Bus {
             verified.aggregates += check.verified.aggregates;
             verified.checks += check.verified.checks;
             verified.rows += check.verified.rows;
+            at = at.max(check.at);
+            aggregates.extend(check.aggregates);
+        }
+        let aggregates = Aggregates { kinds: &running.schema.kinds, all: &aggregates };
+        for audit in audits {
+            let notes = audit.end(&aggregates, at).map_err(NotVerified::Difference)?;
+            verified.notes.extend(notes);
+            verified.checks += 1;
         }
         Ok(verified)
     }
@@ -119,6 +134,8 @@ struct Check<'a> {
     /// The state derived from the log alone, in memory.
     materialized: MaterializedState,
     aggregates: FxHashMap<(KindIndex, Key), Box<dyn AnyRecorder>>,
+    /// The time of the last record.
+    at: UnixMillis,
     verified: Verified,
 }
 
@@ -132,11 +149,16 @@ impl<'a> Check<'a> {
             head: partition.projector.head(),
             materialized: MaterializedState::new(schema, &rows, Limits::default(), 0),
             aggregates: FxHashMap::default(),
+            at: UnixMillis(i64::MIN),
             verified: Verified::default(),
         })
     }
 
-    fn replay(&mut self, progress: &mut impl FnMut(u64, u64)) -> Result<(), NotVerified> {
+    fn replay(
+        &mut self,
+        audits: &mut [Box<dyn AnyAudit>],
+        progress: &mut impl FnMut(u64, u64),
+    ) -> Result<(), NotVerified> {
         let (mut seen, mut at_ms) = (0, i64::MIN);
         while seen < self.head {
             let records = self.partition.log.read_after(seen, WINDOW_EVENTS)?;
@@ -154,7 +176,11 @@ impl<'a> Check<'a> {
                     return difference(format!("time goes back at {}", record.first_seq));
                 }
                 (seen, at_ms) = (record.last_seq, record.at_ms);
-                self.fold(&Committed::read(record, &self.schema.kinds)?)?;
+                self.at = UnixMillis(at_ms);
+                let record = Committed::read(record, &self.schema.kinds)?;
+                self.fold(&record)?;
+                let events = || record.events.iter().map(AuditedEvent::new);
+                audits.iter_mut().for_each(|audit| events().for_each(|it| audit.see(&it)));
             }
             progress(seen, self.head);
         }

@@ -31,8 +31,12 @@ impl Bus {
     /// # Errors
     /// When there is no such partition.
     pub fn lease(&self, service: &str, partition: usize, job: &str) -> Result<Lease, Failure> {
-        let partition = Arc::clone(self.partition(service, partition)?);
-        Ok(Lease { partition, job: job.to_owned(), holder: self.new_id(), held: None })
+        Ok(self.lease_on(self.partition(service, partition)?, job))
+    }
+
+    pub(crate) fn lease_on(&self, partition: &Arc<Partition>, job: &str) -> Lease {
+        let (partition, job) = (Arc::clone(partition), job.to_owned());
+        Lease { partition, job, holder: self.new_id(), held: None }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Messages between services and external systems: feeds, relays, subscriptions, parked messages.
 
+pub(crate) mod effects;
 pub(crate) mod feed;
 pub(crate) mod lease;
 pub(crate) mod park;

@@ -164,6 +164,7 @@ impl<A: Aggregate> Recorder<A> {
 /// A recorder whose type is erased; the writer's cache holds these.
 pub(crate) trait AnyRecorder: Send {
     fn as_any(&mut self) -> &mut dyn Any;
+    fn as_any_ref(&self) -> &dyn Any;
     fn clone_box(&self) -> Box<dyn AnyRecorder>;
     /// Removes the recorded events and passes each one, with its wire name, to `sink`.
     fn drain(&mut self, sink: &mut dyn FnMut(&'static str, EventBox));
@@ -197,6 +198,9 @@ impl<E: Event> AnyEvent for E {
 
 impl<A: Aggregate> AnyRecorder for Recorder<A> {
     fn as_any(&mut self) -> &mut dyn Any {
+        self
+    }
+    fn as_any_ref(&self) -> &dyn Any {
         self
     }
     fn clone_box(&self) -> Box<dyn AnyRecorder> {

@@ -60,6 +60,9 @@ pub enum Failure {
     /// The idempotency key was used before with another request.
     #[error("the idempotency key {0:?} was used before with another request")]
     KeyReused(String),
+    /// Another operation on the same thing has not ended yet.
+    #[error("{0}")]
+    Conflict(String),
     /// The service is stopping or has stopped.
     #[error("the service is stopping")]
     Stopping,

@@ -13,8 +13,8 @@ const INFALLIBLE: &str = "writing to a string cannot fail";
 pub struct Edge {
     /// A command, a message, an event, a query, or when a hook runs.
     pub from: String,
-    /// `handles`, `orchestrates`, `translates`, `on`, `reacts`, `view`, `publishes`, `timer` or
-    /// `answers`.
+    /// `handles`, `handles together`, `orchestrates`, `translates`, `on`, `reacts`, `view`, `publishes`, `timer`,
+    /// `effect` or `answers`.
     pub verb: &'static str,
     /// The name of the function or view.
     pub by: String,
@@ -45,12 +45,17 @@ impl Service {
                 add(it.command, "handles", it.handler, "");
             }
         }
+        for it in &self.composites {
+            it.sends.iter().for_each(|sent| add(it.command, "handles together", it.by, sent));
+        }
         self.procedures.iter().for_each(|it| add(it.command, "orchestrates", it.procedure, ""));
         self.translations.iter().for_each(|it| add(it.message, "translates", it.by, it.command));
         for it in &self.follow_ups {
             it.records.iter().for_each(|event| add(it.fact, "on", it.by, event));
         }
         self.reactions.iter().for_each(|it| add(it.event, "reacts", it.by, it.command));
+        let due = |name| format!("(when an operation of {name} is due)");
+        self.effects.iter().for_each(|it| add(&due(it.name), "effect", it.by, ""));
         self.schema.publications.iter().for_each(|it| add(it.fact, "publishes", it.by, it.event));
         self.schema.timers.iter().for_each(|it| add(it.fact, "timer", it.by, ""));
         self.queries.iter().for_each(|it| add(it.query, "answers", it.by, ""));

@@ -1,5 +1,6 @@
 //! Opening a bus: opens the partitions of all services and builds the routes from their tables.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::bus::routes::{CommandRoute, Routes};
@@ -63,10 +64,14 @@ fn add_routes(
         let route = CommandRoute::Handler { service: index, handling: it.handling };
         (it.command_type, it.command, route, it.dispatch)
     });
+    let composites = table.composites.into_iter().map(|it| {
+        let route = CommandRoute::Composite { service: index, composite: it.composite };
+        (it.command_type, it.command, route, it.dispatch)
+    });
     let procedures = table.procedures.into_iter();
     let procedures =
         procedures.map(|it| (it.command_type, it.command, (it.route)(index), it.dispatch));
-    for (command_type, name, route, dispatch) in handled.chain(procedures) {
+    for (command_type, name, route, dispatch) in handled.chain(composites).chain(procedures) {
         let previous = routes.commands.insert(command_type, route);
         assert!(previous.is_none(), "two entries of the tables handle {name}");
         routes.by_name.insert(name, dispatch);
@@ -80,5 +85,9 @@ fn add_routes(
         assert!(previous.is_none(), "two entries of the tables answer {}", it.query);
     }
     routes.reactions.push(table.reactions);
+    let effects: Vec<_> = table.effects.into_iter().map(|it| (it.route)(index)).collect();
+    let names: BTreeSet<_> = effects.iter().map(|it| it.name).collect();
+    assert_eq!(names.len(), effects.len(), "two effects of one service have the same name");
+    routes.effects.push(effects);
     table.schema
 }

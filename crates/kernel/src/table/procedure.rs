@@ -2,14 +2,15 @@
 
 use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde_json::value::RawValue;
 
 use crate::bus::routes::RunProcedure;
 use crate::bus::sending::Bus;
-use crate::model::message::{Command, Meta, Query, Reply, Wire};
+use crate::model::message::{Command, Idempotency, Key, Meta, Query, Reply, Wire};
 use crate::model::outcome::{Failure, NotDone};
+use crate::model::partitioning::partition_of;
 use crate::ports::clock::UnixMillis;
 use crate::write::submission::ReplyFuture;
 
@@ -53,6 +54,10 @@ async fn run<C: Command>(
         // Some steps are done and their answers are stored: a retry completes the rest.
         ending = ending.map_err(|failed| NotDone::Unknown(format!("partly done: {failed}")));
     }
+    if let Some(replayed) = progress.answered() {
+        let events = std::mem::take(&mut *progress.lock());
+        return Reply { replayed, events, ..Reply::fresh(ending) };
+    }
     let idempotency = meta.idempotency.as_ref().filter(|_| !meta.dry_run);
     let decided = match &ending {
         Ok(answer) => Some(Ok(answer)),
@@ -78,11 +83,18 @@ struct Progress {
     /// Whether a step was done or may be done (now or in an earlier attempt), other than in a dry
     /// run.
     done: AtomicBool,
+    /// Whether a step has stored the answer of the whole, and whether that was before.
+    answered: OnceLock<bool>,
     /// The events that a dry run would have recorded.
     events: Mutex<Vec<Box<RawValue>>>,
 }
 
 impl Progress {
+    /// Whether the answer of the whole is stored already; if so, whether this is a replay.
+    fn answered(&self) -> Option<bool> {
+        self.answered.get().copied()
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Box<RawValue>>> {
         self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -98,6 +110,13 @@ pub struct ProcedureContext {
 }
 
 impl ProcedureContext {
+    /// The context in which an effect worker carries on an operation.
+    pub(crate) fn of_operation(bus: Bus, service: usize, operation: &Key) -> Self {
+        let correlation = Some(operation.clone());
+        let meta = Meta { command_id: bus.new_id(), correlation, ..Meta::default() };
+        Self { bus, service, meta, progress: Arc::default() }
+    }
+
     /// Sends a step. Its name must be unique in the procedure, because it is part of the step's
     /// idempotency key.
     ///
@@ -108,19 +127,62 @@ impl ProcedureContext {
         step: impl Display,
         command: C,
     ) -> Result<C::Answer, NotDone<C::Refusal>> {
+        let idempotency = self.meta.idempotency.as_ref().map(|it| it.part(step));
+        self.send_with(idempotency, command).await.ending
+    }
+
+    /// Sends the last step, whose answer is that of the procedure: it is stored under the caller's
+    /// idempotency key in the record of the step itself.
+    ///
+    /// # Errors
+    /// [`NotDone`]. After [`NotDone::Failed`] nothing was done, and another step may follow.
+    pub async fn send_whole<C: Command>(
+        &self,
+        command: C,
+    ) -> Result<C::Answer, NotDone<C::Refusal>> {
+        let reply = self.send_with(self.meta.idempotency.clone(), command).await;
+        if matches!(reply.ending, Ok(_) | Err(NotDone::Refused(_))) && !self.meta.dry_run {
+            // A procedure has one last step.
+            let _ = self.progress.answered.set(reply.replayed);
+        }
+        reply.ending
+    }
+
+    /// Sends a step of an operation that is not the caller's alone: whoever carries it on uses the
+    /// same `key`, so that the step is done once. Keys of callers never equal it. The step is queued
+    /// when this returns, if its command contains its aggregate's key.
+    pub fn send_shared<C: Command>(
+        &self,
+        key: &str,
+        command: C,
+    ) -> impl Future<Output = Result<C::Answer, NotDone<C::Refusal>>> + Send + use<C> {
+        let shared = Idempotency::of("", b"").part(key);
+        let sending = self.send_with(Some(shared), command);
+        async move { sending.await.ending }
+    }
+
+    fn send_with<C: Command>(
+        &self,
+        idempotency: Option<Idempotency>,
+        command: C,
+    ) -> impl Future<Output = Reply<C>> + Send + use<C> {
         let meta = Meta {
             // The events of a step name the procedure's command as their cause.
             command_id: self.meta.command_id,
             correlation: self.meta.correlation.clone(),
-            idempotency: self.meta.idempotency.as_ref().map(|it| it.part(step)),
+            idempotency,
             dry_run: self.meta.dry_run,
             at: self.meta.at,
         };
-        let reply = self.bus.send_as(command, meta).await;
-        let may_be_done = matches!(reply.ending, Ok(_) | Err(NotDone::Unknown(_)));
-        self.progress.done.fetch_or(may_be_done && !self.meta.dry_run, Ordering::SeqCst);
-        self.progress.lock().extend(reply.events);
-        reply.ending
+        let (sending, progress) = (self.bus.send_as(command, meta), Arc::clone(&self.progress));
+        let is_real = !self.meta.dry_run;
+        async move {
+            let mut reply = sending.await;
+            let may_be_done = matches!(reply.ending, Ok(_) | Err(NotDone::Unknown(_)));
+            progress.done.fetch_or(may_be_done && is_real, Ordering::SeqCst);
+            progress.lock().extend(std::mem::take(&mut reply.events));
+            reply
+        }
     }
 
     /// Stores a value that the procedure has read, so that retries of the same request use it too.
@@ -162,6 +224,25 @@ impl ProcedureContext {
     #[must_use]
     pub fn replays(&self) -> bool {
         self.meta.idempotency.is_some()
+    }
+
+    /// The number of partitions of this service.
+    #[must_use]
+    pub fn partitions(&self) -> usize {
+        self.bus.services()[self.service].partitions.len()
+    }
+
+    /// The context of work that is not part of this procedure, such as the end of another one.
+    #[must_use]
+    pub fn aside(&self) -> Self {
+        let meta = Meta { command_id: self.bus.new_id(), at: self.meta.at, ..Meta::default() };
+        Self { bus: self.bus.clone(), service: self.service, meta, progress: Arc::default() }
+    }
+
+    /// The partition of an aggregate's key, less than the number of partitions of this service.
+    #[must_use]
+    pub fn partition(&self, key: &str) -> usize {
+        partition_of(key, self.partitions())
     }
 
     /// The time at which the procedure decides.

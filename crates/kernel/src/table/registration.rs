@@ -2,7 +2,7 @@
 
 use std::any::{Any, TypeId};
 
-use crate::bus::routes::{CommandRoute, Dispatch};
+use crate::bus::routes::{CommandRoute, Dispatch, Effect};
 
 /// An entry for a command and its handler.
 pub(crate) struct CommandEntry {
@@ -12,6 +12,17 @@ pub(crate) struct CommandEntry {
     pub(crate) command_type: TypeId,
     /// `Arc<Handling<C>>`.
     pub(crate) handling: Box<dyn Any + Send + Sync>,
+    pub(crate) dispatch: Dispatch,
+}
+
+/// An entry for a command that is decided by other commands of its partition.
+pub(crate) struct CompositeEntry {
+    pub(crate) command: &'static str,
+    pub(crate) by: &'static str,
+    pub(crate) sends: &'static [&'static str],
+    pub(crate) command_type: TypeId,
+    /// `Arc<Composite<C>>`.
+    pub(crate) composite: Box<dyn Any + Send + Sync>,
     pub(crate) dispatch: Dispatch,
 }
 
@@ -40,6 +51,14 @@ pub(crate) struct QueryEntry {
     pub(crate) query_type: TypeId,
     /// `Box<Answerer<Q>>`.
     pub(crate) run: Box<dyn Any + Send + Sync>,
+}
+
+/// An entry for an effect.
+pub(crate) struct EffectEntry {
+    pub(crate) name: &'static str,
+    pub(crate) by: &'static str,
+    /// Creates the effect, given the index of the service in the bus.
+    pub(crate) route: Box<dyn FnOnce(usize) -> Effect + Send + Sync>,
 }
 
 /// An entry for a hook or a follow-up of a fact, for the flow map.

@@ -3,35 +3,42 @@
 use std::any::{TypeId, type_name};
 use std::sync::Arc;
 
-use crate::bus::routes::{CommandRoute, Reaction, SendFn};
+use crate::bus::routes::{CommandRoute, Effect, Reaction, SendFn};
 use crate::model::aggregate::{Aggregate, AnyRecorder, BeforeEach, OnFact, Recorder};
 use crate::model::envelope::CommittedEvent;
 use crate::model::kinds::Kinds;
 use crate::model::message::{Command, Fact, Key, Message, PublicEvent, Query, Recorded};
-use crate::model::outcome::NotDone;
+use crate::model::operation::DueOperation;
+use crate::model::outcome::{Failure, NotDone};
 use crate::ports::clock::UnixMillis;
 use crate::ports::log::StoreError;
 use crate::table::dispatch::{dispatch, dispatch_as};
 use crate::table::procedure::{self, Procedure, ProcedureContext};
 use crate::table::registration::{
-    CommandEntry, FlowEntry, ProcedureEntry, QueryEntry, TranslationEntry,
+    CommandEntry, CompositeEntry, EffectEntry, FlowEntry, ProcedureEntry, QueryEntry,
+    TranslationEntry,
 };
 use crate::views::answer::{Answer, Answerer, DeferredAnswer};
+use crate::views::audit::Audit;
 use crate::views::log_schema::{LogSchema, Publication, Timer, ViewEntry};
 use crate::views::reading::Reading;
 use crate::views::view::{BoundView, View};
+use crate::write::composite::Composite;
 use crate::write::handling::{Handling, ResolveKey};
+use crate::write::together::Together;
 
 /// The table of a service: its name and all its entries.
 pub struct Service {
     /// The part that concerns its events.
     pub(crate) schema: LogSchema,
     pub(crate) commands: Vec<CommandEntry>,
+    pub(crate) composites: Vec<CompositeEntry>,
     pub(crate) procedures: Vec<ProcedureEntry>,
     pub(crate) translations: Vec<TranslationEntry>,
     pub(crate) queries: Vec<QueryEntry>,
     pub(crate) follow_ups: Vec<FlowEntry>,
     pub(crate) reactions: Vec<Reaction>,
+    pub(crate) effects: Vec<EffectEntry>,
 }
 
 impl Service {
@@ -44,15 +51,18 @@ impl Service {
             views: Vec::new(),
             timers: Vec::new(),
             publications: Vec::new(),
+            audits: Vec::new(),
         };
         let service = Self {
             schema,
             commands: Vec::new(),
+            composites: Vec::new(),
             procedures: Vec::new(),
             translations: Vec::new(),
             queries: Vec::new(),
             follow_ups: Vec::new(),
             reactions: Vec::new(),
+            effects: Vec::new(),
         };
         service.and_of::<A>()
     }
@@ -154,6 +164,35 @@ impl Service {
         let resolve_key: Box<ResolveKey<C>> = Box::new(find);
         Arc::get_mut(handling).expect("the table is still being built").resolve_key =
             Some(resolve_key);
+        self
+    }
+
+    /// Adds a command that is decided by sending other commands of its partition, all in one record:
+    /// a function that may send only the commands listed in `sends`. Nothing is recorded if it
+    /// fails. In the writer's queue it counts as `weight` commands.
+    #[must_use]
+    pub fn handles_together<C, F>(
+        mut self,
+        run: F,
+        sends: &'static [&'static str],
+        weight: fn(&C) -> usize,
+    ) -> Self
+    where
+        C: Command,
+        F: Fn(&mut Together, C) -> Result<Result<C::Answer, C::Refusal>, Failure>
+            + Send
+            + Sync
+            + 'static,
+    {
+        let composite = Composite::<C> { decide: Box::new(run), sends, weight };
+        self.composites.push(CompositeEntry {
+            command: C::NAME,
+            by: function_name::<F>(),
+            sends,
+            command_type: TypeId::of::<C>(),
+            composite: Box::new(Arc::new(composite)),
+            dispatch: dispatch::<C>(),
+        });
         self
     }
 
@@ -264,6 +303,14 @@ impl Service {
         self
     }
 
+    /// Adds an audit: a check over the whole log, across aggregates and partitions, which
+    /// [`crate::Bus::verify`] makes.
+    #[must_use]
+    pub fn audit<A: Audit>(mut self) -> Self {
+        self.schema.audits.push(|| Box::new(A::default()));
+        self
+    }
+
     /// Adds a timer: after the fact, the aggregate's `before_each` hooks run at the returned time.
     #[must_use]
     pub fn timer<T, F>(mut self, due: F) -> Self
@@ -303,6 +350,30 @@ impl Service {
         let by = function_name::<F>();
         let run = Box::new(react);
         self.reactions.push(Reaction { event: E::NAME, command: C::NAME, by, run });
+        self
+    }
+
+    /// Adds an effect: operations that have begun and are carried on when they are due, by an effect
+    /// worker. `due` finds those of one partition that are due, earliest first, at most as many as
+    /// its second argument says. `run` carries one on, and can be repeated. The `name` never changes.
+    #[must_use]
+    pub fn effect<D, F, Fut>(mut self, name: &'static str, due: D, run: F) -> Self
+    where
+        D: Fn(&Reading, usize) -> Result<Vec<DueOperation>, StoreError> + Send + Sync + 'static,
+        F: Fn(ProcedureContext, DueOperation) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        let by = function_name::<F>();
+        let run = Arc::new(run);
+        let route = move |service| Effect {
+            name,
+            due: Box::new(due),
+            run: Box::new(move |bus, operation: DueOperation| {
+                let context = ProcedureContext::of_operation(bus, service, &operation.id);
+                Box::pin(run(context, operation))
+            }),
+        };
+        self.effects.push(EffectEntry { name, by, route: Box::new(route) });
         self
     }
 

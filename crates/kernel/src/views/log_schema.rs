@@ -7,6 +7,7 @@ use crate::model::envelope::CommittedEvent;
 use crate::model::kinds::{KindIndex, Kinds};
 use crate::ports::clock::UnixMillis;
 use crate::ports::rows::RowStore;
+use crate::views::audit::AnyAudit;
 use crate::views::view::AnyView;
 
 /// The part of a service's table that concerns its events. Readers of the log need only this part.
@@ -17,6 +18,7 @@ pub(crate) struct LogSchema {
     pub(crate) views: Vec<ViewEntry>,
     pub(crate) timers: Vec<Timer>,
     pub(crate) publications: Vec<Publication>,
+    pub(crate) audits: Vec<fn() -> Box<dyn AnyAudit>>,
 }
 
 /// A view in the table.

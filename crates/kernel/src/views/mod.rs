@@ -1,6 +1,7 @@
 //! The state derived from a log, in memory and on disk, and how it is read.
 
 pub(crate) mod answer;
+pub(crate) mod audit;
 pub(crate) mod backpressure;
 pub(crate) mod flushing;
 pub(crate) mod following;

@@ -16,7 +16,7 @@ use crate::views::projector::Projector;
 /// Aggregates that were used in this many latest groups are not evicted.
 const RECENT_GROUPS: u64 = 64;
 
-pub(super) type Id = (KindIndex, Key);
+pub(crate) type Id = (KindIndex, Key);
 
 /// An aggregate, and the number of the last group that used it.
 struct Cached {
@@ -82,6 +82,11 @@ impl Cache {
     pub(super) fn get(&mut self, id: &Id) -> Option<&mut dyn AnyRecorder> {
         let cached = self.entries.get_mut(id)?;
         Some(cached.recorder.as_mut())
+    }
+
+    /// Replaces an aggregate by a copy to which further events were applied.
+    pub(super) fn replace(&mut self, id: Id, recorder: Box<dyn AnyRecorder>) {
+        self.entries.insert(id, Cached { recorder, group: self.group });
     }
 
     /// Removes an aggregate; the next use loads it again.

@@ -12,9 +12,11 @@ use crate::ports::log::StoreError;
 use crate::views::log_schema::LogSchema;
 use crate::views::reading::Reading;
 use crate::write::command_batch::Item;
+use crate::write::composite::{Composite, CompositeJob};
 use crate::write::handling::Handling;
 use crate::write::partition::Partition;
 use crate::write::submission::{Submission, replies, submit};
+use crate::write::together::{Handlers, Scope};
 
 /// A service whose partitions are open.
 pub(crate) struct Running {
@@ -30,6 +32,14 @@ impl Running {
         self.partitions.iter().try_for_each(|it| it.projector.follow())?;
         let states = self.partitions.iter().map(|it| it.projector.read_local());
         let states = states.collect::<Result<Vec<_>, _>>()?;
+        Ok(Reading { schema: &self.schema, states, now: self.clock.now() })
+    }
+
+    /// The views of one partition as of now.
+    pub(crate) fn reading_of(&self, partition: usize) -> Result<Reading<'_>, StoreError> {
+        let projector = &self.partitions[partition].projector;
+        projector.follow()?;
+        let states = vec![projector.read_local()?];
         Ok(Reading { schema: &self.schema, states, now: self.clock.now() })
     }
 
@@ -63,6 +73,34 @@ impl Running {
                 }))
             }
         }
+    }
+
+    /// Sends a composite command to the writer of its key's partition.
+    pub(crate) fn send_composite<C: Command>(
+        &self,
+        composite: &Arc<Composite<C>>,
+        handlers: Arc<dyn Handlers>,
+        command: C,
+        meta: Meta,
+    ) -> Submission<C> {
+        let Some(key) = command.key() else {
+            let failure = Failure::NotServed(format!("{} without a key", C::NAME));
+            return Submission::ended(Reply::fresh(Err(failure.into())));
+        };
+        let partitions = self.partitions.len();
+        // The stored answer may be in another partition, where this command's writer cannot find it.
+        if partitions > 1
+            && let Some(reply) = self.stored_reply(&meta)
+        {
+            return Submission::ended(reply);
+        }
+        let partition = partition_of(key, partitions);
+        let scope = Scope { handlers, partition, partitions };
+        let (reply, replies) = oneshot::channel();
+        let composite = Arc::clone(composite);
+        let job = CompositeJob { composite, scope, command, meta, decided: None, reply };
+        let submitted = self.partitions[partition].submit(Box::new(job));
+        Submission::Queued(submitted.map(|()| replies))
     }
 
     /// Sends many commands of one type. The replies have the order of the commands.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use serde_json::value::RawValue;
 
-use crate::model::aggregate::AnyRecorder;
+use crate::model::aggregate::{AnyRecorder, EventBox};
 use crate::model::envelope::{Author, Committed, Group};
 use crate::model::kernel_event::{Answered, KERNEL, KernelEvent, Parked};
 use crate::model::kinds::KindIndex;
@@ -25,7 +25,7 @@ use crate::write::queue::{Queue, Queued};
 
 /// A handler that panics is run once more on a freshly loaded aggregate; then the command is
 /// parked.
-const HANDLER_ATTEMPTS_MAX: usize = 2;
+pub(super) const HANDLER_ATTEMPTS_MAX: usize = 2;
 /// Number of recent answers in memory above which those that the views have are removed.
 const RECENT_ANSWERS: usize = 20_000;
 
@@ -182,10 +182,21 @@ impl Writer {
             // it.
             self.cache.remove(&id);
         }
-        tracing::error!(command = C::NAME, %key, reason, "a handler panicked: command parked");
+        Err(self.park_command(command, meta, reason))
+    }
+
+    /// Parks a command whose handler panicked, and returns its failure.
+    pub(super) fn park_command<C: Command>(
+        &mut self,
+        command: &C,
+        meta: &Meta,
+        reason: String,
+    ) -> Failure {
+        let key = command.key().unwrap_or_default();
+        tracing::error!(command = C::NAME, key, reason, "a handler panicked: command parked");
         let body = serde_json::to_string(command).unwrap_or_default();
         self.park(meta, C::NAME, body, &reason);
-        Err(Failure::Broken { command: C::NAME.into(), reason })
+        Failure::Broken { command: C::NAME.into(), reason }
     }
 
     /// Runs a handler on a copy of the aggregate and discards the copy.
@@ -201,12 +212,7 @@ impl Writer {
         let decided =
             decided.map_err(|reason| Failure::Broken { command: C::NAME.into(), reason })?;
         let mut events = Vec::new();
-        copy.drain(&mut |_, event| {
-            let mut json = Vec::new();
-            event.write_json(&mut json).expect("plain data always serializes");
-            let json = String::from_utf8(json).expect("serde_json writes UTF-8");
-            events.push(RawValue::from_string(json).expect("serde_json writes JSON"));
-        });
+        copy.drain(&mut |_, event| events.push(json_of(&event)));
         Ok(Reply { ending: decided.map_err(NotDone::Refused), replayed: false, events })
     }
 
@@ -262,12 +268,12 @@ impl Writer {
     }
 
     /// The answer stored under an idempotency key.
-    fn stored_answer(&self, key: &Key) -> Result<Option<Answered>, StoreError> {
+    pub(super) fn stored_answer(&self, key: &Key) -> Result<Option<Answered>, StoreError> {
         let in_memory = self.answers.get(key).or_else(|| Some(&self.recent.get(key)?.1));
         in_memory.map_or_else(|| self.projector.applied_answer(key), |it| Ok(Some(it.clone())))
     }
 
-    fn store_answer<C: Command>(
+    pub(super) fn store_answer<C: Command>(
         &mut self,
         idempotency: &Idempotency,
         decided: &Result<C::Answer, C::Refusal>,
@@ -356,8 +362,16 @@ fn drain(recorder: &mut dyn AnyRecorder, group: &mut Group, author: &Author<'_>)
     recorder.drain(&mut |name, event| group.push(author, name, event));
 }
 
+/// An event as JSON, for the reply to a dry run.
+pub(super) fn json_of(event: &EventBox) -> Box<RawValue> {
+    let mut json = Vec::new();
+    event.write_json(&mut json).expect("plain data always serializes");
+    let json = String::from_utf8(json).expect("serde_json writes UTF-8");
+    RawValue::from_string(json).expect("serde_json writes JSON")
+}
+
 /// Runs a function that may panic; the error is the panic message.
-fn catch_panic<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+pub(super) fn catch_panic<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     if failpoint::is_on("panic-takes-group") {
         return Ok(run());
     }
