@@ -37,6 +37,7 @@ pub fn allocated(command: &Allocate, batch: &BatchReference, today: Day) -> Stoc
         need_by: None,
         priority: command.priority,
         held_until: None,
+        reservation: None,
         passed_over: Vec::new(),
         again: false,
     })

@@ -35,12 +35,15 @@ pub fn messages() -> Vec<Message> {
         command::<allocation::Allocate>(),
         command::<allocation::Deallocate>(),
         command::<allocation::Hold>(),
+        command::<allocation::ExtendHold>(),
         command::<allocation::ConfirmHold>(),
         command::<allocation::ReleaseHold>(),
         command::<allocation::Ship>(),
         command::<allocation::Return>(),
         query::<allocation::GetBatch>(),
         query::<allocation::GetLines>(),
+        query::<allocation::GetHold>(),
+        query::<allocation::ListHolds>(),
         query::<allocation::ExplainLine>(),
         query::<allocation::ListStock>(),
         query::<allocation::GetStock>(),
@@ -52,6 +55,13 @@ pub fn messages() -> Vec<Message> {
         event::<allocation::OutOfStock>(),
         event::<allocation::LineShipped>(),
         event::<allocation::BatchQuantityChanged>(),
+        event::<allocation::OrderReserved>(),
+        event::<allocation::OrderShort>(),
+        event::<allocation::OrderExtended>(),
+        event::<allocation::OrderHeldForGood>(),
+        event::<allocation::OrderHoldLost>(),
+        event::<allocation::OrderReleased>(),
+        event::<allocation::LineReady>(),
     ]
 }
 
@@ -110,12 +120,25 @@ mod tests {
 
     use super::*;
 
-    /// Steps of procedures, which only the service itself sends.
-    const STEPS: [&str; 5] = [
+    /// Steps and questions of procedures, which only the service itself sends.
+    const STEPS: [&str; 18] = [
         "allocation.add_batch",
+        "allocation.begin_confirm",
+        "allocation.begin_hold",
+        "allocation.begin_release",
         "allocation.claim_reference",
         "allocation.confirm_one",
+        "allocation.end_confirm",
+        "allocation.end_hold",
+        "allocation.end_release",
+        "allocation.extend_reservation",
+        "allocation.get_missing",
+        "allocation.get_reservation",
+        "allocation.get_unreserved",
         "allocation.hold_one",
+        "allocation.look_at_line",
+        "allocation.note_exhausted",
+        "allocation.note_incomplete",
         "allocation.release_one",
     ];
 

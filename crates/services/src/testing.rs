@@ -1,12 +1,14 @@
 //! The test world of all services: a bus with one service on memory stores, with a virtual clock.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use earmark_kernel::clock::VirtualClock;
 use earmark_kernel::ids::SeededIds;
 use earmark_kernel::runtime::drive;
 use earmark_kernel::{
-    Aggregate, Bus, Command, Limits, Meta, NotDone, Opening, Reply, Service, Stores, UnixMillis,
+    Aggregate, Bus, Command, EffectWorker, Limits, Meta, NotDone, Opening, Reply, Service, Stores,
+    UnixMillis,
 };
 use earmark_stores::memory::{MemoryLog, MemoryRows};
 use serde::Deserialize;
@@ -18,13 +20,16 @@ pub(crate) const LOG_ID: &str = "0190a0b0-0000-7000-8000-000000000000";
 pub(crate) const NOON: UnixMillis = UnixMillis(1_293_969_600_000);
 pub(crate) const HOUR_MS: i64 = 3_600_000;
 
-/// A bus with one service of one partition. Each service adds its own constructor and verbs.
+/// A bus with one service, of one partition or several. Each service adds its own constructor and verbs.
 pub(crate) struct World {
     pub(crate) bus: Bus,
     pub(crate) clock: Arc<VirtualClock>,
     pub(crate) log: MemoryLog,
     pub(crate) rows: MemoryRows,
+    /// The stores of further partitions.
+    more: Vec<(MemoryLog, MemoryRows)>,
     service: ServiceTable,
+    workers: RefCell<Vec<EffectWorker>>,
 }
 
 /// A service by its name, and the function that returns its table.
@@ -49,12 +54,28 @@ impl World {
         rows: MemoryRows,
         now: UnixMillis,
     ) -> Self {
+        Self::open_parts(service, log, rows, Vec::new(), now)
+    }
+
+    /// A service of several partitions: the first, and `more`.
+    pub(crate) fn open_parts(
+        service: ServiceTable,
+        log: MemoryLog,
+        rows: MemoryRows,
+        more: Vec<(MemoryLog, MemoryRows)>,
+        now: UnixMillis,
+    ) -> Self {
         let clock = Arc::new(VirtualClock::at(now));
-        let stores = Stores { log: Arc::new(log.clone()), rows: Arc::new(rows.clone()) };
-        let opening = Opening { service: (service.table)(), stores: vec![stores] };
+        let stores = |(log, rows): (MemoryLog, MemoryRows)| Stores {
+            log: Arc::new(log),
+            rows: Arc::new(rows),
+        };
+        let parts = std::iter::once((log.clone(), rows.clone())).chain(more.clone());
+        let opening = Opening { service: (service.table)(), stores: parts.map(stores).collect() };
         let ids = Arc::new(SeededIds::new(1));
         let bus = Bus::open(vec![opening], clock.clone(), ids, Limits::default()).unwrap();
-        Self { bus, clock, log, rows, service }
+        let workers = RefCell::new(bus.effect_workers());
+        Self { bus, clock, log, rows, more, service, workers }
     }
 
     /// The world after a restart; with `flushed`, the views are flushed before.
@@ -63,7 +84,10 @@ impl World {
             self.bus.flush().unwrap();
         }
         let now = self.bus.now();
-        Self::open(self.service, self.log.crash(), self.rows.crash(usize::MAX), now)
+        let crash = |(log, rows): &(MemoryLog, MemoryRows)| (log.crash(), rows.crash(usize::MAX));
+        let more = self.more.iter().map(crash).collect();
+        let (log, rows) = (self.log.crash(), self.rows.crash(usize::MAX));
+        Self::open_parts(self.service, log, rows, more, now)
     }
 
     pub(crate) fn send<C: Command>(&self, command: C) -> Result<C::Answer, NotDone<C::Refusal>> {
@@ -98,14 +122,17 @@ impl World {
         self.clock.set(self.bus.now().plus_ms(hours * HOUR_MS));
     }
 
-    /// Runs the timers that are due, and returns their number.
+    /// Runs the timers and carries on the operations that are due, and returns their number.
     pub(crate) fn sweep(&self) -> usize {
-        drive(&self.bus, self.bus.sweep()).unwrap()
+        let timers = drive(&self.bus, self.bus.sweep()).unwrap();
+        let mut workers = self.workers.borrow_mut();
+        let operations = workers.iter_mut().map(|it| drive(&self.bus, it.run_due()).unwrap());
+        timers + operations.sum::<usize>()
     }
 
-    /// The sequence number of the last event.
+    /// The number of events in all partitions.
     pub(crate) fn head(&self) -> u64 {
-        self.bus.status()[0].head
+        self.bus.status().iter().map(|it| it.head).sum::<u64>()
     }
 
     /// The events of one kind of aggregate after a sequence number.
@@ -120,7 +147,10 @@ impl World {
             key: String,
         }
         let mut logged = Vec::new();
-        for record in self.bus.records(self.service.name, 0, after, u64::MAX).unwrap() {
+        let records = (0..=self.more.len()).flat_map(|partition| {
+            self.bus.records(self.service.name, partition, after, u64::MAX).unwrap()
+        });
+        for record in records {
             let events: Vec<Box<serde_json::value::RawValue>> =
                 serde_json::from_str(&record.events).unwrap();
             for (seq, json) in (record.first_seq..).zip(events) {

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::coverage::{Coverage, CoverageMark};
 use crate::disk::Disk;
+use crate::reservation_model::Reservations;
 use crate::stock_model::{Allocation, LineId, StockModel, line_id};
 use crate::tally::COUNTED;
 use crate::trace::Trace;
@@ -73,6 +74,7 @@ struct Log {
 pub(crate) struct Auditor {
     logs: Vec<Log>,
     pub(crate) stock: StockModel,
+    pub(crate) reservations: Reservations,
     /// The idempotency key of the command that accepted a line last.
     accepted_by: BTreeMap<LineId, String>,
     /// Events by the idempotency key that commands carry as correlation.
@@ -86,7 +88,7 @@ pub(crate) struct Auditor {
 }
 
 /// Events of the allocation service that are public.
-const PUBLIC: [&str; 7] = [
+const PUBLIC: [&str; 15] = [
     "allocation.allocated",
     "allocation.deallocated",
     "allocation.released",
@@ -94,6 +96,14 @@ const PUBLIC: [&str; 7] = [
     "allocation.stock_exhausted",
     "allocation.shipped",
     "allocation.batch_resized",
+    "allocation.goods_ready",
+    "allocation.reservation_held",
+    "allocation.reservation_short",
+    "allocation.reservation_extended",
+    "allocation.reservation_confirmed",
+    "allocation.reservation_incomplete",
+    "allocation.reservation_expired",
+    "allocation.reservation_released",
 ];
 
 impl Auditor {
@@ -149,7 +159,11 @@ impl Auditor {
                 self.logs[log].records.push(record);
             }
         }
-        if self.events() == before { Ok(()) } else { self.stock.check() }
+        if self.events() == before {
+            return Ok(());
+        }
+        self.stock.check()?;
+        self.reservations.check(&self.stock)
     }
 
     /// After a crash every log must still contain the records that were read before.
@@ -206,6 +220,14 @@ impl Auditor {
                         self.public_events[log].push((seq, envelope.name.clone()));
                     }
                     self.note_event(&envelope, Some(&event));
+                }
+                "reservation" => {
+                    let event = serde_json::from_str(raw.get()).map_err(|e| e.to_string())?;
+                    self.reservations.fold(&envelope.key, &event)?;
+                    if PUBLIC.contains(&envelope.name.as_str()) {
+                        self.public_events[log].push((seq, envelope.name.clone()));
+                    }
+                    self.note_event(&envelope, None);
                 }
                 "reference" => self.note_event(&envelope, None),
                 "kernel" => self.add_kernel_event(&envelope, coverage)?,

@@ -2,7 +2,7 @@
 
 use std::task::{Context, Poll, Waker};
 
-use earmark_kernel::{Bus, Subscription};
+use earmark_kernel::{Bus, Failure, Subscription};
 
 use crate::tally::TALLY;
 use crate::world::{Checked, Job, World};
@@ -32,6 +32,12 @@ impl World {
         self.begin_job("sweep", Box::pin(async move { bus.sweep().await }))
     }
 
+    /// The effect workers carry on what is due. Each process has new ones.
+    pub(crate) fn work(&mut self, bus: &Bus) -> Checked {
+        let bus = bus.clone();
+        self.begin_job("work", Box::pin(work_off(bus)))
+    }
+
     pub(crate) fn poll_subscription(&mut self, bus: &Bus) -> Checked {
         let subscriptions = bus.subscriptions();
         let subscription: Subscription = self.rng.pick(&subscriptions).clone();
@@ -56,4 +62,13 @@ impl World {
         };
         self.begin_job("replay parked", Box::pin(replay))
     }
+}
+
+/// One pass of every effect worker.
+pub(crate) async fn work_off(bus: Bus) -> Result<usize, Failure> {
+    let mut done = 0;
+    for mut worker in bus.effect_workers() {
+        done += worker.run_due().await?;
+    }
+    Ok(done)
 }

@@ -20,6 +20,7 @@ mod plan;
 mod process;
 mod quiescence;
 mod requests;
+mod reservation_model;
 mod rng;
 mod run;
 mod stock_model;

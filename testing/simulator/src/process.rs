@@ -135,7 +135,7 @@ impl World {
         let today = earmark_contracts::values::Day::of(self.clock.latest());
         let compared = compare_stock(bus, &self.auditor.stock, sku, today)?;
         self.may_fail(compared)?;
-        let compared = compare_order(bus, &self.auditor.stock, order)?;
+        let compared = compare_order(bus, &self.auditor.stock, &self.auditor.reservations, order)?;
         self.may_fail(compared)
     }
 

@@ -9,6 +9,7 @@ use earmark_kernel::{Bus, Failure, NotDone, PublicEvent, RefusedJson};
 
 use crate::coverage::CoverageMark;
 use crate::disk::Disk;
+use crate::jobs::work_off;
 use crate::tally::TALLY;
 use crate::workload::Workload;
 use crate::world::{Checked, Job, World};
@@ -127,8 +128,10 @@ impl World {
 
     /// Handles timers, events and parked messages until none is left.
     fn finish_jobs(&mut self, bus: &Bus) -> Checked {
-        self.clock.advance(1);
+        // What is open is due after a second.
+        self.clock.advance(1_001);
         self.repeat_until_idle(bus, "timer", |bus| Box::pin(async move { bus.sweep().await }))?;
+        self.repeat_until_idle(bus, "due operation", |bus| Box::pin(work_off(bus)))?;
         for subscription in bus.subscriptions() {
             let poll = |bus: Bus| -> Job {
                 let subscription = subscription.clone();

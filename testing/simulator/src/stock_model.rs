@@ -29,6 +29,8 @@ pub(crate) struct Line {
     pub(crate) shipped_from: Option<String>,
     /// Unix milliseconds; also set while the line has lost its allocation and waits for another.
     pub(crate) held_until: Option<i64>,
+    /// It belongs to the reservation of its order.
+    pub(crate) reserved: bool,
     pub(crate) allocation: Allocation,
 }
 
@@ -36,14 +38,29 @@ pub(crate) struct Line {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Allocation {
     Short,
-    In { batch: String, held: bool },
-    Shipped { batch: String },
+    In {
+        batch: String,
+        held: bool,
+    },
+    Shipped {
+        batch: String,
+    },
     HoldEnded,
+    /// It belongs to a reservation and has lost its stock.
+    Missing,
 }
 
 impl Line {
     fn accepted(quantity: i64, allocation: Allocation, held_until: Option<i64>) -> Self {
-        Self { quantity, shipped: 0, returned: 0, shipped_from: None, held_until, allocation }
+        Self {
+            quantity,
+            shipped: 0,
+            returned: 0,
+            shipped_from: None,
+            held_until,
+            reserved: false,
+            allocation,
+        }
     }
 
     pub(crate) fn open(&self) -> i64 {
@@ -124,9 +141,15 @@ impl StockModel {
             | StockEvent::BatchEtaChanged(_)
             | StockEvent::BatchClosed(_) => Err("not an event of a line".into()),
             StockEvent::Queued(it) => {
-                self.accept(sku, &it.line, it.quantity, Allocation::Short, None)
+                self.accept(sku, &it.line, it.quantity, Allocation::Short, None)?;
+                self.line(sku, &it.line)?.reserved = it.reservation.is_some();
+                Ok(())
             }
-            StockEvent::StockExhausted(_) => Ok(()),
+            StockEvent::StockExhausted(_) | StockEvent::GoodsReady(_) => Ok(()),
+            StockEvent::HoldAdopted(it) => {
+                self.line(sku, &it.line)?.reserved = true;
+                Ok(())
+            }
             StockEvent::Allocated(it) => self.allocate_line(sku, it),
             StockEvent::Deallocated(it) => {
                 self.deallocate(sku, &it.line, &it.batch.0, it.held, Allocation::Short)
@@ -137,10 +160,11 @@ impl StockModel {
                     return self.deallocate(sku, &it.line, &batch.0, true, Allocation::HoldEnded);
                 }
                 let line = self.line(sku, &it.line)?;
-                ensure(line.allocation == Allocation::Short, || {
-                    format!("{line:?} cannot expire: {it:?}")
-                })?;
-                line.allocation = Allocation::HoldEnded;
+                line.allocation = match line.allocation {
+                    Allocation::Short if line.reserved => Allocation::Missing,
+                    Allocation::Short | Allocation::Missing => Allocation::HoldEnded,
+                    _ => return Err(format!("{line:?} cannot expire: {it:?}")),
+                };
                 line.held_until = None;
                 Ok(())
             }
@@ -194,10 +218,12 @@ impl StockModel {
         ensure(sums.is_empty(), || format!("lines are allocated to unknown batches: {sums:?}"))
     }
 
-    /// Checks that no hold of a SKU (`None`: of any SKU) has expired at `at_ms`, Unix milliseconds.
+    /// Checks that no hold of a SKU (`None`: of any SKU) has expired at `at_ms`, Unix milliseconds,
+    /// except those that reservations end.
     pub(crate) fn check_holds(&self, sku: Option<&str>, at_ms: i64) -> Checked {
         let lines = self.lines.iter().filter(|(id, _)| sku.is_none_or(|sku| id.0 == sku));
-        let is_expired = |it: &Line| it.held_until.is_some_and(|until| until <= at_ms);
+        let is_expired =
+            |it: &Line| !it.reserved && it.held_until.is_some_and(|until| until <= at_ms);
         let expired = lines.into_iter().find(|(_, it)| is_expired(it));
         ensure(expired.is_none(), || format!("an expired hold at {at_ms}: {expired:?}"))
     }
@@ -208,14 +234,19 @@ impl StockModel {
         self.add_to_batch(sku, &it.batch.0, quantity, held)?;
         let allocation = Allocation::In { batch: it.batch.0.to_string(), held };
         if !it.again {
-            return self.accept(sku, &it.line, it.quantity, allocation, held_until);
+            self.accept(sku, &it.line, it.quantity, allocation, held_until)?;
+            self.line(sku, &it.line)?.reserved = it.reservation.is_some();
+            return Ok(());
         }
         let line = self.line(sku, &it.line)?;
-        ensure(line.allocation == Allocation::Short, || {
-            format!("two allocations: {line:?}, {it:?}")
-        })?;
+        let waits = [Allocation::Short, Allocation::Missing];
+        ensure(waits.contains(&line.allocation), || format!("two allocations: {line:?}, {it:?}"))?;
         ensure(line.open() == quantity, || format!("not the whole line: {line:?}, {it:?}"))?;
-        ensure(line.held_until == held_until, || format!("another hold: {line:?}, {it:?}"))?;
+        let is_held_anew = line.allocation == Allocation::Missing;
+        ensure(is_held_anew || line.held_until == held_until, || {
+            format!("another hold: {line:?}, {it:?}")
+        })?;
+        line.held_until = held_until;
         line.allocation = allocation;
         Ok(())
     }
@@ -240,7 +271,8 @@ impl StockModel {
     ) -> Checked {
         let (id, quantity) = (line_id(sku, key), i64::from(quantity));
         let before = self.lines.insert(id, Line::accepted(quantity, allocation, held_until));
-        let free = before.as_ref().is_none_or(|it| it.allocation == Allocation::HoldEnded);
+        let ended = [Allocation::HoldEnded, Allocation::Missing];
+        let free = before.as_ref().is_none_or(|it| ended.contains(&it.allocation));
         ensure(free, || format!("accepted twice: {key:?}, {before:?}"))
     }
 
@@ -285,7 +317,10 @@ impl StockModel {
             self.deallocate(sku, key, &batch.0, held, Allocation::HoldEnded)?;
         }
         let line = self.line(sku, key)?;
-        let free = matches!(line.allocation, Allocation::Short | Allocation::HoldEnded);
+        let free = matches!(
+            line.allocation,
+            Allocation::Short | Allocation::HoldEnded | Allocation::Missing
+        );
         ensure(free, || format!("{key:?} is still allocated: {line:?}"))?;
         if let (true, Some(batch)) = (line.shipped > 0, line.shipped_from.clone()) {
             line.quantity = line.shipped;

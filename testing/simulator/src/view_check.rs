@@ -9,6 +9,7 @@ use earmark_contracts::allocation::{
 use earmark_contracts::values::{Day, OrderId, Sku, Text};
 use earmark_kernel::{Bus, Failure};
 
+use crate::reservation_model::Reservations;
 use crate::stock_model::{Allocation, Batch, Line, LineId, StockModel};
 
 /// The result of a comparison; the inner error is a storage that could not be read.
@@ -95,7 +96,12 @@ fn nothing_short_fits(detail: &StockDetail, today: Day) -> Result<(), String> {
 }
 
 /// Compares the lines of an order.
-pub(crate) fn compare_order(bus: &Bus, model: &StockModel, order: &str) -> Compared {
+pub(crate) fn compare_order(
+    bus: &Bus,
+    model: &StockModel,
+    reservations: &Reservations,
+    order: &str,
+) -> Compared {
     let order_id = OrderId(Text::parse(order).map_err(|error| error.to_string())?);
     let lines = match bus.ask(GetLines { order_id, line_id: None }) {
         Ok(lines) => lines,
@@ -108,7 +114,11 @@ pub(crate) fn compare_order(bus: &Bus, model: &StockModel, order: &str) -> Compa
     }
     let known = model.lines.iter().filter(|(id, _)| id.1 == order);
     // The view does not show the batch of units that were shipped before the line is finished.
-    let shown = |it: &Line| Line { shipped_from: None, ..it.clone() };
+    let shown = |it: &Line| {
+        let ends = it.reserved.then(|| reservations.until(order)).flatten();
+        let held_until = it.held_until.map(|until| ends.unwrap_or(until));
+        Line { shipped_from: None, held_until, reserved: false, ..it.clone() }
+    };
     let known: BTreeMap<_, _> = known.map(|(id, it)| (id.clone(), shown(it))).collect();
     if seen == known {
         return Ok(Ok(()));
@@ -120,14 +130,16 @@ fn line(it: &LineState) -> (LineId, Line) {
     let id = (it.sku.0.to_string(), it.order_id.0.to_string(), it.line_id.0.to_string());
     let batch = it.batch.as_ref().map(|batch| batch.0.to_string()).unwrap_or_default();
     let allocation = match it.state {
-        LinePhase::Short => Allocation::Short,
+        LinePhase::Short | LinePhase::Wanted => Allocation::Short,
         LinePhase::Placed => Allocation::In { batch, held: false },
         LinePhase::Held => Allocation::In { batch, held: true },
         LinePhase::Shipped => Allocation::Shipped { batch },
+        LinePhase::Missing => Allocation::Missing,
         LinePhase::HoldEnded | LinePhase::Released => Allocation::HoldEnded,
     };
     let (quantity, shipped) = (i64::from(it.quantity), i64::from(it.shipped_quantity));
     let returned = i64::from(it.returned_quantity);
     let (shipped_from, held_until) = (None, it.held_until_ms);
-    (id, Line { quantity, shipped, returned, shipped_from, held_until, allocation })
+    let reserved = false;
+    (id, Line { quantity, shipped, returned, shipped_from, held_until, reserved, allocation })
 }

@@ -64,6 +64,7 @@ enum Step {
     Sync,
     Job,
     Sweep,
+    Work,
     Poll,
     ReplayParked,
     ReadFeed,
@@ -143,6 +144,7 @@ impl World {
             (3, Step::Sync),
             (on(!self.jobs.is_empty(), 25), Step::Job),
             (if slow { 1 } else { 5 }, Step::Sweep),
+            (5, Step::Work),
             (5, Step::Poll),
             (on(self.has(FaultKind::BrokenHandlers), 1), Step::ReplayParked),
             (6, Step::ReadFeed),
@@ -163,6 +165,7 @@ impl World {
             }
             Step::Job => self.poll_job(),
             Step::Sweep => self.sweep(&bus),
+            Step::Work => self.work(&bus),
             Step::Poll => self.poll_subscription(&bus),
             Step::ReplayParked => self.replay_parked(&bus),
             Step::ReadFeed => self.read_feed(&bus),

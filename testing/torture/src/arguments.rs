@@ -32,6 +32,9 @@ pub struct Arguments {
     /// Disconnect N times at a random point of a request
     #[arg(long, value_name = "N")]
     pub disconnects: Option<u64>,
+    /// Send two requests on the hold of one order at the same time, N times
+    #[arg(long, value_name = "N")]
+    pub holds: Option<u64>,
     /// Send five times the load that the program can handle, for this many seconds
     #[arg(long, value_name = "SECONDS")]
     pub overload: Option<u64>,
@@ -67,6 +70,7 @@ impl Arguments {
             ("terms", self.terms.map(Torture::Terms)),
             ("duplicates", self.duplicates.map(Torture::Duplicates)),
             ("disconnects", self.disconnects.map(Torture::Disconnects)),
+            ("holds", self.holds.map(Torture::Holds)),
             ("overload", self.overload.map(overload)),
             ("redis", self.redis.map(Torture::Redis)),
             ("node kills", self.node_kills.map(Torture::NodeKills)),
@@ -83,6 +87,7 @@ impl Arguments {
             ("terms", Torture::Terms(50)),
             ("duplicates", Torture::Duplicates(1_000)),
             ("disconnects", Torture::Disconnects(5_000)),
+            ("holds", Torture::Holds(10_000)),
             ("overload", overload(60)),
             ("redis", Torture::Redis(20)),
             ("node kills", Torture::NodeKills(100)),
@@ -105,7 +110,7 @@ mod tests {
             let selected = Arguments::parse_from(words).tortures();
             selected.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
         };
-        assert_eq!(names(&[]).len(), 9);
+        assert_eq!(names(&[]).len(), 10);
         assert_eq!(names(&["--terms", "3", "--kills", "2"]), ["kills", "terms"]);
     }
 }

@@ -10,6 +10,7 @@ mod disconnects;
 mod duplicates;
 mod feed;
 mod history;
+mod holds;
 mod load;
 mod nodes;
 mod overload;
@@ -45,6 +46,8 @@ pub enum Torture {
     Duplicates(u64),
     /// Number of clients that disconnect at a random point of a request.
     Disconnects(u64),
+    /// Number of races of two requests on the hold of one order.
+    Holds(u64),
     /// Five times the load that the program can handle.
     Overload(Overload),
     /// Number of kills of its Redis server, which restarts with older data or none.
@@ -68,6 +71,7 @@ pub async fn run(setup: &Setup, torture: Torture) -> Result<Figures, String> {
         Torture::Terms(count) => sigterm::run(&mut world, count).await,
         Torture::Duplicates(keys) => duplicates::run(&mut world, keys).await,
         Torture::Disconnects(count) => disconnects::run(&mut world, count).await,
+        Torture::Holds(count) => holds::run(&mut world, count).await,
         Torture::Overload(how) => overload::run(&mut world, how).await,
         Torture::Redis(kills) => redis::run(&mut world, kills).await,
         Torture::NodeKills(count) => nodes::kills(&mut world, count).await,

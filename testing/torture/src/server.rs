@@ -47,8 +47,14 @@ pub(crate) fn program(setup: &Setup, arguments: &[&str]) -> Command {
 
 impl Server {
     pub(crate) fn start(setup: &Setup, folder: &Path) -> Checked<Self> {
+        Self::start_with(setup, folder, &[])
+    }
+
+    /// Starts it with further arguments.
+    pub(crate) fn start_with(setup: &Setup, folder: &Path, more: &[&str]) -> Checked<Self> {
         let folder = folder.to_string_lossy();
         let arguments = ["serve", "--listen", "127.0.0.1:0", "--data", &folder, "--log", "error"];
+        let arguments = [&arguments, more].concat();
         let mut child = program(setup, &arguments).stdout(Stdio::piped()).spawn()?;
         let out = child.stdout.take().ok_or_else(|| "no stdout".to_owned())?;
         Ok(Self { child, out: BufReader::new(out), started: Moment::now() })

@@ -2,6 +2,7 @@
 //! and the feed. Servers are started on the folder one after another.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -161,7 +162,12 @@ impl World {
 
     /// Runs `earmark verify` on the data folder.
     pub(crate) async fn verify(&self) -> Checked<()> {
-        let folder = self.folder.path().to_string_lossy();
+        self.verify_folder(self.folder.path()).await
+    }
+
+    /// Runs `earmark verify` on a data folder.
+    pub(crate) async fn verify_folder(&self, folder: &Path) -> Checked<()> {
+        let folder = folder.to_string_lossy();
         let output = program(&self.setup, &["verify", "--data", &folder]).output().await?;
         let errors = String::from_utf8_lossy(&output.stderr);
         let is_valid = output.status.success();

@@ -9,10 +9,13 @@ use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
 use super::lines::{LineState, difference};
-use crate::values::{Day, LineId, OrderId, Quantity, Sku};
+use crate::values::{Day, LineId, OrderId, Priority, Quantity, Sku};
 
 /// Holds stock for lines of an order for a limited time: for all given lines or for none. A hold
 /// that is not confirmed in time expires, and its units become available again.
+///
+/// An order has one hold. Holding the same lines again moves its end to the later of both times;
+/// holding further lines adds them, with the same end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Hold {
@@ -65,6 +68,28 @@ pub struct HoldLine {
     pub sku: Sku,
     /// Ordered units. All are held in one batch.
     pub quantity: Quantity,
+    /// The last day, UTC, on which the goods may be shipped; later batches are passed over. Absent
+    /// or null for no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub need_by: Option<Day>,
+    /// The priority of the line: lines with a higher one get stock first and lose it last. The
+    /// default is 5.
+    #[serde(default)]
+    pub priority: Priority,
+    /// What is done if there is no stock for the line. The default is `refuse`.
+    #[serde(default)]
+    pub if_unavailable: IfUnavailable,
+}
+
+/// What is done with a line of a hold for which there is no stock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum IfUnavailable {
+    /// The hold is refused.
+    #[default]
+    Refuse,
+    /// The line is kept in the hold without stock, and waits for stock when the hold is confirmed.
+    Backorder,
 }
 
 impl HoldLine {
@@ -80,6 +105,12 @@ impl HoldLine {
 pub struct Held {
     /// The order of the lines.
     pub order_id: OrderId,
+    /// The end of the hold, in milliseconds since 1970-01-01 UTC; absent if nothing is held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until_ms: Option<i64>,
+    /// True if all lines were held before: only the end of the hold may have moved.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub existed: bool,
     /// The lines after the command, each with its batch.
     pub lines: Vec<LineState>,
 }
@@ -126,19 +157,50 @@ pub enum HoldRefused {
         /// The requested order.
         order_id: OrderId,
     },
-    /// The hold of at least one line ended before it was confirmed.
+    /// The hold ended before it was confirmed or extended. Nothing was confirmed.
     #[error("the hold of order {order} has expired", order = .order_id.0)]
     HoldExpired {
         /// The requested order.
         order_id: OrderId,
         /// The ids of the lines whose hold ended.
         expired: Vec<LineId>,
-        /// The ids of the lines that this command had already confirmed.
+        /// Empty: a hold is confirmed as a whole. Only answers of version 0.1.0 that are replayed
+        /// name lines here.
         confirmed: Vec<LineId>,
+    },
+    /// Lines of the hold have lost their stock, and no other batch could take them. Nothing was
+    /// confirmed or extended. Holding the lines again tries to get stock for them.
+    #[error("the hold of order {order} has lost the stock of {count} of its lines",
+        order = .order_id.0, count = .missing.len())]
+    HoldIncomplete {
+        /// The requested order.
+        order_id: OrderId,
+        /// The ids of the lines without stock.
+        missing: Vec<LineId>,
+    },
+    /// Another operation on the hold has not ended yet. Nothing was changed.
+    #[error("another operation on the hold of order {order} has not ended yet",
+        order = .order_id.0)]
+    ReservationBusy {
+        /// The requested order.
+        order_id: OrderId,
     },
 }
 
-/// Confirms the held lines of an order: they stay allocated to their batches and no longer expire.
+/// Moves the end of an order's hold to a later time; an earlier one changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExtendHold {
+    /// The order of the lines.
+    pub order_id: OrderId,
+    /// The time from now to the new end, in seconds, 1 to 2592000 (30 days).
+    #[serde(deserialize_with = "ttl_s")]
+    #[schemars(range(min = 1, max = HOLD_TTL_S_MAX))]
+    pub ttl_s: u32,
+}
+
+/// Confirms the hold of an order as a whole: its lines stay allocated to their batches and no longer
+/// expire. If the hold has ended or one of its lines has lost its stock, nothing is confirmed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConfirmHold {
@@ -146,7 +208,7 @@ pub struct ConfirmHold {
     pub order_id: OrderId,
 }
 
-/// Releases the held lines of an order: their units become available again.
+/// Releases the hold of an order as a whole: the units of its lines become available again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReleaseHold {
@@ -156,6 +218,12 @@ pub struct ReleaseHold {
 
 impl Command for Hold {
     const NAME: &'static str = "allocation.hold";
+    type Answer = Held;
+    type Refusal = HoldRefused;
+}
+
+impl Command for ExtendHold {
+    const NAME: &'static str = "allocation.extend_hold";
     type Answer = Held;
     type Refusal = HoldRefused;
 }

@@ -139,6 +139,10 @@ pub enum LinePhase {
     Held,
     /// The line waits for stock.
     Short,
+    /// The line is kept in a hold without stock and will wait for stock when the hold is confirmed.
+    Wanted,
+    /// The line of a hold lost its stock, and no other batch could take it.
+    Missing,
     /// All units were shipped.
     Shipped,
     /// The line was deallocated on request.

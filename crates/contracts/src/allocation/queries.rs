@@ -26,6 +26,70 @@ pub struct GetLines {
     pub line_id: Option<LineId>,
 }
 
+/// Returns the hold of an order; null if the order never had one.
+#[derive(Clone, Debug, JsonSchema)]
+pub struct GetHold {
+    /// The requested order.
+    pub order_id: OrderId,
+}
+
+/// The hold of an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HoldState {
+    /// The order.
+    pub order_id: OrderId,
+    /// The phase of the hold.
+    pub state: HoldPhase,
+    /// The end of the hold, in milliseconds since 1970-01-01 UTC; null if nothing is held.
+    pub until_ms: Option<i64>,
+    /// The ids of held lines that have lost their stock. The hold cannot be confirmed until they
+    /// are held again or the hold is released.
+    pub missing: Vec<LineId>,
+    /// The lines of the hold.
+    pub lines: Vec<LineState>,
+}
+
+/// A phase in the life of a hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldPhase {
+    /// Stock is being reserved.
+    Holding,
+    /// Stock is reserved until the end of the hold.
+    Held,
+    /// The hold was confirmed; its lines are being confirmed.
+    Confirming,
+    /// All lines are confirmed.
+    Confirmed,
+    /// The lines are being given back.
+    Releasing,
+    /// The hold has ended; its lines are being given back.
+    Expiring,
+    /// The hold was refused, released or has expired.
+    Ended,
+}
+
+/// Lists holds that end before a time, in the order of their ends.
+#[derive(Clone, Debug, JsonSchema)]
+pub struct ListHolds {
+    /// Returns only holds that end before this time, in milliseconds since 1970-01-01 UTC; absent
+    /// or null for all.
+    pub ends_before_ms: Option<i64>,
+    /// Returns only holds after this one, by end and order; absent or null to start at the first.
+    pub after: Option<HoldEnd>,
+    /// The maximum number of holds to return.
+    pub limit: usize,
+}
+
+/// A hold by its end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HoldEnd {
+    /// The end of the hold, in milliseconds since 1970-01-01 UTC.
+    pub until_ms: i64,
+    /// The order.
+    pub order_id: OrderId,
+}
+
 /// Explains which batch a line is allocated to and why, with all batches as they were when that was
 /// decided.
 #[derive(Clone, Debug, JsonSchema)]
@@ -173,6 +237,16 @@ pub struct BatchFigures {
     pub allocated: u32,
     /// The expected day of arrival, UTC; null if the batch is in the warehouse.
     pub eta: Option<Day>,
+}
+
+impl Query for GetHold {
+    const NAME: &'static str = "allocation.get_hold";
+    type Answer = Option<HoldState>;
+}
+
+impl Query for ListHolds {
+    const NAME: &'static str = "allocation.list_holds";
+    type Answer = Vec<HoldEnd>;
 }
 
 impl Query for GetBatch {

@@ -89,6 +89,21 @@ pub(crate) static UNKNOWN_HOLD: Kind = kind(
     "Unknown hold",
     "The order has no held lines. Check the order id, or make a hold with `POST /v1/holds`.",
 );
+pub(crate) static HOLD_INCOMPLETE: Kind = kind(
+    "hold-incomplete",
+    409,
+    "Lines of the hold have lost their stock",
+    "A batch shrank, closed or expired, and no other batch could take the lines in `missing`. \
+     Nothing was confirmed or extended; the other lines are still held. Hold the lines again \
+     with `POST /v1/holds` when there is stock, or release the hold.",
+);
+pub(crate) static RESERVATION_BUSY: Kind = kind(
+    "reservation-busy",
+    409,
+    "Another operation on the hold has not ended",
+    "The hold of the order is being made, confirmed, released or ended by another request. \
+     Nothing was done. Send the request again.",
+);
 pub(crate) static UNKNOWN_FEED: Kind = kind(
     "unknown-feed",
     404,
@@ -290,7 +305,7 @@ pub(crate) static NOT_READY: Kind = kind(
 );
 
 /// All kinds, in order of status.
-pub(crate) static ALL: [&Kind; 37] = [
+pub(crate) static ALL: [&Kind; 39] = [
     &INVALID_INPUT,
     &MALFORMED_JSON,
     &UNAUTHORIZED,
@@ -300,6 +315,8 @@ pub(crate) static ALL: [&Kind; 37] = [
     &UNKNOWN_LINE,
     &UNKNOWN_ORDER,
     &UNKNOWN_HOLD,
+    &HOLD_INCOMPLETE,
+    &RESERVATION_BUSY,
     &UNKNOWN_FEED,
     &UNKNOWN_PARKED,
     &METHOD_NOT_ALLOWED,

@@ -110,6 +110,18 @@ impl From<HoldRefused> for Problem {
                     .with("expired", expired)
                     .with("confirmed", confirmed)
             }
+            HoldRefused::HoldIncomplete { order_id, missing } => {
+                Self::new(&kinds::HOLD_INCOMPLETE, detail)
+                    .at("order_id")
+                    .with("order_id", order_id)
+                    .with("missing", missing)
+            }
+            HoldRefused::ReservationBusy { order_id } => {
+                Self::new(&kinds::RESERVATION_BUSY, detail)
+                    .at("order_id")
+                    .with("order_id", order_id)
+                    .retry_after(1)
+            }
         }
     }
 }

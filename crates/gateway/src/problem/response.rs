@@ -222,6 +222,7 @@ impl From<Failure> for Problem {
                 let detail = format!("the handler of {command} failed; nothing was done");
                 Self::new(&kinds::HANDLER_BROKE, detail)
             }
+            Failure::Conflict(_) => Self::new(&kinds::RESERVATION_BUSY, detail).retry_after(1),
             Failure::KeyReused(_) => {
                 let detail = "the Idempotency-Key was used before with another request";
                 Self::new(&kinds::KEY_REUSED, detail).at("Idempotency-Key")

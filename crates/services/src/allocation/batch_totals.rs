@@ -92,8 +92,11 @@ impl BatchTotals {
                 self.allocated -= it.quantity;
             }
             StockEvent::Returned(it) => self.purchased += it.quantity,
-            StockEvent::BatchCreated(_) | StockEvent::Queued(_) | StockEvent::StockExhausted(_) => {
-            }
+            StockEvent::BatchCreated(_)
+            | StockEvent::Queued(_)
+            | StockEvent::StockExhausted(_)
+            | StockEvent::HoldAdopted(_)
+            | StockEvent::GoodsReady(_) => {}
         }
     }
 

@@ -20,8 +20,10 @@ declare_events! {
         Queued = "allocation.queued",
         StockExhausted = "allocation.stock_exhausted" was "allocation.out_of_stock",
         Released = "allocation.released",
+        HoldAdopted = "allocation.hold_adopted",
         HoldConfirmed = "allocation.hold_confirmed",
         HoldEnded = "allocation.hold_ended",
+        GoodsReady = "allocation.goods_ready",
         Shipped = "allocation.shipped",
         Returned = "allocation.returned",
     }
@@ -35,6 +37,9 @@ pub struct LineKey {
     /// The id of the line.
     pub line_id: LineId,
 }
+
+/// The number of an operation on a reservation, 1, 2, 3 …; 255 stands for any larger one too.
+pub type Round = std::num::NonZeroU8;
 
 /// A batch was created.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,9 +113,13 @@ pub struct Allocated {
     pub need_by: Option<Day>,
     /// The priority of the line.
     pub priority: Priority,
-    /// The end of the hold; `None` if the line is not held.
+    /// The end of the hold, as it was when the line was accepted; `None` if the line is not held.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_until: Option<UnixMillis>,
+    /// The operation of the order's reservation by which the line was accepted; `None` for lines
+    /// that were allocated directly or before there were reservations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reservation: Option<Round>,
     /// Preferred batches that could not take the line.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub passed_over: Vec<PassedOver>,
@@ -132,6 +141,7 @@ struct FlatAllocated {
     need_by: Option<Day>,
     priority: Priority,
     held_until: Option<UnixMillis>,
+    reservation: Option<Round>,
     #[serde(default)]
     passed_over: Vec<PassedOver>,
     #[serde(default)]
@@ -149,6 +159,7 @@ impl From<FlatAllocated> for Allocated {
             need_by: flat.need_by,
             priority: flat.priority,
             held_until: flat.held_until,
+            reservation: flat.reservation,
             passed_over: flat.passed_over,
             again: flat.again,
         }
@@ -185,6 +196,9 @@ pub struct Queued {
     pub need_by: Option<Day>,
     /// The priority of the line.
     pub priority: Priority,
+    /// The operation of the order's reservation by which the line was accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reservation: Option<Round>,
 }
 
 /// There was no stock for a line. Changes no state.
@@ -218,6 +232,21 @@ pub struct Released {
     pub reason: String,
 }
 
+/// A line that was held before there were reservations became part of one, which ends its hold from
+/// now on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldAdopted {
+    /// The line.
+    #[serde(flatten)]
+    pub line: LineKey,
+    /// Held units.
+    pub quantity: u32,
+    /// The batch of the line.
+    pub batch: BatchReference,
+    /// The operation of the reservation.
+    pub reservation: Round,
+}
+
 /// The hold of a line was confirmed: the line stays in its batch and no longer expires.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HoldConfirmed {
@@ -242,6 +271,18 @@ pub struct HoldEnded {
     pub batch: Option<BatchReference>,
     /// The reason, as a sentence.
     pub reason: String,
+}
+
+/// The goods of a confirmed line are in the warehouse, which they were not before. Changes no state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GoodsReady {
+    /// The line.
+    #[serde(flatten)]
+    pub line: LineKey,
+    /// Units that are not shipped yet.
+    pub quantity: u32,
+    /// The batch of the line.
+    pub batch: BatchReference,
 }
 
 /// Units of a line were shipped, which removes them from the batch.
@@ -288,7 +329,10 @@ impl StockEvent {
             Self::Released(it) => it.batch.as_ref(),
             Self::HoldEnded(it) => it.batch.as_ref(),
             Self::Returned(it) => it.batch.as_ref(),
-            Self::Queued(_) | Self::StockExhausted(_) => None,
+            Self::Queued(_)
+            | Self::StockExhausted(_)
+            | Self::HoldAdopted(_)
+            | Self::GoodsReady(_) => None,
         }
     }
 
@@ -301,7 +345,9 @@ impl StockEvent {
             Self::Queued(it) => Some((&it.line, it.quantity)),
             Self::StockExhausted(it) => Some((&it.line, it.quantity)),
             Self::Released(it) => Some((&it.line, it.quantity)),
+            Self::HoldAdopted(it) => Some((&it.line, it.quantity)),
             Self::HoldConfirmed(it) => Some((&it.line, it.quantity)),
+            Self::GoodsReady(it) => Some((&it.line, it.quantity)),
             Self::HoldEnded(it) => Some((&it.line, it.quantity)),
             Self::Shipped(it) => Some((&it.line, it.quantity)),
             Self::Returned(it) => Some((&it.line, it.quantity)),

@@ -31,7 +31,8 @@ pub(super) fn expire_due(stock: &mut Recorder<Stock>, now: UnixMillis) {
     }
 }
 
-fn end_hold(stock: &mut Recorder<Stock>, key: &LineKey) {
+/// Ends the hold of a line that was not confirmed in time.
+pub(super) fn end_hold(stock: &mut Recorder<Stock>, key: &LineKey) {
     let line = stock.line(key).expect("a hold belongs to a line");
     let (quantity, batch) = (line.open(), line.batch().cloned());
     let (line, reason) = (key.clone(), "it was not confirmed in time".to_owned());

@@ -7,7 +7,7 @@ use earmark_kernel::UnixMillis;
 use serde::{Deserialize, Serialize};
 
 use super::batch_totals::BatchTotals;
-use super::events::{LineKey, StockEvent};
+use super::events::{LineKey, Round, StockEvent};
 
 /// The state of an order line. Stores contain one for each line, so the stored field names have
 /// one letter, and fields with their most frequent value are omitted.
@@ -34,6 +34,9 @@ pub struct Line {
     /// The priority of the line.
     #[serde(rename = "p")]
     pub priority: Priority,
+    /// The operation of the order's reservation by which the line was accepted.
+    #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
+    pub reservation: Option<Round>,
     /// The status of the line.
     #[serde(rename = "w")]
     pub status: LineStatus,
@@ -78,9 +81,12 @@ pub enum LineStatus {
         #[serde(rename = "b")]
         batch: BatchReference,
     },
-    /// The hold was not confirmed in time, or lost its stock.
+    /// The hold was not confirmed in time, or lost its stock and belongs to no reservation.
     #[serde(rename = "e")]
     HoldEnded,
+    /// The line belongs to a reservation and has lost its stock.
+    #[serde(rename = "m")]
+    Missing,
     /// The line was released.
     #[serde(rename = "r")]
     Released,
@@ -90,9 +96,9 @@ impl Line {
     /// The line that an event accepts; `None` if the event does not accept one.
     #[must_use]
     pub fn accepted(event: &StockEvent, number: u32) -> Option<Self> {
-        let (quantity, need_by, priority) = match event {
-            StockEvent::Allocated(it) => (it.quantity, it.need_by, it.priority),
-            StockEvent::Queued(it) => (it.quantity, it.need_by, it.priority),
+        let (quantity, need_by, priority, reservation) = match event {
+            StockEvent::Allocated(it) => (it.quantity, it.need_by, it.priority, it.reservation),
+            StockEvent::Queued(it) => (it.quantity, it.need_by, it.priority, it.reservation),
             _ => return None,
         };
         let status = LineStatus::Short { held_until: None };
@@ -104,6 +110,7 @@ impl Line {
             returned: 0,
             need_by,
             priority,
+            reservation,
             status,
             passed_over: Box::default(),
         })
@@ -141,12 +148,19 @@ impl Line {
                     self.quantity = self.shipped;
                 }
             },
+            StockEvent::HoldAdopted(it) => self.reservation = Some(it.reservation),
             StockEvent::HoldConfirmed(_) => {
                 if let LineStatus::Allocated { held_until, .. } = &mut self.status {
                     *held_until = None;
                 }
             }
-            StockEvent::HoldEnded(_) => self.status = LineStatus::HoldEnded,
+            StockEvent::HoldEnded(_) => {
+                let was_lost = matches!(self.status, LineStatus::Short { .. });
+                self.status = match self.reservation {
+                    Some(_) if was_lost => LineStatus::Missing,
+                    _ => LineStatus::HoldEnded,
+                };
+            }
             StockEvent::Shipped(it) => {
                 self.shipped += it.quantity;
                 self.shipped_from = Some(Box::new(it.batch.clone()));
@@ -156,6 +170,7 @@ impl Line {
             }
             StockEvent::Returned(it) => self.returned += it.quantity,
             StockEvent::StockExhausted(_)
+            | StockEvent::GoodsReady(_)
             | StockEvent::BatchCreated(_)
             | StockEvent::BatchResized(_)
             | StockEvent::BatchEtaChanged(_)
@@ -172,6 +187,13 @@ impl Line {
             }
             _ => None,
         }
+    }
+
+    /// The end of a hold that the stock itself ends; `None` if there is none or a reservation ends
+    /// it.
+    #[must_use]
+    pub fn ends_by_itself(&self) -> Option<UnixMillis> {
+        if self.reservation.is_some() { None } else { self.held_until() }
     }
 
     /// The batch to which the line is allocated or from which it was shipped.
@@ -194,6 +216,7 @@ impl Line {
             }
             LineStatus::Shipped { .. } => (LinePhase::Shipped, None),
             LineStatus::HoldEnded => (LinePhase::HoldEnded, None),
+            LineStatus::Missing => (LinePhase::Missing, None),
             LineStatus::Released => (LinePhase::Released, None),
         };
         LineState {

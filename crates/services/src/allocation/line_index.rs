@@ -111,6 +111,7 @@ mod tests {
             returned: 0,
             need_by: None,
             priority: Priority::default(),
+            reservation: None,
             status: LineStatus::Released,
             passed_over: Box::default(),
         }

@@ -143,6 +143,7 @@ fn allocated_again(
         need_by: line.need_by,
         priority: line.priority,
         held_until: line.held_until(),
+        reservation: line.reservation,
         passed_over,
         again: true,
     })

@@ -1,14 +1,14 @@
 //! Public events, derived from facts.
 
 use earmark_contracts::allocation::{
-    BatchQuantityChanged as PublicQuantityChanged, LineAllocated, LineDeallocated, LineShipped,
-    OutOfStock as PublicOutOfStock,
+    BatchQuantityChanged as PublicQuantityChanged, LineAllocated, LineDeallocated, LineReady,
+    LineShipped, OutOfStock as PublicOutOfStock,
 };
 use earmark_contracts::values::Sku;
 use earmark_kernel::Recorded;
 
 use super::events::{
-    Allocated, BatchResized, Deallocated, HoldEnded, Released, Shipped, StockExhausted,
+    Allocated, BatchResized, Deallocated, GoodsReady, HoldEnded, Released, Shipped, StockExhausted,
 };
 use super::keys::sku_of_key;
 
@@ -85,6 +85,17 @@ pub(super) fn line_shipped(recorded: &Recorded<Shipped>) -> LineShipped {
         batchref: fact.batch.clone(),
         line_id: fact.line.line_id.clone(),
         finished: fact.finished,
+    }
+}
+
+pub(super) fn line_ready(recorded: &Recorded<GoodsReady>) -> LineReady {
+    let fact = recorded.event;
+    LineReady {
+        order_id: fact.line.order_id.clone(),
+        line_id: fact.line.line_id.clone(),
+        sku: sku(recorded),
+        quantity: fact.quantity,
+        batch: fact.batch.clone(),
     }
 }
 

@@ -15,6 +15,7 @@ use super::batch_totals::BatchTotals;
 use super::events::{LineKey, StockEvent};
 use super::keys::{SEPARATOR, line_of_key, row_key, sku_of_key};
 use super::placing::{Demand, explain_all};
+use super::reservation;
 use super::stock::Stock;
 use super::views::{BatchSkus, Batches, LineRow, Lines, ShortLines};
 
@@ -22,10 +23,10 @@ use super::views::{BatchSkus, Batches, LineRow, Lines, ShortLines};
 type ResolvedKey<R> = Result<Result<Key, R>, StoreError>;
 
 /// A line with its key and SKU.
-struct NamedLine {
-    key: LineKey,
-    sku: Sku,
-    row: LineRow,
+pub(super) struct NamedLine {
+    pub(super) key: LineKey,
+    pub(super) sku: Sku,
+    pub(super) row: LineRow,
 }
 
 /// No limit: an order has few lines and a SKU few batches, so all rows are read at once.
@@ -113,7 +114,7 @@ fn totals(
     reading.get::<Batches>(&row_key(&[&sku.0, &reference.0]))
 }
 
-fn state(
+pub(super) fn state(
     reading: &Reading,
     NamedLine { key, sku, row }: &NamedLine,
 ) -> Result<LineState, StoreError> {
@@ -129,7 +130,30 @@ pub(super) fn get_lines(reading: &Reading, query: GetLines) -> Result<Vec<LineSt
         Some(line_id) => row_key(&[&query.order_id.0, &line_id.0, ""]),
         None => row_key(&[&query.order_id.0, ""]),
     };
-    lines(reading, &prefix)?.iter().map(|line| state(reading, line)).collect()
+    let lines = lines(reading, &prefix)?;
+    // Extending a hold does not touch its lines.
+    let is_held =
+        |it: &NamedLine| it.row.line.reservation.is_some() && it.row.line.held_until().is_some();
+    let until = match lines.iter().any(is_held) {
+        true => reservation::views::reservation(reading, &query.order_id)?.and_then(|it| it.until),
+        false => None,
+    };
+    let with_end = |line: &NamedLine| {
+        let mut state = state(reading, line)?;
+        if is_held(line) {
+            reservation::queries::set_end(&mut state, until.map(|until| until.0));
+        }
+        Ok(state)
+    };
+    lines.iter().map(with_end).collect()
+}
+
+/// The lines of an order that were not released.
+pub(super) fn lines_of(
+    reading: &Reading,
+    order_id: &OrderId,
+) -> Result<Vec<NamedLine>, StoreError> {
+    lines(reading, &row_key(&[&order_id.0, ""]))
 }
 
 pub(super) fn explain_line(

@@ -3,12 +3,14 @@
 use earmark_contracts::values::{BatchReference, Day};
 use earmark_kernel::{Recorder, UnixMillis};
 
+use super::batch_totals::BatchTotals;
 use super::events::{
-    BatchCreated, BatchEtaChanged, BatchResized, Deallocated, HoldEnded, LineKey, Released,
-    Returned, StockEvent, StockExhausted,
+    Allocated, BatchCreated, BatchEtaChanged, BatchResized, Deallocated, GoodsReady, HoldEnded,
+    LineKey, Released, Returned, StockEvent, StockExhausted,
 };
 use super::keys::sku_of;
 use super::line::LineStatus;
+use super::line_index::KeyedLine;
 use super::placing::{allocate_short_lines, place_again};
 use super::ranking::FitCriteria;
 use super::stock::{Batch, Stock};
@@ -91,6 +93,38 @@ pub(super) fn allocate_returned_stock(
     if let Some(batch) = &fact.batch {
         allocate_short_lines(stock, batch, now);
     }
+}
+
+/// Tells that the goods of a confirmed line are in the warehouse after it was allocated again.
+pub(super) fn tell_moved_goods(stock: &mut Recorder<Stock>, fact: &Allocated, _: UnixMillis) {
+    if fact.again && fact.reservation.is_some() && fact.held_until.is_none() {
+        let is_in_warehouse = |it: &BatchTotals| it.eta.is_none();
+        if stock.totals(&fact.batch).is_some_and(is_in_warehouse) {
+            let (line, quantity, batch) = (fact.line.clone(), fact.quantity, fact.batch.clone());
+            stock.record(StockEvent::GoodsReady(GoodsReady { line, quantity, batch }));
+        }
+    }
+}
+
+/// Tells that the goods of the confirmed lines of a batch are in the warehouse when it arrives.
+pub(super) fn tell_arrived_goods(
+    stock: &mut Recorder<Stock>,
+    fact: &BatchEtaChanged,
+    _: UnixMillis,
+) {
+    if fact.to.is_some() {
+        return;
+    }
+    let lines = stock.batch(&fact.batch).into_iter().flat_map(|it| it.lines.all());
+    let is_confirmed =
+        |it: &&KeyedLine| it.line.reservation.is_some() && it.line.held_until().is_none();
+    let ready = |it: &KeyedLine| GoodsReady {
+        line: it.key.clone(),
+        quantity: it.line.open(),
+        batch: fact.batch.clone(),
+    };
+    let ready: Vec<_> = lines.map(|entry| &*entry.line).filter(is_confirmed).map(ready).collect();
+    ready.into_iter().for_each(|fact| stock.record(StockEvent::GoodsReady(fact)));
 }
 
 /// Reallocates lines after a change of a batch's ETA.

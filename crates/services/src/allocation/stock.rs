@@ -30,7 +30,7 @@ pub struct Stock {
     /// Batches with available units, by ETA and index, which is the order of preference: in the
     /// warehouse, then by ETA, then by creation. Sorted; one is stored inline.
     candidates: SmallVec<[(Option<Day>, usize); 1]>,
-    /// Held lines by the end of their hold.
+    /// Held lines by the end of their hold, without those whose reservation ends it.
     holds: OrdSet<(UnixMillis, LineKey)>,
     /// Open batches by their expiry day.
     expiries: OrdSet<(Day, usize)>,
@@ -210,7 +210,7 @@ impl Stock {
 
     fn change_line(&mut self, event: &StockEvent) {
         let Some((key, _)) = event.line() else { return };
-        if matches!(event, StockEvent::StockExhausted(_)) {
+        if matches!(event, StockEvent::StockExhausted(_) | StockEvent::GoodsReady(_)) {
             return;
         }
         // An ended line is replaced by a new line with its id, unless it is released.
@@ -252,7 +252,7 @@ impl Stock {
         };
         let (rank, quantity) = (rank(line), line.open());
         ranking.insert(line.need_by, Entry { rank, quantity, line: Arc::clone(keyed) });
-        if let LineStatus::Allocated { held_until: Some(until), .. } = line.status {
+        if let (LineStatus::Allocated { .. }, Some(until)) = (&line.status, line.ends_by_itself()) {
             self.holds.insert((until, keyed.key.clone()));
         }
     }
@@ -262,7 +262,7 @@ impl Stock {
         if let Some(ranking) = self.ranking(&line.status) {
             ranking.remove(line.need_by, rank(line));
         }
-        if let LineStatus::Allocated { held_until: Some(until), .. } = line.status {
+        if let (LineStatus::Allocated { .. }, Some(until)) = (&line.status, line.ends_by_itself()) {
             self.holds.remove(&(until, keyed.key.clone()));
         }
     }
@@ -275,7 +275,10 @@ impl Stock {
                 let index = self.index(batch)?;
                 Some(&mut Arc::make_mut(&mut self.batches[index]).lines)
             }
-            LineStatus::Shipped { .. } | LineStatus::HoldEnded | LineStatus::Released => None,
+            LineStatus::Shipped { .. }
+            | LineStatus::HoldEnded
+            | LineStatus::Missing
+            | LineStatus::Released => None,
         }
     }
 }

@@ -5,9 +5,9 @@ use earmark_kernel::UnixMillis;
 
 use super::events::{Allocated, BatchCreated};
 
-/// The end of a hold.
+/// The end of a hold that no reservation ends.
 pub(super) fn hold_end(fact: &Allocated) -> Option<UnixMillis> {
-    fact.held_until
+    fact.held_until.filter(|_| fact.reservation.is_none())
 }
 
 /// The beginning of a batch's expiry day.

@@ -87,6 +87,7 @@ impl View for Lines {
         let key = row_key(&[&line_key.order_id.0, &line_key.line_id.0, recorded.key]);
         let is_new = match recorded.event {
             StockEvent::StockExhausted(it) if !it.queued => return Ok(()),
+            StockEvent::GoodsReady(_) => return Ok(()),
             StockEvent::Allocated(it) => !it.again,
             StockEvent::Queued(_) => true,
             _ => false,

@@ -5,7 +5,7 @@ use earmark_contracts::values::{Day, Priority, Sku};
 use earmark_kernel::{Recorder, UnixMillis, failpoint};
 
 use super::lookup::line_state;
-use crate::allocation::events::{Allocated, LineKey, Queued, StockEvent, StockExhausted};
+use crate::allocation::events::{Allocated, LineKey, Queued, Round, StockEvent, StockExhausted};
 use crate::allocation::line::{Line, LineStatus};
 use crate::allocation::placing::{Choice, Demand, available_in_time, choose, earliest, explain};
 use crate::allocation::stock::Stock;
@@ -18,6 +18,7 @@ pub(super) struct LineRequest {
     pub(super) need_by: Option<Day>,
     pub(super) priority: Priority,
     pub(super) held_until: Option<UnixMillis>,
+    pub(super) reservation: Option<Round>,
 }
 
 /// Allocates a new line to the first batch that takes it whole. A line that was accepted before is
@@ -54,6 +55,7 @@ pub(super) fn accept(
             need_by: request.need_by,
             priority: request.priority,
             held_until: request.held_until,
+            reservation: request.reservation,
             passed_over,
             again: false,
         }));
@@ -72,9 +74,10 @@ pub(super) fn accept(
 fn record_out_of_stock(stock: &mut Recorder<Stock>, request: &LineRequest, queued: bool) {
     let (line, quantity) = (request.key.clone(), request.quantity);
     if queued {
-        let (need_by, priority) = (request.need_by, request.priority);
+        let LineRequest { need_by, priority, reservation, .. } = *request;
         let line = line.clone();
-        stock.record(StockEvent::Queued(Queued { line, quantity, need_by, priority }));
+        let queued = Queued { line, quantity, need_by, priority, reservation };
+        stock.record(StockEvent::Queued(queued));
     }
     let sku = request.sku.clone();
     stock.record(StockEvent::StockExhausted(StockExhausted { sku, line, quantity, queued }));
@@ -91,12 +94,11 @@ fn out_of_stock(stock: &Stock, request: &LineRequest, demand: Demand) -> Outcome
 
 /// The field in which an existing line differs from a request: `line_id` if only one of the two is
 /// a hold.
-fn difference(line: &Line, request: &LineRequest) -> Option<&'static str> {
-    let held = line.held_until().is_some();
+pub(super) fn difference(line: &Line, request: &LineRequest) -> Option<&'static str> {
+    let held = line.held_until().is_some() || line.status == LineStatus::Missing;
     match () {
         () if line.quantity != request.quantity => Some("quantity"),
         () if held != request.held_until.is_some() => Some("line_id"),
-        () if held => None,
         () if line.need_by != request.need_by => Some("need_by"),
         () if line.priority != request.priority => Some("priority"),
         () => None,

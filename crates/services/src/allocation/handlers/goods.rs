@@ -20,7 +20,7 @@ pub(in crate::allocation) fn ship(
     let key = LineKey { order_id: command.order_id, line_id: command.line_id };
     let line = existing_line(stock, &key)?;
     let LineStatus::Allocated { batch, held_until: None, .. } = &line.status else {
-        return Err(wrong_phase(stock, &key, line, "it must be placed and not only held"));
+        return Err(wrong_phase(stock, &key, line, "it must be placed; release or confirm a hold"));
     };
     let quantity = command.quantity.map_or(line.open(), Quantity::units);
     if quantity > line.open() {

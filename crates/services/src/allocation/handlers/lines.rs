@@ -28,6 +28,7 @@ pub(in crate::allocation) fn allocate(
         need_by: command.need_by,
         priority: command.priority,
         held_until: None,
+        reservation: None,
     };
     accept(stock, &request, command.short, now)
 }
@@ -41,6 +42,10 @@ pub(in crate::allocation) fn deallocate(
     let key = LineKey { order_id: command.order_id, line_id: command.line_id };
     let line = existing_line(stock, &key)?;
     match line.status {
+        LineStatus::Missing => Err(wrong_phase(stock, &key, line, "release the hold of its order")),
+        LineStatus::Allocated { held_until: Some(_), .. } if line.reservation.is_some() => {
+            Err(wrong_phase(stock, &key, line, "release or confirm the hold of its order"))
+        }
         LineStatus::Allocated { .. } | LineStatus::Short { .. } => {
             Ok(release(stock, &key, &command.reason))
         }

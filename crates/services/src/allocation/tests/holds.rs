@@ -1,8 +1,10 @@
 //! Holds of all lines of an order or of none, and their confirmation, release and expiry.
 
 use earmark_contracts::allocation::{
-    Allocate, AllocateRefused, ConfirmHold, Hold, HoldLine, HoldRefused, LinePhase, ReleaseHold,
+    Allocate, AllocateRefused, ConfirmHold, Held, Hold, HoldLine, HoldRefused, IfUnavailable,
+    LinePhase, LineRefused, ReleaseHold, Ship,
 };
+use earmark_contracts::values::Priority;
 use serde_json::json;
 
 use super::{World, deallocate, line, line_id, moves, order_id, sku, units};
@@ -12,6 +14,9 @@ pub(super) fn hold(order: &str, lines: &[(&str, u64)], ttl_s: u32) -> Hold {
         line_id: None,
         sku: sku(name),
         quantity: units(*quantity),
+        need_by: None,
+        priority: Priority::default(),
+        if_unavailable: IfUnavailable::default(),
     };
     Hold { order_id: order_id(order), lines: lines.iter().map(line).collect(), ttl_s }
 }
@@ -46,13 +51,14 @@ fn the_result_of_a_hold_has_the_batch_of_each_line() {
         })
     };
     let lines = [line("LAMP", 4, "b1", "2011-01-02"), line("VASE", 5, "b2", "2011-01-10")];
-    assert_eq!(serde_json::to_value(&held).unwrap(), json!({ "order_id": "o1", "lines": lines }));
+    let expected = json!({ "order_id": "o1", "until_ms": until, "lines": lines });
+    assert_eq!(serde_json::to_value(&held).unwrap(), expected);
     assert_eq!(world.totals("b1"), [10, 4, 4, 6]);
     assert_eq!(held.lines, world.lines("o1"));
     let head = world.head();
     assert_eq!(
         world.send(hold("o1", &BOTH, 60)).unwrap(),
-        held,
+        Held { existed: true, ..held },
         "a repeated hold or confirmation changes nothing"
     );
     assert_eq!(world.head(), head);
@@ -128,8 +134,8 @@ fn a_confirmed_line_keeps_its_batch_and_does_not_expire() {
         "a repeated hold or confirmation changes nothing"
     );
     world.advance_hours(2);
-    assert_eq!(world.sweep(), 2, "the timers run");
-    assert_eq!(world.batches_of("o1"), ["b1", "b2"], "and change nothing");
+    assert_eq!(world.sweep(), 0, "nothing is due");
+    assert_eq!(world.batches_of("o1"), ["b1", "b2"]);
     world.check();
 }
 
@@ -151,12 +157,18 @@ fn a_released_hold_frees_its_units() {
 }
 
 #[test]
-fn a_held_line_can_be_released_alone() {
+fn a_held_line_is_neither_released_nor_shipped_alone() {
     let world = world();
     world.send(hold("o1", &BOTH, 60)).unwrap();
+    let refusal = world.refused(deallocate("o1", "LAMP"));
+    let text = "the line LAMP of order o1 is Held: release or confirm the hold of its order";
+    assert_eq!(refusal.to_string(), text);
+    let (order_id, line_id) = (order_id("o1"), line_id("LAMP"));
+    let ship = Ship { order_id, line_id, sku: None, quantity: None };
+    assert!(matches!(world.refused(ship), LineRefused::WrongPhase { .. }));
+    assert_eq!(world.send(confirm("o1")).unwrap().lines.len(), 2);
     world.send(deallocate("o1", "LAMP")).unwrap();
     assert_eq!(world.totals("b1"), [10, 0, 0, 10]);
-    assert_eq!(world.send(confirm("o1")).unwrap().lines.len(), 1);
     world.check();
 }
 
@@ -171,12 +183,10 @@ fn a_hold_ends_by_the_clock_with_or_without_a_sweep() {
         assert_eq!(world.batches_of("o2"), ["Short"]);
         world.clock.set(super::NOON.plus_ms(3_600_000));
         if swept {
-            assert_eq!(world.sweep(), 2);
-        } else {
-            let moved = world.resize("b1", 11).moved;
-            assert_eq!(moves(&moved), [["o1", "b1", "-"], ["o2", "-", "b1"]]);
+            assert_eq!(world.sweep(), 1);
+            assert_eq!(world.batches_of("o1"), ["HoldEnded", "HoldEnded"]);
+            assert_eq!(world.batches_of("o2"), ["b1"], "the short line gets the units");
         }
-        assert_eq!(world.batches_of("o2"), ["b1"]);
         let refusal = world.refused(confirm("o1"));
         let HoldRefused::HoldExpired { order_id: order, expired, confirmed } = refusal.clone()
         else {
@@ -219,8 +229,11 @@ fn an_expired_hold_can_be_released_and_its_line_allocated() {
     assert!(world.stocks()["LAMP"].all_lines().next().is_none(), "nothing is stored");
     world.send(hold("o1", &BOTH, 60)).unwrap();
     world.advance_hours(1);
+    let overdue = world.refused(line("o1", "LAMP", 4));
+    assert!(matches!(overdue, AllocateRefused::LineExists { .. }), "its units are not free yet");
+    world.sweep();
     world.send(Allocate { line_id: None, ..line("o1", "LAMP", 10) }).unwrap();
-    assert_eq!(world.batches_of("o1"), ["b1", "b2"], "one is allocated, one is held and overdue");
+    assert_eq!(world.batches_of("o1"), ["b1", "HoldEnded"]);
     world.check();
 }
 
@@ -237,9 +250,12 @@ fn a_hold_that_loses_its_stock_moves_or_ends() {
     let head = world.head();
     assert_eq!(moves(&world.resize("b3", 3).moved), [["o1", "b3", "-"]]);
     assert_eq!(world.event_names(head), ["batch_resized", "deallocated", "hold_ended"]);
-    assert_eq!(world.batches_of("o1"), ["HoldEnded", "b2"]);
-    let HoldRefused::HoldExpired { expired, .. } = world.refused(confirm("o1")) else { panic!() };
-    assert_eq!(expired, [line_id("LAMP")]);
+    assert_eq!(world.batches_of("o1"), ["Missing", "b2"]);
+    let missing = vec![line_id("LAMP")];
+    let incomplete = HoldRefused::HoldIncomplete { order_id: order_id("o1"), missing };
+    assert_eq!(world.refused(confirm("o1")), incomplete);
+    let text = "the hold of order o1 has lost the stock of 1 of its lines";
+    assert_eq!(incomplete.to_string(), text);
     assert_eq!(world.lines("o1")[1].state, LinePhase::Held, "nothing was confirmed");
     world.check();
 }
@@ -265,7 +281,8 @@ fn a_dry_run_of_a_hold_stores_nothing() {
     let head = world.head();
     let (reply, names) = world.dry_run(hold("o1", &BOTH, 60));
     assert_eq!(reply.ending.unwrap().lines.len(), 2);
-    assert_eq!(names, ["allocation.allocated", "allocation.allocated"]);
+    let allocated = "allocation.allocated";
+    assert_eq!(names, [allocated, allocated, "allocation.reservation_held"]);
     let (reply, _) = world.dry_run(hold("o1", &[("LAMP", 4), ("VASE", 11)], 60));
     assert!(reply.ending.is_err());
     assert_eq!(world.head(), head);

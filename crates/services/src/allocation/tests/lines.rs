@@ -133,7 +133,10 @@ fn a_line_can_be_shipped_in_parts() {
     world.send(ship("o1", Some(15))).unwrap();
     assert_eq!(world.lines("o1")[0].state, LinePhase::Shipped);
     let (is, requirement) = phase_and_requirement(world.refused(ship("o1", None)));
-    assert_eq!((is, &*requirement), (LinePhase::Shipped, "it must be placed and not only held"));
+    assert_eq!(
+        (is, &*requirement),
+        (LinePhase::Shipped, "it must be placed; release or confirm a hold")
+    );
     assert!(
         world.allocate("o1", "VASE", 20).already_accepted,
         "a repeated command changes nothing"

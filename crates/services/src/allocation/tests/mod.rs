@@ -1,6 +1,7 @@
 //! Tests of the service through its bus: a file for each subject.
 
 mod batches;
+mod before;
 mod book;
 mod explanations;
 mod faults;
@@ -10,8 +11,10 @@ mod keys;
 mod lines;
 mod placing;
 mod queries;
+mod races;
 mod ranking;
 mod reallocation;
+mod reservations;
 mod scale;
 mod script;
 mod stored;

@@ -67,7 +67,8 @@ fn find<'a>(plain: &'a Plain, fit: &FitCriteria) -> Option<&'a Entry> {
 fn keyed_line(quantity: u32, number: u32) -> Arc<KeyedLine> {
     let key = key("o", &number.to_string());
     let (line, priority) = (key.clone(), Priority::default());
-    let queued = StockEvent::Queued(Queued { line, quantity, need_by: None, priority });
+    let queued =
+        StockEvent::Queued(Queued { line, quantity, need_by: None, priority, reservation: None });
     Arc::new(KeyedLine { key, line: Line::accepted(&queued, number).unwrap() })
 }
 

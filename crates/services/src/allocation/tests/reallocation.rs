@@ -48,7 +48,7 @@ fn held_lines_lose_stock_first_then_the_lowest_priority_then_the_latest() {
         deallocated.extend(moves(&moved).into_iter().map(|[order, ..]| order));
     }
     assert_eq!(deallocated, ["held", "low", "late", "early", "high"]);
-    assert_eq!(world.batches_of("held"), ["HoldEnded"]);
+    assert_eq!(world.batches_of("held"), ["Missing"]);
     world.check();
 }
 
@@ -322,9 +322,9 @@ fn a_batch_expires_at_the_beginning_of_its_day() {
 #[test]
 fn allocation_does_not_depend_on_when_timers_run() {
     for punctual in [true, false] {
-        let world = World::allocation();
+        let world = World::allocation_parts(1);
         world.batch("b0", "MILK", 10, None);
-        world.send(super::holds::hold("held", &[("MILK", 10)], 3_600)).unwrap();
+        world.hold_as_before("held", &[("MILK", 10)], 3_600);
         world.send(expiring("old", 10, "2011-01-03")).unwrap();
         let important = Allocate { priority: priority(9), ..line("important", "MILK", 10) };
         world.send(important).unwrap();

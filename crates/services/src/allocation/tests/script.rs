@@ -2,9 +2,9 @@
 
 use earmark_contracts::allocation::{
     Allocate, ChangeBatch, CloseBatch, ConfirmHold, CreateBatch, Deallocate, Disposition, Hold,
-    HoldLine, MovedLine, ReleaseHold, Return, Ship, WhenShort,
+    HoldLine, IfUnavailable, MovedLine, ReleaseHold, Return, Ship, WhenShort,
 };
-use earmark_contracts::values::{BatchReference, Day, Level, LineId, OrderId, Sku};
+use earmark_contracts::values::{BatchReference, Day, Level, LineId, OrderId, Priority, Sku};
 use earmark_kernel::Command;
 use proptest::option::of;
 use proptest::prelude::*;
@@ -117,6 +117,9 @@ fn hold_steps() -> impl Strategy<Value = Step> {
         line_id,
         sku,
         quantity: units(quantity),
+        need_by: None,
+        priority: Priority::default(),
+        if_unavailable: IfUnavailable::default(),
     });
     let lines = proptest::collection::vec(line, 0..3);
     let ttl = prop_oneof![Just(0u32), Just(3_600), Just(200_000), Just(u32::MAX)];

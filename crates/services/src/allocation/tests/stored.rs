@@ -28,6 +28,7 @@ fn allocated() -> Allocated {
         need_by: Some(Day::FIRST),
         priority: Priority::new(9).unwrap(),
         held_until: Some(UnixMillis(-5)),
+        reservation: Some(std::num::NonZeroU8::MAX),
         passed_over: vec![PassedOver {
             batch: BatchReference(text("b0")),
             reason: PassedOverReason::TooSmall { available: 2 },
@@ -39,8 +40,14 @@ fn allocated() -> Allocated {
 #[test]
 fn an_allocation_round_trips_with_all_optional_fields_and_with_none() {
     let most = allocated();
-    let least =
-        Allocated { need_by: None, held_until: None, passed_over: vec![], again: false, ..most };
+    let least = Allocated {
+        need_by: None,
+        held_until: None,
+        reservation: None,
+        passed_over: vec![],
+        again: false,
+        ..most
+    };
     for event in [StockEvent::Allocated(allocated()), StockEvent::Allocated(least)] {
         assert_eq!(round_trip(&event), event);
     }
@@ -188,7 +195,7 @@ fn the_stored_shape_of_a_line_does_not_change() {
     let shipped_from = Some(Box::new(BatchReference(text("b1"))));
     let line = Line { shipped: 2, returned: 1, shipped_from, ..line };
     let written = concat!(
-        r#"{"i":7,"q":3,"s":2,"f":"b1","r":1,"n":"0000-01-01","p":9,"#,
+        r#"{"i":7,"q":3,"s":2,"f":"b1","r":1,"n":"0000-01-01","p":9,"v":255,"#,
         r#""w":{"i":{"b":"b1","d":"2026-01-31","h":-5}},"#,
         r#""o":[{"batch":"b0","why":"too_small","available":2}]}"#,
     );

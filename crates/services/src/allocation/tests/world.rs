@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use earmark_contracts::allocation::{
     Allocate, BatchChanged, BatchState, ChangeBatch, CloseBatch, CreateBatch, Deallocate, GetBatch,
-    GetLines, GetStock, LineState, MovedLine, Outcome, Placement, WhenShort,
+    GetLines, GetStock, LineName, LineState, MovedLine, Outcome, Placement, WhenShort,
 };
 use earmark_contracts::values::{
     BatchReference, Day, Level, LineId, OrderId, Priority, Quantity, Sku, Text,
@@ -12,8 +12,11 @@ use earmark_contracts::values::{
 use earmark_kernel::{Aggregate, Event, UnixMillis};
 use earmark_stores::memory::{MemoryLog, MemoryRows};
 
+use super::before::{HoldBefore, service_with_holds_of_before};
 use crate::allocation::placing::{Demand, unfit_reason};
-use crate::allocation::{LineKey, LineStatus, Stock, StockEvent, service};
+use crate::allocation::{
+    LineKey, LineStatus, Reservation, ReservedStatus, Stock, StockEvent, service,
+};
 use crate::testing::{LOG_ID, LoggedEvent, NOON, ServiceTable, World};
 
 impl World {
@@ -25,6 +28,43 @@ impl World {
     /// The allocation service on given stores.
     pub(super) fn allocation_on(log: MemoryLog, rows: MemoryRows, now: UnixMillis) -> Self {
         Self::open(ServiceTable { name: "allocation", table: service }, log, rows, now)
+    }
+
+    /// The allocation service with several partitions.
+    pub(super) fn allocation_parts(partitions: usize) -> Self {
+        let id = |part: usize| format!("0190a0b0-0000-7000-8000-{part:012}");
+        let part = |part: usize| (MemoryLog::new(&id(part)), MemoryRows::new());
+        let ((log, rows), more) = (part(0), (1..partitions).map(part).collect());
+        let table = ServiceTable { name: "allocation", table: service_with_holds_of_before };
+        Self::open_parts(table, log, rows, more, NOON)
+    }
+
+    /// Holds lines as versions without reservations did.
+    pub(super) fn hold_as_before(&self, order: &str, lines: &[(&str, u64)], ttl_s: i64) {
+        for (name, quantity) in lines {
+            let line = key(order, name);
+            let before = HoldBefore { line, sku: sku(name), quantity: units(*quantity), ttl_s };
+            self.send(before).unwrap();
+        }
+    }
+
+    /// Sends a command and lets the writers decide a number of groups, then drops it.
+    pub(super) fn steps<T>(&self, groups: usize, sending: impl Future<Output = T>) {
+        let mut sending = std::pin::pin!(sending);
+        let mut task = std::task::Context::from_waker(std::task::Waker::noop());
+        for _ in 0..groups {
+            if sending.as_mut().poll(&mut task).is_ready() {
+                return;
+            }
+            let _ = self.bus.step();
+        }
+    }
+
+    /// The number of records in all partitions.
+    pub(super) fn records(&self) -> usize {
+        let partitions = 0..self.bus.status().len();
+        let records = |part| self.bus.records("allocation", part, 0, u64::MAX).unwrap().len();
+        partitions.map(records).sum()
     }
 
     pub(super) fn batch(&self, reference: &str, sku_name: &str, quantity: u64, eta: Option<&str>) {
@@ -100,6 +140,7 @@ impl World {
     pub(super) fn check(&self) {
         self.bus.verify("allocation", |_, _| {}).unwrap();
         let mut lines = 0;
+        self.check_reservations();
         for (name, stock) in self.stocks() {
             stock.check().unwrap();
             for totals in stock.all_totals() {
@@ -107,8 +148,15 @@ impl World {
             }
             for (key, line) in stock.all_lines() {
                 let totals = line.batch().and_then(|batch| stock.totals(batch));
-                let state = line.state(key, &sku(&name), totals);
-                assert!(self.lines(&key.order_id.0).contains(&state), "{state:?}");
+                let mut state = line.state(key, &sku(&name), totals);
+                let shown = self.lines(&key.order_id.0);
+                if line.reservation.is_some() && state.held_until_ms.is_some() {
+                    // Its reservation may have moved it.
+                    let found =
+                        shown.iter().find(|it| it.line_id == state.line_id && it.sku == state.sku);
+                    state.held_until_ms = found.and_then(|it| it.held_until_ms);
+                }
+                assert!(shown.contains(&state), "{state:?}");
                 lines += 1;
             }
             self.check_short_lines(&name, &stock);
@@ -116,6 +164,43 @@ impl World {
         let orders: BTreeSet<_> = self.events(0).into_iter().filter_map(order_of).collect();
         let rows: usize = orders.iter().map(|order| self.lines(order).len()).sum();
         assert_eq!(rows, lines, "the views have lines that the stocks do not have");
+    }
+
+    /// The reservations, folded from the log.
+    pub(super) fn reservations(&self) -> BTreeMap<String, Reservation> {
+        let mut reservations: BTreeMap<String, Reservation> = BTreeMap::new();
+        for logged in self.events_of::<Reservation>(0) {
+            reservations.entry(logged.key).or_default().evolve(&logged.event);
+        }
+        reservations
+    }
+
+    /// Checks that every held line has a reservation that holds it, and that the lines of
+    /// reservations without an open operation agree with the stock.
+    pub(super) fn check_reservations(&self) {
+        let (stocks, reservations) = (self.stocks(), self.reservations());
+        for (name, stock) in &stocks {
+            for (key, line) in stock.all_lines().filter(|(_, it)| it.held_until().is_some()) {
+                if line.reservation.is_none() {
+                    continue;
+                }
+                let holder = &reservations[key.order_id.0.as_ref() as &str];
+                let name = LineName { line_id: key.line_id.clone(), sku: sku(name) };
+                let is_held =
+                    holder.line(&name).is_some_and(|it| it.status == ReservedStatus::Held);
+                assert!(is_held || holder.open.is_some(), "{key:?} {line:?} {holder:?}");
+            }
+        }
+        for (order, reservation) in reservations.iter().filter(|(_, it)| it.open.is_none()) {
+            for line in reservation.with(&[ReservedStatus::Held]) {
+                let key = LineKey { order_id: order_id(order), line_id: line.name.line_id.clone() };
+                let found = stocks[line.name.sku.0.as_ref() as &str].line(&key);
+                let agrees = found.is_some_and(|it| {
+                    it.held_until().is_some() || it.status == LineStatus::Missing
+                });
+                assert!(agrees, "{key:?}: {found:?} is not {line:?}");
+            }
+        }
     }
 
     pub(super) fn check_short_lines(&self, name: &str, stock: &Stock) {

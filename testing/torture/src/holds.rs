@@ -1,0 +1,368 @@
+//! Two requests on the hold of one order at the same time, over HTTP. Whatever their order, all lines
+//! of the hold share one end, and the answers say what the stock says.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
+
+use crate::client::{Client, Response};
+use crate::clock::sleep;
+use crate::report::Figures;
+use crate::request::Request;
+use crate::violation::{Checked, Violation};
+use crate::world::World;
+
+/// Number of SKUs with stock for every race.
+const SKUS: usize = 600;
+/// Number of races at the same time.
+const CONCURRENT: usize = 8;
+/// Numbers of lines of a hold; most holds are small.
+const LINES: [usize; 8] = [1, 2, 2, 3, 5, 8, 40, 600];
+/// The partitions of the two servers, one after the other.
+const PARTITIONS: [&str; 2] = ["1", "4"];
+
+/// What is sent about the order of a race.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    /// Holds the lines.
+    Hold,
+    /// Holds the lines and one more.
+    HoldMore,
+    /// Holds the lines and one for which there is no stock.
+    HoldTooMuch,
+    Confirm,
+    Release,
+    Extend,
+    /// Waits until the hold ends, and then confirms it.
+    ConfirmAtEnd,
+    /// Allocates one of the lines directly.
+    Allocate,
+    /// Deallocates one of the lines.
+    Deallocate,
+}
+
+const KINDS: [Kind; 9] = [
+    Kind::Hold,
+    Kind::HoldMore,
+    Kind::HoldTooMuch,
+    Kind::Confirm,
+    Kind::Release,
+    Kind::Extend,
+    Kind::ConfirmAtEnd,
+    Kind::Allocate,
+    Kind::Deallocate,
+];
+
+/// The races of a run.
+struct Races {
+    address: SocketAddr,
+    /// Holds before them end after this many seconds.
+    prefix: String,
+    next: AtomicU64,
+    count: u64,
+    seed: u64,
+    pairs: std::sync::Mutex<std::collections::BTreeMap<(Kind, Kind), u64>>,
+}
+
+pub(crate) async fn run(world: &mut World, count: u64) -> Checked<Figures> {
+    world.setup.bar.set_length(count);
+    let mut figures = Figures::default();
+    let mut pairs = std::collections::BTreeMap::new();
+    for (index, partitions) in PARTITIONS.into_iter().enumerate() {
+        let share = count / 2 + count % 2 * u64::from(index == 0);
+        let folder = tempfile::tempdir()?;
+        let mut server = crate::server::Server::start_with(
+            &world.setup,
+            folder.path(),
+            &["--partitions", partitions],
+        )?;
+        let (address, _) = server.ready().await?;
+        create_stock(address).await?;
+        let races = Arc::new(Races {
+            address,
+            prefix: format!("race-{partitions}"),
+            next: AtomicU64::new(0),
+            count: share,
+            seed: world.rng.u64(..),
+            pairs: std::sync::Mutex::default(),
+        });
+        let mut running = JoinSet::new();
+        for _ in 0..CONCURRENT {
+            let (races, bar) = (Arc::clone(&races), world.setup.bar.clone());
+            running.spawn(async move { races.run(&bar).await });
+        }
+        for ended in running.join_all().await {
+            if let Err(violation) = ended {
+                let kept = folder.keep();
+                return Err(format!("{violation}; the data: {}", kept.display()).into());
+            }
+        }
+        if let Ok(found) = races.pairs.lock() {
+            for (pair, times) in found.iter() {
+                *pairs.entry(*pair).or_insert(0) += times;
+            }
+        }
+        // What has ended by its time is given back before the log is verified.
+        sleep(Duration::from_secs(2)).await;
+        server.stop().await?;
+        world.verify_folder(folder.path()).await?;
+    }
+    figures.add("races", count);
+    figures.add("pairs of requests", pairs.len());
+    figures.add("races of the rarest pair", pairs.values().copied().min().unwrap_or(0));
+    figures.add("disagreements between answers and stock", 0);
+    Ok(figures)
+}
+
+fn sku(number: usize) -> String {
+    format!("SKU-{number}")
+}
+
+async fn create_stock(address: SocketAddr) -> Checked<()> {
+    let mut client = Client::of(address);
+    for number in 0..SKUS {
+        let body = json!({
+            "reference": format!("b{number}"), "sku": sku(number), "quantity": 1_000_000_000,
+        });
+        expect(&post(&mut client, "/v1/batches", &body).await?, &[201])?;
+    }
+    let body = json!({ "reference": "none", "sku": "NONE", "quantity": 1 });
+    expect(&post(&mut client, "/v1/batches", &body).await?, &[201])?;
+    let body = json!({ "order_id": "none", "sku": "NONE", "quantity": 1 });
+    expect(&post(&mut client, "/v1/allocations", &body).await?, &[201])
+}
+
+fn expect(response: &Response, statuses: &[u16]) -> Checked<()> {
+    if statuses.contains(&response.status) {
+        return Ok(());
+    }
+    let body = String::from_utf8_lossy(&response.body);
+    Err(format!("answered {} instead of {statuses:?}: {body}", response.status).into())
+}
+
+async fn post(client: &mut Client, path: &str, body: &Value) -> Checked<Response> {
+    let request = Request {
+        key: String::new(),
+        method: "POST",
+        path: path.to_owned(),
+        body: body.to_string(),
+        order_lines: Vec::new(),
+    };
+    client.request(&request).await.map_err(|error| format!("{path}: {error:?}").into())
+}
+
+/// One race: an order, its lines, and two requests.
+struct Race {
+    order: String,
+    skus: Vec<usize>,
+    /// Whether the lines are held before.
+    held: bool,
+    kinds: [Kind; 2],
+    ttl_s: u64,
+}
+
+/// A request and its answer.
+struct Answered {
+    kind: Kind,
+    status: u16,
+    body: Value,
+}
+
+impl Races {
+    async fn run(&self, bar: &indicatif::ProgressBar) -> Checked<()> {
+        let mut clients =
+            [Client::of(self.address), Client::of(self.address), Client::of(self.address)];
+        loop {
+            let number = self.next.fetch_add(1, Ordering::SeqCst);
+            if number >= self.count {
+                return Ok(());
+            }
+            let race = self.race(number);
+            if let Ok(mut pairs) = self.pairs.lock() {
+                let [a, b] = race.kinds;
+                *pairs.entry((a.min(b), a.max(b))).or_insert(0) += 1;
+            }
+            clients = race.run(clients).await?;
+            bar.inc(1);
+        }
+    }
+
+    /// Every pair of kinds comes in turn.
+    fn race(&self, number: u64) -> Race {
+        let mut rng = fastrand::Rng::with_seed(self.seed ^ number);
+        let place = usize::try_from(number).unwrap_or(0);
+        let kinds = [KINDS[place % KINDS.len()], KINDS[place / KINDS.len() % KINDS.len()]];
+        let waits = kinds.contains(&Kind::ConfirmAtEnd);
+        let count = if waits { LINES[rng.usize(0..4)] } else { LINES[rng.usize(0..LINES.len())] };
+        // Holds of many lines are rarer, because they take long.
+        let count = if count > 8 && rng.u8(0..10) > 0 { 4 } else { count };
+        let first = rng.usize(0..SKUS);
+        Race {
+            order: format!("{}-{number}", self.prefix),
+            skus: (0..count).map(|at| (first + at * 7) % SKUS).collect(),
+            held: waits || rng.u8(0..4) > 0,
+            kinds,
+            ttl_s: if waits { 1 } else { 600 },
+        }
+    }
+}
+
+impl Race {
+    fn lines(&self) -> Vec<Value> {
+        let mut numbers = self.skus.clone();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers.iter().map(|it| json!({ "sku": sku(*it), "quantity": 1 })).collect()
+    }
+
+    async fn send(&self, client: &mut Client, kind: Kind) -> Checked<Answered> {
+        let (order, mut lines) = (&self.order, self.lines());
+        let first = sku(self.skus[0]);
+        let hold =
+            |lines: Vec<Value>| json!({ "order_id": order, "lines": lines, "ttl_s": self.ttl_s });
+        let confirm = format!("/v1/holds/{order}/confirm");
+        let response = match kind {
+            Kind::Hold => post(client, "/v1/holds", &hold(lines)).await?,
+            Kind::HoldMore => {
+                lines.push(json!({ "line_id": "more", "sku": "SKU-1", "quantity": 1 }));
+                post(client, "/v1/holds", &hold(lines)).await?
+            }
+            Kind::HoldTooMuch => {
+                lines.push(json!({ "sku": "NONE", "quantity": 1 }));
+                post(client, "/v1/holds", &hold(lines)).await?
+            }
+            Kind::Confirm | Kind::ConfirmAtEnd => post(client, &confirm, &json!({})).await?,
+            Kind::Release => delete(client, &format!("/v1/holds/{order}")).await?,
+            Kind::Extend => {
+                let path = format!("/v1/holds/{order}/extend");
+                post(client, &path, &json!({ "ttl_s": self.ttl_s })).await?
+            }
+            Kind::Allocate => {
+                let body = json!({ "order_id": order, "sku": first, "quantity": 1 });
+                post(client, "/v1/allocations", &body).await?
+            }
+            Kind::Deallocate => delete(client, &format!("/v1/allocations/{order}/{first}")).await?,
+        };
+        let body = serde_json::from_slice(&response.body).unwrap_or(Value::Null);
+        if response.status >= 500 {
+            return Err(Violation::of_key(order, format!("{kind:?}: {} {body}", response.status)));
+        }
+        Ok(Answered { kind, status: response.status, body })
+    }
+
+    async fn run(&self, clients: [Client; 3]) -> Checked<[Client; 3]> {
+        let [mut one, mut two, mut observer] = clients;
+        if self.held {
+            let answered = self.send(&mut observer, Kind::Hold).await?;
+            if answered.status != 201 {
+                let what = format!("not held: {} {}", answered.status, answered.body);
+                return Err(Violation::of_key(&self.order, what));
+            }
+        }
+        if self.kinds.contains(&Kind::ConfirmAtEnd) {
+            sleep(Duration::from_millis(self.ttl_s * 1_000 - 3)).await;
+        }
+        let gate = Barrier::new(2);
+        let first = async {
+            gate.wait().await;
+            self.send(&mut one, self.kinds[0]).await
+        };
+        let second = async {
+            gate.wait().await;
+            self.send(&mut two, self.kinds[1]).await
+        };
+        let (first, second) = tokio::join!(first, second);
+        let answers = [first?, second?];
+        self.check(&mut observer, &answers).await?;
+        Ok([one, two, observer])
+    }
+
+    /// Compares the answers with the lines and the hold of the order.
+    async fn check(&self, observer: &mut Client, answers: &[Answered; 2]) -> Checked<()> {
+        let lines = self.lines_of(observer).await?;
+        let path = format!("/v1/holds/{}", self.order);
+        let hold = observer.get(&path).await.map_err(|error| format!("{path}: {error:?}"))?;
+        let hold: Value = serde_json::from_slice(&hold.body).unwrap_or(Value::Null);
+        let phase = hold["state"].as_str().unwrap_or("none");
+        let wrong = |what: &str| {
+            let answers: Vec<_> = answers
+                .iter()
+                .map(|it| format!("{:?}: {} {}", it.kind, it.status, it.body))
+                .collect();
+            let what = format!("{what}; {answers:#?}; the hold: {hold}; the lines: {lines:?}");
+            Err(Violation::of_key(&self.order, what))
+        };
+        let is = |kind: Kind, status: u16| {
+            answers.iter().any(|it| it.kind == kind && it.status == status)
+        };
+        let count = |state: &str| lines.iter().filter(|(_, found)| found == state).count();
+        let direct = usize::from(is(Kind::Allocate, 201));
+        // An expired hold may not have been given back yet.
+        let (held, placed) = (count("held"), count("placed") - count("placed").min(direct));
+        if held > 0 && placed > 0 {
+            return wrong("some lines are held and others confirmed");
+        }
+        let of_hold = self.lines().len();
+        if placed > 0 && placed + usize::from(is(Kind::Deallocate, 200)) < of_hold {
+            return wrong("not all lines are confirmed");
+        }
+        if held > 0 && held < of_hold {
+            return wrong("not all lines are held");
+        }
+        let confirmed = is(Kind::Confirm, 200) || is(Kind::ConfirmAtEnd, 200);
+        if confirmed && (held > 0 || !matches!(phase, "confirmed" | "held")) {
+            return wrong("confirmed, but not so");
+        }
+        if is(Kind::Release, 200) && confirmed && !self.sends_holds() {
+            return wrong("confirmed and released");
+        }
+        if is(Kind::HoldTooMuch, 201) || lines.iter().any(|(line, _)| line == "NONE") {
+            return wrong("a line without stock is held");
+        }
+        let is_refused = |it: &Answered| (400..500).contains(&it.status);
+        let none =
+            answers.iter().filter(|it| is_refused(it)).all(|it| it.body["outcome"] == "none");
+        if !none {
+            return wrong("a refusal does not say that nothing was done");
+        }
+        if answers.iter().all(is_refused) && !self.held && !lines.is_empty() {
+            return wrong("nothing was done, but there are lines");
+        }
+        Ok(())
+    }
+
+    fn sends_holds(&self) -> bool {
+        let holds = [Kind::Hold, Kind::HoldMore];
+        self.kinds.iter().any(|kind| holds.contains(kind))
+    }
+
+    /// The lines of the order with their states.
+    async fn lines_of(&self, observer: &mut Client) -> Checked<Vec<(String, String)>> {
+        let path = format!("/v1/orders/{}/allocations", self.order);
+        let found = observer.get(&path).await.map_err(|error| format!("{path}: {error:?}"))?;
+        if found.status == 404 {
+            return Ok(Vec::new());
+        }
+        expect(&found, &[200])?;
+        let body: Value = serde_json::from_slice(&found.body).unwrap_or(Value::Null);
+        let text = |it: &Value| it.as_str().unwrap_or_default().to_owned();
+        let lines = body["lines"].as_array().into_iter().flatten();
+        Ok(lines.map(|it| (text(&it["line_id"]), text(&it["state"]))).collect())
+    }
+}
+
+async fn delete(client: &mut Client, path: &str) -> Checked<Response> {
+    let request = Request {
+        key: String::new(),
+        method: "DELETE",
+        path: path.to_owned(),
+        body: String::new(),
+        order_lines: Vec::new(),
+    };
+    client.request(&request).await.map_err(|error| format!("{path}: {error:?}").into())
+}
