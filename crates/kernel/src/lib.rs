@@ -25,6 +25,7 @@ pub use bus::runtime;
 pub use bus::sending::Bus;
 pub use bus::status::PartitionStatus;
 pub use bus::verify::{NotVerified, Verified};
+pub use exchange::effects::EffectWorker;
 pub use exchange::lease::Lease;
 pub use exchange::relay::{Relay, RelayLimits};
 pub use exchange::subscription::Subscription;
@@ -36,7 +37,9 @@ pub use model::message::{
     Command, Event, Fact, Idempotency, Key, Message, Meta, PublicEvent, Query, Recorded, Reply,
     Wire,
 };
+pub use model::operation::{ATTEMPT_WAIT_MS, DueOperation, backoff_ms};
 pub use model::outcome::{Failure, NotDone};
+pub use ports::adapter::{Adapter, CallFailed, Calling};
 pub use ports::clock::UnixMillis;
 pub use ports::log::StoreError;
 pub use ports::public_record::PublicRecord;

@@ -8,7 +8,10 @@ use rustc_hash::FxHashMap;
 use crate::bus::sending::Bus;
 use crate::model::json_reply::JsonReply;
 use crate::model::message::{Command, Meta, Reply};
+use crate::model::operation::DueOperation;
 use crate::model::outcome::{Failure, NotDone};
+use crate::ports::log::StoreError;
+use crate::views::reading::Reading;
 use crate::write::handling::Handling;
 use crate::write::submission::ReplyFuture;
 
@@ -21,6 +24,8 @@ pub(crate) struct Routes {
     pub(crate) by_name: FxHashMap<&'static str, Dispatch>,
     /// By the service's index.
     pub(crate) reactions: Vec<Vec<Reaction>>,
+    /// By the service's index.
+    pub(crate) effects: Vec<Vec<Effect>>,
 }
 
 /// The destination of a command.
@@ -68,3 +73,28 @@ pub(crate) type ReactFn = Box<dyn Fn(&str) -> Result<Vec<SendFn>, serde_json::Er
 
 /// Sends one command and discards its answer; the error says why it was not done.
 pub(crate) type SendFn = Box<dyn Fn(Bus, Meta) -> ReplyFuture<Result<(), NotDone<String>>> + Send>;
+
+/// An effect in the table: operations that become due are carried out.
+pub(crate) struct Effect {
+    pub(crate) name: &'static str,
+    pub(crate) by: &'static str,
+    /// The commands that it sends, as far as the table names them.
+    pub(crate) commands: Vec<&'static str>,
+    pub(crate) due: Box<DueFn>,
+    pub(crate) run: Box<RunEffect>,
+}
+
+/// Reads the due operations of one partition, earliest first, at most the given number.
+pub(crate) type DueFn =
+    dyn Fn(&Reading<'_>, usize) -> Result<Vec<DueOperation>, StoreError> + Send + Sync;
+
+/// Carries out one operation.
+pub(crate) type RunEffect =
+    dyn Fn(Bus, Place, DueOperation) -> ReplyFuture<Result<(), Failure>> + Send + Sync;
+
+/// A partition of a service, both by their indexes in the bus.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) service: usize,
+    pub(crate) partition: usize,
+}

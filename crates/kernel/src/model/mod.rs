@@ -7,5 +7,6 @@ pub(crate) mod kernel_event;
 pub(crate) mod kinds;
 pub(crate) mod limits;
 pub(crate) mod message;
+pub(crate) mod operation;
 pub(crate) mod outcome;
 pub(crate) mod partitioning;

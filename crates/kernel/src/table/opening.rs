@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::bus::routes::{CommandRoute, Routes};
+use crate::bus::routes::{CommandRoute, Effect, Routes};
 use crate::bus::sending::Bus;
 use crate::model::limits::Limits;
 use crate::ports::clock::Clock;
@@ -31,7 +31,8 @@ impl Bus {
     /// When a log or its rows cannot be read or written.
     ///
     /// # Panics
-    /// When two entries of the tables handle, translate or answer the same message.
+    /// When two entries of the tables handle, translate or answer the same message, or two effects
+    /// of a service have the same name.
     pub fn open(
         services: Vec<Opening>,
         clock: Arc<dyn Clock>,
@@ -79,6 +80,16 @@ fn add_routes(
         let previous = routes.queries.insert(it.query_type, (index, it.run));
         assert!(previous.is_none(), "two entries of the tables answer {}", it.query);
     }
+    for (index, effect) in table.effects.iter().enumerate() {
+        let is_same = |other: &Effect| other.name == effect.name;
+        let service = table.schema.service;
+        assert!(
+            !table.effects[..index].iter().any(is_same),
+            "two effects of {service} are named {}",
+            effect.name
+        );
+    }
     routes.reactions.push(table.reactions);
+    routes.effects.push(table.effects);
     table.schema
 }

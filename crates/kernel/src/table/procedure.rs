@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::bus::routes::RunProcedure;
 use crate::bus::sending::Bus;
-use crate::model::message::{Command, Meta, Query, Reply, Wire};
+use crate::model::message::{Command, Key, Meta, Query, Reply, Wire};
 use crate::model::outcome::{Failure, NotDone};
 use crate::ports::clock::UnixMillis;
 use crate::write::submission::ReplyFuture;
@@ -98,6 +98,14 @@ pub struct ProcedureContext {
 }
 
 impl ProcedureContext {
+    /// The context of an operation of an effect: its commands have the operation's id as their
+    /// correlation, and no idempotency key.
+    pub(crate) fn of_operation(bus: Bus, service: usize, id: &Key) -> Self {
+        let mut meta = Meta { correlation: Some(id.clone()), ..Meta::default() };
+        bus.identify(&mut meta);
+        Self { bus, service, meta, progress: Arc::default() }
+    }
+
     /// Sends a step. Its name must be unique in the procedure, because it is part of the step's
     /// idempotency key.
     ///

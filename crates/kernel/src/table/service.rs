@@ -1,9 +1,9 @@
-//! A service as a table of handlers, hooks, queries, views, reactions and publications.
+//! A service as a table of handlers, hooks, queries, views, reactions, publications and effects.
 
 use std::any::{TypeId, type_name};
 use std::sync::Arc;
 
-use crate::bus::routes::{CommandRoute, Reaction, SendFn};
+use crate::bus::routes::{CommandRoute, Effect, Reaction, SendFn};
 use crate::model::aggregate::{Aggregate, AnyRecorder, BeforeEach, OnFact, Recorder};
 use crate::model::envelope::CommittedEvent;
 use crate::model::kinds::Kinds;
@@ -32,6 +32,7 @@ pub struct Service {
     pub(crate) queries: Vec<QueryEntry>,
     pub(crate) follow_ups: Vec<FlowEntry>,
     pub(crate) reactions: Vec<Reaction>,
+    pub(crate) effects: Vec<Effect>,
 }
 
 impl Service {
@@ -53,6 +54,7 @@ impl Service {
             queries: Vec::new(),
             follow_ups: Vec::new(),
             reactions: Vec::new(),
+            effects: Vec::new(),
         };
         service.and_of::<A>()
     }
@@ -340,7 +342,7 @@ fn send_fn<C: Command>(command: C) -> SendFn {
 }
 
 /// The last part of a function's path: `allocate` for `services::allocation::handlers::allocate`.
-fn function_name<F>() -> &'static str {
+pub(crate) fn function_name<F>() -> &'static str {
     let path = type_name::<F>();
     path.rsplit("::").find(|part| !part.starts_with('{')).unwrap_or(path)
 }

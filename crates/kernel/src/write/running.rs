@@ -33,6 +33,12 @@ impl Running {
         Ok(Reading { schema: &self.schema, states, now: self.clock.now() })
     }
 
+    /// The views of one partition as of now. Only aggregates of this partition can be read from it.
+    pub(crate) fn reading_of(&self, partition: usize) -> Result<Reading<'_>, StoreError> {
+        let state = self.partitions[partition].projector.read()?;
+        Ok(Reading { schema: &self.schema, states: vec![state], now: self.clock.now() })
+    }
+
     /// Sends a command to the writer of its key's partition.
     pub(crate) fn send<C: Command>(
         self: &Arc<Self>,
