@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use earmark_gateway::{BindError, Bound, Gateway, InvalidSecret, Secret, Settings as Edge};
 use earmark_kernel::clock::sleep;
-use earmark_kernel::{Bus, EffectWorker, Subscription};
+use earmark_kernel::{Bus, Subscription};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::error::CliError;
@@ -18,8 +18,6 @@ use crate::node::Node;
 
 /// Interval between two checks for due timers.
 const TIMER_SWEEP_INTERVAL: Duration = Duration::from_secs(1);
-/// Interval between two checks for due operations.
-const WORK_INTERVAL: Duration = Duration::from_millis(250);
 /// Delay before a failed poll is retried; also the longest wait for new events.
 const POLL_RETRY_WAIT: Duration = Duration::from_secs(1);
 /// Time for responses in flight after a writer has halted.
@@ -159,8 +157,8 @@ async fn sweep(bus: &Bus) {
 
 /// Carries on operations that are due, such as holds that end. Never ends.
 async fn work(bus: &Bus) {
-    let workers = bus.effect_workers().into_iter();
-    let mut running: Vec<_> = workers.map(|it| Box::pin(work_off(it))).collect();
+    let mut workers = bus.effect_workers();
+    let mut running: Vec<_> = workers.iter_mut().map(|it| Box::pin(it.run())).collect();
     std::future::poll_fn(|context| {
         for worker in &mut running {
             let _: Poll<()> = worker.as_mut().poll(context);
@@ -168,20 +166,6 @@ async fn work(bus: &Bus) {
         Poll::<()>::Pending
     })
     .await;
-}
-
-async fn work_off(mut worker: EffectWorker) {
-    loop {
-        match worker.run_due().await {
-            Ok(0) => sleep(WORK_INTERVAL).await,
-            // There may be more due operations than one pass handles.
-            Ok(_) => {}
-            Err(failure) => {
-                tracing::warn!(effect = worker.name(), %failure, "due operations could not be read");
-                sleep(TIMER_SWEEP_INTERVAL).await;
-            }
-        }
-    }
 }
 
 /// Polls every subscription. Never ends.

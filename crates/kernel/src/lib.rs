@@ -37,8 +37,9 @@ pub use model::message::{
     Command, Event, Fact, Idempotency, Key, Message, Meta, PublicEvent, Query, Recorded, Reply,
     Wire,
 };
-pub use model::operation::DueOperation;
+pub use model::operation::{ATTEMPT_WAIT_MS, DueOperation, backoff_ms};
 pub use model::outcome::{Failure, NotDone};
+pub use ports::adapter::{Adapter, CallFailed, Calling};
 pub use ports::clock::UnixMillis;
 pub use ports::log::StoreError;
 pub use ports::public_record::PublicRecord;

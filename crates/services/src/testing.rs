@@ -20,7 +20,8 @@ pub(crate) const LOG_ID: &str = "0190a0b0-0000-7000-8000-000000000000";
 pub(crate) const NOON: UnixMillis = UnixMillis(1_293_969_600_000);
 pub(crate) const HOUR_MS: i64 = 3_600_000;
 
-/// A bus with one service, of one partition or several. Each service adds its own constructor and verbs.
+/// A bus with one service, of one partition or several. Each service adds its own constructor and
+/// verbs.
 pub(crate) struct World {
     pub(crate) bus: Bus,
     pub(crate) clock: Arc<VirtualClock>,

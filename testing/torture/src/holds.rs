@@ -1,5 +1,5 @@
-//! Two requests on the hold of one order at the same time, over HTTP. Whatever their order, all lines
-//! of the hold share one end, and the answers say what the stock says.
+//! Two requests on the hold of one order at the same time, over HTTP. Whatever their order, all
+//! lines of the hold share one end, and the answers say what the stock says.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

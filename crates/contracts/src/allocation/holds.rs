@@ -199,8 +199,9 @@ pub struct ExtendHold {
     pub ttl_s: u32,
 }
 
-/// Confirms the hold of an order as a whole: its lines stay allocated to their batches and no longer
-/// expire. If the hold has ended or one of its lines has lost its stock, nothing is confirmed.
+/// Confirms the hold of an order as a whole: its lines stay allocated to their batches and no
+/// longer expire. If the hold has ended or one of its lines has lost its stock, nothing is
+/// confirmed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConfirmHold {

@@ -71,21 +71,6 @@ pub(crate) type RunProcedure<C> = dyn Fn(Bus, C, Meta) -> ReplyFuture<Reply<C>> 
 pub(crate) type Dispatch =
     Box<dyn Fn(Bus, &str, Meta) -> ReplyFuture<Result<JsonReply, Failure>> + Send + Sync>;
 
-/// An effect in the table: operations that are carried on when they are due.
-pub(crate) struct Effect {
-    pub(crate) name: &'static str,
-    pub(crate) due: Box<FindDue>,
-    pub(crate) run: Box<RunOperation>,
-}
-
-/// Finds the operations of one partition that are due, earliest first, at most as many as asked.
-pub(crate) type FindDue =
-    dyn Fn(&Reading, usize) -> Result<Vec<DueOperation>, StoreError> + Send + Sync;
-
-/// Carries on one operation.
-pub(crate) type RunOperation =
-    dyn Fn(Bus, DueOperation) -> ReplyFuture<Result<(), Failure>> + Send + Sync;
-
 /// A reaction in the table: a public event leads to commands.
 pub(crate) struct Reaction {
     pub(crate) event: &'static str,
@@ -99,3 +84,28 @@ pub(crate) type ReactFn = Box<dyn Fn(&str) -> Result<Vec<SendFn>, serde_json::Er
 
 /// Sends one command and discards its answer; the error says why it was not done.
 pub(crate) type SendFn = Box<dyn Fn(Bus, Meta) -> ReplyFuture<Result<(), NotDone<String>>> + Send>;
+
+/// An effect in the table: operations that become due are carried out.
+pub(crate) struct Effect {
+    pub(crate) name: &'static str,
+    pub(crate) by: &'static str,
+    /// The commands that it sends, as far as the table names them.
+    pub(crate) commands: Vec<&'static str>,
+    pub(crate) due: Box<DueFn>,
+    pub(crate) run: Box<RunEffect>,
+}
+
+/// Reads the due operations of one partition, earliest first, at most the given number.
+pub(crate) type DueFn =
+    dyn Fn(&Reading<'_>, usize) -> Result<Vec<DueOperation>, StoreError> + Send + Sync;
+
+/// Carries out one operation.
+pub(crate) type RunEffect =
+    dyn Fn(Bus, Place, DueOperation) -> ReplyFuture<Result<(), Failure>> + Send + Sync;
+
+/// A partition of a service, both by their indexes in the bus.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) service: usize,
+    pub(crate) partition: usize,
+}

@@ -9,14 +9,15 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::bus::relay_registry::RelayRegistry;
-use crate::bus::routes::{CommandRoute, Effect, Reaction, Routes};
+use crate::bus::routes::{CommandRoute, Effect, Place, Reaction, Routes};
 use crate::model::json_reply::JsonReply;
 use crate::model::message::{Command, Meta, Query, Reply};
 use crate::model::outcome::{Failure, NotDone};
 use crate::ports::clock::{Clock, UnixMillis};
 use crate::ports::ids::Ids;
-use crate::ports::log::Record;
+use crate::ports::log::{Record, StoreError};
 use crate::views::answer::{Answer, Answerer};
+use crate::views::reading::Reading;
 use crate::write::partition::Partition;
 use crate::write::running::Running;
 use crate::write::submission::Submission;
@@ -216,6 +217,11 @@ impl Bus {
     /// The effects of a service, by its index in [`Bus::services`].
     pub(crate) fn effects(&self, service: usize) -> &[Effect] {
         &self.inner.routes.effects[service]
+    }
+
+    /// The views of one partition as of now.
+    pub(crate) fn reading_of(&self, place: Place) -> Result<Reading<'_>, StoreError> {
+        self.inner.services[place.service].reading_of(place.partition)
     }
 
     pub(crate) fn running(&self, service: &str) -> Result<&Arc<Running>, Failure> {

@@ -6,13 +6,14 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::bus::sending::Bus;
+use crate::model::operation::ATTEMPT_WAIT_MS;
 use crate::model::outcome::Failure;
 use crate::ports::clock::Stopwatch;
 use crate::ports::log::StoreError;
 use crate::write::partition::Partition;
 
 /// A lease that was not renewed for this long expires, and another process may take the job.
-const LEASE_DURATION: Duration = Duration::from_secs(10);
+const LEASE_DURATION: Duration = Duration::from_millis(ATTEMPT_WAIT_MS.unsigned_abs());
 /// How often the holder renews its lease; well below [`LEASE_DURATION`].
 pub(crate) const LEASE_RENEW_INTERVAL: Duration = Duration::from_secs(3);
 
@@ -31,16 +32,17 @@ impl Bus {
     /// # Errors
     /// When there is no such partition.
     pub fn lease(&self, service: &str, partition: usize, job: &str) -> Result<Lease, Failure> {
-        Ok(self.lease_on(self.partition(service, partition)?, job))
-    }
-
-    pub(crate) fn lease_on(&self, partition: &Arc<Partition>, job: &str) -> Lease {
-        let (partition, job) = (Arc::clone(partition), job.to_owned());
-        Lease { partition, job, holder: self.new_id(), held: None }
+        let partition = Arc::clone(self.partition(service, partition)?);
+        Ok(Lease::of(partition, job.to_owned(), self.new_id()))
     }
 }
 
 impl Lease {
+    /// The lease of a job for one holder, whose id no other holder has.
+    pub(crate) fn of(partition: Arc<Partition>, job: String, holder: Uuid) -> Self {
+        Self { partition, job, holder, held: None }
+    }
+
     /// Whether this process holds the lease for at least 7 seconds from now. Acquires or renews it
     /// if the last renewal is older than 3 seconds.
     ///

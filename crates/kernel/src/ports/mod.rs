@@ -1,5 +1,6 @@
-//! Ports to the outside: clock, ids, stores and publishers.
+//! Ports to the outside: clock, ids, stores, publishers and adapters.
 
+pub(crate) mod adapter;
 pub mod clock;
 pub mod failpoint;
 pub mod ids;

@@ -13,7 +13,8 @@ const INFALLIBLE: &str = "writing to a string cannot fail";
 pub struct Edge {
     /// A command, a message, an event, a query, or when a hook runs.
     pub from: String,
-    /// `handles`, `handles together`, `orchestrates`, `translates`, `on`, `reacts`, `view`, `publishes`, `timer`,
+    /// `handles`, `handles together`, `orchestrates`, `translates`, `on`, `reacts`, `view`,
+    /// `publishes`, `timer`,
     /// `effect` or `answers`.
     pub verb: &'static str,
     /// The name of the function or view.
@@ -54,11 +55,16 @@ impl Service {
             it.records.iter().for_each(|event| add(it.fact, "on", it.by, event));
         }
         self.reactions.iter().for_each(|it| add(it.event, "reacts", it.by, it.command));
-        let due = |name| format!("(when an operation of {name} is due)");
-        self.effects.iter().for_each(|it| add(&due(it.name), "effect", it.by, ""));
         self.schema.publications.iter().for_each(|it| add(it.fact, "publishes", it.by, it.event));
         self.schema.timers.iter().for_each(|it| add(it.fact, "timer", it.by, ""));
         self.queries.iter().for_each(|it| add(it.query, "answers", it.by, ""));
+        for it in &self.effects {
+            let due = format!("(an operation of {} is due)", it.name);
+            it.commands.iter().for_each(|command| add(&due, "effect", it.by, command));
+            if it.commands.is_empty() {
+                add(&due, "effect", it.by, "");
+            }
+        }
         for it in &self.schema.views {
             let followed = format!("every event of {}", self.schema.kinds.get(it.kind).name);
             add(&followed, "view", it.name, "");

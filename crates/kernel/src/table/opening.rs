@@ -1,9 +1,8 @@
 //! Opening a bus: opens the partitions of all services and builds the routes from their tables.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::bus::routes::{CommandRoute, Routes};
+use crate::bus::routes::{CommandRoute, Effect, Routes};
 use crate::bus::sending::Bus;
 use crate::model::limits::Limits;
 use crate::ports::clock::Clock;
@@ -32,7 +31,8 @@ impl Bus {
     /// When a log or its rows cannot be read or written.
     ///
     /// # Panics
-    /// When two entries of the tables handle, translate or answer the same message.
+    /// When two entries of the tables handle, translate or answer the same message, or two effects
+    /// of a service have the same name.
     pub fn open(
         services: Vec<Opening>,
         clock: Arc<dyn Clock>,
@@ -84,10 +84,16 @@ fn add_routes(
         let previous = routes.queries.insert(it.query_type, (index, it.run));
         assert!(previous.is_none(), "two entries of the tables answer {}", it.query);
     }
+    for (index, effect) in table.effects.iter().enumerate() {
+        let is_same = |other: &Effect| other.name == effect.name;
+        let service = table.schema.service;
+        assert!(
+            !table.effects[..index].iter().any(is_same),
+            "two effects of {service} are named {}",
+            effect.name
+        );
+    }
     routes.reactions.push(table.reactions);
-    let effects: Vec<_> = table.effects.into_iter().map(|it| (it.route)(index)).collect();
-    let names: BTreeSet<_> = effects.iter().map(|it| it.name).collect();
-    assert_eq!(names.len(), effects.len(), "two effects of one service have the same name");
-    routes.effects.push(effects);
+    routes.effects.push(table.effects);
     table.schema
 }

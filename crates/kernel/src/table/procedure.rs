@@ -110,10 +110,11 @@ pub struct ProcedureContext {
 }
 
 impl ProcedureContext {
-    /// The context in which an effect worker carries on an operation.
-    pub(crate) fn of_operation(bus: Bus, service: usize, operation: &Key) -> Self {
-        let correlation = Some(operation.clone());
-        let meta = Meta { command_id: bus.new_id(), correlation, ..Meta::default() };
+    /// The context of an operation of an effect: its commands have the operation's id as their
+    /// correlation, and no idempotency key.
+    pub(crate) fn of_operation(bus: Bus, service: usize, id: &Key) -> Self {
+        let mut meta = Meta { correlation: Some(id.clone()), ..Meta::default() };
+        bus.identify(&mut meta);
         Self { bus, service, meta, progress: Arc::default() }
     }
 
@@ -149,8 +150,8 @@ impl ProcedureContext {
     }
 
     /// Sends a step of an operation that is not the caller's alone: whoever carries it on uses the
-    /// same `key`, so that the step is done once. Keys of callers never equal it. The step is queued
-    /// when this returns, if its command contains its aggregate's key.
+    /// same `key`, so that the step is done once. Keys of callers never equal it. The step is
+    /// queued when this returns, if its command contains its aggregate's key.
     pub fn send_shared<C: Command>(
         &self,
         key: &str,

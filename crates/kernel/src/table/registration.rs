@@ -2,7 +2,7 @@
 
 use std::any::{Any, TypeId};
 
-use crate::bus::routes::{CommandRoute, Dispatch, Effect};
+use crate::bus::routes::{CommandRoute, Dispatch};
 
 /// An entry for a command and its handler.
 pub(crate) struct CommandEntry {
@@ -51,14 +51,6 @@ pub(crate) struct QueryEntry {
     pub(crate) query_type: TypeId,
     /// `Box<Answerer<Q>>`.
     pub(crate) run: Box<dyn Any + Send + Sync>,
-}
-
-/// An entry for an effect.
-pub(crate) struct EffectEntry {
-    pub(crate) name: &'static str,
-    pub(crate) by: &'static str,
-    /// Creates the effect, given the index of the service in the bus.
-    pub(crate) route: Box<dyn FnOnce(usize) -> Effect + Send + Sync>,
 }
 
 /// An entry for a hook or a follow-up of a fact, for the flow map.

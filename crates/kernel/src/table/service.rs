@@ -1,4 +1,4 @@
-//! A service as a table of handlers, hooks, queries, views, reactions and publications.
+//! A service as a table of handlers, hooks, queries, views, reactions, publications and effects.
 
 use std::any::{TypeId, type_name};
 use std::sync::Arc;
@@ -8,15 +8,13 @@ use crate::model::aggregate::{Aggregate, AnyRecorder, BeforeEach, OnFact, Record
 use crate::model::envelope::CommittedEvent;
 use crate::model::kinds::Kinds;
 use crate::model::message::{Command, Fact, Key, Message, PublicEvent, Query, Recorded};
-use crate::model::operation::DueOperation;
 use crate::model::outcome::{Failure, NotDone};
 use crate::ports::clock::UnixMillis;
 use crate::ports::log::StoreError;
 use crate::table::dispatch::{dispatch, dispatch_as};
 use crate::table::procedure::{self, Procedure, ProcedureContext};
 use crate::table::registration::{
-    CommandEntry, CompositeEntry, EffectEntry, FlowEntry, ProcedureEntry, QueryEntry,
-    TranslationEntry,
+    CommandEntry, CompositeEntry, FlowEntry, ProcedureEntry, QueryEntry, TranslationEntry,
 };
 use crate::views::answer::{Answer, Answerer, DeferredAnswer};
 use crate::views::audit::Audit;
@@ -38,7 +36,7 @@ pub struct Service {
     pub(crate) queries: Vec<QueryEntry>,
     pub(crate) follow_ups: Vec<FlowEntry>,
     pub(crate) reactions: Vec<Reaction>,
-    pub(crate) effects: Vec<EffectEntry>,
+    pub(crate) effects: Vec<Effect>,
 }
 
 impl Service {
@@ -167,9 +165,9 @@ impl Service {
         self
     }
 
-    /// Adds a command that is decided by sending other commands of its partition, all in one record:
-    /// a function that may send only the commands listed in `sends`. Nothing is recorded if it
-    /// fails. In the writer's queue it counts as `weight` commands.
+    /// Adds a command that is decided by sending other commands of its partition, all in one
+    /// record: a function that may send only the commands listed in `sends`. Nothing is recorded if
+    /// it fails. In the writer's queue it counts as `weight` commands.
     #[must_use]
     pub fn handles_together<C, F>(
         mut self,
@@ -353,30 +351,6 @@ impl Service {
         self
     }
 
-    /// Adds an effect: operations that have begun and are carried on when they are due, by an effect
-    /// worker. `due` finds those of one partition that are due, earliest first, at most as many as
-    /// its second argument says. `run` carries one on, and can be repeated. The `name` never changes.
-    #[must_use]
-    pub fn effect<D, F, Fut>(mut self, name: &'static str, due: D, run: F) -> Self
-    where
-        D: Fn(&Reading, usize) -> Result<Vec<DueOperation>, StoreError> + Send + Sync + 'static,
-        F: Fn(ProcedureContext, DueOperation) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<(), Failure>> + Send + 'static,
-    {
-        let by = function_name::<F>();
-        let run = Arc::new(run);
-        let route = move |service| Effect {
-            name,
-            due: Box::new(due),
-            run: Box::new(move |bus, operation: DueOperation| {
-                let context = ProcedureContext::of_operation(bus, service, &operation.id);
-                Box::pin(run(context, operation))
-            }),
-        };
-        self.effects.push(EffectEntry { name, by, route: Box::new(route) });
-        self
-    }
-
     /// Adds a publication: a fact becomes a public event.
     #[must_use]
     pub fn publishes<T, E, F>(mut self, publish: F) -> Self
@@ -411,7 +385,7 @@ fn send_fn<C: Command>(command: C) -> SendFn {
 }
 
 /// The last part of a function's path: `allocate` for `services::allocation::handlers::allocate`.
-fn function_name<F>() -> &'static str {
+pub(crate) fn function_name<F>() -> &'static str {
     let path = type_name::<F>();
     path.rsplit("::").find(|part| !part.starts_with('{')).unwrap_or(path)
 }

@@ -4,6 +4,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use uuid::Uuid;
 
 use crate::ports::log::{AppendError, LogStore, Record, StoreError};
 use crate::ports::rows::{FlushBatch, KeyRange, RowStore};
@@ -30,6 +33,10 @@ struct Contents {
     stopped: bool,
     tables: BTreeMap<String, BTreeMap<String, String>>,
     flushed: u64,
+    /// Whether several nodes use the log.
+    shared: bool,
+    /// The holders of leases by job, if the log is shared. They run out when the test says so.
+    leases: BTreeMap<String, Uuid>,
     /// Events that the head counts and the log does not hold.
     lost_events: u64,
 }
@@ -37,6 +44,18 @@ struct Contents {
 impl Disk {
     pub(crate) fn new() -> Self {
         Self::default()
+    }
+
+    /// A disk whose log several nodes use.
+    pub(crate) fn shared() -> Self {
+        let disk = Self::default();
+        disk.lock().shared = true;
+        disk
+    }
+
+    /// All leases run out; their holders do not notice until they renew them.
+    pub(crate) fn expire_leases(&self) {
+        self.lock().leases.clear();
     }
 
     /// Sets the outcome of the append after the next `successes` successful ones.
@@ -99,6 +118,23 @@ impl LogStore for Disk {
 
     fn id(&self) -> Result<String, StoreError> {
         Ok("disk".into())
+    }
+
+    fn lease(&self, work: &str, holder: Uuid, _: Duration) -> Result<bool, StoreError> {
+        let mut contents = self.lock();
+        if !contents.shared {
+            return Ok(true);
+        }
+        Ok(*contents.leases.entry(work.to_owned()).or_insert(holder) == holder)
+    }
+
+    fn is_shared(&self) -> bool {
+        self.lock().shared
+    }
+
+    fn begin(&self, after: u64) -> Result<Vec<Record>, AppendError> {
+        // One thread drives all nodes, so no turn begins before the previous one has ended.
+        self.read_after(after, u64::MAX).map_err(|error| AppendError::Failed(error.0))
     }
 }
 

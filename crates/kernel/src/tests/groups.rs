@@ -1,19 +1,15 @@
 //! Group commit: bounded queues, one record per group, answers after the commit, and failures.
 
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Waker};
+use std::pin::pin;
+use std::task::Poll;
 
 use super::disk::{AppendOutcome, Disk};
 use super::tally::{GetSum, add, plain};
-use super::world::World;
+use super::world::{World, poll};
 use crate::bus::runtime::drive;
 use crate::model::limits::Limits;
 use crate::model::message::Meta;
 use crate::model::outcome::{Failure, NotDone};
-
-fn poll<T>(future: Pin<&mut impl Future<Output = T>>) -> Poll<T> {
-    future.poll(&mut Context::from_waker(Waker::noop()))
-}
 
 fn small() -> World {
     let limits =

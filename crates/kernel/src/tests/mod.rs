@@ -1,9 +1,14 @@
-//! Tests of the kernel with two small services: one adds numbers, the other reacts to it.
+//! Tests of the kernel with three small services: one adds numbers, another reacts to it, and the
+//! third calls a provider.
 
 mod breaking;
+mod calling;
+mod charging;
 mod disk;
 mod echo;
+mod effects;
 mod groups;
+mod provider;
 mod relaying;
 mod sending;
 mod subscribing;

@@ -35,12 +35,10 @@ impl Running {
         Ok(Reading { schema: &self.schema, states, now: self.clock.now() })
     }
 
-    /// The views of one partition as of now.
+    /// The views of one partition as of now. Only aggregates of this partition can be read from it.
     pub(crate) fn reading_of(&self, partition: usize) -> Result<Reading<'_>, StoreError> {
-        let projector = &self.partitions[partition].projector;
-        projector.follow()?;
-        let states = vec![projector.read_local()?];
-        Ok(Reading { schema: &self.schema, states, now: self.clock.now() })
+        let state = self.partitions[partition].projector.read()?;
+        Ok(Reading { schema: &self.schema, states: vec![state], now: self.clock.now() })
     }
 
     /// Sends a command to the writer of its key's partition.
@@ -88,7 +86,8 @@ impl Running {
             return Submission::ended(Reply::fresh(Err(failure.into())));
         };
         let partitions = self.partitions.len();
-        // The stored answer may be in another partition, where this command's writer cannot find it.
+        // The stored answer may be in another partition, where this command's writer cannot find
+        // it.
         if partitions > 1
             && let Some(reply) = self.stored_reply(&meta)
         {

@@ -1,9 +1,8 @@
 //! Commands of one partition that are decided together: all of them or none.
 
 use std::any::{Any, TypeId};
+use std::collections::BTreeMap;
 use std::sync::Arc;
-
-use rustc_hash::FxHashMap;
 
 use crate::model::aggregate::{AnyRecorder, EventBox};
 use crate::model::message::{Command, Meta};
@@ -45,7 +44,7 @@ pub struct Together<'a> {
 /// What was decided so far, on copies of the aggregates.
 #[derive(Default)]
 pub(super) struct Layer {
-    pub(super) aggregates: FxHashMap<Id, Box<dyn AnyRecorder>>,
+    pub(super) aggregates: BTreeMap<Id, Box<dyn AnyRecorder>>,
     pub(super) events: Vec<DecidedEvent>,
 }
 

@@ -273,7 +273,8 @@ pub struct HoldEnded {
     pub reason: String,
 }
 
-/// The goods of a confirmed line are in the warehouse, which they were not before. Changes no state.
+/// The goods of a confirmed line are in the warehouse, which they were not before. Changes no
+/// state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GoodsReady {
     /// The line.

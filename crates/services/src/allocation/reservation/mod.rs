@@ -13,4 +13,5 @@ pub(in crate::allocation) mod procedures;
 pub(in crate::allocation) mod publications;
 pub(in crate::allocation) mod queries;
 pub(in crate::allocation) mod steps;
+pub(in crate::allocation) mod table;
 pub(in crate::allocation) mod views;

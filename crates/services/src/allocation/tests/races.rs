@@ -51,7 +51,7 @@ fn send<C: Command>(world: &World, command: C) -> Pin<Box<dyn Future<Output = En
     let sending = world.bus.send_as(command, Meta::default());
     Box::pin(async move {
         match sending.await.ending {
-            Ok(answer) => format!("{}", serde_json::to_string(&answer).unwrap()),
+            Ok(answer) => serde_json::to_string(&answer).unwrap(),
             Err(NotDone::Refused(refusal)) => format!("refused: {refusal}"),
             Err(NotDone::Failed(Failure::Conflict(why))) => format!("busy: {why}"),
             Err(other) => panic!("{other:?}"),
@@ -83,7 +83,7 @@ fn in_order(
     [first, second]: [&Operation; 2],
 ) -> ([Ending; 2], (Vec<LineState>, String)) {
     let world = world(partitions, stock);
-    for operation in before.iter() {
+    for operation in before {
         finish(&world, operation);
     }
     let endings = [finish(&world, first), finish(&world, second)];
