@@ -70,7 +70,7 @@ pub(crate) struct Auditor {
 }
 
 /// Events of the allocation service that are public.
-const PUBLIC: [&str; 7] = [
+const PUBLIC: [&str; 15] = [
     "allocation.allocated",
     "allocation.deallocated",
     "allocation.released",
@@ -78,6 +78,14 @@ const PUBLIC: [&str; 7] = [
     "allocation.stock_exhausted",
     "allocation.shipped",
     "allocation.batch_resized",
+    "allocation.goods_ready",
+    "allocation.reservation_held",
+    "allocation.reservation_short",
+    "allocation.reservation_extended",
+    "allocation.reservation_confirmed",
+    "allocation.reservation_incomplete",
+    "allocation.reservation_released",
+    "allocation.reservation_expired",
 ];
 
 impl Auditor {
@@ -131,13 +139,11 @@ impl Auditor {
             self.check_touched()?;
             self.causation.clone_from(&event.causation);
         }
+        if PUBLIC.contains(&event.name.as_str()) {
+            self.public.push((event.sequence, event.name.clone()));
+        }
         match event.of.as_str() {
-            "stock" => {
-                if PUBLIC.contains(&event.name.as_str()) {
-                    self.public.push((event.sequence, event.name.clone()));
-                }
-                self.stock(&event).map_err(|what| format!("{what}: {text}").into())
-            }
+            "stock" => self.stock(&event).map_err(|what| format!("{what}: {text}").into()),
             "kernel" => self.kernel(&event),
             _ => Ok(()),
         }

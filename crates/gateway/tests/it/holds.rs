@@ -19,13 +19,13 @@ async fn a_hold_is_made_and_confirmed() {
     assert_snapshot!(node.post("/v1/holds", BOTH).await, @r#"
     201 Created
     content-type: application/json
-    {"order_id":"o1","lines":[{"order_id":"o1","line_id":"LAMP","sku":"LAMP","quantity":2,"state":"held","batch":"b1","promised":"2026-01-01","need_by":null,"priority":5,"shipped_quantity":0,"returned_quantity":0,"held_until_ms":1767225660000},{"order_id":"o1","line_id":"2","sku":"CHAIR","quantity":1,"state":"held","batch":"b2","promised":"2026-01-01","need_by":null,"priority":5,"shipped_quantity":0,"returned_quantity":0,"held_until_ms":1767225660000}]}
+    {"order_id":"o1","until_ms":1767225660000,"lines":[{"order_id":"o1","line_id":"LAMP","sku":"LAMP","quantity":2,"state":"held","batch":"b1","promised":"2026-01-01","need_by":null,"priority":5,"shipped_quantity":0,"returned_quantity":0,"held_until_ms":1767225660000},{"order_id":"o1","line_id":"2","sku":"CHAIR","quantity":1,"state":"held","batch":"b2","promised":"2026-01-01","need_by":null,"priority":5,"shipped_quantity":0,"returned_quantity":0,"held_until_ms":1767225660000}]}
     "#);
     assert_eq!(node.get("/allocations/o1").await.status, 404);
     assert_snapshot!(node.post("/v1/holds/o1/confirm", "").await, @r#"
     200 OK
     content-type: application/json
-    {"order_id":"o1","lines":[{"order_id":"o1","line_id":"2","sku":"CHAIR","quantity":1,"state":"placed","batch":"b2","promised":"2026-01-01","need_by":null,"priority":5,"shipped_quantity":0,"returned_quantity":0,"held_until_ms":null},{"order_id":"o1","line_id":"LAMP","sku":"LAMP","quantity":2,"state":"placed","batch":"b1","promised":"2026-01-01","need_by":null,"priority":5,"shipped_quantity":0,"returned_quantity":0,"held_until_ms":null}]}
+    {"order_id":"o1","lines":[{"order_id":"o1","line_id":"LAMP","sku":"LAMP","quantity":2,"state":"placed","batch":"b1","promised":"2026-01-01","need_by":null,"priority":5,"shipped_quantity":0,"returned_quantity":0,"held_until_ms":null},{"order_id":"o1","line_id":"2","sku":"CHAIR","quantity":1,"state":"placed","batch":"b2","promised":"2026-01-01","need_by":null,"priority":5,"shipped_quantity":0,"returned_quantity":0,"held_until_ms":null}]}
     "#);
     node.advance_s(61);
     assert_eq!(node.get("/v1/allocations/o1/LAMP").await.json()["state"], "placed");
@@ -57,7 +57,7 @@ async fn an_expired_hold_is_not_confirmed() {
     assert_snapshot!(node.post("/v1/holds/o1/confirm", "").await, @r#"
     409 Conflict
     content-type: application/problem+json
-    {"type":"/problems/hold-expired","title":"Hold expired","status":409,"detail":"the hold of order o1 has expired","message":"the hold of order o1 has expired","outcome":"none","field":"order_id","confirmed":[],"expired":["2","LAMP"],"order_id":"o1"}
+    {"type":"/problems/hold-expired","title":"Hold expired","status":409,"detail":"the hold of order o1 has expired","message":"the hold of order o1 has expired","outcome":"none","field":"order_id","confirmed":[],"expired":["LAMP","2"],"order_id":"o1"}
     "#);
 }
 
@@ -77,6 +77,57 @@ async fn all_lines_are_held_or_none() {
     content-type: application/problem+json
     {"type":"/problems/unknown-sku","title":"Unknown SKU","status":404,"detail":"Invalid sku TABLE","message":"Invalid sku TABLE","outcome":"none","field":"sku","sku":"TABLE"}
     "#);
+}
+
+#[tokio::test]
+async fn a_hold_is_repeated_extended_and_read() {
+    let node = node().await;
+    assert_eq!(node.get("/v1/holds/o1").await.status, 404);
+    node.post("/v1/holds", BOTH).await;
+    let again = node.post("/v1/holds", BOTH).await;
+    assert_eq!((again.status, again.json()["existed"].clone()), (200, true.into()));
+    let extended = node.post("/v1/holds/o1/extend", r#"{"ttl_s":600}"#).await;
+    assert_eq!(extended.status, 200);
+    assert_eq!(extended.json()["until_ms"], 1_767_226_200_000_i64);
+    assert_eq!(node.post("/v1/holds/o1/extend", r#"{"ttl_s":0}"#).await.status, 400);
+    let hold = node.get("/v1/holds/o1").await.json();
+    assert_eq!((&hold["state"], &hold["missing"]), (&"held".into(), &serde_json::json!([])));
+    assert_eq!(hold["until_ms"], extended.json()["until_ms"]);
+    assert_eq!(hold["lines"][1]["held_until_ms"], extended.json()["until_ms"]);
+    node.post("/v1/holds", &BOTH.replace("o1", "o2").replace("CHAIR", "LAMP")).await;
+    assert_snapshot!(node.get("/v1/holds?limit=1").await, @r#"
+    200 OK
+    content-type: application/json
+    {"items":[{"until_ms":1767225660000,"order_id":"o2"}],"next":"1767225660000/o2"}
+    "#);
+    let next = "/v1/holds?ends_before=1767226200001&after=1767225660000%2Fo2";
+    assert_snapshot!(node.get(next).await, @r#"
+    200 OK
+    content-type: application/json
+    {"items":[{"until_ms":1767226200000,"order_id":"o1"}],"next":null}
+    "#);
+    assert_eq!(node.get("/v1/holds?after=soon").await.json()["field"], "after");
+}
+
+#[tokio::test]
+async fn a_hold_that_has_lost_stock_is_not_confirmed() {
+    let node = node().await;
+    node.post("/v1/holds", BOTH).await;
+    node.request("PATCH /v1/batches/b2", r#"{"quantity":0,"reason":"broken"}"#).await;
+    assert_snapshot!(node.post("/v1/holds/o1/confirm", "").await, @r#"
+    409 Conflict
+    content-type: application/problem+json
+    {"type":"/problems/hold-incomplete","title":"Lines of the hold have lost their stock","status":409,"detail":"the hold of order o1 has lost the stock of 1 of its lines","message":"the hold of order o1 has lost the stock of 1 of its lines","outcome":"none","field":"order_id","missing":["2"],"order_id":"o1"}
+    "#);
+    assert_eq!(node.get("/v1/holds/o1").await.json()["missing"], serde_json::json!(["2"]));
+    assert_eq!(node.get("/v1/allocations/o1/2").await.json()["state"], "missing");
+    let release = node.request("DELETE /v1/allocations/o1/LAMP", "").await;
+    assert_eq!(release.status, 409);
+    let wanted = BOTH.replace(r#""quantity":1"#, r#""quantity":1,"if_unavailable":"backorder""#);
+    let differs = node.post("/v1/holds", &wanted).await;
+    assert_eq!(differs.status, 201, "{differs}");
+    assert_eq!(differs.json()["lines"][1]["state"], "wanted");
+    assert_eq!(node.post("/v1/holds/o1/confirm", "").await.json()["lines"][1]["state"], "short");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::node::Node;
 
 /// All routes.
-const ROUTES: [&str; 31] = [
+const ROUTES: [&str; 34] = [
     "DELETE /v1/allocations/{order_id}/{line_id}",
     "DELETE /v1/holds/{order_id}",
     "GET /allocations/{order_id}",
@@ -36,6 +36,9 @@ const ROUTES: [&str; 31] = [
     "POST /v1/batches/{reference}/close",
     "POST /v1/holds",
     "POST /v1/holds/{order_id}/confirm",
+    "POST /v1/holds/{order_id}/extend",
+    "GET /v1/holds",
+    "GET /v1/holds/{order_id}",
     "POST /v1/parked/{service}/replay",
     "POST /v1/returns",
     "POST /v1/shipments",

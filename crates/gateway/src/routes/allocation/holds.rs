@@ -8,18 +8,20 @@ use earmark_contracts::allocation::{
 };
 use earmark_contracts::values::{Level, OrderId, Text};
 use earmark_kernel::Command;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::api_request::ApiRequest;
 use crate::http::json::Object;
 use crate::http::{HttpResult, response};
-use crate::openapi::{BodyRule, Operation};
+use crate::openapi::{BodyRule, Operation, ParameterIn};
 use crate::problem::{Problem, kinds};
 use crate::routes::parameters::{self, whole};
 use crate::routes::table::RouteTable;
 
 const LIMIT_MAX: u64 = 1_000;
+/// The latest time that can be asked for, in milliseconds since 1970: some 285,000 years.
+const TIME_MAX: u64 = (1 << 53) - 1;
 const LIMIT_DEFAULT: u64 = 100;
 
 /// A [`Hold`] whose lines must be objects.
@@ -94,8 +96,10 @@ pub(super) fn add(table: RouteTable) -> RouteTable {
         .reads_views();
     let list = Operation::get("/v1/holds", "list_holds", "List holds")
         .description("Holds in the order of their ends.")
-        .query::<Option<i64>>(
+        .with(
+            ParameterIn::Query,
             "ends_before",
+            |_| json_schema!({ "type": "integer", "minimum": 0, "maximum": TIME_MAX }),
             "Only holds that end before this time, in milliseconds since 1970-01-01 UTC.",
         )
         .query::<Option<String>>("after", "The `next` of the previous page.");
@@ -175,7 +179,8 @@ async fn get_hold(request: ApiRequest) -> HttpResult {
 async fn list_holds(request: ApiRequest) -> HttpResult {
     let limit = request.number("limit", LIMIT_DEFAULT, 1..=LIMIT_MAX)?;
     let limit = usize::try_from(limit).expect("at most a thousand");
-    let ends_before_ms: Option<i64> = request.query("ends_before")?;
+    let ends_before = request.number("ends_before", TIME_MAX, 0..=TIME_MAX)?;
+    let ends_before_ms = i64::try_from(ends_before).ok();
     let after = request.query_text("after").map(parse_end).transpose()?;
     let mut items = request.app.bus.ask(ListHolds { ends_before_ms, after, limit: limit + 1 })?;
     let is_more = items.len() > limit;

@@ -126,7 +126,7 @@ pub(in crate::allocation) fn confirm_one(
     let may_wait = course == Course::InParts || wanted.if_unavailable == IfUnavailable::Backorder;
     match stock.line(&key).filter(|line| !line.ended()) {
         Some(line) if line.status == LineStatus::Missing => {
-            if course == Course::Whole {
+            if !may_wait {
                 return Err(unknown_line(&key));
             }
             let request = request(&order_id, &wanted, None, round);

@@ -133,7 +133,7 @@ pub(in crate::allocation) fn confirm_whole(
         Ok(outcomes) => outcomes,
         Err(missing) => {
             let refusal = incomplete(&order_id, &missing);
-            let _ = together.send(NoteIncomplete { order_id, missing })?;
+            let _ = together.send(NoteIncomplete { order_id, round: round - 1, missing })?;
             return Ok(Err(refusal));
         }
     };

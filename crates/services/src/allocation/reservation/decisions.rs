@@ -168,13 +168,18 @@ pub(in crate::allocation) fn end_confirm(
     Ok(())
 }
 
-/// Records that lines have lost their stock.
+/// Records that lines have lost their stock, if no operation has begun since they were looked at.
 pub(in crate::allocation) fn note_incomplete(
     reservation: &mut Recorder<Reservation>,
     command: NoteIncomplete,
-    _: UnixMillis,
+    now: UnixMillis,
 ) -> Result<(), HoldRefused> {
-    reservation.record(ReservationEvent::Incomplete(Incomplete { missing: command.missing }));
+    let NoteIncomplete { order_id, round, missing } = command;
+    if reservation.open.is_some() || reservation.round != round {
+        return Err(HoldRefused::ReservationBusy { order_id });
+    }
+    refuse_ended(reservation, &order_id, now)?;
+    reservation.record(ReservationEvent::Incomplete(Incomplete { missing }));
     Ok(())
 }
 

@@ -156,14 +156,14 @@ async fn refuse_incomplete(
     step: &str,
     order_id: &OrderId,
 ) -> Outcome<()> {
-    let missing = context.ask(GetMissing { order_id: order_id.clone() })?;
-    let missing = context.pin(step, missing).await?;
+    let found = context.ask(GetMissing { order_id: order_id.clone() })?;
+    let (round, missing) = context.pin(step, found).await?;
     if missing.is_empty() {
         return Ok(());
     }
     let refusal = incomplete(order_id, &missing);
-    let note = NoteIncomplete { order_id: order_id.clone(), missing };
-    context.send(format!("{step}/note"), note).await?;
+    let note = NoteIncomplete { order_id: order_id.clone(), round, missing };
+    conflict(context.send(format!("{step}/note"), note).await)?;
     Err(NotDone::Refused(refusal))
 }
 

@@ -23,22 +23,22 @@ pub(in crate::allocation) fn get_reservation(
 pub(in crate::allocation) fn get_missing(
     reading: &Reading,
     query: GetMissing,
-) -> Result<Vec<LineName>, StoreError> {
+) -> Result<(u32, Vec<LineName>), StoreError> {
     let Some(reservation) = views::reservation(reading, &query.order_id)? else {
-        return Ok(Vec::new());
+        return Ok((0, Vec::new()));
     };
-    Ok(missing(&reservation, &lines_of(reading, &query.order_id)?))
+    Ok((reservation.round, missing(&reservation, &lines_of(reading, &query.order_id)?)))
 }
 
 /// The held lines of a reservation that have lost their stock.
 fn missing(reservation: &Reservation, lines: &[NamedLine]) -> Vec<LineName> {
-    let has_stock = |name: &LineName| {
+    let is_missing = |name: &LineName| {
         let line =
             lines.iter().find(|line| line.key.line_id == name.line_id && line.sku == name.sku);
-        line.is_some_and(|it| matches!(it.row.line.status, LineStatus::Allocated { .. }))
+        line.is_some_and(|it| it.row.line.status == LineStatus::Missing)
     };
     let held = reservation.with(&[Status::Held]).map(|line| line.name.clone());
-    held.filter(|name| !has_stock(name)).collect()
+    held.filter(is_missing).collect()
 }
 
 pub(in crate::allocation) fn get_hold(
@@ -55,6 +55,8 @@ pub(in crate::allocation) fn get_hold(
     for line in &reservation.lines {
         let named =
             lines.iter().find(|it| it.key.line_id == line.name.line_id && it.sku == line.name.sku);
+        let is_missing = |it: &&NamedLine| it.row.line.status == LineStatus::Missing;
+        let named = named.filter(|it| line.status != Status::Wanted || !is_missing(it));
         states.push(match named {
             Some(named) => state(reading, named)?,
             None if line.status == Status::Wanted => {

@@ -117,6 +117,8 @@ pub struct EndConfirm {
 pub struct NoteIncomplete {
     /// The order.
     pub order_id: OrderId,
+    /// The number of the reservation's last operation when the lines were looked at.
+    pub round: u32,
     /// The lines without stock.
     pub missing: Vec<LineName>,
 }
@@ -174,7 +176,8 @@ pub struct GetReservation {
     pub order_id: OrderId,
 }
 
-/// Returns the held lines of an order that have lost their stock.
+/// Returns the held lines of an order that have lost their stock, and the number of the
+/// reservation's last operation.
 #[derive(Clone, Debug)]
 pub struct GetMissing {
     /// The order.
@@ -268,7 +271,7 @@ impl Query for GetReservation {
 }
 impl Query for GetMissing {
     const NAME: &'static str = "allocation.get_missing";
-    type Answer = Vec<LineName>;
+    type Answer = (u32, Vec<LineName>);
 }
 impl Query for GetUnreserved {
     const NAME: &'static str = "allocation.get_unreserved";

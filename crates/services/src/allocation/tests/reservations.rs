@@ -140,6 +140,9 @@ fn a_hold_with_a_missing_line_is_neither_confirmed_nor_extended() {
         assert_eq!(world.refused(confirm("o1")), incomplete);
         assert_eq!(world.refused(extend("o1", 600)), incomplete);
         assert_eq!(world.totals("b1"), [10, 4, 4, 6], "nothing was confirmed");
+        let mut waits = hold("o1", &ALL, 60);
+        waits.lines[2].if_unavailable = IfUnavailable::Backorder;
+        assert!(world.dry_run(waits).0.ending.is_ok(), "it may wait for stock");
         world.resize("b3", 6);
         let again = world.send(hold("o1", &ALL, 60)).unwrap();
         assert!(!again.existed, "a line was held anew");

@@ -15,7 +15,7 @@ pub struct TestCommand {
 }
 
 /// Number of commands.
-pub const COMMANDS: usize = 200;
+pub const COMMANDS: usize = 240;
 
 const SKUS: [&str; 5] = ["LAMP", "CLOCK", "TRAY", "BANNER", "T-LIGHT"];
 /// Sizes of the groups that are sent concurrently and share a record of the log; repeated in a
