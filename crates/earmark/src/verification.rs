@@ -16,6 +16,8 @@ pub struct Verified {
     pub aggregates: u64,
     pub checks: u64,
     pub rows: u64,
+    /// Findings that break no rule, as sentences.
+    pub notes: Vec<String>,
 }
 
 impl Verified {
@@ -50,6 +52,7 @@ pub fn verify(bus: &Bus) -> Result<Vec<Verified>, CliError> {
             aggregates: it.aggregates,
             checks: it.checks,
             rows: it.rows,
+            notes: it.notes,
         })
     });
     verified.collect()
@@ -61,6 +64,11 @@ fn different(service: &str, error: &NotVerified) -> CliError {
         NotVerified::Difference(_) => failed.advise(
             "If a view or a snapshot differs, delete the *.views.db files in the data folder: they \
              are rebuilt from the log. If the log itself differs, restore it from a backup.",
+        ),
+        NotVerified::Broken(_) => failed.advise(
+            "Look at the order's lines with `GET /v1/orders/{order_id}/allocations`, and release or \
+             allocate what is wrong. The log keeps what happened, so this is found again. If only \
+             the present version has written this log, please report it.",
         ),
         NotVerified::Unreadable(_) => failed.advise("Run `earmark doctor` to find the cause."),
     }

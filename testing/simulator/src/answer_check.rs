@@ -6,7 +6,7 @@ use crate::auditor::{Auditor, CausedEvent};
 
 /// Whether a command is a procedure, which sends several commands.
 pub(crate) fn is_procedure(name: &str) -> bool {
-    let procedures = ["create_batch", "hold", "confirm_hold", "release_hold"];
+    let procedures = ["create_batch", "hold", "confirm_hold", "release_hold", "extend_hold"];
     name.strip_prefix("allocation.").is_some_and(|name| procedures.contains(&name))
 }
 
@@ -60,6 +60,7 @@ fn done(name: &str, answer: &Value, events: &[CausedEvent]) -> bool {
             let lines = answer["lines"].as_array().map_or(0, Vec::len);
             return count(events, "released") <= lines;
         }
+        "allocation.extend_hold" => return count(events, "reservation_extended") <= 1,
         "allocation.change_batch" => {
             let once = |fact| count(events, fact) <= 1;
             return once("batch_resized") && once("batch_eta_changed");

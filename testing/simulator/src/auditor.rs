@@ -56,6 +56,16 @@ pub(crate) struct CausedEvent {
     pub(crate) is_consequence: bool,
 }
 
+/// An event about a line, or the reservation, of an order.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct OrderEvent {
+    pub(crate) order: String,
+    /// Its hold has ended by its time.
+    pub(crate) is_end_of_time: bool,
+    /// The idempotency key of the request that caused it.
+    pub(crate) key: Option<String>,
+}
+
 /// The answer stored under an idempotency key, as written in the log.
 #[derive(Deserialize)]
 struct StoredAnswer<'a> {
@@ -83,6 +93,8 @@ pub(crate) struct Auditor {
     answers: BTreeMap<String, (String, String)>,
     /// Public events that the feed of each log must deliver: sequence and name.
     pub(crate) public_events: Vec<Vec<(u64, String)>>,
+    /// The events about orders that have not been counted yet.
+    pub(crate) order_events: Vec<OrderEvent>,
     /// The allocations that the tally service counted, as JSON.
     pub(crate) counted: Vec<String>,
 }
@@ -219,6 +231,9 @@ impl Auditor {
                     if PUBLIC.contains(&envelope.name.as_str()) {
                         self.public_events[log].push((seq, envelope.name.clone()));
                     }
+                    if let Some((line, _)) = StockEvent::line(&event) {
+                        self.note_order(&envelope, &line.order_id.0);
+                    }
                     self.note_event(&envelope, Some(&event));
                 }
                 "reservation" => {
@@ -227,6 +242,7 @@ impl Auditor {
                     if PUBLIC.contains(&envelope.name.as_str()) {
                         self.public_events[log].push((seq, envelope.name.clone()));
                     }
+                    self.note_order(&envelope, &envelope.key);
                     self.note_event(&envelope, None);
                 }
                 "reference" => self.note_event(&envelope, None),
@@ -277,6 +293,15 @@ impl Auditor {
             _ => {}
         }
         Ok(())
+    }
+
+    fn note_order(&mut self, it: &Envelope<'_>, order: &str) {
+        let is_end_of_time = it.name == "allocation.reservation_expired";
+        let (order, key) = (order.to_owned(), it.correlation.clone());
+        let event = OrderEvent { order, is_end_of_time, key };
+        if self.order_events.last() != Some(&event) {
+            self.order_events.push(event);
+        }
     }
 
     fn note_event(&mut self, it: &Envelope<'_>, event: Option<&StockEvent>) {

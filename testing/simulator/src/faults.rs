@@ -31,10 +31,12 @@ pub enum FaultKind {
     TinyQueue,
     /// A handler panics for some messages.
     BrokenHandlers,
+    /// Most requests are about the hold of one order.
+    HotOrder,
 }
 
 /// All kinds, with their names.
-pub const ALL_FAULTS: [(FaultKind, &str); 13] = [
+pub const ALL_FAULTS: [(FaultKind, &str); 14] = [
     (FaultKind::Crashes, "crashes"),
     (FaultKind::FailedCommits, "failed-commits"),
     (FaultKind::FullDisk, "full-disk"),
@@ -48,6 +50,7 @@ pub const ALL_FAULTS: [(FaultKind, &str); 13] = [
     (FaultKind::HotSku, "hot-sku"),
     (FaultKind::TinyQueue, "tiny-queue"),
     (FaultKind::BrokenHandlers, "broken-handlers"),
+    (FaultKind::HotOrder, "hot-order"),
 ];
 
 /// A set of faults.

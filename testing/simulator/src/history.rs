@@ -7,6 +7,7 @@ use crate::answer::{Answer, Ending};
 use crate::answer_check;
 use crate::auditor::{Auditor, CausedEvent};
 use crate::coverage::{Coverage, CoverageMark};
+use crate::order_operations::AboutOrder;
 use crate::workload::Request;
 
 /// What the client knows about one attempt.
@@ -50,6 +51,8 @@ pub(crate) struct Entry {
     pub(crate) request: Request,
     pub(crate) attempts: Vec<Attempt>,
     pub(crate) decided: Option<Decided>,
+    /// What it does to an order.
+    pub(crate) about: Option<AboutOrder>,
     /// The request is not sent again: it was a dry run or cannot be parsed.
     pub(crate) is_final: bool,
 }
@@ -92,10 +95,10 @@ type Checked = Result<(), String>;
 
 impl History {
     /// Adds an entry for a new request; returns its index.
-    pub(crate) fn open(&mut self, request: Request) -> usize {
+    pub(crate) fn open(&mut self, request: Request, about: Option<AboutOrder>) -> usize {
         let key = format!("k{}", self.entries.len());
         let (attempts, decided, is_final) = (Vec::new(), None, false);
-        self.entries.push(Entry { key, request, attempts, decided, is_final });
+        self.entries.push(Entry { key, request, attempts, decided, about, is_final });
         self.entries.len() - 1
     }
 
@@ -285,6 +288,7 @@ impl Entry {
         match failure {
             Failure::Busy { .. } => context.coverage.record(CoverageMark::BusyRefusal),
             Failure::StorageFull(_) => context.coverage.record(CoverageMark::FullDiskRefusal),
+            Failure::Conflict(_) => context.coverage.record(CoverageMark::OrderBusy),
             Failure::Storage(_) | Failure::Stopping => {}
             Failure::Unreadable { .. } if self.request.hostile => {
                 context.coverage.record(CoverageMark::HostileValue);

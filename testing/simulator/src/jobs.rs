@@ -7,6 +7,9 @@ use earmark_kernel::{Bus, Failure, Subscription};
 use crate::tally::TALLY;
 use crate::world::{Checked, Job, World};
 
+/// The names of the jobs that poll a partition.
+const POLLS: [&str; 4] = ["poll 0", "poll 1", "poll 2", "poll 3"];
+
 impl World {
     pub(crate) fn begin_job(&mut self, name: &'static str, job: Job) -> Checked {
         // In a real process each job has a thread of its own, so it runs at most once at a time.
@@ -42,7 +45,7 @@ impl World {
         let subscriptions = bus.subscriptions();
         let subscription: Subscription = self.rng.pick(&subscriptions).clone();
         let bus = bus.clone();
-        let name = if subscription.partition == 0 { "poll 0" } else { "poll 1" };
+        let name = POLLS[subscription.partition];
         self.begin_job(name, Box::pin(async move { bus.poll(&subscription).await }))
     }
 

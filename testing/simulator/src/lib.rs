@@ -16,6 +16,7 @@ mod disk;
 mod faults;
 mod history;
 mod jobs;
+mod order_operations;
 mod plan;
 mod process;
 mod quiescence;

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
-use earmark_simulator::{Plan, Trace, Violation, quiet_expected_panics, run, shrink};
+use earmark_simulator::{Coverage, Plan, Trace, Violation, quiet_expected_panics, run, shrink};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::arguments::Arguments;
@@ -18,6 +18,8 @@ use crate::parallel::run_all;
 
 /// At least this many seeds together must reach every state of the coverage.
 const FULL_COVERAGE_SEEDS: u64 = 200;
+/// At least this many seeds together must reach every pair of operations on one order.
+const ALL_PAIRS_SEEDS: u64 = 1_000;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -89,8 +91,17 @@ fn run_seeds(arguments: &Arguments) -> Result<(), String> {
     for (name, count) in summary.coverage.iter() {
         eprintln!("{count:>9}  {name}");
     }
-    let missing = summary.coverage.missing();
-    if count >= FULL_COVERAGE_SEEDS && arguments.faults.is_none() && !missing.is_empty() {
+    for (name, count) in summary.coverage.pairs() {
+        eprintln!("{count:>9}  {name}");
+    }
+    let mut missing = Vec::new();
+    if count >= FULL_COVERAGE_SEEDS {
+        missing.extend(Coverage::missing(summary.coverage.iter()));
+    }
+    if count >= ALL_PAIRS_SEEDS {
+        missing.extend(Coverage::missing(summary.coverage.pairs()));
+    }
+    if arguments.faults.is_none() && !missing.is_empty() {
         return Err(format!("no seed reached: {}", missing.join(", ")));
     }
     Ok(())

@@ -165,7 +165,9 @@ impl World {
                 Err(NotVerified::Unreadable(failure)) => {
                     self.may_fail::<()>(Err(failure))?;
                 }
-                Err(NotVerified::Difference(what)) => return Err(format!("verify: {what}")),
+                Err(NotVerified::Difference(what) | NotVerified::Broken(what)) => {
+                    return Err(format!("verify: {what}"));
+                }
             }
         }
         Ok(())

@@ -37,7 +37,8 @@ impl World {
         };
         let entry = repeated.unwrap_or_else(|| {
             let request = self.workload.request(self.clock.now(), &self.auditor.stock);
-            self.history.open(request)
+            let about = self.about_order(&request);
+            self.history.open(request, about)
         });
         let call = self.call(bus, entry);
         self.clients[client].call = Some(call);

@@ -52,17 +52,24 @@ pub(crate) struct Workload {
     skus: u64,
     orders: u64,
     references: u64,
+    /// Most requests are about the hold of one order.
+    hot_order: bool,
+    /// Holds may have hundreds of lines.
+    wide: bool,
     /// An existing line that the next request is about.
     target: Option<LineId>,
 }
 
 impl Workload {
-    /// `hot`: all requests are about the same SKU.
-    pub(crate) fn new(seed: u64, hot: bool) -> Self {
+    /// `hot_sku`: all requests are about the same SKU. `hot_order`: most of them are about the hold
+    /// of one order.
+    pub(crate) fn new(seed: u64, hot_sku: bool, hot_order: bool) -> Self {
         let mut rng = Rng::new(seed, "workload");
-        let skus = if hot { 1 } else { 1 + rng.below(SKUS.len() as u64) };
+        let skus = if hot_sku { 1 } else { 1 + rng.below(SKUS.len() as u64) };
         let (orders, references) = (3 + rng.below(20), 2 + rng.below(12));
-        Self { rng, skus, orders, references, target: None }
+        let orders = if hot_order { 1 + rng.below(2) } else { orders };
+        let wide = hot_order && rng.chance(15);
+        Self { rng, skus, orders, references, hot_order, wide, target: None }
     }
 
     pub(crate) fn order_ids(&self) -> impl Iterator<Item = String> {
@@ -80,15 +87,17 @@ impl Workload {
             self.target = stock.lines.keys().nth(self.rng.index(stock.lines.len())).cloned();
         }
         type Compose = fn(&mut Workload, UnixMillis) -> (&'static str, Value);
+        let holds = if self.hot_order { 3 } else { 1 };
         let compose = self.rng.weighted::<Compose>(&[
             (12, Self::create_batch),
-            (34, Self::allocate),
+            (if self.hot_order { 12 } else { 34 }, Self::allocate),
             (14, Self::change_batch),
             (2, Self::close_batch),
             (8, Self::deallocate),
-            (9, Self::hold),
-            (6, Self::confirm_hold),
-            (3, Self::release_hold),
+            (9 * holds, Self::hold),
+            (6 * holds, Self::confirm_hold),
+            (3 * holds, Self::release_hold),
+            (3 * holds, Self::extend_hold),
             (8, Self::ship),
             (4, Self::take_back),
         ]);
@@ -120,7 +129,7 @@ impl Workload {
         let mut body = json!({
             "reference": self.reference(),
             "sku": self.sku(),
-            "quantity": self.quantity(40),
+            "quantity": self.quantity(if self.wide { 2_000 } else { 40 }),
         });
         if self.rng.chance(50) {
             body["eta"] = self.day(now);
@@ -177,17 +186,48 @@ impl Workload {
         ("allocation.deallocate", body)
     }
 
-    fn hold(&mut self, _: UnixMillis) -> (&'static str, Value) {
-        let count = 1 + self.rng.below(3);
-        let lines = (0..count).map(
-            |_| json!({ "line_id": self.line(), "sku": self.sku(), "quantity": self.quantity(12) }),
-        );
-        let mut lines: Vec<Value> = lines.collect();
+    fn hold(&mut self, now: UnixMillis) -> (&'static str, Value) {
+        let mut lines: Vec<Value> = if self.wide && self.rng.chance(40) {
+            let count = *self.rng.pick(&[20, 60, 600]);
+            (0..count).map(|number| self.narrow_line(number)).collect()
+        } else {
+            (0..=self.rng.below(3)).map(|_| self.hold_line(now)).collect()
+        };
         // A hold with a line twice is rejected when it is parsed.
         lines.sort_by_key(|line| line["line_id"].to_string());
         lines.dedup_by_key(|line| line["line_id"].to_string());
-        let ttl_s = *self.rng.pick(&[1, 30, 600, 86_400]);
+        let ttl_s = self.ttl_s();
         ("allocation.hold", json!({ "order_id": self.order(), "lines": lines, "ttl_s": ttl_s }))
+    }
+
+    fn hold_line(&mut self, now: UnixMillis) -> Value {
+        let mut line =
+            json!({ "line_id": self.line(), "sku": self.sku(), "quantity": self.quantity(12) });
+        if self.rng.chance(8) {
+            line["need_by"] = self.day(now);
+        }
+        if self.rng.chance(15) {
+            line["priority"] = json!(self.rng.below(10));
+        }
+        if self.rng.chance(20) {
+            line["if_unavailable"] = json!("backorder");
+        }
+        line
+    }
+
+    /// One of many lines, the same one whenever the number is the same.
+    fn narrow_line(&self, number: u64) -> Value {
+        let sku = SKUS[usize::try_from(number % self.skus).unwrap_or(0)];
+        json!({ "line_id": format!("n{number:03}"), "sku": sku, "quantity": 1 })
+    }
+
+    fn ttl_s(&mut self) -> u64 {
+        *self.rng.pick(if self.hot_order { &[1, 2, 8, 60] } else { &[1, 30, 600, 86_400] })
+    }
+
+    fn extend_hold(&mut self, _: UnixMillis) -> (&'static str, Value) {
+        let ttl_s = self.ttl_s();
+        ("allocation.extend_hold", json!({ "order_id": self.order(), "ttl_s": ttl_s }))
     }
 
     fn confirm_hold(&mut self, _: UnixMillis) -> (&'static str, Value) {

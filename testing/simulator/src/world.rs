@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use earmark_kernel::clock::Clock;
 use earmark_kernel::ids::SeededIds;
-use earmark_kernel::{Bus, Failure};
+use earmark_kernel::{Bus, Failure, UnixMillis};
 
 use crate::auditor::Auditor;
 use crate::client::{Call, Client};
@@ -79,7 +80,7 @@ impl World {
     pub(crate) fn new(plan: Plan, trace: Trace) -> Self {
         let mut rng = Rng::new(plan.seed, "world");
         let has = |fault| plan.faults.has(fault);
-        let partitions = if rng.chance(20) { 2 } else { 1 };
+        let partitions = rng.weighted(&[(70, 1), (16, 2), (7, 3), (7, 4)]);
         let id = |log: usize| format!("0190a0b0-0000-7000-8000-{log:012}");
         let disks = (0..=partitions).map(|log| Disk::new(&id(log), plan.defect));
         let mut limits = earmark_kernel::Limits::default();
@@ -105,7 +106,7 @@ impl World {
             bus: None,
             incarnation: 0,
             groups: 0,
-            workload: Workload::new(plan.seed, has(FaultKind::HotSku)),
+            workload: Workload::new(plan.seed, has(FaultKind::HotSku), has(FaultKind::HotOrder)),
             clients: (0..clients).map(|_| Client::default()).collect(),
             detached: Vec::new(),
             jobs: Vec::new(),
@@ -120,6 +121,10 @@ impl World {
 
     pub(crate) fn has(&self, fault: FaultKind) -> bool {
         !self.healed && self.plan.faults.has(fault)
+    }
+
+    pub(crate) fn now(&self) -> UnixMillis {
+        self.clock.now()
     }
 
     pub(crate) fn check_context(&mut self) -> (&mut History, CheckContext<'_>) {
@@ -195,7 +200,9 @@ impl World {
 
     /// The auditor reads the new records of all logs.
     pub(crate) fn read_logs(&mut self) -> Checked {
-        self.auditor.read(&self.disks, &mut self.coverage, &mut self.trace)
+        self.auditor.read(&self.disks, &mut self.coverage, &mut self.trace)?;
+        self.count_pairs();
+        Ok(())
     }
 
     pub(crate) fn flush(&mut self, bus: &Bus) -> Checked {

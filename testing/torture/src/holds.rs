@@ -20,11 +20,18 @@ use crate::world::World;
 /// Number of SKUs with stock for every race.
 const SKUS: usize = 600;
 /// Number of races at the same time.
-const CONCURRENT: usize = 8;
+const CONCURRENT: usize = 24;
 /// Numbers of lines of a hold; most holds are small.
 const LINES: [usize; 8] = [1, 2, 2, 3, 5, 8, 40, 600];
 /// The partitions of the two servers, one after the other.
 const PARTITIONS: [&str; 2] = ["1", "4"];
+
+/// The states of a hold on which an operation is open.
+const OPEN: [&str; 4] = ["holding", "confirming", "releasing", "expiring"];
+/// An operation must end within this many reads.
+const REST_READS_MAX: usize = 400;
+/// Time between two reads of an order on which an operation is open.
+const REST_PAUSE: Duration = Duration::from_millis(25);
 
 /// What is sent about the order of a race.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -284,10 +291,7 @@ impl Race {
 
     /// Compares the answers with the lines and the hold of the order.
     async fn check(&self, observer: &mut Client, answers: &[Answered; 2]) -> Checked<()> {
-        let lines = self.lines_of(observer).await?;
-        let path = format!("/v1/holds/{}", self.order);
-        let hold = observer.get(&path).await.map_err(|error| format!("{path}: {error:?}"))?;
-        let hold: Value = serde_json::from_slice(&hold.body).unwrap_or(Value::Null);
+        let (hold, lines) = self.at_rest(observer).await?;
         let phase = hold["state"].as_str().unwrap_or("none");
         let wrong = |what: &str| {
             let answers: Vec<_> = answers
@@ -334,6 +338,28 @@ impl Race {
             return wrong("nothing was done, but there are lines");
         }
         Ok(())
+    }
+
+    /// The hold and the lines of the order, when no operation on them is open.
+    async fn at_rest(&self, observer: &mut Client) -> Checked<(Value, Vec<(String, String)>)> {
+        for _ in 0..REST_READS_MAX {
+            let before = self.hold(observer).await?;
+            let lines = self.lines_of(observer).await?;
+            let hold = self.hold(observer).await?;
+            if before == hold && !OPEN.iter().any(|open| hold["state"] == *open) {
+                return Ok((hold, lines));
+            }
+            sleep(REST_PAUSE).await;
+        }
+        Err(Violation::of_key(&self.order, "an operation on the hold does not end"))
+    }
+
+    async fn hold(&self, observer: &mut Client) -> Checked<Value> {
+        let path = format!("/v1/holds/{}", self.order);
+        let hold = observer.get(&path).await.map_err(|error| format!("{path}: {error:?}"))?;
+        expect(&hold, &[200, 404])?;
+        let body = serde_json::from_slice(&hold.body).unwrap_or(Value::Null);
+        Ok(if hold.status == 200 { body } else { Value::Null })
     }
 
     fn sends_holds(&self) -> bool {

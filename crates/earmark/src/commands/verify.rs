@@ -10,7 +10,7 @@ use crate::node::Node;
 use crate::output;
 use crate::settings::{Flags, Settings};
 use crate::storage_config::StorageConfig;
-use crate::verification::{Verified, verify};
+use crate::verification::verify;
 
 /// Reads the whole log, checks every invariant after every command, and compares the result with
 /// the views and with the state in memory. Exits with 1 and the first difference if there is one.
@@ -39,7 +39,11 @@ impl Verify {
         if self.json {
             output::json(&verified)?;
         } else {
-            verified.iter().map(Verified::sentence).try_for_each(output::say)?;
+            for it in &verified {
+                output::say(it.sentence())?;
+                let notes = it.notes.iter().map(|note| format!("{}: {note}", it.service));
+                notes.into_iter().try_for_each(output::say)?;
+            }
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -1,7 +1,7 @@
 //! Data that earlier versions wrote: this version opens them, verifies them, and answers the same.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use earmark_servers::postgres::Postgres;
 use flate2::read::GzDecoder;
@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use crate::program::{Said, Server, done, root, text};
+use crate::program::{Said, Server, done, root, run, text};
 
 /// What earlier versions wrote, a folder per version.
 const FIXTURES: &str = "testing/fixtures";
@@ -47,6 +47,31 @@ fn a_dump_of_a_database_is_restored_and_opened() {
     }
 }
 
+#[test]
+fn a_hold_that_was_done_in_part_is_found() {
+    let races = root().join(FIXTURES).join("0.1.0-a571436/races");
+    for (race, found) in [
+        ("confirmed-and-released", "the hold of order o0 was confirmed and released at the same"),
+        ("refused-and-confirmed", "the hold of order o0 was refused, but its lines SKU-0, SKU-1,"),
+    ] {
+        let data = tempfile::tempdir().unwrap();
+        unpack(&races.join(race), data.path());
+        let said = run(&["verify", "--data", text(data.path())]);
+        assert_eq!(said.code, 1, "{said:?}");
+        assert!(said.err.contains(found), "{said:?}");
+    }
+}
+
+/// Copies the compressed files of a data folder.
+fn unpack(from: &Path, to: &Path) {
+    for file in fs::read_dir(from).unwrap() {
+        let packed = file.unwrap().path();
+        let mut bytes = GzDecoder::new(fs::File::open(&packed).unwrap());
+        let copy = to.join(packed.file_stem().unwrap());
+        std::io::copy(&mut bytes, &mut fs::File::create(copy).unwrap()).unwrap();
+    }
+}
+
 /// Data of an earlier version, and what that version said about them.
 struct Fixture {
     path: PathBuf,
@@ -65,12 +90,7 @@ impl Fixture {
     /// Opens a copy of a data folder.
     fn check_folder(&self) {
         let data = tempfile::tempdir().unwrap();
-        for file in fs::read_dir(self.path.join("data")).unwrap() {
-            let packed = file.unwrap().path();
-            let mut bytes = GzDecoder::new(fs::File::open(&packed).unwrap());
-            let copy = data.path().join(packed.file_stem().unwrap());
-            std::io::copy(&mut bytes, &mut fs::File::create(copy).unwrap()).unwrap();
-        }
+        unpack(&self.path.join("data"), data.path());
         let arguments = ["--data", text(data.path())];
         Opened { fixture: self, arguments: &arguments }.check();
     }

@@ -50,6 +50,9 @@ pub enum NotVerified {
     /// The first difference.
     #[error("{0}")]
     Difference(String),
+    /// What an audit of the service found: the events break a rule that spans several aggregates.
+    #[error("{0}")]
+    Broken(String),
     /// The log or the views could not be read.
     #[error("cannot be verified: {0}")]
     Unreadable(Failure),
@@ -102,7 +105,7 @@ impl Bus {
         }
         let aggregates = Aggregates { kinds: &running.schema.kinds, all: &aggregates };
         for audit in audits {
-            let notes = audit.end(&aggregates, at).map_err(NotVerified::Difference)?;
+            let notes = audit.end(&aggregates, at).map_err(NotVerified::Broken)?;
             verified.notes.extend(notes);
             verified.checks += 1;
         }

@@ -13,4 +13,5 @@ mod relaying;
 mod sending;
 mod subscribing;
 mod tally;
+mod together;
 mod world;

@@ -36,6 +36,18 @@ impl World {
         Self::open(services, disks, &rows, clock, SeededIds::new(7), limits)
     }
 
+    /// A bus of one service with several partitions.
+    pub(crate) fn partitioned(service: Service, partitions: usize) -> Self {
+        let clock = Arc::new(VirtualClock::at(UnixMillis(1_000)));
+        let disks: Vec<_> = (0..partitions).map(|_| Disk::new()).collect();
+        let stores =
+            |disk: &Disk| Stores { log: Arc::new(disk.clone()), rows: Arc::new(disk.clone()) };
+        let opening = Opening { service, stores: disks.iter().map(stores).collect() };
+        let ids = Arc::new(SeededIds::new(7));
+        let bus = Bus::open(vec![opening], clock.clone(), ids, Limits::default()).unwrap();
+        Self { bus, clock, disks }
+    }
+
     /// Another node: a bus on the same shared logs and with the same clock, but with its own rows.
     pub(crate) fn beside(&self, services: Vec<Service>) -> Self {
         let rows: Vec<_> = self.disks.iter().map(|_| Disk::new()).collect();
