@@ -27,10 +27,11 @@ pub(crate) fn check(
         }
         ("allocation.hold", _) => hold(&answer, events),
         ("allocation.confirm_hold", _) => confirm(&answer, events),
-        // A claimed reference belongs to the SKU, no matter which of its batches is created.
-        (_, "refused") => {
-            events.iter().all(|it| it.is_consequence || it.name.ends_with("_claimed"))
-        }
+        // A claimed reference belongs to the SKU, no matter which of its batches is created. That
+        // a hold has lost stock is told to others too.
+        (_, "refused") => events.iter().all(|it| {
+            it.is_consequence || it.name.ends_with("_claimed") || it.name.ends_with("_incomplete")
+        }),
         _ => done(name, &answer, events),
     };
     if holds { Ok(()) } else { Err(format!("{name} {how} {answer} recorded {events:?}")) }

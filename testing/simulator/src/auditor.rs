@@ -305,19 +305,27 @@ impl Auditor {
     }
 
     fn note_event(&mut self, it: &Envelope<'_>, event: Option<&StockEvent>) {
-        let Some(key) = &it.correlation else { return };
+        let accepted = match event {
+            Some(StockEvent::Allocated(fact)) if !fact.again => Some(line_id(&it.key, &fact.line)),
+            _ => None,
+        };
+        let Some(key) = &it.correlation else {
+            // Somebody carried on what another request has begun.
+            accepted.and_then(|line| self.accepted_by.remove(&line));
+            return;
+        };
         let is_consequence = match event {
             Some(StockEvent::Allocated(fact)) => fact.again,
             Some(StockEvent::BatchClosed(fact)) => fact.expired,
             Some(StockEvent::StockExhausted(fact)) => fact.queued,
-            Some(StockEvent::Deallocated(_) | StockEvent::HoldEnded(_)) => true,
+            Some(
+                StockEvent::Deallocated(_) | StockEvent::HoldEnded(_) | StockEvent::GoodsReady(_),
+            ) => true,
             _ => false,
         };
         let line = event.and_then(StockEvent::line).map(|(line, _)| line_id(&it.key, line));
-        if let (Some(StockEvent::Allocated(fact)), Some(line)) = (event, &line)
-            && !fact.again
-        {
-            self.accepted_by.insert(line.clone(), key.clone());
+        if let Some(line) = accepted {
+            self.accepted_by.insert(line, key.clone());
         }
         let (name, causation) = (it.name.clone(), it.causation.clone());
         let event = CausedEvent { name, causation, line, is_consequence };

@@ -288,7 +288,11 @@ impl Entry {
         match failure {
             Failure::Busy { .. } => context.coverage.record(CoverageMark::BusyRefusal),
             Failure::StorageFull(_) => context.coverage.record(CoverageMark::FullDiskRefusal),
-            Failure::Conflict(_) => context.coverage.record(CoverageMark::OrderBusy),
+            Failure::Conflict(_) => {
+                context.coverage.record(CoverageMark::OrderBusy);
+                // A dry run does not carry on what another request has begun.
+                self.is_final |= self.request.dry_run;
+            }
             Failure::Storage(_) | Failure::Stopping => {}
             Failure::Unreadable { .. } if self.request.hostile => {
                 context.coverage.record(CoverageMark::HostileValue);

@@ -165,6 +165,9 @@ impl World {
                 Err(NotVerified::Unreadable(failure)) => {
                     self.may_fail::<()>(Err(failure))?;
                 }
+                // Time passes in leaps here, and the worker may not have had its turn.
+                Err(NotVerified::Broken(what))
+                    if !self.healed && what.ends_with("has not ended") => {}
                 Err(NotVerified::Difference(what) | NotVerified::Broken(what)) => {
                     return Err(format!("verify: {what}"));
                 }

@@ -11,7 +11,7 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 use crate::client::{Client, Response};
-use crate::clock::sleep;
+use crate::clock::{Moment, sleep};
 use crate::report::Figures;
 use crate::request::Request;
 use crate::violation::{Checked, Violation};
@@ -19,6 +19,12 @@ use crate::world::World;
 
 /// Number of SKUs with stock for every race.
 const SKUS: usize = 600;
+/// From this number of races on, the times of holds are compared too.
+const TIMED_FROM: u64 = 1_000;
+/// Number of holds of each size whose time is taken.
+const HOLDS_TIMED: usize = 100;
+/// A hold of 100 SKUs in one partition must not take longer, in percent of a hold of one SKU.
+const HOLD_TIME_PERCENT_MAX: u128 = 500;
 /// Number of races at the same time.
 const CONCURRENT: usize = 24;
 /// Numbers of lines of a hold; most holds are small.
@@ -90,6 +96,13 @@ pub(crate) async fn run(world: &mut World, count: u64) -> Checked<Figures> {
         )?;
         let (address, _) = server.ready().await?;
         create_stock(address).await?;
+        if partitions == "1" && count >= TIMED_FROM {
+            let percent = hold_time_percent(address).await?;
+            figures.add("time of a hold of 100 SKUs, in % of one of 1 SKU", percent);
+            if percent > HOLD_TIME_PERCENT_MAX {
+                return Err(format!("a hold of 100 SKUs takes {percent} % of one SKU's").into());
+            }
+        }
         let races = Arc::new(Races {
             address,
             prefix: format!("race-{partitions}"),
@@ -124,6 +137,26 @@ pub(crate) async fn run(world: &mut World, count: u64) -> Checked<Figures> {
     figures.add("races of the rarest pair", pairs.values().copied().min().unwrap_or(0));
     figures.add("disagreements between answers and stock", 0);
     Ok(figures)
+}
+
+/// The median time of a hold of 100 SKUs, in percent of that of a hold of one. They take turns, and
+/// nothing else is sent.
+async fn hold_time_percent(address: SocketAddr) -> Checked<u128> {
+    let mut client = Client::of(address);
+    let mut times = [Vec::new(), Vec::new()];
+    for number in 0..HOLDS_TIMED * 2 {
+        let count = [1, 100][number % 2];
+        let lines: Vec<_> = (0..count).map(|it| json!({ "sku": sku(it), "quantity": 1 })).collect();
+        let body = json!({ "order_id": format!("timed-{number}"), "lines": lines, "ttl_s": 600 });
+        let sent = Moment::now();
+        expect(&post(&mut client, "/v1/holds", &body).await?, &[201])?;
+        times[number % 2].push(sent.passed());
+    }
+    let [one, hundred] = times.map(|mut times| {
+        times.sort_unstable();
+        times[HOLDS_TIMED / 2].as_micros()
+    });
+    Ok(hundred * 100 / one.max(1))
 }
 
 fn sku(number: usize) -> String {

@@ -45,6 +45,12 @@ fn fifty_clients_with_one_key_cause_one_effect_and_get_the_same_bytes() {
 }
 
 #[test]
+fn two_requests_on_one_hold_end_as_one_after_the_other() {
+    let figures = torture(Torture::Holds(200));
+    assert_eq!(figures.get("pairs of requests"), Some(45));
+}
+
+#[test]
 fn a_client_that_disconnects_leaves_a_complete_effect_or_none() {
     let figures = torture(Torture::Disconnects(200));
     assert!(figures.get("with their whole effect").unwrap() > 0);

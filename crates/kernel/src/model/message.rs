@@ -33,6 +33,12 @@ pub trait Command: Wire {
     fn key(&self) -> Option<&str> {
         None
     }
+
+    /// Whether a refusal is only for now. It is not stored under the request's idempotency key, so
+    /// that the request can be sent again and be decided anew.
+    fn is_temporary(_: &Self::Refusal) -> bool {
+        false
+    }
 }
 
 /// The events of one aggregate: an enum, adjacently tagged for serde (`type`, `data`).

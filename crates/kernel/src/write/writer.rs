@@ -279,6 +279,9 @@ impl Writer {
         decided: &Result<C::Answer, C::Refusal>,
         meta: &Meta,
     ) {
+        if decided.as_ref().is_err_and(C::is_temporary) {
+            return;
+        }
         let answered = Answered::new(idempotency, decided.as_ref());
         self.answers.insert(idempotency.key.clone(), answered.clone());
         self.record_kernel_event(&idempotency.key, meta, KernelEvent::Answered(answered));

@@ -9,12 +9,13 @@ use super::answers;
 use super::composites::{
     ConfirmPart, ConfirmWhole, HoldPart, HoldWhole, ReleasePart, ReleaseWhole,
 };
+use super::decisions::incomplete;
 use super::events::{ReleaseReason, WantedLine};
 use super::line_steps::{
     ConfirmOne, ConfirmedOne, HeldOne, HoldOne, LookAtLine, NoteExhausted, ReleaseOne, ReleasedOne,
 };
 use super::steps::{
-    BeginRelease, ConfirmPlan, Course, EndConfirm, EndHold, EndRelease, HoldOutcome,
+    BeginRelease, ConfirmPlan, Course, EndConfirm, EndHold, EndRelease, HoldOutcome, Missing,
     NoteIncomplete, ReleasePlan,
 };
 
@@ -133,18 +134,16 @@ pub(in crate::allocation) fn confirm_whole(
         Ok(outcomes) => outcomes,
         Err(missing) => {
             let refusal = incomplete(&order_id, &missing);
-            let _ = together.send(NoteIncomplete { order_id, round: round - 1, missing })?;
+            let _ = together.send(NoteIncomplete {
+                order_id,
+                missing: Missing { round: Some(round - 1), lines: missing },
+            })?;
             return Ok(Err(refusal));
         }
     };
     let (held, logged) = answers::confirmed(&order_id, outcomes);
     let _ = together.send(EndConfirm { order_id, round, lines: logged })?;
     Ok(Ok(held))
-}
-
-pub(super) fn incomplete(order_id: &OrderId, missing: &[LineName]) -> HoldRefused {
-    let missing = missing.iter().map(|name| name.line_id.clone()).collect();
-    HoldRefused::HoldIncomplete { order_id: order_id.clone(), missing }
 }
 
 fn look_at(

@@ -11,7 +11,7 @@ use super::events::{
 };
 use super::steps::{
     BeginConfirm, BeginHold, BeginRelease, ConfirmPlan, Course, EndConfirm, EndHold, EndRelease,
-    Extend, HoldOutcome, HoldPlan, HoldUntil, NoteIncomplete, ReleasePlan,
+    Extend, HoldOutcome, HoldPlan, HoldUntil, Missing, NoteIncomplete, ReleasePlan,
 };
 
 /// Begins a hold. It ends with the hold that the order has, at the later of both times.
@@ -113,13 +113,14 @@ pub(in crate::allocation) fn begin_confirm(
     command: BeginConfirm,
     now: UnixMillis,
 ) -> Result<ConfirmPlan, HoldRefused> {
-    let BeginConfirm { order_id, course, ended_before } = command;
+    let BeginConfirm { order_id, course, ended_before, missing } = command;
     let round = next_round(reservation, &order_id)?;
     if !ended_before.is_empty() {
         let expired = ended_before.into_iter().map(|name| name.line_id).collect();
         return Err(HoldRefused::HoldExpired { order_id, expired, confirmed: Vec::new() });
     }
     refuse_ended(reservation, &order_id, now)?;
+    missing.map_or(Ok(()), |missing| refuse_missing(reservation, &order_id, &missing))?;
     let lines: Vec<_> = reservation.held().map(Line::wanted).collect();
     if lines.is_empty() {
         let confirmed = reservation.with(&[Status::Confirmed]);
@@ -154,6 +155,25 @@ fn refuse_ended(
     Ok(())
 }
 
+/// Refuses what needs all lines of a hold if some have lost their stock. Another operation may have
+/// changed the lines since they were looked at.
+fn refuse_missing(
+    reservation: &Reservation,
+    order_id: &OrderId,
+    missing: &Missing,
+) -> Result<(), HoldRefused> {
+    if missing.round != Some(reservation.round) {
+        return Err(HoldRefused::ReservationBusy { order_id: order_id.clone() });
+    }
+    if missing.lines.is_empty() { Ok(()) } else { Err(incomplete(order_id, &missing.lines)) }
+}
+
+/// The refusal of what needs all lines of a hold.
+pub(super) fn incomplete(order_id: &OrderId, missing: &[LineName]) -> HoldRefused {
+    let missing = missing.iter().map(|name| name.line_id.clone()).collect();
+    HoldRefused::HoldIncomplete { order_id: order_id.clone(), missing }
+}
+
 /// Records that all lines are confirmed.
 pub(in crate::allocation) fn end_confirm(
     reservation: &mut Recorder<Reservation>,
@@ -172,14 +192,12 @@ pub(in crate::allocation) fn end_confirm(
 pub(in crate::allocation) fn note_incomplete(
     reservation: &mut Recorder<Reservation>,
     command: NoteIncomplete,
-    now: UnixMillis,
+    _: UnixMillis,
 ) -> Result<(), HoldRefused> {
-    let NoteIncomplete { order_id, round, missing } = command;
-    if reservation.open.is_some() || reservation.round != round {
-        return Err(HoldRefused::ReservationBusy { order_id });
+    let Missing { round, lines: missing } = command.missing;
+    if reservation.open.is_none() && round == Some(reservation.round) {
+        reservation.record(ReservationEvent::Incomplete(Incomplete { missing }));
     }
-    refuse_ended(reservation, &order_id, now)?;
-    reservation.record(ReservationEvent::Incomplete(Incomplete { missing }));
     Ok(())
 }
 
@@ -237,11 +255,12 @@ pub(in crate::allocation) fn extend(
     command: Extend,
     now: UnixMillis,
 ) -> Result<UnixMillis, HoldRefused> {
-    let Extend { order_id, ttl_s, round } = command;
-    if reservation.open.is_some() || reservation.round != round {
+    let Extend { order_id, ttl_s, missing } = command;
+    if reservation.open.is_some() {
         return Err(HoldRefused::ReservationBusy { order_id });
     }
     refuse_ended(reservation, &order_id, now)?;
+    refuse_missing(reservation, &order_id, &missing)?;
     let Some(before) = reservation.until else {
         return Err(HoldRefused::UnknownHold { order_id });
     };

@@ -10,12 +10,11 @@ use earmark_kernel::{DueOperation, Failure, NotDone, ProcedureContext, UnixMilli
 
 use super::aggregate::{Line, Open, Reservation};
 use super::composites::{ConfirmWhole, HoldWhole, ReleaseWhole};
-use super::deciding::incomplete;
 use super::events::{HoldOpened, ReleaseOpened, ReleaseReason, WantedLine};
 use super::parts::{Operation, Outcome};
 use super::steps::{
     BeginConfirm, BeginHold, BeginRelease, Course, Extend, GetMissing, GetReservation,
-    GetUnreserved, HoldUntil, NoteIncomplete,
+    GetUnreserved, HoldUntil, Missing, NoteIncomplete,
 };
 
 /// How often an operation begins anew after another one on the same order has ended.
@@ -26,7 +25,7 @@ pub(in crate::allocation) async fn hold(context: ProcedureContext, command: Hold
     let Hold { order_id, lines, ttl_s } = command;
     let lines: Vec<WantedLine> = lines.into_iter().map(wanted).collect();
     let ended_before = adopt(&context, &order_id).await?;
-    for attempt in 0..ATTEMPTS_MAX {
+    for _ in 0..ATTEMPTS_MAX {
         let begin = BeginHold {
             order_id: order_id.clone(),
             lines: lines.clone(),
@@ -34,7 +33,7 @@ pub(in crate::allocation) async fn hold(context: ProcedureContext, command: Hold
             course: course(&context),
             ended_before: ended_before.clone(),
         };
-        match hold_once(&context, attempt, begin).await {
+        match hold_once(&context, begin).await {
             Err(NotDone::Failed(Failure::Conflict(_))) => finish_other(&context, &order_id).await?,
             outcome => return outcome,
         }
@@ -71,12 +70,12 @@ fn conflict<A>(outcome: Outcome<A>) -> Outcome<A> {
     })
 }
 
-async fn hold_once(context: &ProcedureContext, attempt: usize, begin: BeginHold) -> Outcome<Held> {
+async fn hold_once(context: &ProcedureContext, begin: BeginHold) -> Outcome<Held> {
     if begin.course == Course::Whole {
         return context.send_whole(HoldWhole(begin)).await;
     }
     let (order_id, lines) = (begin.order_id.clone(), begin.lines.clone());
-    let plan = conflict(context.send(format!("begin/{attempt}"), begin).await)?;
+    let plan = conflict(context.send("begin", begin).await)?;
     let operation = Operation { context, order_id: &order_id, round: plan.round };
     let since = context.now();
     let opened =
@@ -87,7 +86,7 @@ async fn hold_once(context: &ProcedureContext, attempt: usize, begin: BeginHold)
 /// Makes lines that were held before there were reservations part of one. Returns the lines of
 /// such holds that have ended.
 async fn adopt(context: &ProcedureContext, order_id: &OrderId) -> Outcome<Vec<LineName>> {
-    for attempt in 0..ATTEMPTS_MAX {
+    for _ in 0..ATTEMPTS_MAX {
         let unreserved = context.ask(GetUnreserved { order_id: order_id.clone() })?;
         let until = unreserved.held.iter().map(|(_, until)| *until).min();
         let Some(until) = until.filter(|_| !context.dry_run()) else {
@@ -100,7 +99,7 @@ async fn adopt(context: &ProcedureContext, order_id: &OrderId) -> Outcome<Vec<Li
             course: course(context),
             ended_before: Vec::new(),
         };
-        match hold_once(&context.aside(), attempt, begin).await {
+        match hold_once(&context.aside(), begin).await {
             Ok(_) => {}
             Err(NotDone::Failed(Failure::Conflict(_))) => finish_other(context, order_id).await?,
             Err(not_done) => return Err(not_done),
@@ -116,13 +115,14 @@ pub(in crate::allocation) async fn confirm_hold(
 ) -> Outcome<Held> {
     let order_id = command.order_id;
     let ended_before = adopt(&context, &order_id).await?;
-    for attempt in 0..ATTEMPTS_MAX {
+    for _ in 0..ATTEMPTS_MAX {
         let begin = BeginConfirm {
             order_id: order_id.clone(),
             course: course(&context),
             ended_before: ended_before.clone(),
+            missing: None,
         };
-        match confirm_once(&context, attempt, begin).await {
+        match confirm_once(&context, begin).await {
             Err(NotDone::Failed(Failure::Conflict(_))) => finish_other(&context, &order_id).await?,
             outcome => return outcome,
         }
@@ -130,17 +130,15 @@ pub(in crate::allocation) async fn confirm_hold(
     Err(busy(&order_id))
 }
 
-async fn confirm_once(
-    context: &ProcedureContext,
-    attempt: usize,
-    begin: BeginConfirm,
-) -> Outcome<Held> {
+async fn confirm_once(context: &ProcedureContext, mut begin: BeginConfirm) -> Outcome<Held> {
     if begin.course == Course::Whole {
         return context.send_whole(ConfirmWhole(begin)).await;
     }
     let order_id = begin.order_id.clone();
-    refuse_incomplete(context, &format!("missing/{attempt}"), &order_id).await?;
-    let plan = conflict(context.send(format!("begin/{attempt}"), begin).await)?;
+    let missing = context.ask(GetMissing { order_id: order_id.clone() })?;
+    begin.missing = Some(missing.clone());
+    let begun = conflict(context.send("begin", begin).await);
+    let plan = note_incomplete(context, &order_id, missing, begun).await?;
     let operation = Operation { context, order_id: &order_id, round: plan.round };
     if !plan.was_confirmed {
         return operation.confirm(&plan.lines).await;
@@ -150,21 +148,17 @@ async fn confirm_once(
     Ok(super::answers::ended(&order_id, lines))
 }
 
-/// Refuses an operation on a hold of which lines have lost their stock.
-async fn refuse_incomplete(
+/// Notes that an operation was refused because lines of the hold have lost their stock.
+async fn note_incomplete<A>(
     context: &ProcedureContext,
-    step: &str,
     order_id: &OrderId,
-) -> Outcome<()> {
-    let found = context.ask(GetMissing { order_id: order_id.clone() })?;
-    let (round, missing) = context.pin(step, found).await?;
-    if missing.is_empty() {
-        return Ok(());
+    missing: Missing,
+    outcome: Outcome<A>,
+) -> Outcome<A> {
+    if let Err(NotDone::Refused(HoldRefused::HoldIncomplete { .. })) = outcome {
+        context.send("note", NoteIncomplete { order_id: order_id.clone(), missing }).await?;
     }
-    let refusal = incomplete(order_id, &missing);
-    let note = NoteIncomplete { order_id: order_id.clone(), round, missing };
-    conflict(context.send(format!("{step}/note"), note).await)?;
-    Err(NotDone::Refused(refusal))
+    outcome
 }
 
 /// Gives all held lines back.
@@ -174,14 +168,14 @@ pub(in crate::allocation) async fn release_hold(
 ) -> Outcome<Held> {
     let order_id = command.order_id;
     let ended_before = adopt(&context, &order_id).await?;
-    for attempt in 0..ATTEMPTS_MAX {
+    for _ in 0..ATTEMPTS_MAX {
         let begin = BeginRelease {
             order_id: order_id.clone(),
             reason: ReleaseReason::Released,
             course: course(&context),
             ended_before: ended_before.clone(),
         };
-        match release_once(&context, &format!("begin/{attempt}"), begin).await {
+        match release_once(&context, begin).await {
             Err(NotDone::Failed(Failure::Conflict(_))) => finish_other(&context, &order_id).await?,
             outcome => return outcome,
         }
@@ -189,16 +183,12 @@ pub(in crate::allocation) async fn release_hold(
     Err(busy(&order_id))
 }
 
-async fn release_once(
-    context: &ProcedureContext,
-    step: &str,
-    begin: BeginRelease,
-) -> Outcome<Held> {
+async fn release_once(context: &ProcedureContext, begin: BeginRelease) -> Outcome<Held> {
     if begin.course == Course::Whole {
         return context.send_whole(ReleaseWhole(begin)).await;
     }
     let (order_id, reason) = (begin.order_id.clone(), begin.reason);
-    let plan = conflict(context.send(step, begin).await)?;
+    let plan = conflict(context.send("begin", begin).await)?;
     let operation = Operation { context, order_id: &order_id, round: plan.round };
     let (round, since) = (plan.round, context.now());
     operation
@@ -213,18 +203,13 @@ pub(in crate::allocation) async fn extend_hold(
 ) -> Outcome<Held> {
     let ExtendHold { order_id, ttl_s } = command;
     adopt(&context, &order_id).await?;
-    for attempt in 0..ATTEMPTS_MAX {
-        // If another operation ends after this was read, the reservation refuses.
-        let reservation = context.ask(GetReservation { order_id: order_id.clone() })?;
-        if reservation.as_ref().is_some_and(|it| it.open.is_some()) {
-            finish_other(&context, &order_id).await?;
-            continue;
-        }
+    for _ in 0..ATTEMPTS_MAX {
+        // If another operation begins after this was read, the reservation refuses.
+        let missing = context.ask(GetMissing { order_id: order_id.clone() })?;
         let hold = context.ask(GetHold { order_id: order_id.clone() })?;
-        refuse_incomplete(&context, &format!("missing/{attempt}"), &order_id).await?;
-        let round = reservation.map_or(0, |it| it.round);
-        let extend = Extend { order_id: order_id.clone(), ttl_s, round };
-        match conflict(context.send(format!("extend/{attempt}"), extend).await) {
+        let extend = Extend { order_id: order_id.clone(), ttl_s, missing: missing.clone() };
+        let extending = conflict(context.send("extend", extend).await);
+        match note_incomplete(&context, &order_id, missing, extending).await {
             Err(NotDone::Failed(Failure::Conflict(_))) => finish_other(&context, &order_id).await?,
             Ok(until) => return Ok(extended(order_id, until, hold)),
             Err(not_done) => return Err(not_done),

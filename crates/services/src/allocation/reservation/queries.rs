@@ -8,7 +8,7 @@ use earmark_kernel::{Reading, StoreError, UnixMillis};
 use super::aggregate::{Reservation, Status};
 use super::answers::without_stock;
 use super::events::WantedLine;
-use super::steps::{GetMissing, GetReservation, GetUnreserved, Unreserved};
+use super::steps::{GetMissing, GetReservation, GetUnreserved, Missing, Unreserved};
 use super::views;
 use crate::allocation::line::LineStatus;
 use crate::allocation::queries::{NamedLine, lines_of, state};
@@ -23,11 +23,13 @@ pub(in crate::allocation) fn get_reservation(
 pub(in crate::allocation) fn get_missing(
     reading: &Reading,
     query: GetMissing,
-) -> Result<(u32, Vec<LineName>), StoreError> {
+) -> Result<Missing, StoreError> {
     let Some(reservation) = views::reservation(reading, &query.order_id)? else {
-        return Ok((0, Vec::new()));
+        return Ok(Missing { round: Some(0), lines: Vec::new() });
     };
-    Ok((reservation.round, missing(&reservation, &lines_of(reading, &query.order_id)?)))
+    let lines = missing(&reservation, &lines_of(reading, &query.order_id)?);
+    let round = reservation.open.is_none().then_some(reservation.round);
+    Ok(Missing { round, lines })
 }
 
 /// The held lines of a reservation that have lost their stock.

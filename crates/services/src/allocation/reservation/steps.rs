@@ -88,6 +88,19 @@ pub struct BeginConfirm {
     pub course: Course,
     /// Lines of holds that ended before there were reservations.
     pub ended_before: Vec<LineName>,
+    /// The lines that have lost their stock, if they are in several partitions. In one partition
+    /// they are found when they are confirmed.
+    pub missing: Option<Missing>,
+}
+
+/// Held lines that have lost their stock.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Missing {
+    /// The number of the reservation's last operation when they were looked for; `None` if it was
+    /// open.
+    pub round: Option<u32>,
+    /// The lines.
+    pub lines: Vec<LineName>,
 }
 
 /// A confirmation that may be made.
@@ -117,10 +130,8 @@ pub struct EndConfirm {
 pub struct NoteIncomplete {
     /// The order.
     pub order_id: OrderId,
-    /// The number of the reservation's last operation when the lines were looked at.
-    pub round: u32,
-    /// The lines without stock.
-    pub missing: Vec<LineName>,
+    /// The lines that have lost their stock.
+    pub missing: Missing,
 }
 
 /// Begins to give the lines of a hold back.
@@ -165,8 +176,8 @@ pub struct Extend {
     pub order_id: OrderId,
     /// The time from now to the new end, in seconds.
     pub ttl_s: u32,
-    /// The number of operations that the reservation had when its lines were read.
-    pub round: u32,
+    /// The lines that have lost their stock.
+    pub missing: Missing,
 }
 
 /// Returns the reservation of an order.
@@ -176,8 +187,7 @@ pub struct GetReservation {
     pub order_id: OrderId,
 }
 
-/// Returns the held lines of an order that have lost their stock, and the number of the
-/// reservation's last operation.
+/// Returns the held lines of an order that have lost their stock.
 #[derive(Clone, Debug)]
 pub struct GetMissing {
     /// The order.
@@ -207,6 +217,9 @@ impl Command for BeginHold {
     fn key(&self) -> Option<&str> {
         Some(&self.order_id.0)
     }
+    fn is_temporary(refusal: &HoldRefused) -> bool {
+        matches!(refusal, HoldRefused::ReservationBusy { .. })
+    }
 }
 impl Command for EndHold {
     const NAME: &'static str = "allocation.end_hold";
@@ -222,6 +235,9 @@ impl Command for BeginConfirm {
     type Refusal = HoldRefused;
     fn key(&self) -> Option<&str> {
         Some(&self.order_id.0)
+    }
+    fn is_temporary(refusal: &HoldRefused) -> bool {
+        matches!(refusal, HoldRefused::ReservationBusy { .. })
     }
 }
 impl Command for EndConfirm {
@@ -247,6 +263,9 @@ impl Command for BeginRelease {
     fn key(&self) -> Option<&str> {
         Some(&self.order_id.0)
     }
+    fn is_temporary(refusal: &HoldRefused) -> bool {
+        matches!(refusal, HoldRefused::ReservationBusy { .. })
+    }
 }
 impl Command for EndRelease {
     const NAME: &'static str = "allocation.end_release";
@@ -263,6 +282,9 @@ impl Command for Extend {
     fn key(&self) -> Option<&str> {
         Some(&self.order_id.0)
     }
+    fn is_temporary(refusal: &HoldRefused) -> bool {
+        matches!(refusal, HoldRefused::ReservationBusy { .. })
+    }
 }
 
 impl Query for GetReservation {
@@ -271,7 +293,7 @@ impl Query for GetReservation {
 }
 impl Query for GetMissing {
     const NAME: &'static str = "allocation.get_missing";
-    type Answer = (u32, Vec<LineName>);
+    type Answer = Missing;
 }
 impl Query for GetUnreserved {
     const NAME: &'static str = "allocation.get_unreserved";
