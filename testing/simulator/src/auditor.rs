@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::coverage::{Coverage, CoverageMark};
 use crate::disk::Disk;
+use crate::order_operations::OrderEvent;
 use crate::reservation_model::Reservations;
 use crate::stock_model::{Allocation, LineId, StockModel, line_id};
 use crate::tally::COUNTED;
@@ -54,16 +55,6 @@ pub(crate) struct CausedEvent {
     /// It is not the command's own decision but a consequence: an expired hold, an expired batch,
     /// a line that was allocated again.
     pub(crate) is_consequence: bool,
-}
-
-/// An event about a line, or the reservation, of an order.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct OrderEvent {
-    pub(crate) order: String,
-    /// Its hold has ended by its time.
-    pub(crate) is_end_of_time: bool,
-    /// The idempotency key of the request that caused it.
-    pub(crate) key: Option<String>,
 }
 
 /// The answer stored under an idempotency key, as written in the log.

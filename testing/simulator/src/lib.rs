@@ -17,6 +17,7 @@ mod faults;
 mod history;
 mod jobs;
 mod order_operations;
+mod order_pairs;
 mod plan;
 mod process;
 mod quiescence;

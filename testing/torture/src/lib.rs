@@ -14,6 +14,7 @@ mod holds;
 mod load;
 mod nodes;
 mod overload;
+mod race;
 mod redis;
 mod report;
 mod request;

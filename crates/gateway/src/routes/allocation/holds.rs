@@ -57,6 +57,32 @@ struct HoldPage {
 struct EmptyObject {}
 
 pub(super) fn add(table: RouteTable) -> RouteTable {
+    add_commands(add_queries(table))
+}
+
+fn add_queries(table: RouteTable) -> RouteTable {
+    let get = Operation::get("/v1/holds/{order_id}", "get_hold", "Get a hold")
+        .description("The hold of an order: its phase, its end, its lines, and which of them have lost their stock.")
+        .path::<OrderId>("order_id", "The order.")
+        .responds::<HoldState>(200, "The hold.")
+        .problems(&[&kinds::UNKNOWN_HOLD])
+        .reads_views();
+    let list = Operation::get("/v1/holds", "list_holds", "List holds")
+        .description("Holds in the order of their ends.")
+        .with(
+            ParameterIn::Query,
+            "ends_before",
+            |_| json_schema!({ "type": "integer", "minimum": 0, "maximum": TIME_MAX }),
+            "Only holds that end before this time, in milliseconds since 1970-01-01 UTC.",
+        )
+        .query::<Option<String>>("after", "The `next` of the previous page.");
+    let list = parameters::limit(list, |_| whole(1, LIMIT_MAX, LIMIT_DEFAULT))
+        .responds::<HoldPage>(200, "A page of holds.")
+        .reads_views();
+    table.route(list, list_holds).route(get, get_hold)
+}
+
+fn add_commands(table: RouteTable) -> RouteTable {
     let hold = Operation::post("/v1/holds", "hold", "Hold stock for an order")
         .description(
             "Reserves stock for all lines of an order, for `ttl_s` seconds. If one line cannot be held, \
@@ -88,32 +114,12 @@ pub(super) fn add(table: RouteTable) -> RouteTable {
         )
         .body::<Extension>(BodyRule::Object)
         .problems(&[&kinds::HOLD_INCOMPLETE]);
-    let get = Operation::get("/v1/holds/{order_id}", "get_hold", "Get a hold")
-        .description("The hold of an order: its phase, its end, its lines, and which of them have lost their stock.")
-        .path::<OrderId>("order_id", "The order.")
-        .responds::<HoldState>(200, "The hold.")
-        .problems(&[&kinds::UNKNOWN_HOLD])
-        .reads_views();
-    let list = Operation::get("/v1/holds", "list_holds", "List holds")
-        .description("Holds in the order of their ends.")
-        .with(
-            ParameterIn::Query,
-            "ends_before",
-            |_| json_schema!({ "type": "integer", "minimum": 0, "maximum": TIME_MAX }),
-            "Only holds that end before this time, in milliseconds since 1970-01-01 UTC.",
-        )
-        .query::<Option<String>>("after", "The `next` of the previous page.");
-    let list = parameters::limit(list, |_| whole(1, LIMIT_MAX, LIMIT_DEFAULT))
-        .responds::<HoldPage>(200, "A page of holds.")
-        .reads_views();
     let release = Operation::delete("/v1/holds/{order_id}", "release_hold", "Release a hold");
     let release = of_hold(release).description(
         "Ends the hold of an order. Its stock is available again, first for lines that wait for it.",
     );
     table
         .route(hold, make_hold)
-        .route(list, list_holds)
-        .route(get, get_hold)
         .route(extend, |request| async move {
             let body: Extension = request.object()?;
             let ttl_s = ttl_s(body.ttl_s)?;
